@@ -1,0 +1,205 @@
+"""The plug-in host: loads each distribution on its own, keeps what happened, finds things by name.
+
+A plug-in is an entry point of the group ``seqpipe`` whose object implements hooks of
+:mod:`seqpipe.hookspecs`. One that fails, whatever it raises, is left out whole, with one warning; the others
+load. It may state the API it was written for as ``SEQPIPE_API = 1``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import pluggy
+
+from seqpipe import hookspecs
+from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError, did_you_mean
+from seqpipe.specs import CellSpec, TaskSpec
+
+__all__ = ["ENTRY_POINT_GROUP", "PluginHost", "PluginStatus", "Registered", "host"]
+
+ENTRY_POINT_GROUP = "seqpipe"
+_BUILTINS = "seqpipe.builtins"
+_CORE = "seqpipe"
+_KINDS: dict[str, tuple[str, type]] = {
+    "cell": ("seqpipe_cells", CellSpec),
+    "task": ("seqpipe_tasks", TaskSpec),
+}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A spec and the distribution that offered it."""
+
+    spec: CellSpec | TaskSpec
+    distribution: str
+
+
+@dataclass(frozen=True)
+class PluginStatus:
+    """What became of one entry point.
+
+    Attributes
+    ----------
+    name, distribution, version : str
+        The entry point, and the distribution it came with.
+    status : {"loaded", "failed", "skipped"}
+        Whether it is in use; "skipped" means written for a newer seqpipe.
+    reason : str
+        Why it is not in use.
+    seconds : float
+        What its import took, in seconds.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    status: str
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class PluginHost:
+    """Loads plug-ins and finds what they offer.
+
+    Parameters
+    ----------
+    entry_points : iterable of importlib.metadata.EntryPoint, optional
+        What to load besides the built-ins; the installed distributions' by default.
+    """
+
+    def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
+        found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+        self._manager = pluggy.PluginManager("seqpipe")
+        self._manager.add_hookspecs(hookspecs)
+        self._registered: dict[str, dict[str, list[Registered]]] = {kind: {} for kind in _KINDS}
+        self.statuses: list[PluginStatus] = []
+        self._register(_CORE, importlib.import_module(_BUILTINS), name=_CORE)
+        for entry_point in found:
+            self._load(entry_point)
+
+    def names(self, kind: str) -> list[str]:
+        """Return the sorted names of all cells or tasks (``kind``)."""
+        return sorted(self._registered[kind])
+
+    def registered(self) -> Mapping[str, Mapping[str, list[Registered]]]:
+        """Return everything offered, by kind and name; a name offered twice has two entries."""
+        return self._registered
+
+    def find(self, kind: str, name: str, *, parameter: str) -> Registered:
+        """Return what stands under ``name``.
+
+        Parameters
+        ----------
+        kind : {"cell", "task"}
+            The registry to look in.
+        name : str
+            The name.
+        parameter : str
+            How an error names the place where the user wrote it, such as
+            ``"The 'cell' parameter of SequenceClassifier"``.
+
+        Raises
+        ------
+        UnknownNameError
+            If nothing has this name; says what does, and which plug-ins failed.
+        PluginError
+            If two distributions offer it.
+        """
+        offers = self._registered[kind].get(name, []) if isinstance(name, str) else []
+        if not offers:
+            raise UnknownNameError(self._unknown(kind, name, parameter))
+        if len(offers) > 1:
+            who = [offer.distribution for offer in offers]
+            extra = " or ".join(repr(name) for name in who if name != _CORE)
+            raise PluginError(
+                f"The {kind} {name!r} is offered by {' and '.join(map(repr, who))}. Uninstall {extra}."
+            )
+        return offers[0]
+
+    def _unknown(self, kind: str, name: object, parameter: str) -> str:
+        names = self.names(kind)
+        message = f"{parameter} must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)}"
+        failed = [f"{s.distribution!r} ({s.reason})" for s in self.statuses if s.status != "loaded"]
+        if failed:
+            return f"{message} These plug-ins could not be used: {'; '.join(failed)}."
+        return (
+            f"{message} {kind.capitalize()}s from plug-ins need their distribution installed; "
+            '"seqpipe plugins" lists what is.'
+        )
+
+    def _load(self, entry_point: metadata.EntryPoint) -> None:
+        distribution = entry_point.dist.name if entry_point.dist else entry_point.value
+        version = entry_point.dist.version if entry_point.dist else "?"
+        began = time.perf_counter()
+        status, reason = "loaded", ""
+        try:
+            plugin = entry_point.load()
+            reason = _too_new(plugin)
+            if reason:
+                status = "skipped"
+            else:
+                self._register(distribution, plugin, name=f"{distribution}:{entry_point.name}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plug-in may even call sys.exit() at import
+            status, reason = "failed", " ".join(f"{type(error).__name__}: {error}".split())
+        seconds = time.perf_counter() - began
+        self.statuses.append(PluginStatus(entry_point.name, distribution, version, status, reason, seconds))
+        if status != "loaded":
+            warnings.warn(f"The plug-in {distribution!r} was left out: {reason}", PluginWarning, stacklevel=2)
+
+    def _register(self, distribution: str, plugin: Any, name: str) -> None:
+        if self._manager.is_registered(plugin):
+            raise PluginError(f"the same object is in use as {self._manager.get_name(plugin)!r}")
+        try:
+            self._manager.register(plugin, name=name)
+            self._manager.check_pending()
+            offers = {kind: self._collect(name, kind) for kind in _KINDS}
+        except BaseException:
+            if self._manager.is_registered(plugin):
+                self._manager.unregister(plugin)
+            raise
+        for kind, specs in offers.items():
+            for spec in specs:
+                self._registered[kind].setdefault(spec.name, []).append(Registered(spec, distribution))
+
+    def _collect(self, plugin_name: str, kind: str) -> list[CellSpec | TaskSpec]:
+        hook, wanted = _KINDS[kind]
+        specs: list[CellSpec | TaskSpec] = []
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            if implementation.plugin_name == plugin_name:
+                specs.extend(_checked(implementation.function(), hook, wanted))
+        twice = [name for name, uses in Counter(spec.name for spec in specs).items() if uses > 1]
+        if twice:
+            raise PluginError(f"{hook} offers {twice[0]!r} twice")
+        return specs
+
+
+def _too_new(plugin: Any) -> str:
+    """Return why a plug-in cannot be used with this API, or nothing."""
+    api = getattr(plugin, "SEQPIPE_API", hookspecs.API_VERSION)
+    if api <= hookspecs.API_VERSION:
+        return ""
+    return f"written for plug-in API {api}, this seqpipe has {hookspecs.API_VERSION}: upgrade seqpipe"
+
+
+def _checked(offered: Any, hook: str, wanted: type) -> list[CellSpec | TaskSpec]:
+    specs = list(offered) if isinstance(offered, Iterable) else [offered]
+    for spec in specs:
+        if not isinstance(spec, wanted):
+            raise TypeError(f"{hook} must return {wanted.__name__} records. Got {spec!r:.60} instead")
+    return specs
+
+
+@cache
+def host() -> PluginHost:
+    """Return the plug-in host of this process; its first call loads the installed plug-ins."""
+    return PluginHost()

@@ -1,0 +1,60 @@
+"""The records that plug-ins hand over: frozen, and checked where they are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["CellSpec", "TaskSpec"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """A name and what it stands for.
+
+    Parameters
+    ----------
+    name : str
+        What users write: lower case letters, digits and underscores, a letter first.
+    factory : callable
+        What the name stands for.
+    summary : str, default=""
+        One line for ``seqpipe plugins``.
+
+    Raises
+    ------
+    ValueError
+        If the name is not of that form.
+    TypeError
+        If the factory cannot be called.
+    """
+
+    name: str
+    factory: Callable[..., Any]
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"The 'name' of {kind} must be lower case letters, digits and underscores, a letter first. "
+                f"Got {self.name!r} instead."
+            )
+        if not callable(self.factory):
+            raise TypeError(
+                f"The 'factory' of {kind} {self.name!r} must be callable. Got {self.factory!r} instead."
+            )
+
+
+@dataclass(frozen=True)
+class CellSpec(_Spec):
+    """A recurrent cell under the name that ``cell=`` takes; the factory is a subclass of ``seqpipe.Cell``."""
+
+
+@dataclass(frozen=True)
+class TaskSpec(_Spec):
+    """A task under the name that ``task:`` takes; the factory is a subclass of ``seqpipe.tasks.Task``."""

@@ -1,0 +1,123 @@
+"""The cell protocol: one time step, from which the system does everything else."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Cell", "State", "recurrent_init_"]
+
+#: A tensor of shape (batch, …), or a tuple of such tensors.
+State = Any
+
+
+class Cell(nn.Module):
+    """One step of a recurrent network; subclasses write `step`.
+
+    Everything else is the system's work: the loop over time, lengths, stacking, both directions, persistence.
+
+    Parameters
+    ----------
+    input_size : int
+        Features of one time step.
+    hidden_size : int
+        Width of the state.
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from seqpipe import Cell, Recurrent
+    >>> class Leaky(Cell):
+    ...     def __init__(self, input_size, hidden_size):
+    ...         super().__init__(input_size, hidden_size)
+    ...         self.input = torch.nn.Linear(input_size, hidden_size)
+    ...     def step(self, x_t, h):
+    ...         h = 0.9 * h + 0.1 * torch.tanh(self.input(x_t))
+    ...         return h, h
+    >>> outputs, state = Recurrent(Leaky(3, 5))(torch.zeros(2, 7, 3))
+    >>> outputs.shape, state.shape
+    (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
+    """
+
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember the arguments, so that `sibling` can make further layers."""
+        self = super().__new__(cls)
+        object.__setattr__(self, "_arguments", (args, kwargs))
+        return self
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(
+                    f"The {name!r} parameter of {type(self).__name__} must be an int from 1. Got {size!r} instead."
+                )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+
+    @property
+    def output_size(self) -> int:
+        """Features of one output; the state's width unless a cell says otherwise."""
+        return self.hidden_size
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state before the first step: zeros of shape (batch_size, hidden_size) unless overridden."""
+        like = next(self.parameters(), torch.empty(0))
+        return torch.zeros(batch_size, self.hidden_size, dtype=like.dtype, device=like.device)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Map x of shape (batch, n_timesteps, input_size) to what `step` takes: the part that needs no state."""
+        return x
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """Map one projected step of shape (batch, …) and the state to (output, new state)."""
+        raise NotImplementedError(f"{type(self).__name__} must define step(x_t, state) -> (output, state).")
+
+    def forward(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Take one step from x_t of shape (batch, input_size); return (output, new state)."""
+        state = self.initial_state(len(x_t)) if state is None else state
+        return self.step(self.project(x_t[:, None])[:, 0], state)
+
+    def torch_kernel(self) -> str | None:
+        """Name the kernel of torch that computes the same as `step`, if there is one.
+
+        One of "rnn_tanh", "rnn_relu", "lstm" and "gru"; the cell's parameters are then named as in
+        ``torch.nn.GRUCell``: ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh``.
+        """
+        return None
+
+    def sibling(self, input_size: int) -> Self:
+        """Return a freshly initialised cell with the same settings and another input size."""
+        args, kwargs = self._arguments
+        if args:
+            return type(self)(input_size, *args[1:], **kwargs)
+        return type(self)(**{**kwargs, "input_size": input_size})
+
+
+@torch.no_grad()
+def recurrent_init_(input_weight: Tensor, recurrent_weight: Tensor) -> None:
+    """Initialise stacked gates in place: Glorot-uniform for the input, an orthogonal block a gate for the state.
+
+    Parameters
+    ----------
+    input_weight : tensor of shape (n_gates * hidden_size, input_size)
+    recurrent_weight : tensor of shape (n_gates * hidden_size, hidden_size)
+
+    References
+    ----------
+    Saxe, McClelland and Ganguli, 2014, arXiv:1312.6120.
+    """
+    hidden_size = recurrent_weight.shape[1]
+    for block in input_weight.split(hidden_size):
+        nn.init.xavier_uniform_(block)
+    for block in recurrent_weight.split(hidden_size):
+        nn.init.orthogonal_(block)

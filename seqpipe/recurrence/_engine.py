@@ -1,0 +1,69 @@
+"""The one interface that every way of running a cell along time has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from seqpipe.cells import Cell, State
+from seqpipe.recurrence._steps import ValidSteps
+
+__all__ = ["Choice", "Engine"]
+
+
+class Engine(Protocol):
+    """Runs one cell along time, in one direction."""
+
+    name: str
+
+    def refuses(self, cell: Cell) -> str | None:
+        """Say why this engine cannot run the cell, or return None if it can."""
+
+    def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        """Run the cell over x.
+
+        Parameters
+        ----------
+        cell : Cell
+            What `refuses` let pass.
+        x : tensor of shape (batch, n_timesteps, input_size)
+            Zero in the padding.
+        valid : ValidSteps or None
+            None where every step is valid.
+        state : State
+            Before the first step.
+
+        Returns
+        -------
+        outputs : tensor of shape (batch, n_timesteps, output_size)
+            What it holds in the padding is left to the engine.
+        state : State
+            After each row's last valid step.
+        """
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which engine runs a cell, and why.
+
+    Attributes
+    ----------
+    layer : int
+        From 0, next to the input.
+    direction : {"forward", "backward"}
+        Along time.
+    engine : str
+        Its name.
+    reason : str
+        Why this one, and why none before it.
+    """
+
+    layer: int
+    direction: str
+    engine: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"layer {self.layer}, {self.direction}: {self.engine} ({self.reason})"

@@ -1,0 +1,76 @@
+"""torch's own kernels, cuDNN's on a GPU and oneDNN's on a CPU, for the cells that say they compute the same."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import Cell, State
+from seqpipe.recurrence._steps import ValidSteps
+
+__all__ = ["FusedEngine"]
+
+#: An input to a gate's sigmoid that gives exactly 0 or 1.
+_SATURATED = 1e4
+
+
+class FusedEngine:
+    """Runs a whole direction in one call, over the padded batch: a causal network needs no packing."""
+
+    name = "fused"
+
+    def refuses(self, cell: Cell) -> str | None:
+        """Take a cell whose class names torch's kernel, unless a subclass changed its step."""
+        if cell.torch_kernel() is None:
+            return "torch has no kernel for this cell"
+        if not _step_is_the_kernels(type(cell)):
+            return f"{type(cell).__name__} changes the step that torch's kernel computes"
+        return None
+
+    def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        """Run the cell over x; see `Engine.run`."""
+        kernel = str(cell.torch_kernel())
+        if kernel != "lstm":
+            outputs, _ = _call(kernel, x, state[None], _weights(cell), cell.training)
+            return outputs, outputs[:, -1] if valid is None else valid.last(outputs, state)
+        h, c = state
+        weights = _weights(cell)
+        if valid is not None:
+            x, weights = _hold_cell_state(x, valid, weights)
+        outputs, _, last_c = _call(kernel, x, (h[None], c[None]), weights, cell.training)
+        return outputs, (outputs[:, -1] if valid is None else valid.last(outputs, h), last_c[0])
+
+
+def _step_is_the_kernels(cls: type[Cell]) -> bool:
+    """Tell whether no class further down than the one with ``torch_kernel`` redefines what the kernel computes."""
+    order = [c for c in cls.__mro__ if "torch_kernel" in vars(c)]
+    further_down = cls.__mro__[: cls.__mro__.index(order[0])]
+    return not any(name in vars(c) for c in further_down for name in ("step", "project"))
+
+
+def _weights(cell: Any) -> list[Tensor]:
+    return [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+
+
+def _hold_cell_state(x: Tensor, valid: ValidSteps, weights: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Add a feature that marks padding and shuts the input gate, opens the forget gate: c then stays as it was.
+
+    torch returns c after the last step only, and without this the padding would have changed it.
+    """
+    hidden_size = weights[1].shape[1]
+    i, f, g, o = torch.tensor([-_SATURATED, _SATURATED, 0.0, 0.0], dtype=x.dtype, device=x.device)
+    column = torch.stack([i, f, g, o]).repeat_interleave(hidden_size)[:, None]
+    padding = (~valid.mask).to(x.dtype)[:, :, None]
+    return torch.cat([x, padding], dim=2), [torch.cat([weights[0], column], dim=1), *weights[1:]]
+
+
+def _call(kernel: str, x: Tensor, state: State, weights: list[Tensor], training: bool) -> Any:
+    function = getattr(torch._VF, kernel)  # type: ignore[attr-defined]
+    if not x.is_cuda:
+        return function(x, state, weights, True, 1, 0.0, training, False, True)
+    with warnings.catch_warnings():  # cuDNN copies weights that are not one block, and says so at each call
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+        return function(x, state, weights, True, 1, 0.0, training, False, True)

@@ -1,0 +1,40 @@
+"""The plain loop over time, for any cell: a number of steps that is known when it runs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import Cell, State
+from seqpipe.recurrence._states import map_state
+from seqpipe.recurrence._steps import ValidSteps
+
+__all__ = ["LoopEngine"]
+
+
+class LoopEngine:
+    """Projects the input of all steps at once, then takes one step after the other."""
+
+    name = "loop"
+
+    def refuses(self, cell: Cell) -> str | None:
+        """Take any cell."""
+        return None
+
+    def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        """Run the cell over x; see `Engine.run`."""
+        outputs = []
+        for t, x_t in enumerate(cell.project(x).unbind(1)):
+            output, new = cell.step(x_t, state)
+            state = new if valid is None or t < valid.shortest else hold(valid.mask[:, t], new, state)
+            outputs.append(output)
+        return torch.stack(outputs, dim=1), state
+
+
+def hold(running: Tensor, new: State, old: State) -> State:
+    """Return the new state where a row is still running, else the old one."""
+
+    def choose(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(running, a.movedim(0, -1), b.movedim(0, -1)).movedim(-1, 0)
+
+    return map_state(choose, new, old)

@@ -1,0 +1,199 @@
+"""`Recurrent`: any cell along time, stacked, in one direction or both, over ragged batches."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell, State
+from seqpipe.recurrence._check import check_step
+from seqpipe.recurrence._dispatch import UNROLL, choose_engine
+from seqpipe.recurrence._engine import Choice
+from seqpipe.recurrence._states import stack_states, state_at
+from seqpipe.recurrence._steps import ValidSteps, check_lengths
+
+__all__ = ["Recurrent"]
+
+
+class Recurrent(nn.Module):
+    """Run a cell along time.
+
+    Parameters
+    ----------
+    cell : Cell
+        The first layer's forward cell; the others are its siblings.
+    num_layers : int, default=1
+        Layers, each taking the outputs of the one below.
+    bidirectional : bool, default=False
+        Whether each layer also runs from each sequence's end to its start; outputs are then joined.
+    dropout : float, default=0.0
+        Share of outputs dropped between layers, in training.
+    unroll : {"auto", "dynamic", "static"}, default="auto"
+        "dynamic" loops over as many steps as the batch has; "static" lays out one copy of the step for each before
+        running; "auto" takes the fastest engine that knows the cell.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+    CellError
+        If the cell's step breaks the protocol.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from seqpipe import GRUCell, Recurrent
+    >>> gru = Recurrent(GRUCell(3, 5), num_layers=2)
+    >>> outputs, state = gru(torch.zeros(4, 7, 3), lengths=[7, 2, 1, 7])
+    >>> outputs.shape, state.shape
+    (torch.Size([4, 7, 5]), torch.Size([2, 4, 5]))
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        unroll: str = "auto",
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"The 'num_layers' parameter of Recurrent must be an int from 1. Got {num_layers!r} instead.")
+        if unroll not in UNROLL:
+            raise ValueError(f"The 'unroll' parameter of Recurrent must be one of {list(UNROLL)}. Got {unroll!r} instead.")
+        check_step(cell)
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.unroll = unroll
+        self.dropout = nn.Dropout(dropout)
+        self.cells = nn.ModuleList([cell])
+        for k in range(1, num_layers * self.num_directions):
+            above = k >= self.num_directions
+            self.cells.append(cell.sibling(cell.output_size * self.num_directions if above else cell.input_size))
+        self.to(next(cell.parameters(), torch.empty(0)))
+
+    @classmethod
+    def from_torch(cls, module: nn.RNN | nn.LSTM | nn.GRU) -> Self:
+        """Return a copy of one of torch's recurrent modules, with its weights.
+
+        Raises
+        ------
+        ValueError
+            If the module has projections (``proj_size``) or no biases.
+        """
+        if module.proj_size or not module.bias:
+            raise ValueError("Only modules with biases and without proj_size can be copied.")
+        sizes = (module.input_size, module.hidden_size)
+        cell: Cell = {
+            "RNN_TANH": lambda: RNNCell(*sizes, activation="tanh"),
+            "RNN_RELU": lambda: RNNCell(*sizes, activation="relu"),
+            "LSTM": lambda: LSTMCell(*sizes),
+            "GRU": lambda: GRUCell(*sizes),
+        }[module.mode]()
+        new = cls(
+            cell.to(module.weight_ih_l0),
+            num_layers=module.num_layers,
+            bidirectional=module.bidirectional,
+            dropout=module.dropout,
+        )
+        for k, target in enumerate(new.cells):
+            layer, direction = divmod(k, new.num_directions)
+            suffix = f"_l{layer}" + ("_reverse" if direction else "")
+            weights = {name: getattr(module, name + suffix) for name, _ in target.named_parameters()}
+            target.load_state_dict(weights)
+        return new
+
+    @property
+    def num_directions(self) -> int:
+        """1, or 2 if bidirectional."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def input_size(self) -> int:
+        """Features of one time step."""
+        return self._cell(0).input_size
+
+    @property
+    def output_size(self) -> int:
+        """Features of one output: the cell's, for each direction."""
+        return self._cell(0).output_size * self.num_directions
+
+    def _cell(self, k: int) -> Cell:
+        cell = self.cells[k]
+        assert isinstance(cell, Cell)
+        return cell
+
+    def forward(self, x: Tensor, lengths: Any = None, state: State | None = None) -> tuple[Tensor, State]:
+        """Run over a right-padded batch.
+
+        Parameters
+        ----------
+        x : tensor of shape (batch, n_timesteps, input_size)
+            What stands in the padding does not matter, NaN included.
+        lengths : tensor or list of int, shape (batch,), optional
+            Valid steps of each row; all by default.
+        state : State, optional
+            What an earlier call returned, for sequences that go on; the cell's initial state by default.
+
+        Returns
+        -------
+        outputs : tensor of shape (batch, n_timesteps, output_size)
+            Zero in the padding.
+        state : State
+            Each row's after its last valid step; each of its tensors has shape
+            (num_layers * num_directions, batch, …), as torch.nn orders them.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If the lengths do not fit the batch.
+        ValueError
+            If x has another number of dimensions or features.
+        """
+        if x.ndim != 3 or x.shape[2] != self.input_size or x.shape[1] == 0:
+            raise ValueError(
+                f"Recurrent takes x of shape (batch, n_timesteps, {self.input_size}) with n_timesteps from 1, "
+                f"got {tuple(x.shape)}."
+            )
+        valid = None
+        if lengths is not None:
+            valid = ValidSteps.of(check_lengths(lengths, x.shape[0], x.shape[1]), x.shape[1], x.device)
+            x = valid.clear(x)
+        return self._run_layers(x, valid, state)
+
+    def _run_layers(self, x: Tensor, valid: ValidSteps | None, state: State | None) -> tuple[Tensor, State]:
+        final = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for direction in range(self.num_directions):
+                k = layer * self.num_directions + direction
+                before = self._cell(k).initial_state(len(x)) if state is None else state_at(state, k)
+                output, after = self._run_direction(k, x, valid, before)
+                outputs.append(output)
+                final.append(after)
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
+            x = x if valid is None else valid.clear(x)
+            x = self.dropout(x) if layer < self.num_layers - 1 else x
+        return x, stack_states(final)
+
+    def _run_direction(self, k: int, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        cell = self._cell(k)
+        engine, _ = choose_engine(cell, self.unroll)
+        if k % self.num_directions == 0:
+            return engine.run(cell, x, valid, state)
+        flip = (lambda z: z.flip(1)) if valid is None else valid.reverse
+        outputs, state = engine.run(cell, flip(x), valid, state)
+        return flip(outputs), state
+
+    def explain(self) -> list[Choice]:
+        """Return which engine runs each layer and direction, and why."""
+        choices = []
+        for k in range(len(self.cells)):
+            engine, reason = choose_engine(self._cell(k), self.unroll)
+            layer, direction = divmod(k, self.num_directions)
+            choices.append(Choice(layer, "backward" if direction else "forward", engine.name, reason))
+        return choices

@@ -1,0 +1,77 @@
+"""Which steps of a right-padded batch are valid, and the batch read backwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.exceptions import InvalidSequencesError
+
+__all__ = ["ValidSteps", "check_lengths"]
+
+
+def check_lengths(lengths: Any, batch_size: int, n_timesteps: int) -> Tensor:
+    """Return ``lengths`` as an int64 tensor of shape (batch_size,), each from 0 to ``n_timesteps``.
+
+    Raises
+    ------
+    InvalidSequencesError
+        Otherwise; names the first sample that is wrong.
+    """
+    lengths = torch.as_tensor(lengths)
+    if lengths.shape != (batch_size,):
+        raise InvalidSequencesError(
+            f"A batch of {batch_size} needs lengths of shape ({batch_size},), got {tuple(lengths.shape)}."
+        )
+    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+        raise InvalidSequencesError(f"lengths count time steps and must be integers, got {lengths.dtype}.")
+    lengths = lengths.to(torch.int64)
+    wrong = ((lengths < 0) | (lengths > n_timesteps)).nonzero()
+    if len(wrong):
+        i = int(wrong[0])
+        raise InvalidSequencesError(f"The length of sample {i} must be from 0 to {n_timesteps}, got {int(lengths[i])}.")
+    return lengths
+
+
+@dataclass(frozen=True)
+class ValidSteps:
+    """The valid steps of a batch.
+
+    Attributes
+    ----------
+    lengths : tensor of int64, shape (batch,)
+        Valid steps of each row.
+    mask : tensor of bool, shape (batch, n_timesteps)
+        True up to the length.
+    shortest : int
+        No row ends before this step.
+    """
+
+    lengths: Tensor
+    mask: Tensor
+    shortest: int
+
+    @classmethod
+    def of(cls, lengths: Tensor, n_timesteps: int, device: torch.device) -> ValidSteps:
+        """Make it from checked lengths."""
+        shortest = int(lengths.min()) if len(lengths) else n_timesteps
+        lengths = lengths.to(device)
+        return cls(lengths, torch.arange(n_timesteps, device=device) < lengths[:, None], shortest)
+
+    def clear(self, x: Tensor) -> Tensor:
+        """Return x of shape (batch, n_timesteps, …) with zeros in the padding, whatever was there."""
+        return x.masked_fill(~self.mask.view(*self.mask.shape, *[1] * (x.ndim - 2)), 0)
+
+    def reverse(self, x: Tensor) -> Tensor:
+        """Return x of shape (batch, n_timesteps, n_features) with each row's valid steps in reverse order."""
+        t = torch.arange(x.shape[1], device=x.device)
+        index = torch.where(self.mask, self.lengths[:, None] - 1 - t, t)
+        return x.gather(1, index[:, :, None].expand_as(x))
+
+    def last(self, x: Tensor, before: Tensor) -> Tensor:
+        """Return each row of x (batch, n_timesteps, n_features) at its last valid step, ``before`` where it has none."""
+        index = (self.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, x.shape[2])
+        return torch.where((self.lengths > 0)[:, None], x.gather(1, index)[:, 0], before)

@@ -1,0 +1,77 @@
+"""The checks under the containers: what may be values, offsets and lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from seqpipe.exceptions import InvalidSequencesError
+
+__all__ = ["as_matrix", "checked_lengths", "offsets_of"]
+
+
+def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """Return ``values`` as a float matrix of shape (n_timesteps, n_features), not copied where it is one."""
+    try:
+        array = np.asarray(values)
+        if array.dtype == object:  # nested lists out of JSON, or a step that is itself an array
+            array = np.array([np.asarray(step, dtype=np.float64) for step in array])
+    except (TypeError, ValueError) as error:
+        raise InvalidSequencesError(
+            f"{name} is not numeric, or its steps have unequal numbers of features ({error}): "
+            "give an array of shape (n_timesteps, n_features)."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise InvalidSequencesError(
+            f"{name} must hold real numbers, got dtype {array.dtype}: encode it as numbers first."
+        )
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise InvalidSequencesError(f"{name} must have shape (n_timesteps, n_features), got {array.shape}.")
+    if dtype is None:
+        dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
+    return array.astype(dtype, copy=False)
+
+
+def offsets_of(offsets: Any, *, n_rows: int) -> NDArray[np.int64]:
+    """Return ``offsets`` checked against ``n_rows`` time steps."""
+    offsets = np.asarray(offsets)
+    if offsets.ndim != 1 or len(offsets) == 0 or offsets.dtype.kind not in "iu":
+        raise InvalidSequencesError(
+            f"offsets must be n_samples + 1 integers, got shape {offsets.shape} and dtype {offsets.dtype}."
+        )
+    if offsets[0] != 0 or offsets[-1] != n_rows:
+        raise InvalidSequencesError(
+            f"offsets must run from 0 to the number of steps, {n_rows}, got {offsets[0]} to {offsets[-1]}."
+        )
+    falls = np.flatnonzero(offsets[1:] < offsets[:-1])
+    if len(falls):
+        i = int(falls[0])
+        raise InvalidSequencesError(
+            f"offsets must not fall: sample {i} would run from {offsets[i]} to {offsets[i + 1]}."
+        )
+    return np.asarray(offsets, dtype=np.int64)
+
+
+def checked_lengths(lengths: Any, n_samples: int, n_timesteps: int) -> NDArray[np.int64]:
+    """Return ``lengths`` if they are ``n_samples`` integers from 0 to ``n_timesteps``."""
+    lengths = np.asarray(lengths)
+    if lengths.shape != (n_samples,):
+        raise InvalidSequencesError(
+            f"{n_samples} samples need lengths of shape ({n_samples},), got {lengths.shape}."
+        )
+    if lengths.dtype.kind not in "iu":
+        raise InvalidSequencesError(
+            f"lengths count time steps and must be integers, got dtype {lengths.dtype}: cast them with "
+            "astype(int)."
+        )
+    wrong = np.flatnonzero((lengths < 0) | (lengths > n_timesteps))
+    if len(wrong):
+        i = int(wrong[0])
+        raise InvalidSequencesError(
+            f"The length of sample {i} must be from 0 to {n_timesteps}, got {lengths[i]}."
+        )
+    return np.asarray(lengths, dtype=np.int64)

@@ -1,0 +1,307 @@
+"""`Sequences`: many sequences of unequal length in two arrays."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences._arrays import as_matrix, checked_lengths, offsets_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Sequences"]
+
+
+class Sequences:
+    """Sequences of unequal length, kept as one matrix of time steps and the offsets between them.
+
+    This is Arrow's list layout. It slices, splits, pickles and hashes in time proportional to its bytes, not
+    to the number of sequences, and scikit-learn's splitters, searches and joblib take it as they take an
+    array.
+
+    Parameters
+    ----------
+    values : array of shape (total_steps, n_features) or (total_steps,)
+        All time steps, one sequence after the other. float32 and float64 are kept, other real numbers become
+        float64.
+    offsets : array of int, shape (n_samples + 1,)
+        Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``; starts at 0, ends at total_steps, never
+        falls.
+    feature_names : sequence of str, optional
+        One name a column of ``values``.
+    ids : array of shape (n_samples,), optional
+        What the user calls each sequence; errors then name it.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the arrays do not fit together.
+
+    Examples
+    --------
+    >>> from seqpipe.sequences import Sequences
+    >>> two = Sequences.from_arrays([[[1.0], [2.0]], [[3.0], [4.0], [5.0]]])
+    >>> two
+    Sequences(n_samples=2, n_timesteps=2..3, n_features=1, dtype=float64)
+    >>> two[1].ravel()
+    array([3., 4., 5.])
+    """
+
+    __slots__ = ("feature_names", "ids", "offsets", "values")
+    __hash__ = None  # type: ignore[assignment]
+
+    #: scikit-learn sees a column of n_samples things.
+    ndim = 1
+
+    def __init__(
+        self,
+        values: Any,
+        offsets: Any,
+        *,
+        feature_names: Iterable[str] | None = None,
+        ids: Any = None,
+    ) -> None:
+        self.values = as_matrix(values, "values")
+        self.offsets = offsets_of(offsets, n_rows=len(self.values))
+        self.feature_names = None if feature_names is None else tuple(feature_names)
+        self.ids = None if ids is None else np.asarray(ids)
+        if self.feature_names is not None and len(self.feature_names) != self.n_features:
+            raise InvalidSequencesError(
+                f"{len(self.feature_names)} feature names for {self.n_features} features: give one a column."
+            )
+        if self.ids is not None and self.ids.shape != (len(self),):
+            raise InvalidSequencesError(
+                f"ids of shape {self.ids.shape} for {len(self)} sequences: give one each."
+            )
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Iterable[Any], *, dtype: DTypeLike | None = None, ids: Any = None
+    ) -> Sequences:
+        """Gather arrays of shape (T_i, n_features), or (T_i,) for one feature.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If an item is not numeric, is not one- or two-dimensional, or has another number of features.
+        """
+        matrices = [as_matrix(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]
+        widths = np.array([m.shape[1] for m in matrices if m.size])
+        if len(widths) and (widths != widths[0]).any():
+            i = next(i for i, m in enumerate(matrices) if m.size and m.shape[1] != widths[0])
+            raise InvalidSequencesError(
+                f"Sample {i} has {matrices[i].shape[1]} features where the first has {widths[0]}: "
+                "every sequence must be of shape (n_timesteps, n_features) with the same n_features."
+            )
+        n_features = int(widths[0]) if len(widths) else 1
+        matrices = [m if m.shape[1] == n_features else m.reshape(0, n_features) for m in matrices]
+        lengths = np.array([len(m) for m in matrices], dtype=np.int64)
+        values = np.concatenate(matrices) if matrices else np.empty((0, n_features))
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]), ids=ids)
+
+    @classmethod
+    def from_padded(cls, array: Any, lengths: Any = None) -> Sequences:
+        """Take an array of shape (n_samples, n_timesteps, n_features), valid up to ``lengths``.
+
+        Without lengths every step is valid, and a contiguous array is not copied.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If the array is not three-dimensional, or the lengths are not n_samples integers from 0 to
+            n_timesteps.
+        """
+        array = np.asarray(array)
+        if array.ndim != 3:
+            raise InvalidSequencesError(
+                f"A padded array has shape (n_samples, n_timesteps, n_features), got {array.shape}: "
+                "add the missing axis, for one feature with array[:, :, None]."
+            )
+        n_samples, n_timesteps, n_features = array.shape
+        if lengths is None:
+            return cls(
+                array.reshape(n_samples * n_timesteps, n_features), np.arange(n_samples + 1) * n_timesteps
+            )
+        lengths = checked_lengths(lengths, n_samples, n_timesteps)
+        valid = np.arange(n_timesteps) < lengths[:, None]
+        return cls(array[valid], np.concatenate([[0], np.cumsum(lengths)]))
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        by: str,
+        order: str | None = None,
+        features: Sequence[str] | None = None,
+    ) -> Sequences:
+        """Take a long table with one row a time step; see :func:`seqpipe.sequences.sequences_from_frame`."""
+        from seqpipe.sequences._frame import sequences_from_frame
+
+        return sequences_from_frame(frame, by=by, order=order, features=features)
+
+    @classmethod
+    def from_arrow(cls, array: pa.Array | pa.ChunkedArray) -> Sequences:
+        """Take an Arrow list array; see :func:`seqpipe.sequences.sequences_from_arrow`."""
+        from seqpipe.sequences._arrow import sequences_from_arrow
+
+        return sequences_from_arrow(array)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(n_samples,): one item a sequence."""
+        return (len(self),)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Time steps of each sequence, shape (n_samples,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of ``values``."""
+        return int(self.values.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.values.dtype
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for begin, end in zip(self.offsets[:-1], self.offsets[1:]):
+            yield self.values[begin:end]
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, tuple):  # scikit-learn writes X[indices, ...]
+            key = tuple(k for k in key if k is not Ellipsis)
+            if len(key) != 1:
+                raise IndexError(
+                    "Sequences are indexed by sample only; index the array of one sample for its steps."
+                )
+            key = key[0]
+        if isinstance(key, numbers.Integral):
+            i = range(len(self))[int(key)]
+            return self.values[self.offsets[i] : self.offsets[i + 1]]
+        return self._take(np.arange(len(self))[key])
+
+    def _take(self, indices: NDArray[np.int64]) -> Sequences:
+        lengths = self.lengths[indices]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.repeat(self.offsets[:-1][indices] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        ids = None if self.ids is None else self.ids[indices]
+        return self._with(self.values[rows], offsets, ids)
+
+    def _with(self, values: NDArray[Any], offsets: NDArray[np.int64], ids: NDArray[Any] | None) -> Sequences:
+        return Sequences(values, offsets, feature_names=self.feature_names, ids=ids)
+
+    def with_values(self, values: NDArray[Any]) -> Sequences:
+        """Return the same sequences with other values of shape (total_steps, n_features)."""
+        names = self.feature_names if values.shape[1:] == (self.n_features,) else None
+        return Sequences(values, self.offsets, feature_names=names, ids=self.ids)
+
+    def astype(self, dtype: DTypeLike) -> Sequences:
+        """Return the same sequences with values of another type; not copied where they have it."""
+        return self.with_values(self.values.astype(dtype, copy=False))
+
+    def gather(self, indices: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        """Return some sequences as one padded batch.
+
+        Parameters
+        ----------
+        indices : array of int, shape (n,)
+            Which sequences.
+
+        Returns
+        -------
+        batch : array of shape (n, longest, n_features)
+            Zero after a sequence's end.
+        lengths : array of int, shape (n,), or None
+            None where all are equally long.
+        """
+        starts, lengths = self.offsets[:-1][indices], self.lengths[indices]
+        longest = int(lengths.max(initial=0))
+        if (lengths == longest).all():
+            return self.values[starts[:, None] + np.arange(longest)], None
+        batch = np.zeros((len(indices), longest, self.n_features), dtype=self.dtype)
+        valid = np.arange(longest) < lengths[:, None]
+        batch[valid] = self.values[(starts[:, None] + np.arange(longest))[valid]]
+        return batch, lengths
+
+    def to_padded(self, pad_value: float = 0.0) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return an array of shape (n_samples, longest, n_features) and the lengths, shape (n_samples,)."""
+        lengths = self.lengths
+        longest = int(lengths.max(initial=0))
+        padded = np.full((len(self), longest, self.n_features), pad_value, dtype=self.dtype)
+        padded[np.arange(longest) < lengths[:, None]] = self.values
+        return padded, lengths
+
+    def to_frame(self, *, by: str = "id", order: str = "step") -> pd.DataFrame:
+        """Return a long table, one row a time step; see :func:`seqpipe.sequences.frame_from_sequences`."""
+        from seqpipe.sequences._frame import frame_from_sequences
+
+        return frame_from_sequences(self, by=by, order=order)
+
+    def to_arrow(self) -> pa.Array:
+        """Return an Arrow list array; see :func:`seqpipe.sequences.arrow_from_sequences`."""
+        from seqpipe.sequences._arrow import arrow_from_sequences
+
+        return arrow_from_sequences(self)
+
+    def describe(self, i: int, step: int | None = None, column: int | None = None) -> str:
+        """Return words for a place in the data, such as "sample 3 (id 'B7'), step 12, feature 'speed'"."""
+        place = f"sample {i}" if self.ids is None else f"sample {i} (id {self.ids.tolist()[i]!r})"
+        if step is not None:
+            place += f", step {step}"
+        if column is not None:
+            place += f", feature {column if self.feature_names is None else repr(self.feature_names[column])}"
+        return place
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if dtype is not None and np.dtype(dtype) != object:
+            raise InvalidSequencesError(
+                "Sequences of unequal length cannot become one numeric array: use to_padded(), or "
+                "PadSequences in a Pipeline."
+            )
+        out = np.empty(len(self), dtype=object)
+        for i, steps in enumerate(self):  # assigned at once, equally long ones would be stacked
+            out[i] = steps
+        return out
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequences):
+            return NotImplemented
+        return (
+            np.array_equal(self.values, other.values, equal_nan=True)
+            and np.array_equal(self.offsets, other.offsets)
+            and self.feature_names == other.feature_names
+            and _equal_ids(self.ids, other.ids)
+        )
+
+    def __repr__(self) -> str:
+        lengths = self.lengths
+        steps = f"{lengths.min()}..{lengths.max()}" if len(lengths) else "0"
+        sizes = f"n_samples={len(self)}, n_timesteps={steps}, n_features={self.n_features}"
+        return f"Sequences({sizes}, dtype={self.dtype})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+def _equal_ids(ids: NDArray[Any] | None, others: NDArray[Any] | None) -> bool:
+    if ids is None or others is None:
+        return ids is others
+    return np.array_equal(ids, others)

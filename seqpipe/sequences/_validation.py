@@ -1,0 +1,133 @@
+"""What a user may call X, brought to one container, and refused with its place where it is unfit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences._arrow import sequences_from_arrow
+from seqpipe.sequences._container import Sequences
+from seqpipe.sequences._windows import Windows
+
+__all__ = ["as_sequences", "check_finite", "is_table"]
+
+
+def is_table(X: Any) -> bool:
+    """Tell whether X is a table of shape (n_samples, n_timesteps), or anything else sklearn should judge.
+
+    Sequences are: `Sequences`, `Windows`, anything three-dimensional, an object array or pandas Series of
+    arrays, a DataFrame whose one column holds arrays, and a list of (T_i, n_features) arrays or of (T_i,)
+    arrays of unequal length. A list of equally long one-dimensional items is a table.
+    """
+    if isinstance(X, Sequences | Windows):
+        return False
+    if hasattr(X, "iloc"):
+        return not _holds_arrays(X)
+    if isinstance(X, list | tuple):
+        return not _is_ragged_list(X)
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype == object:
+        return not (len(X) and _dimensions(X[0]))
+    return getattr(X, "ndim", 2) < 3
+
+
+def as_sequences(X: Any, *, dtype: DTypeLike | None = None) -> Sequences | Windows:
+    """Return sequences of any kind, checked, as `Sequences` (or `Windows`), cast to ``dtype`` if given.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If X is empty or not numeric, a sequence has no steps, or a value is NaN or infinite; names the place.
+    """
+    found = _contained(X)
+    if len(found) == 0:
+        raise InvalidSequencesError(
+            "Found array with 0 sample(s) (X is empty) while a minimum of 1 is required."
+        )
+    if isinstance(found, Sequences):
+        empty = np.flatnonzero(found.lengths == 0)
+        if len(empty):
+            raise InvalidSequencesError(
+                f"X has no time steps in {found.describe(int(empty[0]))} ({len(empty)} such): "
+                "every sequence needs at least one; drop the empty ones."
+            )
+    if found.n_features == 0:
+        raise InvalidSequencesError("Found 0 feature(s) (X has no columns) while a minimum of 1 is required.")
+    check_finite(found)
+    return found if dtype is None else found.astype(dtype)
+
+
+def check_finite(X: Sequences | Windows) -> None:
+    """Raise `InvalidSequencesError` with the place of the first NaN or infinity in X."""
+    values = X.values if isinstance(X, Sequences) else X.base
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):  # one pass, no mask, for the good case
+            return
+    bad = ~np.isfinite(values)
+    if isinstance(X, Windows):
+        uncovered = np.ones(len(values), dtype=bool)
+        uncovered[X.rows] = False
+        bad[uncovered] = False
+    if not bad.any():
+        return
+    row, column = (int(i) for i in np.argwhere(bad)[0])
+    what = "NaN" if np.isnan(values[row, column]) else "infinity"
+    place = _place(X, row, column)
+    raise InvalidSequencesError(
+        f"Input X contains {what}: {place} ({int(bad.sum())} such values). Networks cannot train on it: "
+        "fill or drop these steps first."
+    )
+
+
+def _place(X: Sequences | Windows, row: int, column: int) -> str:
+    if isinstance(X, Windows):
+        return X.describe(row, column)
+    sample = int(np.searchsorted(X.offsets, row, side="right")) - 1
+    return X.describe(sample, row - int(X.offsets[sample]), column)
+
+
+def _contained(X: Any) -> Sequences | Windows:
+    if isinstance(X, Sequences | Windows):
+        return X
+    if hasattr(X, "iloc"):
+        column = X.iloc[:, 0] if X.ndim == 2 else X
+        ids = column.index.to_numpy()
+        if isinstance(column.dtype, pd.ArrowDtype):
+            return sequences_from_arrow(column, ids=ids)
+        return Sequences.from_arrays(column.tolist(), ids=ids)
+    if isinstance(X, list | tuple) or getattr(X, "dtype", None) == np.dtype(object):
+        return Sequences.from_arrays(X)
+    array = np.asarray(X)
+    if array.dtype.kind not in "fiub":
+        raise InvalidSequencesError(
+            f"X must hold real numbers, got dtype {array.dtype}: encode it as numbers first."
+        )
+    if array.ndim == 3 and array.shape[1] == 0:
+        raise InvalidSequencesError(
+            f"X of shape {array.shape} has no time steps: every sequence needs at least one."
+        )
+    return Sequences.from_padded(array)
+
+
+def _dimensions(item: Any) -> int:
+    """Return how deeply an item is nested, looking along its first entries only."""
+    if hasattr(item, "ndim"):
+        inner = _dimensions(item[0]) if getattr(item, "dtype", None) == np.dtype(object) and len(item) else 0
+        return int(item.ndim) + inner
+    if isinstance(item, list | tuple):
+        return 1 + (_dimensions(item[0]) if item else 0)
+    return 0
+
+
+def _is_ragged_list(X: list[Any] | tuple[Any, ...]) -> bool:
+    if not X or any(_dimensions(item) == 0 for item in X):
+        return False
+    return _dimensions(X[0]) >= 2 or len({len(item) for item in X}) > 1
+
+
+def _holds_arrays(X: Any) -> bool:
+    column = X if X.ndim == 1 else X.iloc[:, 0] if X.shape[1] == 1 else None
+    return column is not None and len(column) > 0 and _dimensions(column.iloc[0]) >= 1

@@ -113,8 +113,8 @@ def _parsed_times(times: pd.Series[Any], places: Places) -> pd.Series[Any]:
     if unknown.any():
         i = int(unknown.argmax())
         raise InvalidSequencesError(
-            f"{places[i]}, column {times.name!r}: {times.iloc[i]!r:.60} is no ISO 8601 time, and other text has "
-            "no order in time. Convert the column with pd.to_datetime or pd.to_numeric."
+            f"{places[i]}, column {times.name!r}: {times.iloc[i]!r:.60} is no ISO 8601 time, and other text "
+            "has no order in time. Convert the column with pd.to_datetime or pd.to_numeric."
         )
     return parsed
 

@@ -152,10 +152,8 @@ def _check_names(place: str, names: list[str]) -> None:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        claimed, width = (
-            file.metadata.num_rows,
-            file.metadata.num_columns,
-        )  # more of it aborts the process if damaged
+        # nothing is asked of single columns: where their metadata is damaged, that aborts the process
+        claimed, width = file.metadata.num_rows, file.metadata.num_columns
         if claimed * width > MAX_VALUES:
             raise InvalidSequencesError(
                 f"{path}: the file claims {claimed} rows of {width} values, more than the {MAX_VALUES} "

@@ -1,0 +1,5 @@
+"""``python -m seqpipe`` is ``seqpipe``."""
+
+from seqpipe.cli import main
+
+main()

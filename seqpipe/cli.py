@@ -1,0 +1,229 @@
+"""The command ``seqpipe``.
+
+Exit codes: 0 all went well, 1 it failed, 2 wrong use (a recipe that cannot be run among it), 130 stopped by Ctrl-C,
+143 stopped by SIGTERM. Imports wait until a command needs them, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from seqpipe.exceptions import RecipeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["app", "main"]
+
+_FAILED, _WRONG_USE, _INTERRUPTED, _TERMINATED = 1, 2, 130, 143
+#: Columns of tables where no terminal says how wide it is.
+_PLAIN_WIDTH = 120
+
+app = typer.Typer(
+    help="Train, tune, track and compare recurrent models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    signal.signal(signal.SIGTERM, _terminated)
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error was raised.")] = False,
+) -> None:
+    if debug:
+        os.environ["SEQPIPE_DEBUG"] = "1"
+    if version:
+        typer.echo(_version("seqpipe"))
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    recipe: Annotated[
+        str, typer.Argument(help="A YAML file, or the name of a shipped recipe, such as digits.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as search.cv=5."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Fits at the same time; -1 for one a core.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where to train, such as cpu or cuda.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train, tune, judge and record what a recipe describes."""
+    with _clean_errors():
+        from seqpipe.pipeline import run_recipe
+
+        run_recipe(recipe, overrides=overrides or (), jobs=jobs, device=device, console=_console(quiet=quiet))
+
+
+@app.command()
+def compare(
+    experiment: Annotated[
+        str | None, typer.Argument(help="Its name; the one that changed last by default.")
+    ] = None,
+    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write the picture.")] = None,
+) -> None:
+    """Show what an experiment has tried, as a table and a picture."""
+    with _clean_errors():
+        from seqpipe.pipeline import compare_experiment, print_table
+
+        found = compare_experiment(experiment, uri)
+        print_table(_console(), found.table, found.experiment)
+        picture = output or Path(f"{_file_name(found.experiment)}-compared.png")
+        found.figure.savefig(picture)
+        typer.echo(f"picture: {picture}")
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help="A model URI that a run printed, or a model's folder.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet with the columns that the recipe named.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV or Parquet to write.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Time steps to forecast, instead of DATA.")] = None,
+    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
+) -> None:
+    """Predict for a table with a model that a run has logged."""
+    with _clean_errors():
+        from seqpipe.pipeline import predict_table, print_table, write_table
+
+        if (data is None) == (steps is None):
+            raise typer.BadParameter("give either DATA or --steps")
+        predictions = predict_table(model, data, n_steps=steps, tracking_uri=uri)
+        if output is None:
+            print_table(_console(), predictions, model)
+        else:
+            write_table(predictions, output)
+            typer.echo(f"{len(predictions)} predictions: {output}")
+
+
+@app.command()
+def plugins() -> None:
+    """List cells and tasks, who offers them, and the plug-ins that could not be used."""
+    with _clean_errors():
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("name", "kind", "distribution", "version", "status", "reason")
+        for row in _plugin_rows():
+            table.add_row(*map(Text, row))
+        _console().print(table)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 5000,
+    host: Annotated[
+        str, typer.Option(help="Address to serve on; this machine only by default.")
+    ] = "127.0.0.1",
+    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
+) -> None:
+    """Browse the recorded runs in MLflow's own interface."""
+    with _clean_errors():
+        from seqpipe.tracking import ui_command
+
+        command, environment = ui_command(host=host, port=port, tracking_uri=uri)
+        typer.echo(f"http://{host}:{port} (Ctrl-C ends it)")
+        raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def _plugin_rows() -> Iterator[tuple[str, ...]]:
+    """Yield what is offered, with its summary for a reason, then what could not be loaded."""
+    import warnings
+
+    from seqpipe.exceptions import PluginWarning
+    from seqpipe.plugins import host
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # the table tells it
+        found = host()
+    for kind, offers in found.registered().items():
+        for name in sorted(offers):
+            for offer in offers[name]:
+                status = "loaded" if len(offers[name]) == 1 else "ambiguous"
+                reason = offer.spec.summary if status == "loaded" else "several distributions offer this name"
+                yield name, kind, offer.distribution, _version(offer.distribution), status, reason
+    for plugin in found.statuses:
+        if plugin.status != "loaded":
+            yield plugin.name, "plug-in", plugin.distribution, plugin.version, plugin.status, plugin.reason
+
+
+def _version(distribution: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@contextmanager
+def _clean_errors() -> Iterator[None]:
+    """Turn whatever goes wrong into one line on stderr and the exit code that belongs to it."""
+    try:
+        yield
+    except (typer.Exit, typer.BadParameter):
+        raise
+    except KeyboardInterrupt:
+        _fail("stopped", _INTERRUPTED)
+    except RecipeError as error:
+        _fail(str(error), _WRONG_USE)
+    except Exception as error:
+        _fail(_told(error), _FAILED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    if os.environ.get("SEQPIPE_DEBUG", "0") not in ("", "0"):
+        traceback.print_exc()
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _told(error: Exception) -> str:
+    """Return an error's message, with its type where it is not one that speaks to users."""
+    from seqpipe.exceptions import SeqpipeError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, SeqpipeError | OSError):
+        return text
+    return f"{type(error).__name__}: {text} (SEQPIPE_DEBUG=1 shows where)"
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    sys.exit(_TERMINATED)
+
+
+def _console(*, quiet: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(quiet=quiet)
+    return (
+        console
+        if console.is_terminal or "COLUMNS" in os.environ
+        else Console(quiet=quiet, width=_PLAIN_WIDTH)
+    )
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)

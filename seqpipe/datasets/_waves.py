@@ -1,0 +1,80 @@
+"""A computed wave whose swing grows with time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from seqpipe.datasets._dataset import Dataset
+from seqpipe.exceptions import InvalidSequencesError
+
+__all__ = ["load_waves", "make_waves"]
+
+_END = 30.0
+_STEP = 0.1
+
+
+def make_waves(
+    n_windows: int, window: int = 20, *, random_state: Any = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return random windows of the wave t·sin(t)/3 + 2·sin(5t), and the same windows one step later.
+
+    Parameters
+    ----------
+    n_windows : int
+        How many.
+    window : int, default=20
+        Length of each, in time steps of 0.1; t runs from 0 to 30.
+    random_state : int, RandomState or None, default=None
+        Seeds the times at which the windows begin, real numbers drawn evenly.
+
+    Returns
+    -------
+    X, y : arrays of shape (n_windows, window, 1)
+        ``y[:, t]`` is the value after ``X[:, t]``.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If n_windows is not positive, or a window and the step after it do not fit into the 300 steps of the
+        series.
+
+    Notes
+    -----
+    Source: computed; the series of A. Géron, Hands-On Machine Learning with Scikit-Learn and TensorFlow
+    (2017), chapter 14. Licence: none needed.
+    """
+    longest = round(_END / _STEP)
+    if n_windows < 1 or not 1 <= window <= longest:
+        raise InvalidSequencesError(
+            f"n_windows must be at least 1 and window from 1 to {longest}. Got {n_windows} and {window} "
+            "instead."
+        )
+    begins = check_random_state(random_state).uniform(0, _END - window * _STEP, size=(n_windows, 1))
+    values = _wave(begins + _STEP * np.arange(window + 1))[:, :, None]
+    return values[:, :-1], values[:, 1:]
+
+
+def load_waves() -> Dataset:
+    """Return the wave t·sin(t)/3 + 2·sin(5t) at t = 0, 0.1, …, 30.
+
+    ``frame`` is float64 of shape (301, 1), its column "value", its index "t". Source and licence: see
+    :func:`make_waves`.
+    """
+    t = pd.Index(np.linspace(0, _END, round(_END / _STEP) + 1), name="t")
+    return Dataset(
+        name="waves",
+        frame=pd.DataFrame({"value": _wave(t.to_numpy())}, index=t),
+        feature_names=("value",),
+        description="The wave t·sin(t)/3 + 2·sin(5t) at t = 0, 0.1, …, 30.",
+        source="computed, after A. Géron, Hands-On Machine Learning (2017), chapter 14",
+        licence="none needed",
+    )
+
+
+def _wave(t: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(t * np.sin(t) / 3 + 2 * np.sin(5 * t))

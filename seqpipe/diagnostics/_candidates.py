@@ -1,0 +1,100 @@
+"""The candidates of a search: how good, how sure, how costly, and how they learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqpipe.diagnostics._learning_curves import Curves, draw_curves
+from seqpipe.diagnostics._style import PALETTE, QUIET, dress, fitted, new_figure, plain_log_ticks, write_as_is
+
+__all__ = ["plot_candidates"]
+
+_MOST_ROWS = 30
+_COLUMNS = ("name", "mean", "std", "seconds", "n_parameters")
+
+
+def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
+    """Draw a search: score and spread of each candidate, score against time, and learning curves.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_candidates, ...)
+        Columns ``name``, ``mean`` and ``std`` of the score over folds (greater is better; NaN where all folds
+        failed), ``seconds`` to fit and ``n_parameters``. The best thirty are drawn, the best six in colour.
+    curves : mapping of str to sequence of mappings
+        A candidate's name and its ``history_``; those without one are left out of that panel.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        900 pixels wide.
+
+    Raises
+    ------
+    ValueError
+        If the table is empty or lacks a column.
+    """
+    missing = [column for column in _COLUMNS if column not in table.columns]
+    if missing or table.empty:
+        raise ValueError(
+            f"The table of candidates needs rows and the columns {list(_COLUMNS)}; it lacks "
+            f"{missing or 'rows'}."
+        )
+    ranked = table.sort_values("mean", ascending=False, na_position="last", kind="stable").reset_index(
+        drop=True
+    )
+    shown = ranked.iloc[:_MOST_ROWS]
+    colours = [
+        PALETTE[i] if i < len(PALETTE) and np.isfinite(mean) else QUIET
+        for i, mean in enumerate(shown["mean"])
+    ]
+    scores_height = 1.1 + 0.36 * len(shown)
+    figure = new_figure(9, scores_height + 3.6)
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[scores_height, 3.6])[:, 0]
+    _draw_scores(above.subplots(), shown, colours, len(ranked))
+    costs, losses = below.subplots(1, 2)
+    _draw_costs(costs, shown, colours)
+    coloured = {str(name): colour for name, colour in zip(shown["name"], colours) if colour != QUIET}
+    draw_curves(losses, curves, coloured)
+    return figure
+
+
+def _draw_scores(axes: Axes, shown: pd.DataFrame, colours: list[str], n_candidates: int) -> None:
+    for i, (mean, std) in enumerate(zip(shown["mean"], shown["std"])):
+        axes.errorbar(mean, i, xerr=std, fmt="o", color=colours[i], markersize=6, capsize=3, linewidth=1.2)
+    names = [fitted(name, width=40) for name in shown["name"]]
+    axes.set_yticks(range(len(shown)), names)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    best = f" (best {len(shown)} of {n_candidates})" if n_candidates > len(shown) else ""
+    dress(axes, title=f"Candidates{best}", x="score: mean ± standard deviation over folds")
+    write_as_is(axes.get_yticklabels())
+    _write_columns(axes, shown)
+
+
+def _write_columns(axes: Axes, shown: pd.DataFrame) -> None:
+    """Write score, time of a fit and size beside each row."""
+    lines = [f"{'score':>8} {'fit':>8} {'parameters':>11}"]
+    for mean, seconds, n_parameters in zip(shown["mean"], shown["seconds"], shown["n_parameters"]):
+        score = "failed" if np.isnan(mean) else f"{mean:.4g}"
+        time = "" if np.isnan(seconds) else f"{seconds:.3g} s"
+        size = "" if np.isnan(n_parameters) else f"{n_parameters:,.0f}"
+        lines.append(f"{score:>8} {time:>8} {size:>11}")
+    for y, line in zip([-0.7, *range(len(shown))], lines):
+        axes.text(
+            1.01, y, line, transform=axes.get_yaxis_transform(), va="center", fontsize=8, family="monospace",
+            color="#555555",
+        )  # fmt: skip
+
+
+def _draw_costs(axes: Axes, shown: pd.DataFrame, colours: list[str]) -> None:
+    seconds = shown["seconds"].to_numpy(dtype=np.float64)
+    axes.scatter(seconds, shown["mean"], c=colours, s=45, zorder=3)
+    finite = seconds[np.isfinite(seconds) & (seconds > 0)]
+    log = len(finite) > 0 and finite.max() > 10 * finite.min()
+    if log:
+        axes.set_xscale("log")
+        plain_log_ticks(axes.xaxis)
+    dress(axes, title="Score against cost", x="time of a fit (s)", y="mean score")

@@ -1,0 +1,278 @@
+"""`RecurrentEstimator`: a scikit-learn estimator that holds a skorch net."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import EarlyStopping
+
+from seqpipe.cells import Cell
+from seqpipe.estimators._cells import cell_factory
+from seqpipe.estimators._input import check_X
+from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
+from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
+from seqpipe.estimators._scaling import feature_statistics
+from seqpipe.estimators._state import net_state, restore_net
+from seqpipe.estimators._validation_split import validation_split
+from seqpipe.exceptions import DivergenceWarning
+from seqpipe.networks import POOLINGS, SequenceNetwork
+from seqpipe.sequences import Sequences, Windows
+from seqpipe.training import (
+    Diverged,
+    EpochListener,
+    GradientGuard,
+    OneCycle,
+    ProgressBar,
+    Samples,
+    SequenceNet,
+    auto_batch_size,
+    auto_epochs,
+    peak_memory_mib,
+    reset_peak_memory,
+    resolve_device,
+)
+
+__all__ = ["RecurrentEstimator"]
+
+
+class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
+    """What the estimators share: parameters, the net, the fit, persistence."""
+
+    _criterion: ClassVar[type[torch.nn.Module]]
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "cell": [str, type],
+        "cell_params": [dict, None],
+        "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        "bidirectional": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "pooling": [StrOptions(set(POOLINGS))],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "lr_schedule": [StrOptions({"one_cycle"}), None],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "gradient_clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "scale_inputs": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "device": [str],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "net_params": [dict, None],
+    }
+
+    # What each subclass's constructor sets.
+    cell: str | type[Cell]
+    cell_params: dict[str, Any] | None
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+    dropout: float
+    pooling: str
+    lr: float
+    max_epochs: str | int
+    batch_size: str | int
+    lr_schedule: str | None
+    weight_decay: float
+    gradient_clip_norm: float | None
+    scale_inputs: bool
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    dtype: str
+    device: str
+    random_state: Any
+    warm_start: bool
+    verbose: int
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # ---- fit
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        check_net_params(self)
+        cell_factory(self.cell, self.cell_params, owner=type(self).__name__)
+
+    def _continues(self, partial: bool) -> bool:
+        """Tell whether this fit goes on from the weights there are."""
+        return (partial or self.warm_start) and hasattr(self, "net_")
+
+    def _train(
+        self, samples: Samples, n_outputs: int, listeners: FitListeners, *, partial: bool, labels: Any = None
+    ) -> None:
+        """Fit the net to samples, or a new one; set the attributes that every fitted estimator has."""
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        train, validation = samples, None
+        if self.early_stopping and not partial:
+            indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels)
+            train, validation = samples.take(indices[0]), samples.take(indices[1])
+        device = resolve_device(self.device)
+        with _seeded(seed, device):
+            net, epochs = self._prepare_net(train, n_outputs, device, seed, listeners, partial=partial)
+            reset_peak_memory(device)
+            stop_reason = self._run(net, train, validation, epochs)
+        listeners.summary = self._summary(net, stop_reason)
+
+    def _prepare_net(
+        self, train: Samples, n_outputs: int, device: str, seed: int, listeners: FitListeners, *, partial: bool
+    ) -> tuple[SequenceNet, int]:
+        batch_size = auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
+        n_batches = -(-len(train) // batch_size)
+        epochs = 1 if partial else auto_epochs(n_batches) if self.max_epochs == "auto" else int(self.max_epochs)
+        callbacks = self._callbacks(epochs, n_batches, listeners, partial=partial)
+        fresh = self._make_net(train.X.n_features, n_outputs, device, seed, batch_size, callbacks)
+        if self._continues(partial):
+            restore_net(fresh, net_state(self.net_))
+            for group in fresh.optimizer_.param_groups:
+                group["lr"] = self.lr  # a schedule has ended near zero
+        else:
+            self.history_: list[dict[str, Any]] = []
+            self._scale_inputs(fresh, train)
+        self.net_ = fresh
+        self._net_shape = [int(train.X.n_features), int(n_outputs)]
+        self.device_ = device
+        return fresh, epochs
+
+    def _make_net(
+        self, n_features: int, n_outputs: int, device: str, seed: int, batch_size: int, callbacks: list[Any]
+    ) -> SequenceNet:
+        settings: dict[str, Any] = {
+            "module": SequenceNetwork,
+            "module__n_features": n_features,
+            "module__n_outputs": n_outputs,
+            "module__cell": cell_factory(self.cell, self.cell_params, owner=type(self).__name__),
+            "module__hidden_size": self.hidden_size,
+            "module__num_layers": self.num_layers,
+            "module__bidirectional": self.bidirectional,
+            "module__dropout": self.dropout,
+            "module__pooling": self.pooling,
+            "module__dtype": getattr(torch, self.dtype),
+            "criterion": self._criterion,
+            "criterion__reduction": "none",
+            "optimizer": torch.optim.AdamW,
+            "lr": self.lr,
+            "batch_size": batch_size,
+            "train_split": None,
+            "callbacks__print_log": None,
+            "device": device,
+            "verbose": 0,
+        }
+        own = dict(self.net_params or {})
+        callbacks = [*callbacks, *(own.pop("callbacks", None) or [])]
+        if "optimizer" not in own:
+            settings["optimizer__weight_decay"] = self.weight_decay
+        guard = next((c for _, c in callbacks if isinstance(c, GradientGuard)), GradientGuard(None))
+        settings |= {"callbacks": callbacks, "guard": guard, "random": np.random.default_rng(seed), **own}
+        return SequenceNet(**settings).initialize()
+
+    def _callbacks(
+        self, epochs: int, n_batches: int, listeners: FitListeners, *, partial: bool
+    ) -> list[tuple[str, Any]]:
+        callbacks: list[tuple[str, Any]] = [("guard", GradientGuard(self.gradient_clip_norm))]
+        if self.lr_schedule == "one_cycle" and not partial:
+            callbacks.append(("one_cycle", OneCycle(epochs * n_batches)))
+        if self.early_stopping and not partial:
+            stopping = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
+            callbacks.append(("early_stopping", stopping))
+        if self.verbose:
+            callbacks.append(("progress", ProgressBar(epochs)))
+
+        def listen(record: dict[str, Any]) -> bool:
+            record["epoch"] = len(self.history_) + 1
+            self.history_.append(record)
+            return listeners.epoch(record)
+
+        callbacks.insert(1, ("listener", EpochListener(listen)))
+        return callbacks
+
+    def _scale_inputs(self, net: SequenceNet, train: Samples) -> None:
+        if self.scale_inputs:
+            mean, scale = feature_statistics(train.X, train.weight)
+            net.module_.set_scaling(torch.from_numpy(mean), torch.from_numpy(scale))
+
+    def _run(self, net: SequenceNet, train: Samples, validation: Samples | None, epochs: int) -> str:
+        try:
+            return net.train(train, validation, epochs) or "all epochs done"
+        except Diverged as error:
+            epoch = len(self.history_) + 1
+            message = (
+                f"Training of {type(self).__name__} stopped at update {net.guard.n_updates_ + 1}, in epoch {epoch}: "
+                f"{error}. The last weights with a finite loss are kept. Lower lr (now {self.lr!r}), set "
+                "gradient_clip_norm, or look for outliers in X and y."
+            )
+            warnings.warn(message, DivergenceWarning, stacklevel=4)
+            return f"diverged: {error}"
+
+    def _summary(self, net: SequenceNet, stop_reason: str) -> dict[str, Any]:
+        self.n_iter_ = max(1, len(self.history_))
+        self.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
+        return {
+            "n_parameters": self.n_parameters_,
+            "n_updates": net.guard.n_updates_,
+            "device": self.device_,
+            "fit_seconds": sum(epoch.get("dur", 0.0) for epoch in self.history_),
+            "peak_memory_mib": peak_memory_mib(self.device_),
+            "stop_reason": stop_reason,
+            "engine": "; ".join(str(choice) for choice in net.module_.recurrent.explain()),
+        }
+
+    # ---- predict
+
+    def _outputs(self, X: Any) -> NDArray[Any]:
+        """Return the network's outputs for X, shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        found: Sequences | Windows = check_X(self, X, reset=False)
+        return self.net_.outputs(Samples(found))
+
+    # ---- persistence
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        net = state.pop("net_", None)
+        if net is not None:
+            state["_net_state"] = {**net_state(net), "batch_size": int(net.batch_size)}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        kept = state.pop("_net_state", None)
+        super().__setstate__(state)
+        if kept is None:
+            return
+        if self.device_ != "cpu" and not torch.cuda.is_available():
+            self.device_ = "cpu"  # fitted on a GPU, loaded where there is none
+        with _seeded(0, self.device_):
+            self.net_ = self._make_net(*self._net_shape, self.device_, 0, kept["batch_size"], [])
+        restore_net(self.net_, kept)
+
+
+@contextmanager
+def _seeded(seed: int, device: str) -> Iterator[None]:
+    """Seed torch's generators inside, and put them back as they were."""
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _silent(*args: Any) -> None:
+    """Swallow what skorch would print."""

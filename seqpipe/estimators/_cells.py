@@ -1,0 +1,64 @@
+"""From what the user gave as ``cell`` to something that makes cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from seqpipe.cells import Cell
+from seqpipe.exceptions import CellError
+from seqpipe.plugins import host
+from seqpipe.recurrence import check_step
+
+__all__ = ["cell_factory"]
+
+
+def cell_factory(
+    cell: str | type[Cell], params: Mapping[str, Any] | None, *, owner: str
+) -> Callable[[int, int], Cell]:
+    """Return a function (input_size, hidden_size) -> Cell.
+
+    Parameters
+    ----------
+    cell : str or subclass of Cell
+        A registered name, or the class itself.
+    params : mapping or None
+        Further arguments of the cell.
+    owner : str
+        The estimator, for errors.
+
+    Raises
+    ------
+    UnknownNameError, PluginError
+        If the name is not to be had.
+    TypeError
+        If ``cell`` is neither a name nor a Cell class.
+    """
+    if isinstance(cell, str):
+        found = host().find("cell", cell, parameter=f"The 'cell' parameter of {owner}")
+        origin = f"the cell {cell!r} from the distribution {found.distribution!r}"
+        return partial(_make, found.spec.factory, origin, dict(params or {}))
+    if isinstance(cell, type) and issubclass(cell, Cell):
+        return partial(_make, cell, f"the cell {cell.__name__}", dict(params or {}))
+    raise TypeError(
+        f"The 'cell' parameter of {owner} must be one of {host().names('cell')} or a subclass of seqpipe.Cell. "
+        f"Got {cell!r} instead."
+    )
+
+
+def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], input_size: int, hidden_size: int) -> Cell:
+    try:
+        cell = factory(input_size, hidden_size, **params)
+    except Exception as error:
+        raise CellError(
+            f"{origin.capitalize()} cannot be made with input_size={input_size}, hidden_size={hidden_size}"
+            f"{''.join(f', {k}={v!r}' for k, v in params.items())}: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(cell, Cell):
+        raise CellError(f"{origin.capitalize()} is not a seqpipe.Cell but {type(cell).__name__}.")
+    try:
+        check_step(cell)
+    except CellError as error:
+        raise CellError(f"{origin.capitalize()} breaks the cell protocol: {error}") from error
+    return cell

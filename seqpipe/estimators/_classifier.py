@@ -1,0 +1,261 @@
+"""`SequenceClassifier`: one label a sequence."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._input import check_labels, check_weight, check_X
+from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.training import Samples
+
+__all__ = ["SequenceClassifier"]
+
+
+class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
+    """Predict one label per sequence.
+
+    X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
+    pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`.
+
+    Parameters
+    ----------
+    cell : str or subclass of Cell, default="gru"
+        Name of a registered cell ("rnn", "lstm", "gru", "mlp", or a plug-in's), or the class.
+    cell_params : dict, optional
+        Further arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".
+    hidden_size : int, default=64
+        Width of each recurrent layer.
+    num_layers : int, default=1
+        Recurrent layers.
+    bidirectional : bool, default=False
+        Whether every layer also reads each sequence from its end.
+    dropout : float, default=0.0
+        Share of values dropped in training, between layers and before the output layer.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        How the outputs at all steps become one vector.
+    lr : float, default=0.01
+        Learning rate; the peak of the schedule.
+    max_epochs : int or "auto", default="auto"
+        Passes over the data; "auto" makes at least 600 updates and at least 10 epochs.
+    batch_size : int or "auto", default="auto"
+        Sequences an update; "auto" grows from 32 to 256 with the data.
+    lr_schedule : {"one_cycle"} or None, default="one_cycle"
+        "one_cycle" raises the learning rate over the first 30% of the updates and anneals it; None keeps it.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of AdamW.
+    gradient_clip_norm : float or None, default=1.0
+        Largest norm of the gradient.
+    scale_inputs : bool, default=True
+        Whether each feature is standardised by its mean and standard deviation over the training data's valid steps.
+    early_stopping : bool, default=False
+        Whether to hold out samples, stop when their loss no longer falls, and keep the best weights.
+    validation_fraction : float, default=0.1
+        Share held out by early stopping; of `Windows` the latest.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which early stopping stops.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class; "balanced" weighs them inversely to their frequency.
+    dtype : {"float32", "float64"}, default="float32"
+        What the network computes in; X is cast to it.
+    device : str, default="auto"
+        "auto" takes a GPU if torch sees one; else a device of torch, such as "cpu" or "cuda:0".
+    random_state : int, RandomState or None, default=None
+        Seeds weights, batches and dropout; two fits with the same int give the same bits on the same machine.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the last one.
+    verbose : int, default=0
+        Above 0 shows a progress bar.
+    net_params : dict, optional
+        Anything else of skorch's net, also settable as ``net__<name>``: ``net__optimizer``,
+        ``net__optimizer__weight_decay``, ``net__callbacks``, ``net__criterion``, …
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Features of a step, or time steps if fitted to a table of shape (n_samples, n_timesteps).
+    n_iter_ : int
+        Epochs trained.
+    n_parameters_ : int
+        Trained numbers.
+    history_ : list of dict
+        One record an epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    device_ : str
+        Where the net is.
+    net_ : skorch net
+        The fitted net; ``net_.module_`` is the torch module.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqpipe import SequenceClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(n, 2)) for n in rng.integers(5, 15, size=60)]
+    >>> y = np.array(["up" if x[:, 0].mean() > 0 else "down" for x in X])
+    >>> clf = SequenceClassifier(hidden_size=16, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.9
+    True
+    """
+
+    _criterion = torch.nn.CrossEntropyLoss
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **RecurrentEstimator._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        cell="gru",
+        *,
+        cell_params=None,
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        dropout=0.0,
+        pooling="last",
+        lr=0.01,
+        max_epochs="auto",
+        batch_size="auto",
+        lr_schedule="one_cycle",
+        weight_decay=0.01,
+        gradient_clip_norm=1.0,
+        scale_inputs=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        class_weight=None,
+        dtype="float32",
+        device="auto",
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        net_params=None,
+    ):
+        self.cell = cell
+        self.cell_params = cell_params
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.pooling = pooling
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.gradient_clip_norm = gradient_clip_norm
+        self.scale_inputs = scale_inputs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.dtype = dtype
+        self.device = device
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.net_params = net_params
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to sequences X and labels y.
+
+        Parameters
+        ----------
+        X : sequences
+            See the class.
+        y : array of shape (n_samples,)
+            Labels: integers or strings.
+        sample_weight : array of shape (n_samples,), optional
+            Weight of each sequence in the loss.
+
+        Returns
+        -------
+        self : SequenceClassifier
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is unfit; the message says which and where.
+        """
+        with listened_fit(self, X, y) as listeners:
+            self._fit(X, y, sample_weight, None, listeners, partial=False)
+        return self
+
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Go on from the weights there are, for one epoch at a constant learning rate.
+
+        Parameters
+        ----------
+        X : sequences
+            See the class.
+        y : array of shape (n_samples,)
+            Labels.
+        classes : array of shape (n_classes,), optional
+            All labels that will ever come; those of the first y by default.
+        sample_weight : array of shape (n_samples,), optional
+            Weight of each sequence in the loss.
+
+        Returns
+        -------
+        self : SequenceClassifier
+        """
+        with listened_fit(self, X, y) as listeners:
+            self._fit(X, y, sample_weight, classes, listeners, partial=True)
+        return self
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, listeners: FitListeners, *, partial: bool
+    ) -> None:
+        self._check_parameters()
+        goes_on = self._continues(partial)
+        if y is None:
+            raise ValueError("This SequenceClassifier estimator requires y to be passed, but the target y is None.")
+        found = check_X(self, X, reset=not goes_on)
+        y = check_labels(y, len(found))
+        check_classification_targets(y)
+        weight = check_weight(sample_weight, len(found))
+        kept = slice(None) if weight is None else np.flatnonzero(weight > 0)
+        found, y = found[kept], y[kept]
+        if not goes_on:
+            self.classes_ = np.unique(y if classes is None else classes)
+        samples = Samples(found, self._numbers(y), self._weight(y, None if weight is None else weight[kept]))
+        self._train(samples, max(2, len(self.classes_)), listeners, partial=partial, labels=samples.y)
+
+    def _numbers(self, y: NDArray[Any]) -> NDArray[np.int64]:
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y has labels that the classifier was not told of: {unknown.tolist()[:10]}; it knows "
+                f"{self.classes_.tolist()[:20]}. Name all of them in the first partial_fit(..., classes=)."
+            )
+        return np.searchsorted(self.classes_, y).astype(np.int64)
+
+    def _weight(self, y: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[Any] | None:
+        """Return class weight times sample weight, of mean 1, in the network's dtype."""
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, y)
+            weight = by_class if weight is None else weight * by_class
+        return None if weight is None else (weight / weight.mean()).astype(self.dtype)
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Return the probability of each class, shape (n_samples, n_classes), columns as in ``classes_``."""
+        logits = torch.from_numpy(self._outputs(X))[:, : len(self.classes_)]
+        return logits.softmax(dim=1).numpy()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable label of each sequence, shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -1,0 +1,202 @@
+"""`Forecaster`: the time steps after the end of a series."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from seqpipe.estimators._input import check_targets
+from seqpipe.estimators._listeners import CallbackSupportMixin, inner_fit, with_callbacks
+from seqpipe.estimators._regressor import SequenceRegressor
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.transformers import make_windows
+
+__all__ = ["Forecaster"]
+
+
+class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+    """Forecast a series, or several together, from their last window.
+
+    Parameters
+    ----------
+    estimator : regressor of sequences, optional
+        What predicts from a window; `SequenceRegressor()` by default.
+    window : int, default=24
+        Past the model sees, in time steps.
+    horizon : int, default=1
+        Steps that ``predict()`` gives, and that "direct" learns at once, in time steps.
+    strategy : {"direct", "recursive"}, default="direct"
+        "direct" learns all ``horizon`` steps as one target; "recursive" learns one step and is fed its own forecasts.
+        Beyond what was learned at once, forecasts are fed back in either case.
+    difference : bool, default=False
+        Whether to model the steps' changes and add them up, for series whose level drifts.
+
+    Attributes
+    ----------
+    estimator_ : regressor
+        The fitted one.
+    n_features_in_ : int
+        Columns of X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqpipe import Forecaster, SequenceRegressor
+    >>> wave = np.sin(np.arange(200) / 4)
+    >>> model = Forecaster(SequenceRegressor(hidden_size=16, random_state=0), window=25, horizon=10)
+    >>> forecast = model.fit(wave[:180]).predict(20)
+    >>> bool(np.abs(forecast - wave[180:]).mean() < 0.2)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "horizon": [Interval(Integral, 1, None, closed="left")],
+        "strategy": [StrOptions({"direct", "recursive"})],
+        "difference": ["boolean"],
+    }
+
+    def __init__(self, estimator=None, *, window=24, horizon=1, strategy="direct", difference=False):
+        self.estimator = estimator
+        self.window = window
+        self.horizon = horizon
+        self.strategy = strategy
+        self.difference = difference
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.required = False
+        return tags
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to a series.
+
+        Parameters
+        ----------
+        X : array of shape (n_timesteps,) or (n_timesteps, n_features)
+            Without y the series themselves, each column to be forecast; with y the exogenous columns, which must also
+            be known for the time to be forecast.
+        y : array of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
+            The series to forecast.
+
+        Returns
+        -------
+        self : Forecaster
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is unfit, or the series is shorter than window and horizon.
+        """
+        self._validate_params()
+        series, exogenous = self._check_series(X, y)
+        self._last = series[-1]
+        if self.difference:
+            series, exogenous = np.diff(series, axis=0), exogenous[1:]
+        self._check_long_enough(series)
+        steps = self.horizon if self.strategy == "direct" else 1
+        windows, targets, _ = make_windows(
+            _with_leads(series, exogenous, steps), series, window=self.window, horizon=steps
+        )
+        self.estimator_ = clone(SequenceRegressor() if self.estimator is None else self.estimator)
+        with inner_fit(self, self.estimator_):
+            self.estimator_.fit(windows, targets.reshape(len(windows), -1))
+        self._series, self._exogenous = series[-self.window :], exogenous[-self.window :]
+        return self
+
+    def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
+        self._has_exogenous = y is not None
+        flat = y is None and getattr(X, "ndim", None) == 1
+        X = validate_data(self, np.asarray(X)[:, None] if flat else X, dtype=np.float64, reset=True)
+        if y is None:
+            self._shape = () if flat else X.shape[1:]
+            return X, np.empty((len(X), 0))
+        y = check_targets(self, y, len(X))
+        self._shape = y.shape[1:]
+        return y.reshape(len(y), -1), X
+
+    def _check_long_enough(self, series: NDArray[np.float64]) -> None:
+        steps = self.horizon if self.strategy == "direct" else 1
+        need = self.window + steps
+        if len(series) < need:
+            raise InvalidSequencesError(
+                f"A series of n_samples={len(series) + self.difference} time steps is too short for window={self.window} "
+                f"and {steps} steps ahead{' after differencing' if self.difference else ''}: it needs at least "
+                f"{need + self.difference}. Give a longer series, or lower window or horizon."
+            )
+
+    def predict(self, X: Any = None) -> NDArray[np.float64]:
+        """Return the forecast for the time steps right after the training data.
+
+        Parameters
+        ----------
+        X : int, or array of shape (n, n_features), optional
+            How many steps, or the exogenous columns of these steps; ``horizon`` steps by default. Where there are no
+            exogenous columns, an array tells only the number of steps.
+
+        Returns
+        -------
+        forecast : array of shape (n,) or (n, n_outputs)
+
+        Raises
+        ------
+        ValueError
+            If exogenous columns are needed and missing.
+        """
+        check_is_fitted(self)
+        n, future = self._check_future(X)
+        series = self._series
+        exogenous = np.concatenate([self._exogenous, future])
+        while len(series) < len(self._series) + n:
+            series = np.concatenate([series, self._next(series, exogenous)])
+        forecast = series[len(self._series) :][:n]
+        if self.difference:
+            forecast = self._last + np.cumsum(forecast, axis=0)
+        return forecast.reshape(n, *self._shape)
+
+    def _next(self, series: NDArray[np.float64], exogenous: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the steps that one prediction gives, shape (steps, n_outputs)."""
+        steps = self.horizon if self.strategy == "direct" else 1
+        table = _with_leads(series, exogenous, steps)[-self.window :]
+        return np.asarray(self.estimator_.predict(table[None])).reshape(steps, series.shape[1])
+
+    def _check_future(self, X: Any) -> tuple[int, NDArray[np.float64]]:
+        if X is None or isinstance(X, Integral):
+            n = self.horizon if X is None else int(X)
+            if self._has_exogenous:
+                raise ValueError(
+                    f"This Forecaster was fitted with {self.n_features_in_} exogenous columns: predict needs them for "
+                    f"the time to come, as X of shape ({n}, {self.n_features_in_})."
+                )
+            if n < 1:
+                raise ValueError(f"predict takes a number of time steps from 1. Got {n} instead.")
+            return n, np.empty((n, 0))
+        flat = not self._has_exogenous and getattr(X, "ndim", None) == 1
+        X = validate_data(self, np.asarray(X)[:, None] if flat else X, dtype=np.float64, reset=False)
+        return len(X), X if self._has_exogenous else np.empty((len(X), 0))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return R² of the forecast for the steps right after the training data; without y, X holds their true values."""
+        return float(r2_score(X if y is None else y, self.predict(X), sample_weight=sample_weight))
+
+
+def _with_leads(
+    series: NDArray[np.float64], exogenous: NDArray[np.float64], steps: int
+) -> NDArray[np.float64]:
+    """Put beside each row of the series the exogenous rows of the next ``steps`` time steps."""
+    if not exogenous.shape[1]:
+        return series
+    rows = np.arange(len(series))[:, None] + np.arange(1, steps + 1)
+    leads = exogenous[np.minimum(rows, len(exogenous) - 1)]
+    return np.concatenate([series, leads.reshape(len(series), -1)], axis=1)

@@ -1,0 +1,132 @@
+"""What fit and predict take: X of any accepted kind, targets and weights, checked before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    _check_sample_weight,
+    check_array,
+    column_or_1d,
+    validate_data,
+)
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Sequences, Windows, as_sequences, is_table
+
+__all__ = ["check_labels", "check_targets", "check_weight", "check_X"]
+
+
+def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
+    """Return X as `Sequences` or `Windows` of the estimator's dtype.
+
+    With ``reset`` the estimator learns ``n_features_in_``: n_timesteps for a table of shape (n_samples, n_timesteps),
+    n_features for sequences; without, X must match.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
+    """
+    dtype = np.dtype(estimator.dtype)
+    table = is_table(X)
+    if not reset:
+        table = table and not _is_list_of_series(estimator, X)
+        _check_kind(estimator, X, table)
+    if table:
+        X = validate_data(estimator, X, dtype=dtype, reset=reset, ensure_all_finite=False)
+        found = as_sequences(X[:, :, None], dtype=dtype)
+    else:
+        found = as_sequences(X, dtype=dtype)
+        _check_columns(estimator, found, reset=reset)
+    if reset:
+        estimator._takes_table = table
+    return found
+
+
+def _is_list_of_series(estimator: Any, X: Any) -> bool:
+    """Tell whether X is a list of one-dimensional sequences that only happen to be equally long."""
+    return isinstance(X, list | tuple) and not estimator._takes_table and estimator.n_features_in_ == 1
+
+
+def _check_kind(estimator: Any, X: Any, table: bool) -> None:
+    if table == estimator._takes_table:
+        return
+    name = type(estimator).__name__
+    if table:
+        raise ValueError(
+            f"{name} was fitted to sequences of {estimator.n_features_in_} features and takes X of shape (n_samples, "
+            f"n_timesteps, {estimator.n_features_in_}) or a list of (n_timesteps, {estimator.n_features_in_}) arrays. "
+            f"Got shape {np.shape(X)}. For one sequence, write X[None]."
+        )
+    raise ValueError(
+        f"{name} was fitted to a table with {estimator.n_features_in_} time steps, one row a sequence, "
+        "and takes the same again. To predict on sequences of any length, fit on X[:, :, None]."
+    )
+
+
+def _check_columns(estimator: Any, X: Sequences | Windows, *, reset: bool) -> None:
+    if X.feature_names is None:
+        _check_feature_names(estimator, np.empty((1, X.n_features)), reset=reset)
+        _check_n_features(estimator, np.empty((1, X.n_features)), reset=reset)
+        return
+    import pandas as pd
+
+    columns = pd.DataFrame(np.empty((1, X.n_features)), columns=list(X.feature_names))
+    _check_feature_names(estimator, columns, reset=reset)
+    _check_n_features(estimator, columns, reset=reset)
+
+
+def check_labels(y: Any, n_samples: int) -> NDArray[Any]:
+    """Return class labels as an array of shape (n_samples,)."""
+    y = column_or_1d(y, warn=True)
+    if y.dtype.kind in "fc":
+        _check_finite_targets(y)
+    _check_count(y, n_samples)
+    return y
+
+
+def check_targets(estimator: Any, y: Any, n_samples: int) -> NDArray[np.float64]:
+    """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs)."""
+    y = check_array(
+        y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator, ensure_all_finite=False
+    )
+    _check_finite_targets(y)
+    _check_count(y, n_samples)
+    if y.ndim > 2:
+        raise ValueError(f"y must have shape (n_samples,) or (n_samples, n_outputs), got {y.shape}: flatten it.")
+    return y
+
+
+def _check_finite_targets(y: NDArray[Any]) -> None:
+    bad = np.flatnonzero(~np.isfinite(y.reshape(len(y), -1)).all(axis=1))
+    if not len(bad):
+        return
+    what = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
+    raise InvalidSequencesError(
+        f"Input y contains {what}: sample {bad[0]} ({len(bad)} such samples). Drop these samples or fill their target."
+    )
+
+
+def _check_count(y: NDArray[Any], n_samples: int) -> None:
+    if len(y) != n_samples:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {[n_samples, len(y)]}. "
+            "y needs one entry a sequence."
+        )
+
+
+def check_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
+    """Return weights as float64 of shape (n_samples,), at least one above zero; None stays None."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(
+        sample_weight, np.empty((n_samples, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    if not (weight > 0).any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight

@@ -1,0 +1,61 @@
+"""Telling scikit-learn's callbacks of a fit and its epochs.
+
+`sklearn.callback` is experimental: this is the one place where estimators touch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+__all__ = ["CallbackSupportMixin", "FitListeners", "inner_fit", "listened_fit", "with_callbacks"]
+
+
+class FitListeners:
+    """The task of one fit, in scikit-learn's tree of tasks."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+        self._context = estimator._init_callback_context(max_subtasks=None)
+        self.summary: dict[str, Any] = {}
+
+    def begin(self, X: Any, y: Any) -> None:
+        """Tell that the fit begins."""
+        self._context.call_on_fit_task_begin(estimator=self._estimator, X=X, y=y)
+
+    def epoch(self, record: Mapping[str, Any]) -> bool:
+        """Tell of an epoch; return whether a listener wants the fit to stop."""
+        task = self._context.subcontext(task_name="epoch")
+        task.call_on_fit_task_begin(estimator=self._estimator)
+        return bool(task.call_on_fit_task_end(estimator=self._estimator, metadata=dict(record)))
+
+    def end(self, summary: Mapping[str, Any]) -> None:
+        """Tell that the fit ended, with its numbers or its ``error``."""
+        self._context.call_on_fit_task_end(estimator=self._estimator, metadata=dict(summary))
+
+
+@contextmanager
+def listened_fit(estimator: Any, X: Any, y: Any) -> Iterator[FitListeners]:
+    """Open the task of a fit, and close it with the summary, or with the error that ended it."""
+    listeners = FitListeners(estimator)
+    try:
+        listeners.begin(X, y)
+        yield listeners
+    except BaseException as error:
+        listeners.end({"error": f"{type(error).__name__}: {error}"})
+        raise
+    listeners.end(listeners.summary)
+
+
+@contextmanager
+def inner_fit(estimator: Any, inner: Any) -> Iterator[None]:
+    """Run the fit of an estimator inside another one as a task of the outer fit, with its callbacks."""
+    context = estimator._init_callback_context(max_subtasks=1)
+    context.call_on_fit_task_begin(estimator=estimator)
+    task = context.subcontext(task_name="fit-estimator")
+    with task.propagate_callback_context(inner) if hasattr(inner, "set_callbacks") else nullcontext():
+        yield
+    context.call_on_fit_task_end(estimator=estimator)

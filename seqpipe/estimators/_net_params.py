@@ -1,0 +1,53 @@
+"""The ``net__…`` parameters: the rest of skorch, under scikit-learn's rules for nested names."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+__all__ = ["NetParamsMixin", "check_net_params"]
+
+_PREFIX = "net__"
+_OWN = {"lr", "max_epochs", "batch_size", "device", "verbose", "warm_start"}
+_UNUSED = ("dataset", "iterator_train", "iterator_valid", "train_split", "predict_nonlinearity", "use_caching")
+_OPEN = ("callbacks", "criterion", "module", "optimizer", "torch_load_kwargs", "compile")
+
+
+class NetParamsMixin:
+    """Shows each entry of ``net_params`` as ``net__name``, and takes it back the same way."""
+
+    net_params: dict[str, Any] | None
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, with ``net__…`` entries if deep."""
+        params: dict[str, Any] = super().get_params(deep=deep)  # type: ignore[misc]
+        if deep and isinstance(self.net_params, dict):
+            params |= {_PREFIX + name: value for name, value in self.net_params.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``net__…`` names are passed to skorch's net."""
+        ours = {name: value for name, value in params.items() if not name.startswith(_PREFIX)}
+        super().set_params(**ours)  # type: ignore[misc]
+        nets = {name.removeprefix(_PREFIX): value for name, value in params.items() if name not in ours}
+        if nets:
+            self.net_params = {**(self.net_params or {}), **nets}
+        return self
+
+
+def check_net_params(estimator: NetParamsMixin) -> None:
+    """Refuse names that would have no effect, before training.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter and what to use in its place.
+    """
+    name = type(estimator).__name__
+    for key in estimator.net_params or {}:
+        root = key.split("__")[0]
+        if root in _OWN:
+            raise ValueError(f"{_PREFIX}{key} would be overruled: set the {root!r} parameter of {name} instead.")
+        if root in _UNUSED:
+            raise ValueError(f"{_PREFIX}{key} has no effect: {name} feeds its net whole batches. Remove it.")
+        if root not in _OPEN:
+            raise ValueError(f"{_PREFIX}{key} is no parameter of skorch's net. It may begin with one of {list(_OPEN)}.")

@@ -1,0 +1,58 @@
+"""What is held out of a fit to see when to stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from seqpipe.sequences import Sequences, Windows
+
+__all__ = ["validation_split"]
+
+
+def validation_split(
+    X: Sequences | Windows, fraction: float, *, seed: int, labels: NDArray[Any] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return indices to train on and to validate on.
+
+    Sequences are drawn at random, in the labels' proportions; of windows the latest are taken, and those before whose
+    target reaches into theirs are left out of both.
+
+    Raises
+    ------
+    ValueError
+        If there are too few samples for both.
+    """
+    n = len(X)
+    n_valid = max(1, round(fraction * n))
+    if n - n_valid < 1:
+        raise ValueError(
+            f"early_stopping holds out {n_valid} of {n} samples, which leaves none to train on. "
+            "Give more samples, or set early_stopping=False."
+        )
+    if isinstance(X, Windows):
+        return _latest(X, n_valid)
+    stratify = labels if labels is not None and _can_stratify(labels, n_valid) else None
+    train, valid = train_test_split(np.arange(n), test_size=n_valid, random_state=seed, stratify=stratify)
+    return train, valid
+
+
+def _latest(X: Windows, n_valid: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    order = np.argsort(X.starts, kind="stable")
+    valid = order[-n_valid:]
+    train = order[:-n_valid]
+    train = train[X.starts[train] + X.horizon <= X.starts[valid].min()]
+    if not len(train):
+        raise ValueError(
+            f"early_stopping leaves no window to train on: all overlap the {n_valid} held out. "
+            "Give a longer series, or set early_stopping=False."
+        )
+    return np.sort(train), np.sort(valid)
+
+
+def _can_stratify(labels: NDArray[Any], n_valid: int) -> bool:
+    _, counts = np.unique(labels, return_counts=True)
+    return bool(counts.min() >= 2 and n_valid >= len(counts) and len(labels) - n_valid >= len(counts))

@@ -1,0 +1,72 @@
+"""From the outputs at all steps to one vector a sequence, over valid steps only."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seqpipe.recurrence import ValidSteps
+
+__all__ = ["POOLINGS", "AttentionPooling", "LastPooling", "MaxPooling", "MeanPooling", "make_pooling"]
+
+
+class LastPooling(nn.Module):
+    """The output where each direction ends: the last valid step forward, the first one backward."""
+
+    def __init__(self, n_features: int, num_directions: int) -> None:
+        super().__init__()
+        self.forward_size = n_features // num_directions
+
+    def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+        """Map outputs (batch, n_timesteps, n_features) to (batch, n_features)."""
+        ahead = outputs[:, :, : self.forward_size]
+        last = ahead[:, -1] if valid is None else valid.last(ahead, torch.zeros_like(ahead[:, 0]))
+        return torch.cat([last, outputs[:, 0, self.forward_size :]], dim=1)
+
+
+class MeanPooling(nn.Module):
+    """The mean over valid steps."""
+
+    def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+        """Map outputs (batch, n_timesteps, n_features), zero in the padding, to (batch, n_features)."""
+        if valid is None:
+            return outputs.mean(dim=1)
+        return outputs.sum(dim=1) / valid.lengths.clamp(min=1)[:, None]
+
+
+class MaxPooling(nn.Module):
+    """The largest value over valid steps."""
+
+    def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+        """Map outputs (batch, n_timesteps, n_features) to (batch, n_features)."""
+        if valid is not None:
+            outputs = outputs.masked_fill(~valid.mask[:, :, None], -torch.inf)
+        return outputs.amax(dim=1)
+
+
+class AttentionPooling(nn.Module):
+    """A weighted mean over valid steps, the weights learned (Bahdanau et al., 2015, arXiv:1409.0473, eq. 6, no query)."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(n_features, n_features)
+        self.score = nn.Linear(n_features, 1, bias=False)
+
+    def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+        """Map outputs (batch, n_timesteps, n_features) to (batch, n_features)."""
+        scores = self.score(torch.tanh(self.hidden(outputs)))[:, :, 0]
+        if valid is not None:
+            scores = scores.masked_fill(~valid.mask, -torch.inf)
+        return torch.einsum("bt,btf->bf", scores.softmax(dim=1), outputs)
+
+
+POOLINGS = ("attention", "last", "max", "mean")
+
+
+def make_pooling(name: str, n_features: int, num_directions: int) -> nn.Module:
+    """Return the pooling of that name for outputs of ``n_features``."""
+    if name == "last":
+        return LastPooling(n_features, num_directions)
+    if name == "attention":
+        return AttentionPooling(n_features)
+    return {"mean": MeanPooling, "max": MaxPooling}[name]()

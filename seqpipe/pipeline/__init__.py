@@ -1,0 +1,21 @@
+"""Recipes: files that say what to train, on what, and how to judge it."""
+
+from seqpipe.pipeline._compare import Comparison, compare_experiment
+from seqpipe.pipeline._predict import predict_table, write_table
+from seqpipe.pipeline._report import local_path, print_table
+from seqpipe.pipeline._result import Record, RunResult
+from seqpipe.pipeline._runner import run_recipe
+from seqpipe.pipeline._shipped import shipped_recipes
+
+__all__ = [
+    "Comparison",
+    "Record",
+    "RunResult",
+    "compare_experiment",
+    "local_path",
+    "predict_table",
+    "print_table",
+    "run_recipe",
+    "shipped_recipes",
+    "write_table",
+]

@@ -1,0 +1,126 @@
+"""A scikit-learn callback that counts a recipe's fits, in whatever process they run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from seqpipe.tracking import open_channel
+
+__all__ = ["REFIT", "FitEvent", "FitListener", "FitNotes"]
+
+#: What scikit-learn calls the tasks of a search.
+_FOLD_TASK, _REFIT_TASK = "candidate-split-evaluation", "refit-with-best-params"
+
+#: Stands for the refit where a fit's number is asked for.
+REFIT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class FitEvent:
+    """Something that happened to one fit.
+
+    Attributes
+    ----------
+    kind : {"began", "ended", "epoch", "reported"}
+        What happened; "reported" is the estimator's own end, with what it says about it. A fit that raises tells
+        no end unless its estimator does.
+    fit : int
+        Candidate times folds plus fold, `REFIT` for the refit, 0 without a search.
+    epoch, n_epochs : int or None
+        How many epochs are done, and planned.
+    n_parameters : int or None
+        Trained numbers in the model.
+    error : str or None
+        Why the fit failed.
+    """
+
+    kind: Literal["began", "ended", "epoch", "reported"]
+    fit: int
+    epoch: int | None = None
+    n_epochs: int | None = None
+    n_parameters: int | None = None
+    error: str | None = None
+
+
+@dataclass
+class FitNotes:
+    """What the fits have said, as the process that began them knows it.
+
+    Attributes
+    ----------
+    errors : dict of int to str
+        Why a fit failed, by its number.
+    n_parameters : dict of int to int
+        Trained numbers in the model, by the fit's number.
+    """
+
+    show: Callable[[FitEvent], None]
+    errors: dict[int, str] = field(default_factory=dict)
+    n_parameters: dict[int, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def receive(self, event: FitEvent) -> None:
+        """Note an event and pass it on; events of several workers come one at a time."""
+        with self._lock:
+            if event.error is not None:
+                self.errors.setdefault(event.fit, event.error)
+            if event.n_parameters is not None:
+                self.n_parameters[event.fit] = event.n_parameters
+            self.show(event)
+
+
+class FitListener:
+    """Tells ``notes`` about the fits of a search, or of one estimator.
+
+    Parameters
+    ----------
+    notes : FitNotes
+        Where events go; it stays in the process that began the fits.
+    """
+
+    max_propagation_depth = None
+
+    def __init__(self, notes: FitNotes) -> None:
+        self._channel = open_channel(notes.receive, self)
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Do nothing: the channel is open."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Do nothing: the channel closes when nobody holds the listener any more."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Tell of a fit that begins."""
+        if _is_fit(context):
+            self._channel.send(FitEvent("began", _number(context)))
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:
+        """Tell of an epoch, of what an estimator says of its fit, and of a fit that is over."""
+        told, fit = metadata or {}, _number(context)
+        if "epoch" in told:
+            n_epochs = context.parent.max_subtasks if context.parent is not None else None
+            self._channel.send(FitEvent("epoch", fit, epoch=int(told["epoch"]), n_epochs=n_epochs))
+        elif "error" in told or "n_parameters" in told:
+            n_parameters, error = told.get("n_parameters"), told.get("error")
+            self._channel.send(FitEvent("reported", fit, n_parameters=n_parameters, error=error))
+        if _is_fit(context):
+            self._channel.send(FitEvent("ended", fit))
+
+
+def _task(context: Any) -> str:
+    return context.source_task_name or context.task_name
+
+
+def _is_fit(context: Any) -> bool:
+    return _task(context) in (_FOLD_TASK, _REFIT_TASK)
+
+
+def _number(context: Any) -> int:
+    while context is not None and not _is_fit(context):
+        context = context.parent
+    if context is None:
+        return 0
+    return REFIT if _task(context) == _REFIT_TASK else int(context.task_id)

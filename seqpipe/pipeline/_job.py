@@ -1,0 +1,78 @@
+"""All that a recipe needs to begin training: loaded, built and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from seqpipe.pipeline._data import load_data
+from seqpipe.pipeline._load import LoadedRecipe
+from seqpipe.pipeline._model import build_model, make_task
+from seqpipe.pipeline._search import candidate_names, make_search
+from seqpipe.pipeline._summary import count, describe_data
+from seqpipe.tasks import Task, TaskData
+
+__all__ = ["Job", "prepare_job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe that is ready to train.
+
+    Attributes
+    ----------
+    loaded : LoadedRecipe
+        The recipe.
+    task : Task
+        What kind of problem it is.
+    train, test : TaskData
+        What is trained on, and what is held out.
+    estimator : estimator
+        A search, or the model itself.
+    candidates : list of str
+        Names of a search's candidates; empty without one.
+    summary : list of str
+        Lines that tell the user what is about to happen.
+    """
+
+    loaded: LoadedRecipe
+    task: Task
+    train: TaskData
+    test: TaskData
+    estimator: Any
+    candidates: list[str]
+    summary: list[str]
+
+    @property
+    def n_splits(self) -> int:
+        """Folds a candidate; 1 without a search."""
+        search = self.loaded.recipe.search
+        return 1 if search is None else search.cv
+
+
+def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | None = None) -> Job:
+    """Load the data, build the model and check both.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe cannot be run; names file, line, field and remedy.
+    InvalidSequencesError
+        If its data cannot be used; names the place.
+    """
+    task = make_task(loaded)
+    found = load_data(loaded, task)
+    model = build_model(loaded, task, found.data, device=device)
+    try:
+        train, test = task.split(
+            found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed
+        )
+    except ValueError as error:
+        raise loaded.error(("evaluate", "test_size"), str(error)) from error
+    summary = [f"{loaded.name}: {describe_data(found.data, model)}; {len(test.X):,} held out", *found.notes]
+    if loaded.recipe.search is None:
+        return Job(loaded, task, train, test, model, [], summary)
+    search = make_search(loaded, task, model, train, jobs=jobs)
+    candidates = candidate_names(loaded, search)
+    summary.append(f"search: {count(len(candidates), 'candidate')}, {loaded.recipe.search.cv} folds each")
+    return Job(loaded, task, train, test, search, candidates, summary)

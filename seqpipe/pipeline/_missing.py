@@ -1,0 +1,73 @@
+"""What becomes of a table's empty cells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.pipeline._table import Table, others
+
+__all__ = ["Missing", "without_missing"]
+
+Missing = Literal["error", "interpolate", "forward", "drop"]
+
+_REMEDY = (
+    "Fill it in, or write one of these under 'data:' in the recipe: 'missing: interpolate' (a line between the steps "
+    "around it), 'missing: forward' (the last value before it), 'missing: drop' (without the step)."
+)
+
+
+def without_missing(table: Table, missing: Missing) -> Table:
+    """Return an ordered long table without empty cells in its features and targets.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If there are such cells and ``missing`` is "error", or does not mend them.
+    """
+    columns = pd.Index(table.value_columns)
+    absent = table.frame[columns].isna()
+    if not absent.to_numpy().any():
+        return table
+    if missing == "error":
+        raise _missing_error(table, absent, _REMEDY)
+    if missing == "drop":
+        return table.take(np.flatnonzero(~absent.any(axis=1)))
+    numeric = [
+        column for column in columns[absent.any()] if pd.api.types.is_numeric_dtype(table.frame[column])
+    ]
+    values = table.frame[numeric]
+    filled = values.groupby(table.codes).ffill() if missing == "forward" else _interpolated(table, values)
+    mended = replace(table, frame=table.frame.assign(**{column: filled[column] for column in numeric}))
+    absent = mended.frame[columns].isna()
+    if absent.to_numpy().any():
+        raise _missing_error(
+            mended, absent, f"'missing: {missing}' found nothing to fill it with: fill it in."
+        )
+    return mended
+
+
+def _interpolated(table: Table, values: pd.DataFrame) -> pd.DataFrame:
+    """Draw a line over time between the steps around an empty cell; the ends take the nearest value."""
+    times = np.arange(len(values)) if table.roles.time is None else table.frame[table.roles.time].to_numpy()
+    times = times.astype(np.float64)
+    filled = values.to_numpy(dtype=np.float64, copy=True)
+    for rows in pd.Series(table.codes).groupby(table.codes).indices.values():
+        for column in np.flatnonzero(np.isnan(filled[rows]).any(axis=0)):
+            here = filled[rows, column]
+            known = ~np.isnan(here)
+            if known.any():
+                filled[rows, column] = np.interp(times[rows], times[rows][known], here[known])
+    return pd.DataFrame(filled, index=values.index, columns=values.columns)
+
+
+def _missing_error(table: Table, absent: pd.DataFrame, remedy: str) -> InvalidSequencesError:
+    cells = absent.to_numpy()
+    row, column = (int(i) for i in np.argwhere(cells)[0])
+    return InvalidSequencesError(
+        f"{table.place(row)}: column {absent.columns[column]!r} is empty{others(int(cells.sum()))}. {remedy}"
+    )

@@ -1,0 +1,149 @@
+"""The estimator that a recipe describes, with every name and value checked before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from seqpipe.exceptions import RecipeError, UnknownNameError, did_you_mean
+from seqpipe.pipeline._document import FieldPath
+from seqpipe.pipeline._load import LoadedRecipe
+from seqpipe.pipeline._parameters import ParameterCheck
+from seqpipe.pipeline._steps import STEPS
+from seqpipe.plugins import host
+from seqpipe.tasks import Task, TaskData
+from seqpipe.training import resolve_device
+
+__all__ = ["build_model", "candidate_parameters", "make_task"]
+
+_MODEL = "model"
+
+
+def make_task(loaded: LoadedRecipe) -> Task:
+    """Return the recipe's task.
+
+    Raises
+    ------
+    RecipeError
+        If nothing has its name.
+    """
+    try:
+        found = host().find("task", loaded.recipe.task.name, parameter="The task")
+    except UnknownNameError as error:
+        raise loaded.error(("task",), str(error)) from error
+    task: Task = found.spec.factory()
+    return task
+
+
+def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str | None = None) -> Any:
+    """Return the unfitted estimator, in a Pipeline where the recipe has steps.
+
+    Raises
+    ------
+    RecipeError
+        If a step or parameter does not exist, or a value is none that it can have.
+    """
+    if loaded.recipe.steps and data.y is None:
+        raise loaded.error(
+            ("steps",),
+            "steps change inputs, but here the input is the series to forecast: remove them. "
+            "The forecaster scales and differences the series itself.",
+        )
+    check = ParameterCheck(loaded, data.X[:2])
+    steps = list(_steps(loaded, check))
+    estimator = _estimator(loaded, task, check)
+    _set_where_unset(loaded, task, estimator, "random_state", loaded.recipe.seed)
+    if device is not None:
+        _set_where_unset(loaded, task, estimator, "device", device)
+    _check_device(loaded, task, estimator)
+    return Pipeline([*steps, (_MODEL, estimator)]) if steps else estimator
+
+
+def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: TaskData) -> dict[str, list[Any]]:
+    """Return the parameters to search, under the model's own names.
+
+    Raises
+    ------
+    RecipeError
+        If one does not exist, or a value is none that it can have.
+    """
+    search, check = loaded.recipe.search, ParameterCheck(loaded, data.X[:2])
+    assert search is not None
+    found = {}
+    for name, values in search.candidates.items():
+        path: FieldPath = ("search", search.field, name)
+        inner = _inner_name(model, task, name)
+        check.name(model, inner, values[0], path=path, names=_names(model, task))
+        for i, value in enumerate(values):
+            check.value(model, inner, value, path=(*path, i))
+        found[inner] = values
+    return found
+
+
+def _steps(loaded: LoadedRecipe, check: ParameterCheck) -> Iterator[tuple[str, Any]]:
+    taken = set()
+    for i, step in enumerate(loaded.recipe.steps):
+        path: FieldPath = ("steps", i)
+        if step.name not in STEPS:
+            names = sorted(STEPS)
+            close = did_you_mean(step.name, names)
+            raise loaded.error(path, f"The step must be one of {names}. Got {step.name!r} instead.{close}")
+        if step.name in taken:
+            raise loaded.error(path, f"the step {step.name!r} stands here a second time; keep one.")
+        taken.add(step.name)
+        transformer = STEPS[step.name]()
+        for name, value in step.params.items():
+            where = (*path, step.name, name)
+            check.name(transformer, name, value, path=where, names=sorted(transformer.get_params()))
+            check.value(transformer, name, value, path=where)
+        yield step.name, transformer.set_params(**step.params)
+
+
+def _estimator(loaded: LoadedRecipe, task: Task, check: ParameterCheck) -> Any:
+    """Ask the task for its estimator, one parameter after the other first, so that errors know their line."""
+    wanted = loaded.recipe.task
+    for name, value in wanted.params.items():
+        path: FieldPath = ("task", wanted.name, name)
+        try:
+            alone = task.estimator({name: value})
+        except (TypeError, ValueError) as error:
+            raise loaded.error(path, str(error)) from error
+        inner = task.parameter(name)
+        if inner in alone.get_params():
+            check.value(alone, inner, value, path=path)
+    return task.estimator(wanted.params)
+
+
+def _set_where_unset(loaded: LoadedRecipe, task: Task, estimator: Any, name: str, value: Any) -> None:
+    inner = task.parameter(name)
+    if inner in estimator.get_params() and name not in loaded.recipe.task.params:
+        estimator.set_params(**{inner: value})
+
+
+def _check_device(loaded: LoadedRecipe, task: Task, estimator: Any) -> None:
+    device = estimator.get_params().get(task.parameter("device"), "auto")
+    try:
+        resolve_device(device)
+    except ValueError as error:
+        if "device" in loaded.recipe.task.params:
+            raise loaded.error(("task", loaded.recipe.task.name, "device"), str(error)) from error
+        raise RecipeError(f"--device: {error}") from error
+
+
+def _inner_name(model: Any, task: Task, name: str) -> str:
+    if not isinstance(model, Pipeline):
+        return task.parameter(name)
+    step = name.partition("__")[0]
+    return name if step in model.named_steps else f"{_MODEL}__{task.parameter(name)}"
+
+
+def _names(model: Any, task: Task) -> list[str]:
+    """Return the parameters' names as a recipe writes them."""
+    if isinstance(model, Pipeline):
+        steps = {f"{step}__{name}" for step, inner in model.steps[:-1] for name in inner.get_params()}
+        return sorted(steps | set(_names(model[-1], task)))
+    names = set(model.get_params())
+    short = {name.rpartition("__")[2] for name in names}
+    return sorted(name for name in short if task.parameter(name) in names)

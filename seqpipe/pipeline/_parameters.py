@@ -1,0 +1,55 @@
+"""Parameters that a recipe writes, tried on a copy of their owner before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import clone
+
+from seqpipe.exceptions import did_you_mean
+from seqpipe.pipeline._document import FieldPath
+from seqpipe.pipeline._load import LoadedRecipe
+from seqpipe.plugins import host
+
+__all__ = ["ParameterCheck"]
+
+
+@dataclass(frozen=True)
+class ParameterCheck:
+    """Judges single parameters.
+
+    Attributes
+    ----------
+    loaded : LoadedRecipe
+        Whose errors point into the recipe.
+    sample : sequences
+        A few of the data, for transformers to be tried on.
+    """
+
+    loaded: LoadedRecipe
+    sample: Any
+
+    def name(self, owner: Any, inner: str, value: Any, *, path: FieldPath, names: list[str]) -> None:
+        """Raise `RecipeError` at ``path`` if ``owner`` has no parameter ``inner``; ``names`` are those it has."""
+        try:
+            clone(owner).set_params(**{inner: value})
+        except (TypeError, ValueError) as error:
+            close = did_you_mean(path[-1], names)
+            message = f"is no parameter here.{close} The parameters are {', '.join(names)}."
+            raise self.loaded.error(path, message) from error
+
+    def value(self, owner: Any, inner: str, value: Any, *, path: FieldPath) -> None:
+        """Raise `RecipeError` at ``path`` if ``inner`` cannot have this value."""
+        changed = clone(owner).set_params(**{inner: value})
+        part = changed.get_params().get(inner.rpartition("__")[0], changed)
+        try:
+            if inner.rpartition("__")[2] == "cell" and isinstance(value, str):
+                host().find("cell", value, parameter="The cell")
+            if hasattr(part, "_parameter_constraints"):
+                part._validate_params()
+            elif hasattr(part, "transform") and not hasattr(part, "steps"):
+                part.fit(self.sample)
+        except (TypeError, ValueError) as error:
+            raise self.loaded.error(path, str(error)) from error

@@ -1,0 +1,119 @@
+"""Predictions of a logged model for a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.pipeline._data import prepared
+from seqpipe.pipeline._metadata import ModelMetadata
+from seqpipe.pipeline._table import Table
+from seqpipe.plugins import host
+from seqpipe.sequences import read_table
+from seqpipe.tasks import Task, TaskData
+from seqpipe.tracking import load_model
+
+__all__ = ["predict_table", "write_table"]
+
+
+def predict_table(
+    model: str, data: str | Path | None = None, *, n_steps: int | None = None, tracking_uri: str | None = None
+) -> pd.DataFrame:
+    """Return the predictions of a model that a recipe made.
+
+    Parameters
+    ----------
+    model : str
+        An MLflow model: "models:/…", "runs:/…", or its folder.
+    data : path, optional
+        A CSV or Parquet file with the columns that the recipe named; a target need not be there.
+    n_steps : int, optional
+        For a forecast without known columns instead of ``data``: how many time steps to go on.
+    tracking_uri : str, optional
+        The store of the model; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+
+    Returns
+    -------
+    DataFrame
+        One row a sequence, or a time step ahead.
+
+    Raises
+    ------
+    TrackingError
+        If there is no such model, no recipe made it, or it cannot be loaded safely.
+    InvalidSequencesError
+        If the data cannot be used; names the place.
+    """
+    estimator, kept = load_model(model, tracking_uri)
+    metadata = ModelMetadata.from_dict(kept, model=model)
+    task: Task = (
+        host().find("task", metadata.task, parameter=f"The task of the model {model!r}").spec.factory()
+    )
+    if data is None:
+        if not metadata.last_times or metadata.roles.features is not None:
+            raise InvalidSequencesError(
+                f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
+            )
+        return task.predictions(estimator, _future(task, metadata, 1 if n_steps is None else n_steps))
+    table = _without_targets(Table.of(read_table(data), metadata.roles, str(data)))
+    _check_columns(table)
+    table, _ = prepared(table, sort=metadata.sort, missing=metadata.missing)
+    found = task.from_table(table.frame, metadata.roles, name=str(data), with_target=False)
+    if metadata.last_times:
+        _check_continues(task, metadata, found)
+    return task.predictions(estimator, found)
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table without its index, by its suffix: .csv or .parquet.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the suffix is another.
+    """
+    path = Path(path)
+    match path.suffix.lower():
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case ".parquet":
+            frame.to_parquet(path, index=False)
+        case suffix:
+            raise InvalidSequencesError(
+                f"{path}: tables are written as .csv or .parquet. Got {suffix!r} instead."
+            )
+
+
+def _without_targets(table: Table) -> Table:
+    """Forget the targets, so that empty ones are as good as none."""
+    kept = [column for column in table.frame.columns if column not in table.roles.target]
+    return Table(table.frame[kept], replace(table.roles, target=()), table.source)
+
+
+def _check_columns(table: Table) -> None:
+    roles, columns = table.roles, [str(column) for column in table.frame.columns]
+    for column in (roles.id, roles.time, roles.sequence, *(roles.features or ())):
+        if column is not None and column not in columns:
+            raise InvalidSequencesError(
+                f"{table.source} has no column {column!r}, which the model was trained with."
+                f"{did_you_mean(column, columns)} Its columns are {', '.join(columns)}."
+            )
+
+
+def _future(task: Task, metadata: ModelMetadata, n_steps: int) -> TaskData:
+    return task.future(TaskData(metadata.tail, None, "series", metadata.roles), n_steps)
+
+
+def _check_continues(task: Task, metadata: ModelMetadata, data: TaskData) -> None:
+    """Refuse times other than those that follow the training data: a forecast begins there."""
+    expected, given = _future(task, metadata, len(data.X)).X.index, data.X.index
+    if metadata.roles.time is None or type(expected) is not type(given) or expected.equals(given):
+        return
+    wrong = int((expected != given).argmax())
+    raise InvalidSequencesError(
+        f"{data.name}: the rows to forecast must go on from {metadata.last_times[-1]}, where the training data ended: "
+        f"row {wrong + 1} must be at {expected[wrong]}. Got {given[wrong]} instead."
+    )

@@ -1,0 +1,102 @@
+"""One line that tells how far a recipe's fits are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from seqpipe.pipeline._fits import REFIT, FitEvent
+
+__all__ = ["FitProgress"]
+
+
+class FitProgress:
+    """Shows the fits of a search, or the epochs of one fit.
+
+    On a terminal it is a line that moves; elsewhere one plain line a fit.
+
+    Parameters
+    ----------
+    console : Console
+        Where to.
+    candidates : list of str
+        What each candidate of the search is called; empty for one fit.
+    n_splits : int
+        Folds a candidate.
+    """
+
+    def __init__(self, console: Console, candidates: list[str], n_splits: int) -> None:
+        self._console = console
+        self._candidates = candidates
+        self._n_splits = n_splits
+        self._total = len(candidates) * n_splits + 1
+        self._done = 0
+        self._began: dict[int, float] = {}
+        self._errors: dict[int, str] = {}
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show progress for as long as the block runs."""
+        if not self._console.is_terminal:
+            yield
+            return
+        columns = (
+            SpinnerColumn(),
+            MofNCompleteColumn(),
+            BarColumn(20),
+            TextColumn("{task.description}", markup=False),
+        )
+        with Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True) as self._bar:
+            self._task = self._bar.add_task("training", total=self._total if self._candidates else None)
+            yield
+
+    def show(self, event: FitEvent) -> None:
+        """Take one event into account."""
+        if event.error is not None:
+            self._errors[event.fit] = event.error
+        if not self._candidates:
+            if event.kind == "epoch" and self._bar is not None:
+                self._bar.update(
+                    self._task, completed=event.epoch, total=event.n_epochs, description="epochs"
+                )
+        elif event.kind == "began":
+            self._begin(event.fit)
+        elif event.kind == "ended":
+            self._end(event.fit)
+
+    def _begin(self, fit: int) -> None:
+        self._began[fit] = time.monotonic()
+        if fit == REFIT:
+            self._done = self._total - 1  # a fit that failed may not have told its end
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"fits · {self._name(fit)}")
+
+    def _end(self, fit: int) -> None:
+        self._done += 1
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done)
+        else:
+            seconds = time.monotonic() - self._began.pop(fit, time.monotonic())
+            ending = f"failed, {self._errors[fit]}" if fit in self._errors else f"{seconds:.1f} s"
+            text = f"fit {self._done}/{self._total}: {self._name(fit)}, {ending}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _name(self, fit: int) -> str:
+        if fit == REFIT:
+            return "the best one, on all training data"
+        candidate, fold = divmod(fit, self._n_splits)
+        return f"{self._candidates[candidate]}, fold {fold + 1}"

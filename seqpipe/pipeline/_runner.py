@@ -1,0 +1,151 @@
+"""A recipe from its first line to its last number."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+import pandas as pd
+from rich.console import Console
+
+from seqpipe.pipeline._fits import FitListener, FitNotes
+from seqpipe.pipeline._job import Job, prepare_job
+from seqpipe.pipeline._load import RecipeSource, load_recipe
+from seqpipe.pipeline._metadata import ModelMetadata
+from seqpipe.pipeline._progress import FitProgress
+from seqpipe.pipeline._report import print_result, scores_table
+from seqpipe.pipeline._result import Record, RunResult
+from seqpipe.pipeline._search import candidate_table, fit_search
+from seqpipe.tracking import MLflowTracker
+
+__all__ = ["run_recipe"]
+
+
+def run_recipe(
+    source: RecipeSource,
+    *,
+    overrides: Iterable[str] = (),
+    jobs: int | None = None,
+    device: str | None = None,
+    console: Console | None = None,
+) -> RunResult:
+    """Train, tune, judge and record what a recipe describes.
+
+    Parameters
+    ----------
+    source : str, path or mapping
+        A YAML file, the name of a shipped recipe such as "digits", or what such a file holds.
+    overrides : iterable of str
+        Fields to change, each ``"field.name=value"`` with the value in YAML.
+    jobs : int, optional
+        Processes that fit at the same time, -1 for one a core; the recipe's ``search.jobs`` by default.
+    device : str, optional
+        Where to train, such as "cpu" or "cuda"; the recipe's, else the estimator's default.
+    console : rich.console.Console, optional
+        Where progress and results are printed; nowhere by default.
+
+    Returns
+    -------
+    RunResult
+        Scores, pictures and the fitted estimator.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe cannot be run; names file, line, field and remedy.
+    InvalidSequencesError
+        If its data cannot be used; names the place.
+    FitFailedError
+        If no fit of its search succeeded.
+    TrackingError
+        If the tracking store refuses at the start.
+    """
+    console = console or Console(quiet=True)
+    job = prepare_job(load_recipe(source, overrides), jobs=jobs, device=device)
+    for line in job.summary:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    with _tracker(job) as tracker:
+        result = _judged(job, _fitted(job, tracker, console))
+        if tracker is not None:
+            result = _recorded(job, result, tracker)
+    print_result(console, result)
+    return result
+
+
+def _tracker(job: Job) -> AbstractContextManager[MLflowTracker | None]:
+    tracking = job.loaded.recipe.tracking
+    if not tracking.enabled:
+        return nullcontext()
+    return MLflowTracker(
+        tracking.experiment or job.loaded.name,
+        tracking_uri=tracking.uri,
+        run_name=job.loaded.name,
+        log_model=tracking.log_model,
+        model_metadata=ModelMetadata.of(job).as_dict(),
+        tags={"dataset": job.train.name, "seqpipe.task": job.loaded.recipe.task.name},
+    )
+
+
+def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunResult:
+    progress = FitProgress(console, job.candidates, job.n_splits)
+    notes = FitNotes(progress.show)
+    listeners = [FitListener(notes), *([tracker] if tracker is not None else [])]
+    estimator = job.estimator.set_callbacks(*listeners)
+    result = RunResult(job.loaded.name, estimator, table=pd.DataFrame())
+    with progress.shown(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step is no run of its own
+        if job.loaded.recipe.search is None:
+            estimator.fit(job.train.X, job.train.y)
+            return result
+        reasons = fit_search(estimator, job.train, notes)
+    return replace(
+        result,
+        estimator=estimator.best_estimator_,
+        best_params=estimator.best_params_,
+        best_score=float(estimator.best_score_),
+        table=candidate_table(job.loaded, estimator, notes, reasons),
+    )
+
+
+def _judged(job: Job, result: RunResult) -> RunResult:
+    return replace(
+        result,
+        metrics=job.task.metrics(result.estimator, job.test),
+        baselines=job.task.baselines(job.train, job.test),
+        pictures=job.task.pictures(result.estimator, job.train, job.test),
+    )
+
+
+def _recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
+    """Write scores, tables, pictures and the model to the run that the fit began."""
+    score = {"score": result.estimator.score(job.test.X, job.test.y)}
+    held_out = _named("held_out", {**result.metrics, **score})
+    tracker.log_metrics(held_out)
+    if tracker.refit_run_id_ is not None:
+        tracker.log_metrics(held_out, refit=True)
+    for name, metrics in result.baselines.items():
+        tracker.log_metrics(_named(f"baseline.{name}", metrics))
+    tracker.log_text(job.loaded.text, "recipe.yaml")
+    tracker.log_table(scores_table(result).reset_index(names="score"), "held_out.csv")
+    if len(result.table):
+        tracker.log_table(result.table, "candidates.csv")
+    for name, figure in result.pictures.items():
+        tracker.log_figure(figure, f"pictures/{name}.png")
+    return replace(result, record=_record(tracker))
+
+
+def _named(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}.{name}": value for name, value in metrics.items()}
+
+
+def _record(tracker: MLflowTracker) -> Record:
+    return Record(
+        experiment=tracker.experiment,
+        tracking_uri=tracker.tracking_uri_,
+        run_id=tracker.run_id_,
+        refit_run_id=tracker.refit_run_id_,
+        artifact_uri=tracker.artifact_uri_,
+        model_uri=tracker.model_uri_,
+    )

@@ -1,0 +1,183 @@
+"""The search over candidates that a recipe describes, and the table it ends in."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
+
+from seqpipe.exceptions import FitFailedError, did_you_mean
+from seqpipe.pipeline._fits import FitNotes
+from seqpipe.pipeline._load import LoadedRecipe
+from seqpipe.pipeline._model import candidate_parameters
+from seqpipe.tasks import Task, TaskData
+
+__all__ = ["candidate_names", "candidate_table", "fit_search", "make_search"]
+
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*: .*", re.MULTILINE)
+
+
+def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *, jobs: int | None) -> Any:
+    """Return the search, with every name, value and fold checked.
+
+    Raises
+    ------
+    RecipeError
+        If a parameter, a value, the scoring or the number of folds does not fit model and data.
+    """
+    search, seed = loaded.recipe.search, loaded.recipe.seed
+    assert search is not None
+    parameters = candidate_parameters(loaded, task, model, train)
+    common = {
+        "scoring": _scoring(loaded, task),
+        "cv": _folds(loaded, task, train),
+        "n_jobs": search.jobs if jobs is None else jobs,
+        "error_score": np.nan,
+    }
+    if search.n_iter is None:
+        return GridSearchCV(model, parameters, **common)
+    n_iter = min(search.n_iter, len(ParameterGrid(parameters)))
+    return RandomizedSearchCV(model, parameters, n_iter=n_iter, random_state=seed, **common)
+
+
+def candidate_names(loaded: LoadedRecipe, search: Any) -> list[str]:
+    """Return what each candidate is called: its parameters as the recipe writes them."""
+    return [_name(loaded, params) for params in _candidates(search)]
+
+
+def fit_search(search: Any, train: TaskData, notes: FitNotes) -> list[str]:
+    """Fit the search and return the reasons of what failed on the way, where scikit-learn tells them.
+
+    Raises
+    ------
+    FitFailedError
+        If no candidate could be fitted and scored.
+    """
+    with _failures_told(alone=search.n_jobs in (None, 1)) as reasons:
+        try:
+            search.fit(train.X, train.y)
+        except ValueError as error:
+            if "fits failed" not in str(error):
+                raise
+            reason = next(iter(notes.errors.values()), None) or _raised(str(error))
+            raise FitFailedError(f"Every fit of the search failed, the first with {reason}") from error
+    if not np.isfinite(search.cv_results_["mean_test_score"]).any():
+        reason = reasons[0] if reasons else "scores that are not finite"
+        raise FitFailedError(f"No candidate of the search could be scored, the first with {reason}")
+    return reasons
+
+
+def candidate_table(loaded: LoadedRecipe, search: Any, notes: FitNotes, reasons: list[str]) -> pd.DataFrame:
+    """Return one row a candidate, the best first.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``rank``, ``name``, one a searched parameter, ``mean`` and ``std`` of the score over folds, ``seconds``
+        of a fit, ``n_parameters``, and ``error``, empty where all folds went well.
+    """
+    results, n_splits = search.cv_results_, search.n_splits_
+    rows = []
+    for i, params in enumerate(results["params"]):
+        fits = range(i * n_splits, (i + 1) * n_splits)
+        failed = not np.isfinite(results["mean_test_score"][i])
+        errors = (
+            [notes.errors[fit] for fit in fits if fit in notes.errors]
+            + reasons
+            + ["a score that is not finite"]
+        )
+        sizes = [notes.n_parameters[fit] for fit in fits if fit in notes.n_parameters]
+        rows.append(
+            {"rank": int(results["rank_test_score"][i]), "name": _name(loaded, params)}
+            | _as_written(loaded, params)
+            | {
+                "mean": results["mean_test_score"][i],
+                "std": results["std_test_score"][i],
+                "seconds": results["mean_fit_time"][i],
+                "n_parameters": sizes[0] if sizes else np.nan,
+                "error": errors[0] if failed else "",
+            }
+        )
+    return pd.DataFrame(rows).sort_values("rank", kind="stable", ignore_index=True)
+
+
+def _candidates(search: Any) -> list[dict[str, Any]]:
+    if isinstance(search, GridSearchCV):
+        return list(ParameterGrid(search.param_grid))
+    return list(ParameterSampler(search.param_distributions, search.n_iter, random_state=search.random_state))
+
+
+def _as_written(loaded: LoadedRecipe, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a candidate's parameters under the names that the recipe gives them."""
+    assert loaded.recipe.search is not None
+    return {
+        name: next(value for inner, value in params.items() if inner == name or inner.endswith(f"__{name}"))
+        for name in loaded.recipe.search.candidates
+    }
+
+
+def _name(loaded: LoadedRecipe, params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in _as_written(loaded, params).items())
+
+
+def _scoring(loaded: LoadedRecipe, task: Task) -> str | Callable[..., float] | None:
+    assert loaded.recipe.search is not None
+    name = loaded.recipe.search.scoring
+    try:
+        scorer = task.scorer(name)
+        if isinstance(scorer, str):
+            get_scorer(scorer)
+    except ValueError as error:
+        names = get_scorer_names()
+        message = f"{name!r} is no score that {loaded.recipe.task.name!r} knows.{did_you_mean(name, names)}"
+        raise loaded.error(("search", "scoring"), message) from error
+    return scorer
+
+
+def _folds(loaded: LoadedRecipe, task: Task, train: TaskData) -> Any:
+    assert loaded.recipe.search is not None
+    try:
+        cv = task.cv(loaded.recipe.search.cv, data=train, seed=loaded.recipe.seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the search itself will say it again
+            list(cv.split(train.X, train.y))
+    except ValueError as error:
+        raise loaded.error(("search", "cv"), f"{error} Use fewer folds.") from error
+    return cv
+
+
+@contextmanager
+def _failures_told(*, alone: bool) -> Iterator[list[str]]:
+    """Collect the reasons of failed fits and scores instead of showing their tracebacks as warnings.
+
+    Worker processes, which there are none of if ``alone``, would only print why a score failed.
+    """
+    reasons: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FitFailedWarning)
+        warnings.filterwarnings("always" if alone else "ignore", message="Scoring failed")
+        warnings.filterwarnings("ignore", message="One or more of the test scores are non-finite")
+        show = warnings.showwarning
+
+        def collect(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, FitFailedWarning) or str(message).startswith("Scoring failed"):
+                reasons.append(_raised(str(message)))
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = collect
+        yield reasons
+
+
+def _raised(traceback: str) -> str:
+    """Return the line of a traceback that says what was raised."""
+    found = _RAISED.findall(traceback)
+    return found[-1] if found else "an error that left no message"

@@ -1,0 +1,50 @@
+"""Data in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+
+from seqpipe.sequences import Sequences
+from seqpipe.tasks import TaskData
+
+__all__ = ["count", "describe_data"]
+
+
+def describe_data(data: TaskData, estimator: Any) -> str:
+    """Return words such as "400 sequences of 20 to 300 steps, 3 features, 4 classes"."""
+    if data.y is None or isinstance(data.y, pd.DataFrame):
+        return _series(data)
+    return f"{_sequences(data.X)}, {_targets(data.y, estimator)}"
+
+
+def _series(data: TaskData) -> str:
+    target = data.X if data.y is None else data.y
+    index, columns = target.index, ", ".join(map(str, target.columns))
+    span = f" from {index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}" if isinstance(index, pd.DatetimeIndex) else ""
+    known = "" if data.y is None else f", with {count(data.X.shape[1], 'column')} known in advance"
+    return f"a series of {count(len(target), 'step')}{span}: {columns}{known}"
+
+
+def _sequences(X: Any) -> str:
+    if isinstance(X, Sequences):
+        shortest, longest, n_features = X.lengths.min(), X.lengths.max(), X.n_features
+    else:
+        shape = np.shape(X)
+        shortest, longest, n_features = shape[1], shape[1], shape[2] if len(shape) > 2 else 1
+    steps = f"{shortest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
+    return f"{count(len(X), 'sequence')} of {steps} steps, {count(n_features, 'feature')}"
+
+
+def _targets(y: Any, estimator: Any) -> str:
+    if is_classifier(estimator):
+        return count(len(np.unique(y)), "class", plural="es")
+    return count(1 if np.ndim(y) == 1 else np.shape(y)[1], "target")
+
+
+def count(number: int, noun: str, plural: str = "s") -> str:
+    """Return words such as "1 step" and "2,000 steps"."""
+    return f"{number:,} {noun}{plural if number != 1 else ''}"

@@ -1,0 +1,91 @@
+"""A table with column roles that can tell where in its file a row stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqpipe.tasks import Roles
+
+__all__ = ["Table", "others"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers and text.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The rows. Its index is named "line" and counts the lines of a CSV file, or "row" and counts rows from 1.
+    roles : Roles
+        What its columns are.
+    source : str
+        The file or data set.
+    """
+
+    frame: pd.DataFrame
+    roles: Roles
+    source: str
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, roles: Roles, source: str) -> Table:
+        """Take a frame as it was read from ``source``."""
+        if frame.index.name != "line":
+            frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="row"))
+        return cls(frame, roles, source)
+
+    @property
+    def codes(self) -> NDArray[np.intp]:
+        """The number of each row's sequence, in order of appearance; all 0 without ids."""
+        if self.roles.id is None:
+            return np.zeros(len(self.frame), dtype=np.intp)
+        return pd.factorize(self.frame[self.roles.id])[0]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the recipe says that a row is a time step."""
+        return self.roles.id is not None or self.roles.time is not None
+
+    @property
+    def value_columns(self) -> list[str]:
+        """Features and targets."""
+        return [*self.feature_columns, *self.roles.target]
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """The features that were named, else, with ids, every numeric column without another role."""
+        if self.roles.features is not None:
+            return list(self.roles.features)
+        if self.roles.id is None:
+            return []
+        taken = {self.roles.id, self.roles.time, *self.roles.target}
+        numeric = self.frame.select_dtypes("number").columns
+        return [column for column in numeric if column not in taken]
+
+    def take(self, order: NDArray[Any]) -> Table:
+        """Return some of the rows, in another order."""
+        if np.array_equal(order, np.arange(len(self.frame))):
+            return self
+        return replace(self, frame=self.frame.iloc[order])
+
+    def with_column(self, name: str, values: pd.Series) -> Table:
+        """Return the table with one column replaced."""
+        return replace(self, frame=self.frame.assign(**{name: values}))
+
+    def place(self, row: int) -> str:
+        """Return words for where a row stood: file and line, and the id."""
+        index = self.frame.index
+        where = f"{self.source}:{index[row]}" if index.name == "line" else f"{self.source}, row {index[row]}"
+        if self.roles.id is None or pd.isna(self.frame[self.roles.id].iloc[row]):
+            return where
+        return f"{where} (id {self.frame[self.roles.id].iloc[row]})"
+
+
+def others(number: int) -> str:
+    """Return " (and 3 more)" where ``number``, 4, things are alike and one has been named."""
+    return f" (and {number - 1:,} more)" if number > 1 else ""

@@ -1,0 +1,140 @@
+"""The task of giving each sequence one of several labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
+from seqpipe.estimators import SequenceClassifier
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
+from seqpipe.tasks._parameters import configured, last_step
+from seqpipe.tasks._samples import SampleTask
+from seqpipe.tasks._tabular import tabular
+from seqpipe.tasks._task import TaskData
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+__all__ = ["ClassifyTask"]
+
+
+class ClassifyTask(SampleTask):
+    """One label a sequence, by a `SequenceClassifier`."""
+
+    _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
+
+    def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+        """Return a `SequenceClassifier` with ``params``.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such parameter.
+        """
+        return configured(SequenceClassifier(), params, task="classify")
+
+    def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
+        """Return accuracy, balanced_accuracy, f1_macro and log_loss.
+
+        Classes that the estimator never saw count as errors, with a `DataWarning` that names them.
+        """
+        predicted = estimator.predict(data.X)
+        labels, probabilities = _with_unseen(data.y, estimator.classes_, estimator.predict_proba(data.X))
+        present = np.unique(data.y)
+        return {
+            "accuracy": float(accuracy_score(data.y, predicted)),
+            "balanced_accuracy": float(
+                recall_score(data.y, predicted, labels=present, average="macro", zero_division=0)
+            ),
+            "f1_macro": float(f1_score(data.y, predicted, average="macro", zero_division=0)),
+            "log_loss": float(log_loss(data.y, probabilities, labels=labels)),
+        }
+
+    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of the most frequent class, and of logistic regression on the steps."""
+        X_train, X_test = tabular(train.X, test.X)
+        models = {
+            "most frequent class": DummyClassifier(strategy="most_frequent"),
+            "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline need not be exact
+            return {
+                name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test))
+                for name, model in models.items()
+            }
+
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return the confusion matrix of the held-out data, and the learning curves."""
+        model = last_step(estimator)
+        return {
+            "confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X)),
+            "learning_curves": plot_learning_curves({"model": model.history_}),
+        }
+
+    def _folds(self, n_splits: int, seed: int) -> StratifiedKFold:
+        return StratifiedKFold(n_splits, shuffle=True, random_state=seed)
+
+    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        probabilities = estimator.predict_proba(data.X)
+        columns = [f"p_{label}" for label in estimator.classes_]
+        frame = pd.DataFrame(probabilities, columns=columns)
+        frame.insert(0, "prediction", estimator.predict(data.X))
+        return frame
+
+    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
+        if targets.shape[1] != 1:
+            raise InvalidSequencesError(
+                f"Classification has one target column. Got {list(targets.columns)} for {name!r}: choose "
+                "one of them."
+            )
+        labels = targets.iloc[:, 0]
+        if pd.api.types.is_float_dtype(labels.dtype) and (labels % 1 != 0).any():
+            raise InvalidSequencesError(
+                f"The target {labels.name!r} of {name!r} holds fractions such as "
+                f"{labels[labels % 1 != 0].iloc[0]}, not labels: use the task 'regress', or bin it first."
+            )
+        array = np.asarray(labels)
+        return array.astype(str) if all(isinstance(label, str) for label in array) else array
+
+    def _strata(self, data: TaskData) -> NDArray[Any]:
+        labels, counts = np.unique(data.y, return_counts=True)
+        if counts.min() < 2:
+            raise InvalidSequencesError(
+                f"The class {labels[counts.argmin()].item()!r} of {data.name!r} has one sequence, which "
+                "cannot be both trained on and held out: drop it, or merge it with another class."
+            )
+        return np.asarray(data.y)
+
+
+def _with_unseen(
+    y: NDArray[Any], classes: NDArray[Any], probabilities: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Add the classes of y that were never trained on, with probability zero, in sorted order."""
+    unseen = np.setdiff1d(y, classes)
+    if not len(unseen):
+        return classes, probabilities
+    warnings.warn(
+        f"The classes {unseen.tolist()} were not in the training data; each of their samples counts as an "
+        "error.",
+        DataWarning,
+        stacklevel=3,
+    )
+    labels = np.concatenate([classes, unseen])
+    order = np.argsort(labels)
+    return labels[order], np.pad(probabilities, ((0, 0), (0, len(unseen))))[:, order]

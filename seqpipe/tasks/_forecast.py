@@ -1,0 +1,258 @@
+"""The task of telling how a series goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import TimeSeriesSplit
+
+from seqpipe.diagnostics import plot_forecast, plot_learning_curves
+from seqpipe.estimators import Forecaster, SequenceRegressor
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tasks._columns import check_roles, numeric_features
+from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_metrics, forecast_scorer
+from seqpipe.tasks._naive import naive_forecasts, seasonal_error
+from seqpipe.tasks._parameters import configured, last_step
+from seqpipe.tasks._series import index_after, season_of, series_frame, time_index
+from seqpipe.tasks._task import Roles, Task, TaskData
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+__all__ = ["ForecastTask", "HeldOutSeries"]
+
+_INNER = "estimator"
+
+
+@dataclass(frozen=True)
+class HeldOutSeries(TaskData):
+    """The end of a series, with the unit in which its errors are told.
+
+    Attributes
+    ----------
+    scale : array of shape (n_columns,), or None
+        The seasonal naive error of what came before.
+    """
+
+    scale: NDArray[np.float64] | None = None
+
+
+class ForecastTask(Task):
+    """The steps after the end of a series, by a `Forecaster`.
+
+    The target columns are the series. With feature columns these are exogenous: known for the steps ahead as
+    well. Under ``task:`` a recipe may also give ``season``, the time steps of a season, for the seasonal
+    naive forecast and the unit of mase; by default it follows from the dates (12 for months), and is 1 where
+    they tell nothing.
+    """
+
+    def __init__(self) -> None:
+        self._season: int | Literal["auto"] = "auto"
+        self._horizon = 1
+
+    def from_table(
+        self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True
+    ) -> TaskData:
+        """Turn a table into a series.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_timesteps, n_columns)
+            The table.
+        roles : Roles
+            What its columns are; without targets, every numeric column without another role is forecast.
+        name : str
+            What errors and reports call the data.
+        with_target : bool, default=True
+            False for the steps to be forecast: X then holds the exogenous columns, or only the time.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If a column is missing, there is more than one id, times do not rise, or a value is unfit; names
+            the place.
+        """
+        check_roles(frame, roles, name=name, with_target=with_target)
+        _refuse_many_series(frame, roles, name)
+        index = time_index(frame, roles.time, name=name)
+        features = [] if roles.features is None else numeric_features(frame, roles, name=name)
+        X = series_frame(frame, features, index, name=name)
+        if not with_target:
+            return TaskData(X, None, name, roles)
+        targets = numeric_features(frame, replace(roles, features=roles.target or None, target=()), name=name)
+        series = series_frame(frame, targets, index, name=name)
+        return TaskData(X, series, name, roles) if features else TaskData(series, None, name, roles)
+
+    def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+        """Return a `Forecaster` of a `SequenceRegressor`, with ``params`` of either, and keep ``season``.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such parameter.
+        ValueError
+            If ``season`` is not a positive whole number or "auto".
+        """
+        params = dict(params)
+        self._season = _checked_season(params.pop("season", "auto"))
+        forecaster = Forecaster(SequenceRegressor())
+        configured(forecaster, params, task="forecast", inner=self.parameter)
+        horizon = forecaster.get_params()["horizon"]
+        self._horizon = horizon if isinstance(horizon, int) else 1  # a wrong one is for fit to refuse
+        return forecaster
+
+    def parameter(self, name: str) -> str:
+        """Return the name under which the forecaster takes a parameter of the regressor inside it."""
+        if name.partition("__")[0] in {_INNER, *Forecaster().get_params(deep=False)}:
+            return name
+        known = name.partition("__")[0] == "net" or name in SequenceRegressor().get_params(deep=False)
+        return f"{_INNER}__{name}" if known else name
+
+    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+        """Hold out the last rows: a share, or a number of them.
+
+        Raises
+        ------
+        ValueError
+            If nothing would be left on one side.
+        """
+        n_rows = len(data.X)
+        n_test = int(test_size) if isinstance(test_size, Integral) else ceil(n_rows * test_size)
+        if not 0 < n_test < n_rows:
+            raise ValueError(
+                f"test_size={test_size!r} would hold out {n_test} of {n_rows} rows: give a share between 0 "
+                f"and 1, or a number from 1 to {n_rows - 1}."
+            )
+        cut = n_rows - n_test
+        y_train, y_test = (None, None) if data.y is None else (data.y.iloc[:cut], data.y.iloc[cut:])
+        train = replace(data, X=data.X.iloc[:cut], y=y_train)
+        common = {field.name: getattr(data, field.name) for field in fields(TaskData)}
+        scale = seasonal_error(_values(_series(train)), self._steps_a_season(train))
+        return train, HeldOutSeries(**{**common, "X": data.X.iloc[cut:], "y": y_test}, scale=scale)
+
+    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> TimeSeriesSplit:
+        """Return folds that test on the steps after their training data.
+
+        A fold tests one horizon where that leaves the first of them half of the rows, else a like share of
+        the rows.
+        """
+        fits = self._horizon > 1 and 2 * n_splits * self._horizon <= len(data.X)
+        return TimeSeriesSplit(n_splits, test_size=self._horizon if fits else None)
+
+    def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
+        """Return mae and rmse, mase for data out of `split`, and each column's mae if there are several."""
+        return _judged(data, _forecast(estimator, data))
+
+    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of the last value, of the seasonal naive forecast, and of the drift."""
+        return {name: _judged(test, forecast) for name, forecast in self._naive(train, test).items()}
+
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return the forecast against the truth and the baselines, and the learning curves."""
+        forecasts = {"model": _forecast(estimator, test), **self._naive(train, test)}
+        return {
+            "forecast": plot_forecast(_series(train), _series(test), forecasts),
+            "learning_curves": plot_learning_curves({"model": last_step(estimator).estimator_.history_}),
+        }
+
+    def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return one row a step ahead: its time, or its number from 1 without one, and each target."""
+        forecast = _forecast(estimator, data)
+        dated = data.roles.time is not None or isinstance(data.X.index, pd.DatetimeIndex)
+        index = data.X.index if dated else pd.RangeIndex(1, len(forecast) + 1, name="step")
+        frame = pd.DataFrame(forecast, columns=_target_names(estimator, data, forecast.shape[1]))
+        frame.insert(0, str(index.name or "time"), index)
+        return frame
+
+    def future(self, data: TaskData, n_steps: int) -> TaskData:
+        """Return the steps after the end of ``data`` for `predictions`, without exogenous columns.
+
+        Dates go on at their inferred frequency; where they have none the steps are counted from 1.
+        """
+        index = index_after(data.X.index, n_steps)
+        roles = data.roles if index.name == data.X.index.name else replace(data.roles, time=None)
+        return TaskData(pd.DataFrame(index=index), None, data.name, roles)
+
+    def scorer(self, name: str | None) -> ForecastScorer | None:
+        """Return the scorer for r2, mae, mse, rmse or scikit-learn's names for them; None for None.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such score.
+        """
+        return None if name is None else forecast_scorer(name)
+
+    def _steps_a_season(self, data: TaskData) -> int:
+        return season_of(data.X.index) if self._season == "auto" else self._season
+
+    def _naive(self, train: TaskData, test: TaskData) -> dict[str, NDArray[np.float64]]:
+        return naive_forecasts(_values(_series(train)), len(test.X), self._steps_a_season(train))
+
+
+def _series(data: TaskData) -> pd.DataFrame:
+    """Return the columns that are forecast."""
+    return pd.DataFrame(data.X if data.y is None else data.y)
+
+
+def _values(series: pd.DataFrame) -> NDArray[np.float64]:
+    return series.to_numpy(dtype=np.float64)
+
+
+def _forecast(estimator: Any, data: TaskData) -> NDArray[np.float64]:
+    """Return what is forecast for the rows of ``data``, shape (n_steps, n_columns)."""
+    exogenous = data.y is not None or data.roles.features is not None
+    forecast = np.asarray(estimator.predict(data.X if exogenous else len(data.X)), dtype=np.float64)
+    return forecast.reshape(len(data.X), -1)
+
+
+def _judged(data: TaskData, forecast: NDArray[np.float64]) -> dict[str, float]:
+    series = _series(data)
+    scale = data.scale if isinstance(data, HeldOutSeries) else None
+    return forecast_metrics(
+        _values(series), forecast, scale=scale, columns=[str(column) for column in series.columns]
+    )
+
+
+def _target_names(estimator: Any, data: TaskData, n_columns: int) -> list[str]:
+    series = _series(data)
+    if data.roles.target:
+        return list(data.roles.target)
+    if data.roles.features is None and series.shape[1] == n_columns:
+        return [str(column) for column in series.columns]
+    known = getattr(last_step(estimator), "feature_names_in_", range(n_columns))
+    return [str(name) for name in known]
+
+
+def _checked_season(season: Any) -> int | Literal["auto"]:
+    if season == "auto":
+        return "auto"
+    if isinstance(season, bool) or not isinstance(season, Integral) or season < 1:
+        raise ValueError(
+            "The 'season' of the task 'forecast' must be 'auto' or a number of time steps from 1. Got "
+            f"{season!r} instead."
+        )
+    return int(season)
+
+
+def _refuse_many_series(frame: pd.DataFrame, roles: Roles, name: str) -> None:
+    if roles.sequence is not None:
+        raise InvalidSequencesError(
+            f"Forecasting takes one row a time step; {name!r} cannot have a column of sequences."
+        )
+    if roles.id is not None and frame[roles.id].nunique(dropna=False) > 1:
+        raise InvalidSequencesError(
+            f"Forecasting takes one series, but {roles.id!r} of {name!r} has "
+            f"{frame[roles.id].nunique(dropna=False)} ids: keep the rows of one, or make each a column with "
+            "frame.pivot."
+        )
+    if frame.empty:
+        raise InvalidSequencesError(f"{name!r} has no rows.")

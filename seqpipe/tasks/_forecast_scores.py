@@ -1,0 +1,101 @@
+"""How good a forecast is: metrics, and scorers that a search of forecasters takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
+
+from seqpipe.exceptions import UnknownNameError, did_you_mean
+
+__all__ = ["ForecastScorer", "forecast_metrics", "forecast_scorer"]
+
+_MEASURES: dict[str, Callable[..., float]] = {
+    "mae": mean_absolute_error,
+    "mse": mean_squared_error,
+    "r2": r2_score,
+    "rmse": root_mean_squared_error,
+}
+_SKLEARN = {
+    "neg_mean_absolute_error": "mae",
+    "neg_mean_squared_error": "mse",
+    "neg_root_mean_squared_error": "rmse",
+}
+
+
+@dataclass(frozen=True)
+class ForecastScorer:
+    """A score of a fitted forecaster on the rows after its training data, greater being better.
+
+    Called as ``scorer(estimator, X, y=None)``: without y, X is the series that followed; with it, X holds the
+    exogenous columns. Errors are negated.
+
+    Parameters
+    ----------
+    measure : {"mae", "mse", "r2", "rmse"}
+        What is measured, the mean over columns where there are several.
+    """
+
+    measure: str
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        """Return the score."""
+        truth = np.asarray(X if y is None else y, dtype=np.float64)
+        predicted = np.asarray(estimator.predict(X), dtype=np.float64)
+        value = float(
+            _MEASURES[self.measure](truth.reshape(len(truth), -1), predicted.reshape(len(truth), -1))
+        )
+        return value if self.measure == "r2" else -value
+
+
+def forecast_scorer(name: str) -> ForecastScorer:
+    """Return the scorer for a name: r2, mae, mse, rmse, or scikit-learn's names for them.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none.
+    """
+    measure = _SKLEARN.get(name, name)
+    if measure not in _MEASURES:
+        names = sorted([*_MEASURES, *_SKLEARN])
+        raise UnknownNameError(
+            f"There is no score {name!r} for forecasts.{did_you_mean(name, names)} There are "
+            f"{', '.join(names)}."
+        )
+    return ForecastScorer(measure)
+
+
+def forecast_metrics(
+    truth: ArrayLike, predicted: ArrayLike, *, scale: ArrayLike | None, columns: Sequence[str]
+) -> dict[str, float]:
+    """Return mae and rmse; mase with a scale; and each column's mae where there are several.
+
+    Parameters
+    ----------
+    truth, predicted : array-like of shape (n_steps, n_columns)
+        What followed, and what was forecast.
+    scale : array-like of shape (n_columns,), or None
+        The training data's seasonal naive error, the unit of mase (Hyndman and Koehler, 2006,
+        doi:10.1016/j.ijforecast.2006.03.001). Columns where it is zero have no mase and are left out of its
+        mean.
+    columns : sequence of str of shape (n_columns,)
+        Their names.
+    """
+    errors = np.abs(np.asarray(truth, dtype=np.float64) - np.asarray(predicted, dtype=np.float64))
+    of_column = errors.mean(axis=0)
+    metrics = {"mae": float(errors.mean()), "rmse": float(root_mean_squared_error(truth, predicted))}
+    if scale is not None:
+        metrics["mase"] = _scaled(of_column, np.asarray(scale, dtype=np.float64))
+    if len(columns) > 1:
+        metrics |= {f"mae_{column}": float(error) for column, error in zip(columns, of_column)}
+    return metrics
+
+
+def _scaled(errors: NDArray[np.float64], scale: NDArray[np.float64]) -> float:
+    usable = scale > 0
+    return float((errors[usable] / scale[usable]).mean()) if usable.any() else float("nan")

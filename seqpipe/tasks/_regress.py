@@ -1,0 +1,104 @@
+"""The task of predicting one number a sequence, or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import Ridge
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
+from seqpipe.estimators import SequenceRegressor
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tasks._parameters import configured, last_step
+from seqpipe.tasks._samples import SampleTask
+from seqpipe.tasks._tabular import tabular
+from seqpipe.tasks._task import TaskData
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+__all__ = ["RegressTask"]
+
+
+class RegressTask(SampleTask):
+    """One number, or one a target column, for each sequence, by a `SequenceRegressor`."""
+
+    _errors: ClassVar[Mapping[str, str]] = {
+        "mae": "neg_mean_absolute_error",
+        "rmse": "neg_root_mean_squared_error",
+    }
+
+    def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+        """Return a `SequenceRegressor` with ``params``.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such parameter.
+        """
+        return configured(SequenceRegressor(), params, task="regress")
+
+    def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
+        """Return r2, mae and rmse, the mean over outputs where there are several."""
+        predicted = estimator.predict(data.X)
+        return {
+            "r2": float(r2_score(data.y, predicted)),
+            "mae": float(mean_absolute_error(data.y, predicted)),
+            "rmse": float(root_mean_squared_error(data.y, predicted)),
+        }
+
+    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of the mean, and of ridge regression on the steps."""
+        X_train, X_test = tabular(train.X, test.X)
+        models = {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}
+        return {
+            name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test))
+            for name, model in models.items()
+        }
+
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return truth against prediction on the held-out data, and the learning curves."""
+        predicted = estimator.predict(test.X)
+        return {
+            "truth_against_prediction": plot_truth_against_prediction(
+                test.y, predicted, names=test.roles.target or None
+            ),
+            "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
+        }
+
+    def _folds(self, n_splits: int, seed: int) -> KFold:
+        return KFold(n_splits, shuffle=True, random_state=seed)
+
+    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        predicted = np.asarray(estimator.predict(data.X))
+        if predicted.ndim == 1:
+            return pd.DataFrame({"prediction": predicted})
+        names = data.roles.target or range(predicted.shape[1])
+        return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
+
+    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
+        for column in targets:
+            if not pd.api.types.is_numeric_dtype(targets[column].dtype):
+                raise InvalidSequencesError(
+                    f"The target {column!r} of {name!r} holds {targets[column].dtype}, not numbers: for "
+                    "labels use the task 'classify'."
+                )
+        values = targets.to_numpy(dtype=np.float64)
+        if not np.isfinite(values).all():
+            row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            raise InvalidSequencesError(
+                f"The target {targets.columns[column]!r} of {name!r} is infinite at "
+                f"{targets.index.name or 'row'} {targets.index[row]}: clip it, or drop that sequence."
+            )
+        return values[:, 0] if values.shape[1] == 1 else values

@@ -1,0 +1,122 @@
+"""What the tasks share in which every sequence is a sample."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import BaseCrossValidator, train_test_split
+
+from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
+from seqpipe.sequences import Windows
+from seqpipe.tasks._columns import check_roles
+from seqpipe.tasks._table import sequences_of, targets_of
+from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.transformers import WindowSplit
+
+__all__ = ["SampleTask"]
+
+
+class SampleTask(Task):
+    """A task with one prediction a sequence.
+
+    A table is read in one of three shapes: long, with an ``id`` column and one row a step; with a
+    ``sequence`` column of lists, one row a sequence; or with neither, when each row is a sequence whose
+    features are its steps.
+    """
+
+    #: Scores that are errors, by the name that the metrics have.
+    _errors: ClassVar[Mapping[str, str]] = {}
+
+    def from_table(
+        self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True
+    ) -> TaskData:
+        """Turn a table into sequences, with ids where it has them, and their targets.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_rows, n_columns)
+            The table.
+        roles : Roles
+            What its columns are; without features, every numeric column that has no other role.
+        name : str
+            What errors and reports call the data.
+        with_target : bool, default=True
+            False for prediction: the target columns need not be there.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If a column is missing, a value is unfit, or a target is missing or changes within an id; names
+            the place.
+        """
+        check_roles(frame, roles, name=name, with_target=with_target)
+        X = sequences_of(frame, roles, name=name)
+        y = self._target(targets_of(frame, roles, name=name), name) if with_target else None
+        return TaskData(X, y, name, roles)
+
+    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+        """Hold out a shuffled share of the samples, or a number of them.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If the samples are overlapping windows, of which a shuffled share would be known from training.
+        """
+        if isinstance(data.X, Windows):
+            raise InvalidSequencesError(
+                f"{data.name!r} holds overlapping windows, which a shuffled split would leak: cut the "
+                "series in two before make_windows."
+            )
+        X_train, X_test, y_train, y_test = train_test_split(
+            data.X, data.y, test_size=test_size, random_state=seed, stratify=self._strata(data)
+        )
+        return replace(data, X=X_train, y=y_train), replace(data, X=X_test, y=y_test)
+
+    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> BaseCrossValidator:
+        """Return shuffled folds; for overlapping windows a `WindowSplit`, which keeps them apart."""
+        return WindowSplit(n_splits) if isinstance(data.X, Windows) else self._folds(n_splits, seed)
+
+    def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return one row a sequence: its ``id``, or its number from 0, and what is predicted."""
+        ids = getattr(data.X, "ids", None)
+        frame = self._predicted(estimator, data)
+        frame.insert(0, "id", np.arange(len(frame)) if ids is None else ids)
+        return frame
+
+    def scorer(self, name: str | None) -> str | None:
+        """Return scikit-learn's name for a score; errors such as ``rmse`` are negated there.
+
+        Raises
+        ------
+        UnknownNameError
+            If scikit-learn has no such score.
+        """
+        found = self._errors.get(str(name), name)
+        names = sorted({*get_scorer_names(), *self._errors})
+        if found is not None and found not in names:
+            raise UnknownNameError(
+                f"There is no score {name!r}.{did_you_mean(name, names)} There are {', '.join(names)}."
+            )
+        return found
+
+    @abstractmethod
+    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
+        """Return y from the target columns, one row a sequence."""
+
+    @abstractmethod
+    def _folds(self, n_splits: int, seed: int) -> BaseCrossValidator:
+        """Return the splitter for samples that share nothing."""
+
+    @abstractmethod
+    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return the columns of the table of predictions."""
+
+    def _strata(self, data: TaskData) -> NDArray[Any] | None:
+        return None

@@ -1,0 +1,50 @@
+"""Sequences as rows of a table, for the baselines that know no time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqpipe.sequences import Sequences, as_sequences, is_table
+
+__all__ = ["tabular"]
+
+_MOST_VALUES = 20_000_000
+
+
+def tabular(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return two sets of sequences as matrices of shape (n_samples, n_columns).
+
+    Where all sequences are equally long their steps stand side by side. Else, or where that would be more
+    than 20 million values, five columns a feature tell its mean, standard deviation, minimum, maximum and
+    last value.
+    """
+    both = [_plain(train), _plain(test)]
+    if all(isinstance(X, np.ndarray) for X in both):
+        return both[0], both[1]
+    lengths = np.concatenate([X.lengths for X in both])
+    few = len(lengths) * int(lengths[0]) * both[0].n_features <= _MOST_VALUES
+    make = _flat if few and (lengths == lengths[0]).all() else _summary
+    return make(both[0]), make(both[1])
+
+
+def _plain(X: Any) -> Any:
+    if is_table(X):
+        return np.asarray(X, dtype=np.float64)
+    found = as_sequences(X, dtype=np.float64)
+    return found if isinstance(found, Sequences) else Sequences.from_padded(np.asarray(found))
+
+
+def _flat(X: Sequences) -> NDArray[np.float64]:
+    return X.values.reshape(len(X), -1)
+
+
+def _summary(X: Sequences) -> NDArray[np.float64]:
+    begins, lengths = X.offsets[:-1], X.lengths
+    mean = np.add.reduceat(X.values, begins) / lengths[:, None]
+    deviations = X.values - np.repeat(mean, lengths, axis=0)
+    spread = np.sqrt(np.add.reduceat(deviations**2, begins) / lengths[:, None])
+    lowest, highest = np.minimum.reduceat(X.values, begins), np.maximum.reduceat(X.values, begins)
+    return np.hstack([mean, spread, lowest, highest, X.values[X.offsets[1:] - 1]])

@@ -1,0 +1,117 @@
+"""The task protocol: what a kind of problem brings, so that one runner can serve them all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+__all__ = ["Roles", "Task", "TaskData"]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns of a table are.
+
+    Attributes
+    ----------
+    id : str or None
+        Names the sequence that a row belongs to.
+    time : str or None
+        Orders the rows.
+    features : tuple of str or None
+        Numeric inputs; None for every numeric column without another role.
+    target : tuple of str
+        What is to be predicted.
+    sequence : str or None
+        A column of lists, for tables with one row a sequence.
+    """
+
+    id: str | None = None
+    time: str | None = None
+    features: tuple[str, ...] | None = None
+    target: tuple[str, ...] = ()
+    sequence: str | None = None
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Data that a task's estimator can be fitted to.
+
+    Attributes
+    ----------
+    X : sequences, or a DataFrame of shape (n_timesteps, n_columns) for a series
+        The input.
+    y : array of shape (n_samples,) or (n_samples, n_outputs), or None
+        The target; None where the series is its own.
+    name : str
+        What reports call the data.
+    roles : Roles
+        The columns they came from.
+    """
+
+    X: Any
+    y: Any
+    name: str
+    roles: Roles = Roles()
+
+
+class Task(ABC):
+    """How one kind of problem is modelled, judged and shown.
+
+    A plug-in offers a subclass through ``seqpipe_tasks``; the runner of recipes makes one instance a run.
+    """
+
+    @abstractmethod
+    def from_table(
+        self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True
+    ) -> TaskData:
+        """Turn a table into data; without target for prediction.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If the table is unfit; names the place.
+        """
+
+    @abstractmethod
+    def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+        """Return the unfitted estimator with ``params``, the names a recipe writes under ``task:``."""
+
+    @abstractmethod
+    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+        """Return what to train on and what is held out, a share of the samples or a number of them."""
+
+    @abstractmethod
+    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> Any:
+        """Return the cross-validation splitter that is honest for this kind of data."""
+
+    @abstractmethod
+    def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
+        """Return the scores of a fitted estimator on held-out data, by name."""
+
+    @abstractmethod
+    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of models that anything useful must beat, by the baselines' names."""
+
+    @abstractmethod
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return figures that show the fitted estimator on held-out data, by file name without ending."""
+
+    @abstractmethod
+    def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return predictions as a table with one row a sample (or a time step ahead)."""
+
+    def scorer(self, name: str | None) -> str | Callable[..., float] | None:
+        """Return what GridSearchCV takes as ``scoring`` for a recipe's name; sklearn's by default."""
+        return name
+
+    def parameter(self, name: str) -> str:
+        """Return the estimator's own name for one under ``task:`` or ``search:``; the same by default."""
+        return name

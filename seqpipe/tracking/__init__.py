@@ -1,0 +1,42 @@
+"""Fits as MLflow runs, and runs as tables: the only place that imports mlflow."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from seqpipe.tracking._channel import Channel, open_channel
+from seqpipe.tracking._device import DeviceReport, describe_device
+from seqpipe.tracking._tracker import MLflowTracker
+from seqpipe.tracking._ui import ui_command
+
+if TYPE_CHECKING:
+    from seqpipe.tracking._compare import read_curves, read_runs
+    from seqpipe.tracking._experiments import newest_experiment
+    from seqpipe.tracking._load import load_model
+
+__all__ = [
+    "Channel",
+    "DeviceReport",
+    "MLflowTracker",
+    "describe_device",
+    "load_model",
+    "newest_experiment",
+    "open_channel",
+    "read_curves",
+    "read_runs",
+    "ui_command",
+]
+
+#: What needs MLflow at its import, and the module that it is in.
+_READERS = {
+    "load_model": "_load",
+    "newest_experiment": "_experiments",
+    "read_curves": "_compare",
+    "read_runs": "_compare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import readers, and MLflow with them, on first use: worker processes import this package too."""
+    if name not in _READERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"seqpipe.tracking.{_READERS[name]}"), name)

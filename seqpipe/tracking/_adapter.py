@@ -1,0 +1,182 @@
+"""The callback that scikit-learn calls, in the process that writes and in every worker.
+
+scikit-learn 1.9 tells a callback of every task of a fit, as a tree that reaches through searches and
+pipelines into the estimators, in whatever process they run. The protocol is experimental; it is met here, in
+`_translate` and in `_channel`. Workers get a copy by pickle, which knows nothing but where to send events.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from seqpipe.exceptions import TrackingWarning
+from seqpipe.tracking._channel import Channel, open_channel
+from seqpipe.tracking._environment import environment_tags
+from seqpipe.tracking._events import Event, FitEnded
+from seqpipe.tracking._outcome import now, outcome_of
+from seqpipe.tracking._translate import began, ended, fit_began
+from seqpipe.tracking._tree import RunTree
+
+if TYPE_CHECKING:
+    from seqpipe.tracking._writer import Writer
+
+__all__ = ["FitListener"]
+
+
+@dataclass(slots=True)
+class _Fit:
+    """An outermost fit that is under way in this process."""
+
+    tree: RunTree
+    handled_before: BaseException | None
+    X: Any = None
+
+
+class FitListener:
+    """A scikit-learn callback that turns one outermost fit after the other into run trees."""
+
+    #: scikit-learn hands the callback on to estimators inside estimators, however deep.
+    max_propagation_depth = None
+
+    def __init__(
+        self, experiment: str, tracking_uri: str | None, run_name: str | None, tags: dict[str, str]
+    ) -> None:
+        self.experiment = experiment
+        self.tracking_uri = tracking_uri
+        self.run_name = run_name
+        self.tags = tags
+        self._channel: Channel | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Hold nothing that belongs to the process that writes."""
+        self._writer: Writer | None = None
+        self._writer_pid = 0
+        self._fits: dict[UUID, _Fit] = {}
+        self._tree: RunTree | None = None
+        self._held = False
+        self._warned = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel")
+        return {name: getattr(self, name) for name in configured}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Make the parent run of an outermost fit; scikit-learn calls this.
+
+        Raises
+        ------
+        TrackingError
+            If the store refuses.
+        """
+        self._warned = False
+        name = self.run_name or type(estimator).__name__
+        tags = {**environment_tags(), **self.tags}
+        writer = self._open_writer()
+        writer.open()
+        self._tree = writer.begin(fit_began(estimator, context, name, tags))
+        self._fits[context.root_uuid] = _Fit(self._tree, sys.exc_info()[1])
+
+    def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
+        """Tell of a task that begins; scikit-learn calls this."""
+        if context.parent is None and context.root_uuid in self._fits:
+            self._fits[context.root_uuid].X = X
+        self._tell(partial(began, estimator, context, X, y, self.tags.get("dataset", "training data")))
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> bool:
+        """Tell of a task that ends; scikit-learn calls this.
+
+        Returns
+        -------
+        stop : bool
+            Always False: watching stops nothing.
+        """
+        self._tell(partial(ended, estimator, context, metadata, self._travelling(context)))
+        return False
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """End the runs of an outermost fit; scikit-learn calls this, however the fit ended."""
+        error, time = self._travelling(context), now()
+        fit = self._fits.pop(context.root_uuid, None)
+        if fit is None:  # the store refused when the fit began
+            return
+        outcome = outcome_of(error)
+        self._receive([FitEnded(tree=context.root_uuid, time=time, outcome=outcome, held=self._held)])
+        if error is None:
+            self._keep(fit.tree, estimator, fit.X)
+        self._settle()
+
+    def _keep(self, tree: RunTree, estimator: Any, X: Any) -> None:
+        """Do something with the fitted estimator."""
+
+    def _travelling(self, context: Any) -> BaseException | None:
+        """Return the exception on its way out of the fit, not one that was handled when the fit began."""
+        fit, error = self._fits.get(context.root_uuid), sys.exc_info()[1]
+        return None if fit is not None and error is fit.handled_before else error
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None or self._writer_pid != os.getpid():
+            # Imported where a fit begins: it brings MLflow, which takes a second and no worker needs.
+            from seqpipe.tracking._uri import resolve_uri
+            from seqpipe.tracking._writer import Writer
+
+            self._writer = Writer(resolve_uri(self.tracking_uri), self.experiment)
+            self._writer_pid = os.getpid()
+            self._channel = open_channel(self._writer.receive, owner=self)
+            weakref.finalize(self, self._writer.stop)
+        return self._writer
+
+    def _tell(self, translate: Callable[[], Iterable[Event]]) -> None:
+        """Send what a task means; whatever goes wrong with that, the fit goes on."""
+        try:
+            events = list(translate())
+        except Exception as error:
+            self._warn(f"A task of the fit was not recorded: {type(error).__name__}: {error}")
+            return
+        self._receive(events)
+
+    def _receive(self, events: list[Event]) -> None:
+        for event in events:
+            if self._writer is not None:
+                self._writer.receive(event)
+            elif self._channel is None or not self._channel.send(event):
+                self._warn(
+                    "The process that writes runs cannot be reached from this one: its part is not recorded."
+                )
+        if self._writer is not None and self._writer.failure is not None:
+            self._warn(
+                f"The tracking store {self._writer.uri!r} refused a write ({self._writer.failure}). "
+                "The fit goes on; what was refused is kept and tried again."
+            )
+
+    def _settle(self) -> None:
+        """Wait until all is written, or warn of what is not."""
+        if self._writer is None:
+            return
+        lost = self._writer.drain()
+        if lost:
+            warnings.warn(
+                f"{lost} entries were not written to {self._writer.uri!r} ({self._writer.failure}). "
+                "The fitted estimator is not affected, its runs are incomplete.",
+                TrackingWarning,
+                stacklevel=2,
+            )
+        else:
+            self._receive([])
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(message, TrackingWarning, stacklevel=2)

@@ -1,0 +1,72 @@
+"""Where a run came from: the machine, the code and the versions."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+
+from seqpipe.tracking._device import cpu_model
+
+__all__ = ["environment_tags", "installed_version"]
+
+_PACKAGES = ("mlflow", "numpy", "scikit-learn", "seqpipe", "skorch", "torch")
+_GIT_SECONDS = 5.0
+
+
+def environment_tags() -> dict[str, str]:
+    """Return tags that name user, script, git commit, versions and processor."""
+    return {**_tags_of_process(), **_git_tags(os.getcwd())}
+
+
+@cache
+def _tags_of_process() -> dict[str, str]:
+    versions = {name: installed_version(name) for name in _PACKAGES}
+    return {
+        "mlflow.source.name": sys.argv[0] or "python",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": _user(),
+        "seqpipe.cpu.cores": str(
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
+        "seqpipe.cpu.model": cpu_model(),
+        "seqpipe.version.python": platform.python_version(),
+        **{f"seqpipe.version.{name}": version for name, version in versions.items() if version},
+    }
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, None if it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def _git_tags(folder: str) -> dict[str, str]:
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {}
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"mlflow.source.git.commit": commit, "seqpipe.git.dirty": str(changes != "").lower()}
+
+
+def _git(folder: str, *arguments: str) -> str | None:
+    """Return what git answers in a folder, None where there is no git, no repository or no commit."""
+    command = ["git", "-C", folder, *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

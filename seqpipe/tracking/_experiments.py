@@ -1,0 +1,27 @@
+"""Which experiments a store has."""
+
+from __future__ import annotations
+
+from seqpipe.exceptions import TrackingError
+from seqpipe.tracking._store import open_client
+
+__all__ = ["newest_experiment"]
+
+
+def newest_experiment(tracking_uri: str | None = None) -> str:
+    """Return the name of the experiment in which a run began last.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be used, or holds no runs.
+    """
+    client = open_client(tracking_uri)
+    found = {each.experiment_id: each.name for each in client.search_experiments()}
+    runs = client.search_runs(list(found), max_results=1, order_by=["attributes.start_time DESC"])
+    if not runs:
+        raise TrackingError(
+            f'There are no runs in {client.tracking_uri!r}: make some with "seqpipe run digits".'
+        )
+    name: str = found[runs[0].info.experiment_id]
+    return name

@@ -1,0 +1,126 @@
+"""A fitted estimator as an MLflow model, kept without pickle."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable
+from importlib.metadata import EntryPoints, entry_points
+from pathlib import Path
+from typing import Any
+
+import mlflow.sklearn
+import skops.io
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import Model
+
+from seqpipe.exceptions import TrackingError
+from seqpipe.plugins import ENTRY_POINT_GROUP
+from seqpipe.tracking._environment import installed_version
+from seqpipe.tracking._publish import Publisher
+from seqpipe.tracking._run import Run
+from seqpipe.tracking._signature import describe_input
+from seqpipe.tracking._store import quiet
+
+__all__ = ["foreign_types", "save_model", "upload_model"]
+
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "seqpipe", "skops", "skorch", "torch")
+_TRUSTED = ("numpy", "seqpipe", "sklearn")
+_CALLBACK_STATE = (
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+)
+
+
+def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any] | None = None) -> None:
+    """Write a fitted estimator to ``folder`` as an MLflow model that predicts what the estimator predicts.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    X : samples
+        At least one sample such as the estimator was fitted to; the first two go along as an example.
+    folder : Path
+        Must not exist.
+    metadata : dict, optional
+        What the model says about itself, JSON's types only.
+
+    Raises
+    ------
+    TrackingError
+        If the estimator holds objects of types that nobody vouches for, or cannot be written without pickle.
+    """
+    estimator = _without_callbacks(estimator)
+    trusted = _trusted_types(estimator)
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's hints on integer columns and its deprecations
+        example, signature = describe_input(estimator, X)
+        mlflow.sklearn.save_model(
+            estimator,
+            str(folder),
+            serialization_format="skops",
+            skops_trusted_types=trusted,
+            signature=signature,
+            input_example=example,
+            pip_requirements=_requirements(),
+            metadata=metadata or None,
+        )
+
+
+def upload_model(publisher: Publisher, run: Run, folder: Path) -> str:
+    """Make a saved model an output of ``run`` and return its URI, "models:/<id>"."""
+    client, run_id = publisher.client, publisher.publish(run)
+    entry = client.create_logged_model(publisher.experiment_id, name="model", source_run_id=run_id)
+    _name_its_place(folder, entry, run_id)
+    client.log_model_artifacts(entry.model_id, str(folder))
+    client.finalize_logged_model(entry.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])
+    return f"models:/{entry.model_id}"
+
+
+def _name_its_place(folder: Path, entry: Any, run_id: str) -> None:
+    model = Model.load(str(folder))
+    model.run_id, model.artifact_path = run_id, entry.artifact_location
+    model.model_id = model.model_uuid = entry.model_id
+    model.save(str(folder / "MLmodel"))
+
+
+def _without_callbacks(estimator: Any) -> Any:
+    """Return a shallow copy that does not know who listened to its fit."""
+    bare = copy.copy(estimator)
+    for name in _CALLBACK_STATE:
+        vars(bare).pop(name, None)
+    return bare
+
+
+def _trusted_types(estimator: Any) -> list[str]:
+    try:
+        found: list[str] = skops.io.get_untrusted_types(data=skops.io.dumps(estimator))
+    except Exception as error:
+        raise TrackingError(f"skops cannot write {type(estimator).__name__}: {error}") from error
+    foreign = foreign_types(found)
+    if foreign:
+        raise TrackingError(
+            f"{type(estimator).__name__} holds {', '.join(foreign)}, which comes neither from scikit-learn, "
+            "numpy or seqpipe nor from an installed plug-in. Replace it, or save the estimator yourself."
+        )
+    return found
+
+
+def foreign_types(names: Iterable[str]) -> list[str]:
+    """Return those types that neither scikit-learn, numpy, seqpipe nor an installed plug-in vouches for."""
+    trusted = {*_TRUSTED, *(point.module.partition(".")[0] for point in _plugins())}
+    return [name for name in names if name.partition(".")[0] not in trusted]
+
+
+def _requirements() -> list[str]:
+    plugins = {point.dist.name for point in _plugins() if point.dist is not None}
+    pins = {name: installed_version(name) for name in sorted({*_REQUIREMENTS, *plugins})}
+    return [f"{name}=={version.partition('+')[0]}" for name, version in pins.items() if version]
+
+
+def _plugins() -> EntryPoints:
+    return entry_points(group=ENTRY_POINT_GROUP)

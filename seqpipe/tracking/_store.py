@@ -1,0 +1,150 @@
+"""Where runs are kept: the embedded store, or any other that MLflow can reach."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+
+from seqpipe.exceptions import TrackingError
+from seqpipe.tracking._stale import close_stale_runs
+from seqpipe.tracking._uri import database_path, require_database, resolve_uri
+
+__all__ = ["check_reachable", "experiment_id", "open_client", "quiet"]
+
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_PROBE_SECONDS = 5.0
+_SILENT = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+_NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")
+
+
+def open_client(uri: str | None = None, *, create: bool = False) -> MlflowClient:
+    """Return a client of the store at ``uri``; with ``create`` a database file need not be there yet.
+
+    Raises
+    ------
+    TrackingError
+        If the store refuses.
+    """
+    uri = resolve_uri(uri)
+    if not create:
+        require_database(uri)
+    try:
+        check_reachable(uri)
+        with _creation_lock(uri), quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations between MLflow and its libraries are not ours
+            client = MlflowClient(uri)
+            if database_path(uri) is not None:
+                close_stale_runs(client)
+            return client
+    except Exception as error:
+        raise refused(uri, error) from error
+
+
+def experiment_id(client: MlflowClient, name: str) -> str:
+    """Return the id of the experiment called ``name``, made if there is none.
+
+    Raises
+    ------
+    TrackingError
+        If the store refuses, or the experiment was deleted.
+    """
+    uri = client.tracking_uri
+    try:
+        with _creation_lock(uri), quiet():
+            found = client.get_experiment_by_name(name)
+            identifier = found.experiment_id if found else _create_experiment(client, name)
+    except Exception as error:
+        raise refused(uri, error) from error
+    if found is not None and found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"The experiment {name!r} in {uri!r} was deleted: use another name, or bring it back with "
+            f'"mlflow experiments restore --experiment-id {identifier}".'
+        )
+    return identifier
+
+
+def _create_experiment(client: MlflowClient, name: str) -> str:
+    try:
+        return str(
+            client.create_experiment(name, artifact_location=_artifact_location(client.tracking_uri, name))
+        )
+    except Exception:
+        created_meanwhile: Experiment | None = client.get_experiment_by_name(name)
+        if created_meanwhile is None:
+            raise
+        return str(created_meanwhile.experiment_id)
+
+
+def _artifact_location(uri: str, experiment: str) -> str | None:
+    """Return the folder beside a database file; other stores decide themselves."""
+    database = database_path(uri)
+    if database is None:
+        return None
+    folder = re.sub(r"[^\w.-]+", "-", experiment).strip(".-") or "experiment"
+    return (database.parent / "artifacts" / folder).as_uri()
+
+
+def refused(uri: str, error: Exception) -> TrackingError:
+    """Return the error that says that the store at ``uri`` cannot be used, and what to do."""
+    reason = (
+        f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason'}"
+    )
+    if database_path(uri) is None:
+        remedy = "Start the server or correct the URI"
+    else:
+        remedy = "Check that its folder can be written to and that the file is an MLflow database"
+    return TrackingError(
+        f"The tracking store {uri!r} refused ({reason}). {remedy}, or choose another store with "
+        "tracking_uri= or MLFLOW_TRACKING_URI."
+    )
+
+
+def check_reachable(uri: str) -> None:
+    """Raise `OSError` in seconds where nobody listens; MLflow itself would try for minutes."""
+    parts = urlsplit(uri)
+    port = parts.port or _PORTS.get(parts.scheme.partition("+")[0])
+    if parts.hostname is None or port is None:
+        return
+    if parts.scheme in getproxies() and not proxy_bypass(parts.hostname):
+        return
+    socket.create_connection((parts.hostname, port), timeout=_PROBE_SECONDS).close()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what MLflow and its libraries log and print to themselves: what matters is raised."""
+    loggers = [logging.getLogger(name) for name in _NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    prints_urls = os.environ.get(_SILENT)
+    os.environ[_SILENT] = "true"
+    try:
+        yield
+    finally:
+        if prints_urls is None:
+            os.environ.pop(_SILENT, None)
+        else:
+            os.environ[_SILENT] = prints_urls
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
+
+
+def _creation_lock(uri: str) -> FileLock | nullcontext[None]:
+    """Let one process at a time create or migrate a database file."""
+    database = database_path(uri)
+    if database is None:
+        return nullcontext()
+    database.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{database}.lock")

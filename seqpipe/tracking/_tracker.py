@@ -1,0 +1,288 @@
+"""`MLflowTracker`: hand it to an estimator, and its fit becomes a tree of runs."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from seqpipe.exceptions import TrackingError, TrackingWarning
+from seqpipe.tracking._adapter import FitListener
+from seqpipe.tracking._outcome import now, outcome_of
+from seqpipe.tracking._params import as_text
+from seqpipe.tracking._run import Run
+from seqpipe.tracking._tree import RunTree
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+__all__ = ["MLflowTracker"]
+
+
+class MLflowTracker(FitListener):
+    """Record fits as MLflow runs, while they happen.
+
+    A search becomes parent → candidate → fold runs and one for the refit, a fit without a search one run.
+    Each has its parameters, its curves by epoch, scores, real times, and ends FINISHED, FAILED or KILLED with
+    the reason. Works with any ``n_jobs``: worker processes send what happens to this one, which alone writes.
+
+    As a context manager it keeps the parent run open after the fit, for scores on held-out data and pictures,
+    and ends it with the block.
+
+    Parameters
+    ----------
+    experiment : str, default="seqpipe"
+        Name of the MLflow experiment; made if there is none.
+    tracking_uri : str, optional
+        Where runs are kept; MLFLOW_TRACKING_URI if not given, else mlruns/mlflow.db in the working folder.
+    run_name : str, optional
+        Name of the parent run; the estimator's class if not given.
+    log_model : bool, default=True
+        Whether to keep the fitted estimator as a model that ``mlflow.pyfunc.load_model`` loads: the refitted
+        one of a search.
+    model_metadata : mapping, optional
+        What a logged model says about itself, JSON's types only; `load_model` gives it back.
+    tags : mapping of str to str, optional
+        Tags of the parent run; "dataset" also names the data.
+
+    Attributes
+    ----------
+    run_id_ : str
+        The parent run of the last fit.
+    refit_run_id_ : str or None
+        Its refit's run; None without a search that refits.
+    experiment_id_ : str
+        Where both are.
+    artifact_uri_ : str
+        Where the parent run's files are.
+    model_uri_ : str or None
+        The logged model, such as "models:/m-0123"; None if none was logged.
+    tracking_uri_ : str
+        The store.
+
+    Examples
+    --------
+    >>> from seqpipe.tracking import MLflowTracker
+    >>> tracker = MLflowTracker("digits", run_name="grid over cells")
+    >>> tracker.experiment
+    'digits'
+    """
+
+    def __init__(
+        self,
+        experiment: str = "seqpipe",
+        *,
+        tracking_uri: str | None = None,
+        run_name: str | None = None,
+        log_model: bool = True,
+        model_metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            experiment, tracking_uri, run_name, {name: as_text(value) for name, value in (tags or {}).items()}
+        )
+        self._keeps_model = log_model
+        self._model_metadata = dict(model_metadata or {})
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._model_uri: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"_keeps_model": self._keeps_model, "_model_metadata": self._model_metadata}
+        return {**super().__getstate__(), **own}
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Make the parent run of an outermost fit; scikit-learn calls this."""
+        self._model_uri = None
+        super().setup(estimator, context)
+
+    def __enter__(self) -> Self:
+        self._held = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._held = False
+        if self._writer is not None:
+            self._writer.release(outcome_of(error))
+            self._settle()
+
+    @property
+    def run_id_(self) -> str:
+        """The parent run of the last fit."""
+        return _known(self._fitted_tree("run_id_").root)
+
+    @property
+    def refit_run_id_(self) -> str | None:
+        """The run of its refit, None without a search that refits."""
+        refit = self._fitted_tree("refit_run_id_").refit
+        return None if refit is None else _known(refit)
+
+    @property
+    def experiment_id_(self) -> str:
+        """The experiment of the last fit's runs."""
+        self._fitted_tree("experiment_id_")
+        return self._open_writer().publish(lambda publisher: publisher.experiment_id)
+
+    @property
+    def artifact_uri_(self) -> str:
+        """Where the files of the parent run of the last fit are."""
+        run_id = self.run_id_
+        return self._open_writer().publish(
+            lambda publisher: str(publisher.client.get_run(run_id).info.artifact_uri)
+        )
+
+    @property
+    def model_uri_(self) -> str | None:
+        """The model logged last, None if none was."""
+        self._fitted_tree("model_uri_")
+        return self._model_uri
+
+    @property
+    def tracking_uri_(self) -> str:
+        """The store of the last fit's runs."""
+        self._fitted_tree("tracking_uri_")
+        return self._open_writer().uri
+
+    def log_metrics(self, metrics: Mapping[str, float], *, refit: bool = False) -> None:
+        """Add numbers to the parent run, or to the run that made the final model.
+
+        Parameters
+        ----------
+        metrics : mapping of str to float
+            NaN and infinity are kept as they are.
+        refit : bool, default=False
+            Add them to the refit's run, where there is one.
+
+        Raises
+        ------
+        TrackingError
+            If nothing was fitted yet.
+        """
+        tree = self._required_tree()
+        run = (tree.refit or tree.root) if refit else tree.root
+        self._edit(partial(run.add_points, dict(metrics), now()))
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Add words to the parent run.
+
+        Raises
+        ------
+        TrackingError
+            If nothing was fitted yet.
+        """
+        root = self._required_tree().root
+        self._edit(partial(root.tags.update, {name: as_text(value) for name, value in tags.items()}))
+
+    def log_figure(self, figure: Figure, name: str) -> None:
+        """Add a matplotlib figure to the parent run, in the format of the name's suffix.
+
+        Raises
+        ------
+        TrackingError
+            If nothing was fitted yet.
+        """
+        picture = io.BytesIO()
+        figure.savefig(picture, format=PurePosixPath(name).suffix[1:] or "png")
+        self._add_file(name, picture.getvalue())
+
+    def log_text(self, text: str, name: str) -> None:
+        """Add a text file to the parent run.
+
+        Raises
+        ------
+        TrackingError
+            If nothing was fitted yet.
+        """
+        self._add_file(name, text.encode())
+
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """Add a table to the parent run, as CSV without its index.
+
+        Raises
+        ------
+        TrackingError
+            If nothing was fitted yet.
+        """
+        self._add_file(name, table.to_csv(index=False).encode())
+
+    def log_model(self, estimator: Any, X: Any) -> str:
+        """Keep a fitted estimator as an MLflow model, of the refit's run where there is one.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted.
+        X : samples
+            Some such as it was fitted to; the first two go along as an example.
+
+        Returns
+        -------
+        model_uri : str
+            "models:/<id>", for ``mlflow.pyfunc.load_model`` under the same tracking URI.
+
+        Raises
+        ------
+        TrackingError
+            If nothing was fitted yet, if the estimator cannot be kept without pickle, or holds objects of
+            types that neither seqpipe nor a plug-in brings.
+        """
+        return self._log_model(self._required_tree(), estimator, X)
+
+    def _log_model(self, tree: RunTree, estimator: Any, X: Any) -> str:
+        from seqpipe.tracking._model import save_model, upload_model
+
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / "model"
+            save_model(estimator, X, place, metadata=self._model_metadata)
+            upload = partial(upload_model, run=tree.refit or tree.root, folder=place)
+            model_uri = self._open_writer().publish(upload)
+        self._model_uri = model_uri
+        return model_uri
+
+    def _keep(self, tree: RunTree, estimator: Any, X: Any) -> None:
+        """Log the model of a fit that went well, if that is wished and it is one."""
+        model = (
+            getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
+        )
+        if not self._keeps_model or X is None or not hasattr(model, "predict"):
+            return
+        try:
+            self._log_model(tree, model, X)
+        except Exception as error:
+            warnings.warn(f"The model was not logged. {error}", TrackingWarning, stacklevel=2)
+
+    def _add_file(self, name: str, content: bytes) -> None:
+        self._edit(partial(self._required_tree().root.files.update, {name: content}))
+
+    def _edit(self, change: Any) -> None:
+        self._open_writer().post(change)
+        if not self._held:
+            self._settle()
+
+    def _required_tree(self) -> RunTree:
+        if self._tree is None:
+            raise TrackingError(
+                "There is no run to write to: fit an estimator first, est.set_callbacks(tracker).fit(X, y)."
+            )
+        return self._tree
+
+    def _fitted_tree(self, attribute: str) -> RunTree:
+        if self._tree is None:
+            raise AttributeError(f"{attribute} is known after a fit: est.set_callbacks(tracker).fit(X, y).")
+        return self._tree
+
+
+def _known(run: Run) -> str:
+    if run.run_id is None:
+        raise TrackingError(f"The run {run.name!r} could not be written to the store, so it has no id.")
+    return run.run_id

@@ -1,0 +1,157 @@
+"""The runs of one outermost fit, grown from its events."""
+
+from __future__ import annotations
+
+from seqpipe.tracking._candidate import Candidate, Search
+from seqpipe.tracking._events import (
+    DataSeen,
+    Event,
+    FitBegan,
+    FitEnded,
+    Path,
+    Reported,
+    RunBegan,
+    RunEnded,
+    SearchBegan,
+    SearchEnded,
+)
+from seqpipe.tracking._outcome import FINISHED, Outcome
+from seqpipe.tracking._run import Run
+
+__all__ = ["RunTree", "run_path"]
+
+#: What scikit-learn calls the tasks that get a run of their own.
+_FOLD = "candidate-split-evaluation"
+_REFIT = "refit-with-best-params"
+
+_UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning has the traceback")
+
+
+def run_path(path: Path) -> Path:
+    """Return the path of the run that the task at ``path`` belongs to; () is the outermost fit's."""
+    for depth, (role, _) in enumerate(path, start=1):
+        if role in (_FOLD, _REFIT):
+            return path[:depth]
+    return ()
+
+
+class RunTree:
+    """Parent → candidate → fold, and the refit.
+
+    Attributes
+    ----------
+    runs : list of Run
+        Every run, parents before their children.
+    root : Run
+        The run of the outermost fit.
+    refit : Run or None
+        The run of the refit, once it has begun.
+    over : bool
+        Whether the outermost fit has ended.
+    """
+
+    def __init__(self, began: FitBegan) -> None:
+        self.root = Run(began.name, "search" if began.is_search else "fit", began.time)
+        self.root.tags |= began.tags
+        self.root.add_params(began.params)
+        self.runs = [self.root]
+        self.refit: Run | None = None
+        self.over = False
+        self._fit_outcome = FINISHED
+        self._at: dict[Path, Run] = {(): self.root}
+        self._searches: dict[Path, Search] = {}
+        self._candidates: dict[Path, Candidate] = {}
+        self._busy: dict[tuple[int, int], Path] = {}
+        self._device: dict[str, str] = {}
+
+    def apply(self, event: Event) -> None:
+        """Grow by one event; what arrives after the end, from a worker that was stopped, changes nothing."""
+        if self.over:
+            return
+        match event:
+            case DataSeen():
+                self.root.data = event.data
+            case SearchBegan():
+                self._searches[event.path] = Search(event)
+            case RunBegan():
+                self._begin(event)
+            case Reported():
+                self._report(event)
+            case RunEnded():
+                self._end(run_path(event.path), event.outcome, event.time)
+            case SearchEnded():
+                self._score(event)
+            case FitEnded():
+                self._end_fit(event)
+
+    def release(self, outcome: Outcome, time: int) -> None:
+        """End the root of a fit that was held open; a fit that went wrong stays so, whatever came after."""
+        self.root.finish(outcome if self._fit_outcome == FINISHED else self._fit_outcome, time)
+
+    def _begin(self, event: RunBegan) -> None:
+        self._end_forgotten(event)
+        run = self._begin_fold(event) if event.path[-1][0] == _FOLD else self._begin_refit(event)
+        run.tags |= event.tags
+        run.add_params(event.params)
+        self._at[event.path] = run
+        self.runs.append(run)
+
+    def _end_forgotten(self, event: RunBegan) -> None:
+        """End what the worker did before: a fit that failed in a transformer never says so."""
+        previous = self._busy.get(event.worker)
+        if previous is not None and self._at[previous].outcome is None:
+            self._end(previous, _UNFINISHED, event.time)
+        self._busy[event.worker] = event.path
+
+    def _begin_fold(self, event: RunBegan) -> Run:
+        candidate = self._searches[event.path[:-2]].candidate_of(event.path[-1][1], event.time, self.root)
+        if candidate.run not in self.runs:
+            self.runs.append(candidate.run)
+        candidate.run.tags |= event.tags
+        candidate.run.add_params(event.params)
+        self._candidates[event.path] = candidate
+        return candidate.begin_fold(event.path[-1][1], event.time)
+
+    def _begin_refit(self, event: RunBegan) -> Run:
+        self.refit = Run("refit", "refit", event.time, self.root)
+        return self.refit
+
+    def _report(self, event: Reported) -> None:
+        run = self._at[run_path(event.path)]
+        run.add_points(event.metrics, event.time, event.step)
+        run.tags |= event.tags
+        device = {name: value for name, value in event.tags.items() if name.startswith("seqpipe.device")}
+        if device != self._device:
+            self._device = device
+            self.root.tags |= device
+
+    def _end(self, path: Path, outcome: Outcome, time: int) -> None:
+        """End a fold or the refit; the outermost fit is ended by `FitEnded`, which always comes."""
+        run = self._at[path]
+        if run is self.root or run.outcome is not None:
+            return
+        run.finish(outcome, time)
+        if path in self._candidates:
+            self._candidates[path].end_if_complete()
+
+    def _score(self, event: SearchEnded) -> None:
+        self._end_open_folds(event.time)
+        if event.results.best_score is not None:
+            self.root.add_points({"best_score": event.results.best_score}, event.time)
+        if event.path in self._searches:
+            self.runs += self._searches[event.path].missing(event, self.root)
+            self._searches[event.path].score(event)
+
+    def _end_open_folds(self, time: int) -> None:
+        for path in self._candidates:
+            self._end(path, _UNFINISHED, time)
+
+    def _end_fit(self, event: FitEnded) -> None:
+        """End every run that is still open, the root last and only if nobody holds it."""
+        self.over = True
+        self._fit_outcome = event.outcome
+        for run in reversed(self.runs[1:]):
+            if run.outcome is None:
+                run.finish(_UNFINISHED if event.outcome == FINISHED else event.outcome, event.time)
+        if not event.held:
+            self.root.finish(event.outcome, event.time)

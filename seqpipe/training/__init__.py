@@ -1,0 +1,25 @@
+"""The skorch net, fed whole batches, and what watches over it."""
+
+from seqpipe.training._batches import Batches
+from seqpipe.training._budget import auto_batch_size, auto_epochs
+from seqpipe.training._callbacks import EpochListener, OneCycle, ProgressBar
+from seqpipe.training._guard import Diverged, GradientGuard
+from seqpipe.training._net import SequenceNet
+from seqpipe.training._resources import peak_memory_mib, reset_peak_memory, resolve_device
+from seqpipe.training._samples import Samples
+
+__all__ = [
+    "Batches",
+    "Diverged",
+    "EpochListener",
+    "GradientGuard",
+    "OneCycle",
+    "ProgressBar",
+    "Samples",
+    "SequenceNet",
+    "auto_batch_size",
+    "auto_epochs",
+    "peak_memory_mib",
+    "reset_peak_memory",
+    "resolve_device",
+]

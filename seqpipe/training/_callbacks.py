@@ -1,0 +1,93 @@
+"""What happens beside the updates: the learning-rate schedule, the progress bar, the word to listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from skorch.callbacks import Callback
+from torch.optim.lr_scheduler import OneCycleLR
+
+__all__ = ["EpochListener", "OneCycle", "ProgressBar", "last_epoch"]
+
+
+class OneCycle(Callback):  # type: ignore[misc]
+    """Raise the learning rate to ``lr`` and anneal it, over exactly one fit (Smith and Topin, 2018, arXiv:1708.07120).
+
+    Parameters
+    ----------
+    n_updates : int
+        Updates of the fit.
+    """
+
+    def __init__(self, n_updates: int) -> None:
+        self.n_updates = n_updates
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Begin the cycle."""
+        self.left_ = self.n_updates - 1
+        self.schedule_ = OneCycleLR(net.optimizer_, max_lr=net.lr, total_steps=self.n_updates)
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        """Go on by one update."""
+        if training and self.left_ > 0:
+            self.schedule_.step()
+            self.left_ -= 1
+
+
+class ProgressBar(Callback):  # type: ignore[misc]
+    """Show epochs done, time left and the losses.
+
+    Parameters
+    ----------
+    max_epochs : int
+        Epochs of the fit.
+    """
+
+    def __init__(self, max_epochs: int) -> None:
+        self.max_epochs = max_epochs
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Open the bar."""
+        from tqdm.auto import tqdm
+
+        self.bar_ = tqdm(total=self.max_epochs, unit="epoch")
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Go on by one epoch."""
+        epoch = last_epoch(net)
+        self.bar_.set_postfix({k: f"{v:.4f}" for k, v in epoch.items() if k.endswith("_loss")})
+        self.bar_.update()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Close the bar."""
+        self.bar_.close()
+
+
+class EpochListener(Callback):  # type: ignore[misc]
+    """Give each epoch's record to a function; a true answer stops training.
+
+    Parameters
+    ----------
+    listener : callable (dict) -> bool
+        Called at each epoch's end.
+    """
+
+    def __init__(self, listener: Callable[[dict[str, Any]], bool]) -> None:
+        self.listener = listener
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Record the learning rate, then tell."""
+        net.history.record("lr", float(net.optimizer_.param_groups[0]["lr"]))
+        if self.listener(last_epoch(net)):
+            raise KeyboardInterrupt  # skorch's way for a callback to ask for a stop
+
+
+def last_epoch(net: Any) -> dict[str, Any]:
+    """Return the last epoch's numbers, as builtins."""
+    record = net.history[-1]
+    return {
+        key: value if isinstance(value, int) else float(value)
+        for key, value in record.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and not key.endswith("batch_count")
+    }

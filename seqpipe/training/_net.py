@@ -1,0 +1,126 @@
+"""`SequenceNet`: a skorch net that is fed whole batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import skorch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqpipe.training._batches import Batches
+from seqpipe.training._guard import GradientGuard, StopTraining
+from seqpipe.training._samples import Samples
+
+__all__ = ["SequenceNet"]
+
+#: Samples of one batch in prediction, where nothing is kept for a backward pass.
+_PREDICTION_BATCH = 2048
+
+
+class SequenceNet(skorch.NeuralNet):  # type: ignore[misc]
+    """A net over `Samples`, with weights, a finite guard, and an honest Ctrl-C.
+
+    Parameters
+    ----------
+    guard : GradientGuard
+        Watches every update.
+    random : numpy Generator
+        Shuffles the batches.
+    **kwargs
+        skorch's.
+    """
+
+    def __init__(self, *args: Any, guard: GradientGuard, random: np.random.Generator, **kwargs: Any) -> None:
+        self.guard = guard
+        self.random = random
+        super().__init__(*args, **kwargs)
+
+    def train(self, samples: Samples, validation: Samples | None, epochs: int) -> str | None:
+        """Train for some epochs; return why training stopped early, or None.
+
+        Raises
+        ------
+        Diverged
+            If a loss, gradient or weight left the finite numbers; the last good weights are in place.
+        """
+        self.notify("on_train_begin", X=samples, y=None)
+        try:
+            self.fit_loop((samples, validation), epochs=epochs)
+        except StopTraining as stop:
+            if type(stop) is StopTraining:
+                return str(stop)
+            raise
+        finally:
+            self.notify("on_train_end", X=samples, y=None)
+        return None
+
+    def outputs(self, samples: Samples) -> NDArray[Any]:
+        """Return the network's outputs, shape (n_samples, n_outputs), in the samples' order."""
+        self.module_.eval()
+        rows: list[NDArray[Any]] = []
+        order: list[NDArray[np.int64]] = []
+        with torch.no_grad():
+            for inputs, _ in Batches(samples, _PREDICTION_BATCH, torch.device(self.device)):
+                rows.append(self.infer(inputs).cpu().numpy())
+                order.append(inputs["indices"])
+        stacked = np.concatenate(rows)
+        result = np.empty_like(stacked)
+        result[np.concatenate(order)] = stacked
+        return result
+
+    def check_data(self, X: Any, y: Any = None) -> None:
+        """Do nothing: estimators check."""
+
+    def get_split_datasets(self, X: Any, y: Any = None, **kwargs: Any) -> Any:
+        """Return the training and validation samples that `train` was given."""
+        return X
+
+    def get_iterator(self, dataset: Samples, training: bool = False) -> Batches:
+        """Return whole batches: shuffled for training, by length otherwise."""
+        size = len(dataset) if self.batch_size == -1 else self.batch_size
+        return Batches(dataset, size, torch.device(self.device), self.random if training else None)
+
+    def infer(self, x: dict[str, Any], **kwargs: Any) -> Tensor:
+        """Return the module's outputs for a batch."""
+        return self.module_(x["x"], x.get("lengths"))
+
+    def get_loss(self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the weighted mean loss; a criterion that gives (batch, n_outputs) is averaged over outputs."""
+        if y_true.is_floating_point() and y_pred.shape != y_true.shape:
+            raise ValueError(
+                f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}."
+            )
+        loss = self.criterion_(y_pred, y_true)
+        loss = loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss
+        return (loss * X["weight"]).mean() if "weight" in X else loss.mean()
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Run forward and backward on one batch."""
+        self._set_training(True)
+        inputs, y = batch
+        y_pred = self.infer(inputs)
+        loss = self.get_loss(y_pred, y, X=inputs)
+        self.guard.on_loss_computed(loss)
+        loss.backward()
+        return {"loss": loss, "y_pred": y_pred}
+
+    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Run forward on one batch."""
+        self._set_training(False)
+        inputs, y = batch
+        with torch.no_grad():
+            y_pred = self.infer(inputs)
+            return {"loss": self.get_loss(y_pred, y, X=inputs), "y_pred": y_pred}
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call the callbacks; one that asks for a stop as skorch's do does not pass for a Ctrl-C."""
+        if method_name != "on_epoch_end":
+            super().notify(method_name, **cb_kwargs)
+            return
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as stop:
+            raise StopTraining("a callback stopped it") from stop

@@ -1,0 +1,48 @@
+"""The device a fit runs on, and the memory it took."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import torch
+
+__all__ = ["peak_memory_mib", "reset_peak_memory", "resolve_device"]
+
+
+def resolve_device(device: str) -> str:
+    """Return the device to use: "auto" is the current GPU if torch sees one, else the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown, or not on this machine.
+    """
+    if device == "auto":
+        return f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"The 'device' parameter must be 'auto' or a device of torch such as 'cpu' or 'cuda:0'. Got {device!r} instead."
+        ) from error
+    if kind.type == "cuda" and not (torch.cuda.is_available() and (kind.index or 0) < torch.cuda.device_count()):
+        raise ValueError(
+            f"device={device!r}, but torch sees {torch.cuda.device_count()} CUDA devices here. Use device='auto' or 'cpu', "
+            "or install a torch built for this machine's GPU."
+        )
+    return device
+
+
+def reset_peak_memory(device: str) -> None:
+    """Begin a new peak on a GPU; a process's own cannot be reset."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory_mib(device: str) -> float:
+    """Return the peak, in MiB: allocated on the GPU since the reset, or resident in this process since it began."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,42 @@
+"""What a net is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqpipe.sequences import Sequences, Windows
+
+__all__ = ["Samples"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sequences with their targets.
+
+    Attributes
+    ----------
+    X : Sequences or Windows
+        Of the network's dtype.
+    y : array of shape (n_samples,) of int64, or (n_samples, n_outputs) of the network's dtype; None to predict
+        Class numbers, or standardised targets.
+    weight : array of shape (n_samples,), or None
+        Of mean 1 over the training samples.
+    """
+
+    X: Sequences | Windows
+    y: NDArray[Any] | None = None
+    weight: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, indices: NDArray[np.int64]) -> Samples:
+        """Return some of the samples."""
+        y, weight = self.y, self.weight
+        return Samples(
+            self.X[indices], None if y is None else y[indices], None if weight is None else weight[indices]
+        )

@@ -1,0 +1,76 @@
+"""What both transformers accept, checked and remembered the way scikit-learn does."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import validate_data
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Sequences, Windows, as_sequences, is_table
+
+__all__ = ["SequenceInput"]
+
+
+class SequenceInput:
+    """Mixin of transformers that take sequences of any kind, and tables of shape (n_samples, n_timesteps).
+
+    Attributes
+    ----------
+    input_kind_ : {"table", "sequences"}
+        What fit was given.
+    n_features_in_ : int
+        Columns of the table, or features of a time step.
+    feature_names_in_ : array of str, shape (n_features_in_,)
+        Where the input had names.
+    """
+
+    input_kind_: Literal["table", "sequences"]
+    n_features_in_: int
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _check_input(self, X: Any, *, reset: bool) -> NDArray[Any] | Sequences | Windows:
+        """Return X as a float table or sequences; ``reset`` remembers its form, else it has to agree."""
+        table = is_table(X)
+        if reset:
+            self.input_kind_ = "table" if table else "sequences"
+        elif table and self.input_kind_ == "sequences":
+            X, table = self._table_as_sequences(X), False
+        elif not table and self.input_kind_ == "table":
+            raise InvalidSequencesError(
+                f"{type(self).__name__} was fitted to a table of shape (n_samples, n_timesteps) and got "
+                "sequences: give both in one form; array[:, :, None] makes sequences of one feature out of "
+                "a table."
+            )
+        if table:
+            return np.asarray(validate_data(self, X, dtype=[np.float64, np.float32], reset=reset))
+        sequences = as_sequences(X)
+        validate_data(self, _header(sequences), reset=reset, skip_check_array=True)
+        return sequences
+
+    def _table_as_sequences(self, X: Any) -> NDArray[Any]:
+        """Return sequences of one feature that look like a table, since they happen to be equally long."""
+        array = check_array(X, dtype=[np.float64, np.float32])
+        if self.n_features_in_ != 1:
+            raise InvalidSequencesError(
+                f"{type(self).__name__} was fitted to sequences of {self.n_features_in_} features and got a "
+                f"table of shape {array.shape}: give an array of shape (n_samples, n_timesteps, "
+                f"{self.n_features_in_})."
+            )
+        return np.asarray(array[:, :, None])
+
+
+def _header(X: Sequences | Windows) -> pd.DataFrame | NDArray[Any]:
+    """Return a table with the features of X and no rows, for scikit-learn to count and compare by name."""
+    if X.feature_names is None:
+        return np.empty((0, X.n_features))
+    return pd.DataFrame(columns=list(X.feature_names))

@@ -1,0 +1,134 @@
+"""Sequences of unequal length to one array."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from seqpipe.sequences import Sequences, Windows
+from seqpipe.transformers._input import SequenceInput
+from seqpipe.transformers._parameters import check_choice, check_integer, check_number
+
+__all__ = ["PadSequences"]
+
+_SIDES = ("post", "pre")
+
+
+class PadSequences(  # type: ignore[call-arg]
+    SequenceInput,
+    OneToOneFeatureMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+    auto_wrap_output_keys=None,
+):
+    """Bring all sequences to one length: an array of shape (n_samples, length, n_features).
+
+    Networks do not need this, they take ragged sequences; other estimators do. Three dimensions fit no table,
+    so there is no ``set_output``.
+
+    Parameters
+    ----------
+    length : int or None, default=None
+        Time steps of every sequence; None for as many as the longest in ``fit`` has.
+    pad_value : float, default=0.0
+        What stands where a sequence has no step.
+    padding : {"post", "pre"}, default="post"
+        Whether the padding stands after the sequence, or before it.
+    truncating : {"post", "pre"}, default="post"
+        Whether a sequence that is too long loses its last steps, or its first.
+
+    Attributes
+    ----------
+    length_ : int
+        Time steps of every sequence.
+    input_kind_ : {"table", "sequences"}
+        What fit was given.
+    n_features_in_ : int
+        Features of a time step, or columns of a table of shape (n_samples, n_timesteps).
+    feature_names_in_ : array of str, shape (n_features_in_,)
+        Where the input had names.
+
+    Examples
+    --------
+    >>> from seqpipe.transformers import PadSequences
+    >>> PadSequences(padding="pre").fit_transform([[1.0], [2.0, 3.0]])[:, :, 0]
+    array([[0., 1.],
+           [2., 3.]])
+    """
+
+    def __init__(
+        self,
+        length: int | None = None,
+        *,
+        pad_value: float = 0.0,
+        padding: Literal["post", "pre"] = "post",
+        truncating: Literal["post", "pre"] = "post",
+    ) -> None:
+        self.length = length
+        self.pad_value = pad_value
+        self.padding = padding
+        self.truncating = truncating
+
+    def fit(self, X: Any, y: Any = None) -> PadSequences:
+        """Learn the length from sequences X of any kind; y is ignored."""
+        self._check_parameters()
+        sequences = _ragged(self._check_input(X, reset=True))
+        self.length_ = int(sequences.lengths.max()) if self.length is None else int(self.length)
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Return an array of shape (n_samples, length_, n_features), float32 or float64 as X is."""
+        check_is_fitted(self)
+        sequences = _ragged(self._check_input(X, reset=False))
+        lengths = np.minimum(sequences.lengths, self.length_)
+        places = np.arange(self.length_)
+        if self.padding == "post":
+            valid = places < lengths[:, None]
+        else:
+            valid = places >= self.length_ - lengths[:, None]
+        padded = np.full(
+            (len(sequences), self.length_, sequences.n_features), self.pad_value, dtype=sequences.dtype
+        )
+        padded[valid] = self._kept(sequences, lengths)
+        return padded
+
+    def _kept(self, sequences: Sequences, lengths: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the steps that are left of all sequences, one after the other."""
+        if (lengths == sequences.lengths).all():
+            return sequences.values
+        begins = sequences.offsets[:-1] if self.truncating == "post" else sequences.offsets[1:] - lengths
+        ends = np.cumsum(lengths)
+        rows = np.repeat(begins - (ends - lengths), lengths) + np.arange(ends[-1])
+        return np.asarray(sequences.values[rows])
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+        """Return the names of the features; for a table, whose columns are time steps, those of the steps.
+
+        Steps of padding are called "pad0", "pad1", ….
+        """
+        names: NDArray[np.object_] = super().get_feature_names_out(input_features)
+        if self.input_kind_ == "sequences":
+            return names
+        missing = [f"pad{i}" for i in range(self.length_ - len(names))]
+        kept = (
+            names[: self.length_] if self.truncating == "post" else names[max(0, len(names) - self.length_) :]
+        )
+        both = [*kept, *missing] if self.padding == "post" else [*missing, *kept]
+        return np.array(both, dtype=object)
+
+    def _check_parameters(self) -> None:
+        if self.length is not None:
+            check_integer("PadSequences", "length", self.length, minimum=1)
+        check_number("PadSequences", "pad_value", self.pad_value)
+        check_choice("PadSequences", "padding", self.padding, _SIDES)
+        check_choice("PadSequences", "truncating", self.truncating, _SIDES)
+
+
+def _ragged(X: NDArray[Any] | Sequences | Windows) -> Sequences:
+    if isinstance(X, Sequences):
+        return X
+    return Sequences.from_padded(np.asarray(X) if isinstance(X, Windows) else X[:, :, None])

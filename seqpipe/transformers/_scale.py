@@ -1,0 +1,101 @@
+"""Scaling of features, learned from valid time steps only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from seqpipe.sequences import Sequences, Windows
+from seqpipe.transformers._input import SequenceInput
+from seqpipe.transformers._parameters import check_choice
+
+__all__ = ["SequenceScaler"]
+
+_SCALERS = {"minmax": MinMaxScaler, "robust": RobustScaler, "standard": StandardScaler}
+
+
+class SequenceScaler(SequenceInput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Scale every feature with one of scikit-learn's scalers, fitted to all valid time steps.
+
+    Sequences stay sequences of the same kind: `Sequences` keep ids and names, `Windows` share one scaled
+    series, and lists become `Sequences`. Of windows, only the rows that they cover are learned from, so that
+    a fold sees nothing of the test data. A table of shape (n_samples, n_timesteps) is scaled column by
+    column.
+
+    Parameters
+    ----------
+    method : {"standard", "minmax", "robust"}, default="standard"
+        Zero mean and unit variance, the range from 0 to 1, or zero median and unit interquartile range. A
+        constant feature becomes 0.
+
+    Attributes
+    ----------
+    scaler_ : StandardScaler, MinMaxScaler or RobustScaler
+        The fitted scaler; its columns are the features.
+    input_kind_ : {"table", "sequences"}
+        What fit was given.
+    n_features_in_ : int
+        Features of a time step, or columns of a table.
+    feature_names_in_ : array of str, shape (n_features_in_,)
+        Where the input had names.
+
+    Examples
+    --------
+    >>> from seqpipe.transformers import SequenceScaler
+    >>> SequenceScaler("minmax").fit_transform([[1.0], [2.0, 3.0]]).values.ravel()
+    array([0. , 0.5, 1. ])
+    """
+
+    def __init__(self, method: Literal["standard", "minmax", "robust"] = "standard") -> None:
+        self.method = method
+
+    def fit(self, X: Any, y: Any = None) -> SequenceScaler:
+        """Learn the scale of each feature from sequences X of any kind, or a table; y is ignored."""
+        check_choice("SequenceScaler", "method", self.method, tuple(_SCALERS))
+        checked = self._check_input(X, reset=True)
+        # set_output would press what transform returns into a DataFrame, which sequences do not survive
+        self._sklearn_auto_wrap_output_keys = {"transform"} if self.input_kind_ == "table" else set()
+        scaler = _SCALERS[self.method]().set_output(transform="default")
+        self.scaler_ = scaler.fit(_valid_rows(checked))
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return X scaled; an array stays an array, sequences stay sequences."""
+        return self._apply("transform", X)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Return X as it was before scaling, up to rounding."""
+        return self._apply("inverse_transform", X)
+
+    def _apply(self, direction: Literal["transform", "inverse_transform"], X: Any) -> Any:
+        check_is_fitted(self)
+        checked = self._check_input(X, reset=False)
+        scale = getattr(self.scaler_, direction)
+        if isinstance(checked, Windows):
+            return _scaled_windows(checked, scale)
+        if not isinstance(checked, Sequences):
+            return scale(checked)
+        scaled = checked.with_values(scale(checked.values))
+        return scaled.values.reshape(X.shape) if getattr(X, "ndim", 1) == 3 else scaled
+
+
+def _valid_rows(X: NDArray[Any] | Sequences | Windows) -> NDArray[Any]:
+    if isinstance(X, Windows):
+        return X.base[X.rows]
+    return X.values if isinstance(X, Sequences) else X
+
+
+def _scaled_windows(X: Windows, scale: Callable[[NDArray[Any]], NDArray[Any]]) -> Windows:
+    """Scale what the windows cover; other rows become NaN, for nothing is known to hold of them."""
+    rows = X.rows
+    if len(rows) == len(X.base):
+        return X.with_base(scale(X.base))
+    base = np.full_like(X.base, np.nan)
+    base[rows] = scale(X.base[rows])
+    return X.with_base(base)

@@ -1,0 +1,121 @@
+"""The embedded data sets: their sizes, and that they are what their descriptions say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqpipe import datasets
+from seqpipe.datasets import (
+    DATASETS,
+    load_digits,
+    load_manual,
+    load_place_names,
+    load_stocks,
+    load_waves,
+    make_waves,
+    place_names_by_letter,
+)
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import as_sequences
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_is_whole_and_tells_its_origin(name):
+    dataset = DATASETS[name]()
+    assert dataset.name == name
+    assert all([dataset.description, dataset.source, dataset.licence])
+    if dataset.frame is None:
+        assert len(as_sequences(dataset.X)) == len(dataset.y)
+        assert len(dataset.feature_names) == as_sequences(dataset.X).n_features
+        assert len(dataset.target_names) == len(set(dataset.y))
+    else:
+        assert dataset.X is None
+        assert dataset.feature_names == tuple(dataset.frame.columns)
+        assert dataset.frame.index.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("name", [name for name in datasets.__all__ if name.startswith(("load", "make"))])
+def test_every_loader_tells_source_and_licence(name):
+    text = getattr(datasets, name).__doc__
+    assert "source" in text.lower()
+    assert "licence" in text.lower()
+
+
+def test_a_digit_is_eight_rows_of_eight_pixels():
+    digits = load_digits()
+    assert digits.X.shape == (1797, 8, 8)
+    assert digits.X.dtype == np.float32
+    assert (digits.X.min(), digits.X.max()) == (0, 16)
+    assert np.bincount(digits.y).min() > 170
+
+
+def test_stocks_are_closing_prices_of_every_month():
+    frame = load_stocks().frame
+    assert frame.shape == (390, 10)
+    assert (frame.index.day == 1).all()
+    assert frame.index[[0, -1]].strftime("%Y-%m").tolist() == ["1990-01", "2022-06"]
+    assert frame.index.freqstr == "MS"
+
+
+def test_stocks_are_missing_only_before_a_share_was_listed():
+    frame = load_stocks().frame
+    later = frame.columns[frame.isna().any()]
+    assert sorted(later) == ["AMZN", "DELL", "GOOGL"]
+    for name in later:
+        assert not frame[name].loc[frame[name].first_valid_index() :].isna().any()
+
+
+def test_the_manual_is_one_long_english_text():
+    text = load_manual()
+    assert len(text) > 300_000
+    assert " the " in text
+    assert text == load_manual()
+
+
+def test_place_names_are_sorted_and_each_lies_in_one_part_of_the_world():
+    names, continents = load_place_names()
+    assert names == sorted(set(names))
+    assert len(names) == len(continents) > 300
+    place = dict(zip(names, continents, strict=True))
+    assert place["Buenos Aires"] == "America"
+    assert place["Kathmandu"] == "Asia"
+    assert "Istanbul" not in place  # in Europe and in Asia
+    assert not any("_" in name or "/" in name for name in names)
+
+
+def test_a_machine_without_time_zones_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr("zoneinfo.available_timezones", set)
+    with pytest.raises(RuntimeError, match="pip install tzdata"):
+        load_place_names()
+
+
+def test_place_names_by_letter_can_be_read_again():
+    places = place_names_by_letter()
+    letters = np.array(places.feature_names)
+    assert places.X.dtype == np.float32
+    for steps, name in list(zip(places.X, places.X.ids, strict=True))[:20]:
+        assert (steps.sum(axis=1) == 1).all()
+        assert "".join(letters[steps.argmax(axis=1)]) == name.lower()
+
+
+def test_the_wave_is_the_formula():
+    frame = load_waves().frame
+    t = frame.index.to_numpy()
+    assert frame.shape == (301, 1)
+    assert np.allclose(np.diff(t), 0.1)
+    assert frame["value"].iloc[100] == pytest.approx(10 * np.sin(10.0) / 3 + 2 * np.sin(50.0))
+    assert isinstance(frame, pd.DataFrame)
+
+
+def test_the_targets_of_waves_are_the_windows_one_step_later():
+    X, y = make_waves(50, window=7, random_state=0)
+    assert X.shape == y.shape == (50, 7, 1)
+    assert np.array_equal(X[:, 1:], y[:, :-1])
+    assert np.array_equal(make_waves(50, window=7, random_state=0)[0], X)
+    assert not np.array_equal(make_waves(50, window=7, random_state=1)[0], X)
+
+
+@pytest.mark.parametrize(("n_windows", "window"), [(0, 20), (5, 0), (5, 301)])
+def test_waves_that_cannot_be_drawn_are_refused(n_windows, window):
+    with pytest.raises(InvalidSequencesError, match="n_windows must be at least 1 and window from 1 to 300"):
+        make_waves(n_windows, window)

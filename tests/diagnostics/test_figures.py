@@ -1,0 +1,101 @@
+"""What holds for every picture."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from seqpipe import diagnostics
+
+LONG = "cell=gru, hidden_size=128, num_layers=2, bidirectional=True, dropout=0.25, lr=0.001, $x_1$ & $y$"
+
+
+def history(n_epochs):
+    return [{"epoch": i + 1, "train_loss": 1 / (i + 1), "valid_loss": 1.2 / (i + 1)} for i in range(n_epochs)]
+
+
+def learning_curves(n_names=1, n_epochs=3, name="gru"):
+    return diagnostics.plot_learning_curves({f"{name} {i}": history(n_epochs) for i in range(n_names)})
+
+
+def confusion_matrix(n_classes=2, name="class"):
+    classes = np.array([f"{name} {i:02}" for i in range(n_classes)])
+    return diagnostics.plot_confusion_matrix(np.repeat(classes, 3), np.repeat(np.roll(classes, 1), 3))
+
+
+def forecast(n_columns=1, n_steps=12, name="sales"):
+    index = pd.date_range("2020-01-01", periods=5 * n_steps, freq="MS", name="month")
+    values = np.arange(5.0 * n_steps * n_columns).reshape(-1, n_columns)
+    series = pd.DataFrame(values, index=index, columns=[f"{name} {i}" for i in range(n_columns)])
+    truth = series.iloc[-n_steps:]
+    return diagnostics.plot_forecast(series.iloc[:-n_steps], truth, {name: truth, "drift": truth * 1.01})
+
+
+def truth_against_prediction(n_outputs=1, n_samples=50, name="load"):
+    y = np.random.default_rng(0).normal(size=(n_samples, n_outputs))
+    return diagnostics.plot_truth_against_prediction(
+        y, y + 1, names=[f"{name} {i}" for i in range(n_outputs)]
+    )
+
+
+def candidates(n_candidates=3, name="gru"):
+    scores = np.linspace(0.9, 0.5, n_candidates)
+    names = [f"{name} {i}" for i in range(n_candidates)]
+    table = pd.DataFrame(
+        {"name": names, "mean": scores, "std": 0.01, "seconds": 1.0 + scores, "n_parameters": 1000}
+    )
+    return diagnostics.plot_candidates(table, {each: history(4) for each in names})
+
+
+PICTURES = [learning_curves, confusion_matrix, forecast, truth_against_prediction, candidates]
+
+
+def test_every_public_picture_is_drawn_here():
+    assert sorted(diagnostics.__all__) == sorted(f"plot_{picture.__name__}" for picture in PICTURES)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_picture_is_a_figure_of_no_window(picture, drawn):
+    assert isinstance(drawn(picture()), Figure)
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_picture_is_at_most_900_pixels_wide(picture, drawn):
+    figure = drawn(picture())
+    assert figure.get_figwidth() * figure.dpi <= 900
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_long_names_with_dollar_signs_are_drawn_as_they_are(picture, drawn):
+    drawn(picture(name=LONG))
+
+
+@pytest.mark.parametrize(
+    ("picture", "sizes"),
+    [
+        (learning_curves, {"n_epochs": 1}),
+        (learning_curves, {"n_epochs": 300, "n_names": 12}),
+        (confusion_matrix, {"n_classes": 10}),
+        (confusion_matrix, {"n_classes": 40}),
+        (confusion_matrix, {"n_classes": 150}),
+        (forecast, {"n_columns": 4}),
+        (forecast, {"n_columns": 14}),
+        (forecast, {"n_steps": 1}),
+        (truth_against_prediction, {"n_outputs": 14}),
+        (truth_against_prediction, {"n_samples": 1}),
+        (candidates, {"n_candidates": 1}),
+        (candidates, {"n_candidates": 60}),
+    ],
+)
+def test_a_picture_holds_much_and_little(picture, sizes, drawn):
+    drawn(picture(**sizes))
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_every_panel_says_what_its_axes_are(picture):
+    panels = [axes for axes in picture().axes if axes.get_label() != "<colorbar>"]
+    assert all(axes.get_xlabel() for axes in panels)
+    assert any(axes.get_ylabel() or axes.get_title(loc="left") for axes in panels)

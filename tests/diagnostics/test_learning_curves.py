@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from seqpipe.diagnostics import plot_learning_curves
+from seqpipe.diagnostics._style import PALETTE, QUIET
+
+
+def history(losses, valid=None):
+    rows = [{"epoch": i + 1, "train_loss": loss} for i, loss in enumerate(losses)]
+    for row, loss in zip(rows, valid or []):
+        row["valid_loss"] = loss
+    return rows
+
+
+def axes_of(curves):
+    (axes,) = plot_learning_curves(curves).axes
+    return axes
+
+
+def test_the_losses_are_drawn_against_their_epochs():
+    axes = axes_of({"gru": history([0.9, 0.5, 0.4], valid=[1.0, 0.7, 0.6])})
+    train, valid = axes.lines
+    np.testing.assert_array_equal(train.get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(train.get_ydata(), [0.9, 0.5, 0.4])
+    np.testing.assert_array_equal(valid.get_ydata(), [1.0, 0.7, 0.6])
+    assert train.get_linestyle() != valid.get_linestyle()
+
+
+def test_training_and_validation_are_told_apart_by_a_legend_outside_the_data():
+    legend = axes_of({"gru": history([0.9], valid=[1.0])}).get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["training", "validation"]
+    assert legend.get_bbox_to_anchor() is not None
+
+
+def test_a_single_kind_of_loss_needs_no_legend():
+    assert axes_of({"gru": history([0.9, 0.5])}).get_legend() is None
+
+
+def test_epochs_are_counted_where_the_history_does_not():
+    axes = axes_of({"gru": [{"train_loss": 0.9}, {"train_loss": 0.8}]})
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), [1, 2])
+
+
+def test_each_fit_is_named_at_its_end():
+    axes = axes_of({"gru": history([0.9, 0.5]), "lstm": history([0.9, 0.4])})
+    assert {text.get_text() for text in axes.texts} == {"gru", "lstm"}
+
+
+def test_the_six_best_of_many_fits_are_in_colour():
+    curves = {f"fit {i}": history([2.0, 1.0 + i]) for i in range(9)}
+    axes = axes_of(curves)
+    assert [line.get_color() for line in axes.lines] == [*PALETTE, QUIET, QUIET, QUIET]
+    assert "3 others in grey" in [text.get_text() for text in axes.texts]
+
+
+def test_a_fit_that_diverged_is_the_last_to_get_a_colour():
+    curves = {"diverged": history([1.0, np.nan])} | {f"fit {i}": history([1.0, 0.5]) for i in range(6)}
+    assert axes_of(curves).lines[0].get_color() == QUIET
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_losses_that_are_not_finite_leave_a_gap(broken):
+    (line,) = axes_of({"gru": history([1.0, broken, 0.5])}).lines
+    np.testing.assert_array_equal(np.isnan(line.get_ydata()), [False, True, False])
+
+
+def test_a_loss_over_decades_is_drawn_on_a_log_scale():
+    axes = axes_of({"gru": history([10.0, 1.0, 0.01])})
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylabel() == "loss (log scale)"
+
+
+def test_a_loss_below_zero_is_drawn_on_a_linear_scale():
+    assert axes_of({"gru": history([10.0, 1.0, -0.01])}).get_yscale() == "linear"
+
+
+def test_a_single_epoch_is_a_dot():
+    assert axes_of({"gru": history([0.9])}).lines[0].get_marker() == "o"
+
+
+@pytest.mark.parametrize("curves", [{}, {"gru": []}, {"gru": history([np.nan])}])
+def test_no_epochs_are_said_to_be_none(curves, drawn):
+    figure = drawn(plot_learning_curves(curves))
+    assert "no epochs were recorded" in [text.get_text() for text in figure.axes[0].texts]

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.pipeline import Pipeline
+
+from seqpipe.estimators import SequenceClassifier
+from seqpipe.exceptions import RecipeError
+from seqpipe.pipeline._data import load_data
+from seqpipe.pipeline._job import Job, prepare_job
+from seqpipe.pipeline._load import load_recipe
+from seqpipe.pipeline._model import build_model, make_task
+
+DIGITS = {"data": {"dataset": "digits"}, "task": "classify"}
+SERIES = {"data": {"dataset": "waves", "target": "value"}, "task": "forecast"}
+
+
+def build(device: str | None = None, **fields: Any) -> Any:
+    loaded = load_recipe({**DIGITS, **fields})
+    task = make_task(loaded)
+    return build_model(loaded, task, load_data(loaded, task).data, device=device)
+
+
+def prepare(recipe: dict[str, Any] = DIGITS, **fields: Any) -> Job:
+    return prepare_job(load_recipe({**recipe, **fields}))
+
+
+def test_a_task_without_steps_is_a_bare_estimator_with_the_seed():
+    model = build(task={"classify": {"cell": "lstm", "hidden_size": 8}}, seed=7)
+    assert isinstance(model, SequenceClassifier)
+    assert (model.cell, model.hidden_size, model.random_state) == ("lstm", 8, 7)
+
+
+def test_steps_stand_before_the_estimator_in_a_pipeline():
+    model = build(steps=["pad", {"scale": {"method": "robust"}}])
+    assert isinstance(model, Pipeline)
+    assert list(model.named_steps) == ["pad", "scale", "model"]
+    assert model.named_steps["scale"].method == "robust"
+
+
+def test_a_device_is_set_where_the_recipe_has_none():
+    assert build("cpu").device == "cpu"
+    assert build("cuda:0", task={"classify": {"device": "cpu"}}).device == "cpu"
+
+
+def test_names_of_the_net_reach_the_estimator():
+    params = build(task={"classify": {"net__optimizer__eps": 1e-6}}).get_params()
+    assert params["net__optimizer__eps"] == 1e-6
+
+
+def test_a_forecasts_parameters_reach_the_regressor_inside():
+    model = prepare(SERIES, task={"forecast": {"window": 5, "hidden_size": 3}}, seed=7).estimator
+    params = model.get_params()
+    assert (params["window"], params["estimator__hidden_size"], params["estimator__random_state"]) == (5, 3, 7)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"task": "clasify"}, r"task: The task must be one of .* Got 'clasify' instead\. Did you mean 'classify'\?"),
+        ({"task": "os.system"}, r"task: The task must be one of"),
+        ({"task": {"classify": {"hiden_size": 3}}}, r"task\.classify\.hiden_size: .*Did you mean 'hidden_size'\?"),
+        ({"task": {"classify": {"hidden_size": 0}}}, r"task\.classify\.hidden_size: The 'hidden_size' parameter"),
+        ({"task": {"classify": {"cell": "gruu"}}}, r"task\.classify\.cell: .*Got 'gruu' instead\. Did you mean 'gru'\?"),
+        ({"task": {"classify": {"cell": "torch.nn.GRU"}}}, r"task\.classify\.cell: .* must be one of"),
+        ({"task": {"classify": {"device": "cuda:99"}}}, r"task\.classify\.device: device='cuda:99', but torch sees"),
+        ({"steps": ["scal"]}, r"steps\[0\]: The step must be one of .*Did you mean 'scale'\?"),
+        ({"steps": ["sklearn.preprocessing.StandardScaler"]}, r"steps\[0\]: The step must be one of"),
+        ({"steps": ["pad", "pad"]}, r"steps\[1\]: the step 'pad' stands here a second time"),
+        ({"steps": [{"scale": {"methd": 1}}]}, r"steps\[0\]\.scale\.methd: is no parameter here\. Did you mean 'method'\?"),
+        ({"steps": [{"scale": {"method": "robst"}}]}, r"steps\[0\]\.scale\.method: .*Got 'robst' instead"),
+        ({"steps": ["model"]}, r"steps\[0\]: The step must be one of"),
+    ],
+)
+def test_a_wrong_name_or_value_is_told_before_training(fields: dict[str, Any], message: str):
+    with pytest.raises(RecipeError, match=rf"^recipe: {message}"):
+        build(**fields)
+
+
+def test_a_device_that_is_not_there_is_told_before_training():
+    with pytest.raises(RecipeError, match=r"^--device: device='cuda:99', but torch sees"):
+        build("cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"grid": {"cel": ["gru"]}}, r"search\.grid\.cel: is no parameter here\. Did you mean 'cell'\?"),
+        ({"grid": {"cell": ["gru", "gruu"]}}, r"search\.grid\.cell\[1\]: .*Did you mean 'gru'\?"),
+        ({"random": {"lr": [0.1, -1]}, "n_iter": 2}, r"search\.random\.lr\[1\]: The 'lr' parameter"),
+        ({"grid": {"scale__methd": ["robust"]}}, r"search\.grid\.scale__methd: .*Did you mean 'scale__method'\?"),
+        ({"grid": {"scale__method": ["robst"]}}, r"search\.grid\.scale__method\[0\]: .*Did you mean 'robust'\?"),
+        ({"grid": {"lr": [0.1]}, "scoring": "acuracy"}, r"search\.scoring: .*Did you mean 'accuracy'\?"),
+        ({"grid": {"lr": [0.1]}, "cv": 500}, r"search\.cv: .*n_splits=500.* Use fewer folds"),
+    ],
+)
+def test_a_wrong_search_is_told_before_training(search: dict[str, Any], message: str):
+    with pytest.raises(RecipeError, match=rf"^recipe: {message}"):
+        prepare(search=search, steps=["scale"])
+
+
+def test_a_test_size_that_the_data_does_not_allow_is_told_before_training():
+    with pytest.raises(RecipeError, match=r"^recipe: evaluate\.test_size: .*5000"):
+        prepare(evaluate={"test_size": 5000})
+
+
+def test_steps_before_a_forecast_are_refused():
+    with pytest.raises(RecipeError, match=r"^recipe: steps: .* the input is the series to forecast"):
+        prepare(SERIES, steps=["scale"])
+
+
+def test_candidates_are_called_as_the_recipe_writes_them():
+    job = prepare(search={"grid": {"hidden_size": [4, 8], "scale__method": ["robust"]}}, steps=["scale"])
+    assert sorted(job.candidates) == [
+        "hidden_size=4, scale__method=robust",
+        "hidden_size=8, scale__method=robust",
+    ]
+    assert sorted(job.estimator.param_grid) == ["model__hidden_size", "scale__method"]
+
+
+def test_a_random_search_draws_no_more_than_there_is():
+    assert len(prepare(search={"random": {"lr": [0.1, 0.2]}, "n_iter": 50}).candidates) == 2
+
+
+def test_the_data_and_the_search_are_told_before_training():
+    job = prepare(search={"grid": {"lr": [0.1]}, "cv": 4})
+    assert job.summary == [
+        "recipe: 1,797 sequences of 8 steps, 8 features, 10 classes; 450 held out",
+        "search: 1 candidate, 4 folds each",
+    ]
+    series = prepare(SERIES, evaluate={"test_size": 10})
+    assert series.summary == ["recipe: a series of 301 steps: value; 10 held out"]
+
+

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from seqpipe.exceptions import FitFailedError, InvalidSequencesError, RecipeError
+from seqpipe.pipeline import RunResult, local_path, run_recipe
+from seqpipe.tracking import read_runs
+
+TINY = {
+    "data": {"dataset": "digits"},
+    "task": {"classify": {"max_epochs": 1, "hidden_size": 4}},
+    "evaluate": {"test_size": 0.5},
+}
+SEARCH = {**TINY, "search": {"grid": {"cell": ["rnn", "gru"], "hidden_size": [4, 5]}, "cv": 2, "scoring": "accuracy"}}
+FAILING = {"class_weight": [{"no such label": 2.0}]}
+UNTRACKED = {"tracking": {"enabled": False}}
+
+
+@pytest.fixture(scope="module")
+def console() -> Console:
+    return Console(record=True, width=120, force_terminal=False, quiet=False, file=open("/dev/null", "w"))
+
+
+@pytest.fixture(scope="module")
+def searched(store: str, console: Console) -> RunResult:
+    return run_recipe({**SEARCH, "name": "searched", "tracking": {"uri": store}}, console=console)
+
+
+@pytest.fixture
+def printed(searched: RunResult, console: Console) -> str:
+    return console.export_text(clear=False)
+
+
+def test_the_best_candidate_comes_first(searched: RunResult):
+    table = searched.table
+    assert table["rank"].is_monotonic_increasing
+    assert table["mean"].iloc[0] == table["mean"].max() == searched.best_score
+    assert set(table.columns) == {
+        "rank", "name", "cell", "hidden_size", "mean", "std", "seconds", "n_parameters", "error",
+    }  # fmt: skip
+    assert searched.best_params == {key: table[key].iloc[0] for key in ("cell", "hidden_size")}
+    assert searched.estimator.n_parameters_ == table["n_parameters"].iloc[0]
+
+
+def test_the_held_out_scores_stand_beside_the_baselines(searched: RunResult):
+    assert set(searched.baselines) == {"most frequent class", "logistic regression"}
+    for metrics in searched.baselines.values():
+        assert metrics.keys() == searched.metrics.keys()
+    assert searched.metrics["accuracy"] > searched.baselines["most frequent class"]["accuracy"]
+
+
+def test_a_search_leaves_its_tree_of_runs(searched: RunResult, store: str):
+    runs = read_runs("searched", store, kinds=("search", "candidate", "fold", "refit"))
+    assert runs["kind"].value_counts().to_dict() == {"fold": 8, "candidate": 4, "refit": 1, "search": 1}
+    assert set(runs["status"]) == {"FINISHED"}
+    assert set(runs.loc[runs["kind"] == "candidate", "name"]) == set(searched.table["name"])
+
+
+def test_held_out_scores_are_recorded_on_the_search_and_the_refit(searched: RunResult, store: str):
+    runs = read_runs("searched", store, kinds=("search", "refit")).set_index("kind")
+    assert runs.loc["search", "metrics.held_out.accuracy"] == searched.metrics["accuracy"]
+    assert runs.loc["refit", "metrics.held_out.accuracy"] == searched.metrics["accuracy"]
+    baseline = searched.baselines["logistic regression"]["accuracy"]
+    assert runs.loc["search", "metrics.baseline.logistic regression.accuracy"] == baseline
+
+
+def test_pictures_and_tables_lie_where_the_report_says(searched: RunResult, printed: str):
+    assert searched.record is not None
+    folder = Path(local_path(searched.record.artifact_uri))
+    assert {path.name for path in folder.iterdir()} == {"candidates.csv", "held_out.csv", "pictures", "recipe.yaml"}
+    assert {path.name for path in (folder / "pictures").iterdir()} == {"confusion_matrix.png", "learning_curves.png"}
+    assert f"pictures: {folder}/pictures (confusion_matrix.png, learning_curves.png)" in printed
+    assert len(pd.read_csv(folder / "candidates.csv")) == 4
+
+
+def test_the_report_ends_with_how_to_go_on(searched: RunResult, printed: str):
+    assert printed.rstrip().endswith("next: seqpipe compare searched\n      seqpipe ui")
+    assert searched.record is not None
+    assert f"model: {searched.record.model_uri}" in printed
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(printed: str):
+    lines = [line for line in printed.splitlines() if line.startswith("fit ")]
+    assert len(lines) == 9
+    assert lines[0].startswith("fit 1/9: cell=rnn, hidden_size=4, fold 1, ")
+    assert lines[-1].startswith("fit 9/9: the best one, on all training data, ")
+
+
+def test_the_recipe_that_was_run_runs_again(searched: RunResult):
+    assert searched.record is not None
+    again = run_recipe(Path(local_path(searched.record.artifact_uri)) / "recipe.yaml", overrides=["tracking.enabled=false"])
+    pd.testing.assert_frame_equal(again.table.drop(columns="seconds"), searched.table.drop(columns="seconds"))
+    assert again.metrics == searched.metrics
+
+
+def test_two_processes_find_what_one_finds(searched: RunResult, store: str):
+    recipe = {**SEARCH, "name": "two", "steps": ["scale"], "tracking": {"uri": store}}
+    one, two = run_recipe({**recipe, **UNTRACKED}), run_recipe(recipe, jobs=2)
+    pd.testing.assert_frame_equal(one.table.drop(columns="seconds"), two.table.drop(columns="seconds"))
+    assert read_runs("two", store)["kind"].tolist().count("candidate") == 4
+
+
+def test_a_terminal_gets_one_line_that_moves():
+    console = Console(record=True, width=120, force_terminal=True, file=open("/dev/null", "w"))
+    run_recipe({**SEARCH, **UNTRACKED}, console=console)
+    text = console.export_text()
+    assert "9/9" in text
+    assert "fit 1/9" not in text
+
+
+def test_a_recipe_without_search_is_one_fit(store: str):
+    console = Console(record=True, width=120, force_terminal=True, file=open("/dev/null", "w"))
+    result = run_recipe({**TINY, "name": "one fit", "tracking": {"uri": store}}, console=console)
+    assert (len(result.table), result.best_score, result.best_params) == (0, None, {})
+    assert result.record is not None
+    assert result.record.refit_run_id is None
+    [run] = read_runs("one fit", store).to_dict("records")
+    assert (run["kind"], run["status"], run["metrics.held_out.accuracy"]) == ("fit", "FINISHED", result.metrics["accuracy"])
+    assert "next: seqpipe compare 'one fit'" in console.export_text()
+
+
+def test_without_tracking_nothing_is_written(own_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    console = Console(record=True, width=120, file=open("/dev/null", "w"))
+    result = run_recipe({**TINY, **UNTRACKED}, console=console)
+    assert result.record is None
+    assert set(result.pictures) == {"confusion_matrix", "learning_curves"}
+    assert "Nothing was recorded: 'tracking.enabled' is false." in console.export_text()
+    assert not list(own_folder.iterdir())
+
+
+def test_without_a_console_nothing_is_printed(capsys: pytest.CaptureFixture[str]):
+    run_recipe({**SEARCH, **UNTRACKED})
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_seed_decides(store: str):
+    one, same, other = (run_recipe({**TINY, **UNTRACKED, "seed": seed}).metrics for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
+def test_a_search_of_which_every_fit_fails_is_an_error_with_the_reason(store: str):
+    recipe = {**TINY, "name": "all fail", "search": {"grid": FAILING, "cv": 2}, "tracking": {"uri": store}}
+    with pytest.raises(FitFailedError, match=r"^Every fit of the search failed, the first with ValueError: The classes"):
+        run_recipe(recipe)
+    runs = read_runs("all fail", store, kinds=("search", "candidate", "fold"))
+    assert set(runs["status"]) == {"FAILED"}
+
+
+def test_a_search_of_which_no_score_is_finite_is_an_error_with_the_reason():
+    search = {"grid": {"hidden_size": [3, 4]}, "cv": 2, "scoring": "roc_auc"}
+    with pytest.raises(FitFailedError, match=r"No candidate .* the first with ValueError: multi_class must be in"):
+        run_recipe({**TINY, **UNTRACKED, "search": search})
+
+
+def test_candidates_that_fail_are_shown_with_the_reason():
+    console = Console(record=True, width=200, file=open("/dev/null", "w"))
+    grid = {"class_weight": [None, *FAILING["class_weight"]]}
+    result = run_recipe({**TINY, **UNTRACKED, "search": {"grid": grid, "cv": 2}}, console=console)
+    assert result.table["error"].str.startswith("ValueError: The classes").tolist() == [False, True]
+    text = console.export_text()
+    assert "failed, ValueError: The classes" in text
+    assert "class_weight={'no such label': 2.0}: ValueError: The classes" in text
+
+
+def test_a_step_that_fails_is_an_error_with_the_reason(write: Callable[..., Path]):
+    rows = "\n".join(f"{i},{t},{t % 3},{i % 2}" for i in range(12) for t in range(3))
+    write(f"id,t,a,y\n{rows}\n", "rows.csv")
+    recipe = {
+        "data": {"path": "rows.csv", "id": "id", "time": "t", "target": "y"},
+        "steps": [{"pad": {"pad_value": float("nan")}}],
+        "task": TINY["task"],
+        "search": {"grid": {"pad__length": [5]}, "cv": 2},
+        **UNTRACKED,
+    }
+    with pytest.raises(FitFailedError, match=r"the first with .*NaN"):
+        run_recipe(recipe)
+
+
+def test_a_forecast_is_judged_beside_the_naive_ones():
+    result = run_recipe(
+        {
+            "data": {"dataset": "stocks", "target": ["IBM", "MSFT"]},
+            "task": {"forecast": {"window": 6, "hidden_size": 3, "max_epochs": 1, "difference": True}},
+            "evaluate": {"test_size": 12},
+            "search": {"grid": {"window": [6, 12]}, "cv": 2, "scoring": "mae"},
+            **UNTRACKED,
+        }
+    )
+    assert {"last value", "drift"} <= set(result.baselines)
+    assert all(np.isfinite(list(metrics.values())).all() for metrics in [result.metrics, *result.baselines.values()])
+    assert "forecast" in result.pictures
+
+
+def test_a_regression_is_judged_beside_the_mean(write: Callable[..., Path]):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": np.repeat(np.arange(40), 5), "t": np.tile(np.arange(5), 40), "a": rng.normal(size=200)})
+    frame["y"] = frame.groupby("id")["a"].transform("mean")
+    frame.to_parquet("rows.parquet")
+    result = run_recipe(
+        {
+            "data": {"path": "rows.parquet", "id": "id", "time": "t", "target": "y"},
+            "task": {"regress": {"hidden_size": 4, "max_epochs": 2}},
+            **UNTRACKED,
+        }
+    )
+    assert {"r2", "mae", "rmse"} <= set(result.metrics)
+    assert "mean" in result.baselines
+
+
+def test_wrong_recipes_and_data_leave_no_run(store: str, write: Callable[..., Path]):
+    write("id,a,y\nx,,u\n", "rows.csv")
+    with pytest.raises(InvalidSequencesError, match=r"rows\.csv:2"):
+        run_recipe({**TINY, "name": "bad", "data": {"path": "rows.csv", "id": "id", "target": "y"}})
+    with pytest.raises(RecipeError, match="is no field here|is not a field here"):
+        run_recipe({**TINY, "name": "bad", "dta": 1})
+    with pytest.raises(Exception, match="There is no experiment 'bad'"):
+        read_runs("bad", store)
+
+

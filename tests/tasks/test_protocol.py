@@ -1,0 +1,158 @@
+"""What holds for every task that is registered."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from sklearn.base import clone
+
+from seqpipe.exceptions import UnknownNameError
+from seqpipe.plugins import host
+from seqpipe.tasks import ClassifyTask, ForecastTask, RegressTask, Roles, Task
+
+SMALL = {"cell": "rnn", "hidden_size": 3, "max_epochs": 2, "random_state": 0, "device": "cpu"}
+
+
+def table_of_sequences():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(30), rng.integers(3, 7, size=30))
+    frame = pd.DataFrame({"id": ids, "speed": rng.normal(size=len(ids)) + ids % 2})
+    return frame.assign(label=np.where(ids % 2, "odd", "even"), load=ids / 10)
+
+
+def table_of_months():
+    months = pd.date_range("2015-01-01", periods=72, freq="MS")
+    return pd.DataFrame({"month": months, "gas": np.sin(np.arange(72) * np.pi / 6), "coal": np.arange(72.0)})
+
+
+CASES = {
+    "classify": (
+        ClassifyTask,
+        table_of_sequences,
+        Roles(id="id", features=("speed",), target=("label",)),
+        {},
+    ),
+    "regress": (RegressTask, table_of_sequences, Roles(id="id", features=("speed",), target=("load",)), {}),
+    "forecast": (ForecastTask, table_of_months, Roles(time="month"), {"window": 12, "horizon": 6}),
+}
+
+
+class Fitted:
+    """A task, its data cut in two, and its estimator fitted to the first part."""
+
+    def __init__(self, name):
+        kind, table, roles, params = CASES[name]
+        self.task = kind()
+        self.params = SMALL | params
+        self.estimator = self.task.estimator(self.params)
+        self.data = self.task.from_table(table(), roles, name="data")
+        self.train, self.test = self.task.split(self.data, test_size=0.25, seed=0)
+        self.estimator.fit(self.train.X, self.train.y)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def fitted(request):
+    return Fitted(request.param)
+
+
+def test_every_registered_task_has_a_case():
+    shipped = {
+        name for name, (offer, *_) in host().registered()["task"].items() if offer.distribution == "seqpipe"
+    }
+    assert shipped == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_task_is_found_by_name(name):
+    assert host().find("task", name, parameter="The task").spec.factory is CASES[name][0]
+
+
+def test_the_estimator_takes_the_names_that_a_recipe_writes(fitted):
+    params = fitted.estimator.get_params()
+    for name, value in fitted.params.items():
+        assert params[fitted.task.parameter(name)] == value
+
+
+def test_the_estimator_is_new_and_can_be_cloned(fitted):
+    again = fitted.task.estimator(fitted.params)
+    assert again is not fitted.estimator
+    clone(again)
+
+
+def test_an_unknown_parameter_is_refused_with_the_closest(fitted):
+    with pytest.raises(
+        UnknownNameError, match=r"has no parameter 'hiden_size'\. Did you mean 'hidden_size'\?"
+    ):
+        fitted.task.estimator({"hiden_size": 3})
+
+
+def test_names_for_the_net_reach_the_estimator(fitted):
+    estimator = fitted.task.estimator({"net__optimizer__weight_decay": 0.5})
+    params = estimator.get_params()
+    assert params[fitted.task.parameter("net__optimizer__weight_decay")] == 0.5
+
+
+def test_a_split_keeps_every_sample_once(fitted):
+    assert len(fitted.train.X) + len(fitted.test.X) == len(fitted.data.X)
+    assert (fitted.test.name, fitted.test.roles) == (fitted.data.name, fitted.data.roles)
+
+
+def test_the_folds_can_be_split(fitted):
+    splits = list(fitted.task.cv(3, data=fitted.train, seed=0).split(fitted.train.X, fitted.train.y))
+    assert len(splits) == 3
+    assert all(not set(train) & set(test) for train, test in splits)
+
+
+def test_metrics_are_finite_numbers(fitted):
+    metrics = fitted.task.metrics(fitted.estimator, fitted.test)
+    assert metrics
+    assert all(isinstance(value, float) and np.isfinite(value) for value in metrics.values())
+
+
+def test_baselines_have_the_metrics_of_the_model(fitted):
+    baselines = fitted.task.baselines(fitted.train, fitted.test)
+    names = list(fitted.task.metrics(fitted.estimator, fitted.test))
+    assert len(baselines) >= 2
+    for metrics in baselines.values():
+        assert list(metrics) == names
+        assert np.isfinite(list(metrics.values())).all()
+
+
+def test_pictures_are_figures_with_file_names(fitted, tmp_path):
+    pictures = fitted.task.pictures(fitted.estimator, fitted.train, fitted.test)
+    assert "learning_curves" in pictures
+    for name, figure in pictures.items():
+        assert isinstance(figure, Figure)
+        figure.savefig(tmp_path / f"{name}.png")
+
+
+def test_predictions_have_a_row_a_sample(fitted):
+    frame = fitted.task.predictions(fitted.estimator, fitted.test)
+    assert len(frame) == len(fitted.test.X)
+    assert not frame.isna().to_numpy().any()
+
+
+def test_every_metric_that_is_an_error_or_a_score_can_be_searched_by(fitted):
+    for name in set(fitted.task.metrics(fitted.estimator, fitted.test)) - {"mase", "mae_gas", "mae_coal"}:
+        assert fitted.task.scorer(name) is not None
+
+
+def test_without_a_name_the_estimator_scores_itself(fitted):
+    assert fitted.task.scorer(None) is None
+
+
+def test_an_unknown_score_is_refused_with_the_closest(fitted):
+    with pytest.raises(UnknownNameError, match=r"no score 'r2_'.* Did you mean 'r2'\?"):
+        fitted.task.scorer("r2_")
+
+
+def test_a_task_can_be_pickled(fitted):
+    again = pickle.loads(pickle.dumps(fitted.task))
+    assert again.metrics(fitted.estimator, fitted.test) == fitted.task.metrics(fitted.estimator, fitted.test)
+
+
+def test_a_task_of_a_plugin_needs_the_whole_protocol():
+    with pytest.raises(TypeError, match="abstract"):
+        Task()

@@ -1,0 +1,293 @@
+import inspect
+import re
+import sys
+import textwrap
+from importlib import metadata
+
+import pytest
+
+from seqpipe import hookspecs
+from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError
+from seqpipe.plugins import ENTRY_POINT_GROUP, PluginHost, host
+from seqpipe.specs import CellSpec, TaskSpec
+
+PARAMETER = "The 'cell' parameter of SequenceClassifier"
+
+OFFERS_A_CELL = """
+    from seqpipe.hookspecs import hookimpl
+    from seqpipe.specs import CellSpec
+
+    @hookimpl
+    def seqpipe_cells():
+        return [CellSpec("tiny", dict, summary="a small cell")]
+"""
+
+OFFERS_A_TASK = """
+    from seqpipe.hookspecs import hookimpl
+    from seqpipe.specs import TaskSpec
+
+    @hookimpl
+    def seqpipe_tasks():
+        yield TaskSpec("count", dict)
+"""
+
+
+class Site:
+    """A folder of installed distributions that lasts as long as a test."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.modules = []
+
+    def install(self, distribution, source, *, names=("main",), module=None, version="1.2"):
+        module = module or f"throwaway_{distribution.replace('-', '_')}"
+        self.modules.append(module)
+        (self.folder / f"{module}.py").write_text(textwrap.dedent(source))
+        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        header = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        (info / "METADATA").write_text(header)
+        lines = "".join(f"{name} = {module}\n" for name in names)
+        (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{lines}")
+        return self
+
+    def entry_points(self):
+        found = [
+            point for dist in metadata.distributions(path=[str(self.folder)]) for point in dist.entry_points
+        ]
+        return sorted(found, key=lambda point: (point.dist.name, point.name))
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    site = Site(tmp_path)
+    yield site
+    for module in site.modules:
+        sys.modules.pop(module, None)
+
+
+def loaded(site):
+    return PluginHost(site.entry_points())
+
+
+def left_out(site, reason):
+    with pytest.warns(PluginWarning, match=reason):
+        return loaded(site)
+
+
+def statuses(host):
+    return {status.distribution: status.status for status in host.statuses}
+
+
+def test_hook_seqpipe_cells(site):
+    registered = loaded(site.install("acme-cells", OFFERS_A_CELL)).find("cell", "tiny", parameter=PARAMETER)
+    assert registered.spec == CellSpec("tiny", dict, summary="a small cell")
+    assert registered.distribution == "acme-cells"
+
+
+def test_hook_seqpipe_tasks(site):
+    registered = loaded(site.install("acme-tasks", OFFERS_A_TASK)).find("task", "count", parameter="The task")
+    assert registered.spec == TaskSpec("count", dict)
+
+
+HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "seqpipe_spec")]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_a_test(hook):
+    assert f"test_hook_{hook}" in globals()
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_says_in_one_sentence_what_it_is_for(hook):
+    assert re.fullmatch(r"Offer [^.]+\.", inspect.getdoc(getattr(hookspecs, hook)))
+
+
+def test_the_builtins_are_found_through_the_same_hooks():
+    host = PluginHost([])
+    assert {"gru", "lstm", "mlp", "rnn"} <= set(host.names("cell"))
+    assert {"classify", "forecast", "regress"} <= set(host.names("task"))
+    assert host.find("cell", "gru", parameter=PARAMETER).distribution == "seqpipe"
+    assert host.statuses == []
+
+
+def test_installed_distributions_are_loaded_by_default(site):
+    site.install("acme-cells", OFFERS_A_CELL)
+    assert "tiny" in PluginHost().names("cell")
+
+
+def test_a_process_has_one_host():
+    assert host() is host()
+
+
+def test_a_loaded_plugin_is_listed_with_version_and_time(site):
+    (status,) = loaded(site.install("acme-cells", OFFERS_A_CELL, names=["spark"])).statuses
+    assert (status.name, status.distribution, status.version) == ("spark", "acme-cells", "1.2")
+    assert (status.status, status.reason) == ("loaded", "")
+
+
+def test_a_slow_import_is_timed(site):
+    (status,) = loaded(site.install("slow", "import time\ntime.sleep(0.05)\n")).statuses
+    assert status.seconds >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import no_such_module_anywhere", "ModuleNotFoundError: No module named 'no_such_module_anywhere'"),
+        ("raise RuntimeError('half a licence')", "RuntimeError: half a licence"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("def (", "SyntaxError: "),
+        ("SEQPIPE_API = 'one'", "TypeError: "),
+    ],
+)
+def test_a_plugin_that_fails_at_import_leaves_the_others_working(site, source, reason):
+    site.install("aaa-broken", source).install("bbb-good", OFFERS_A_CELL)
+    host = left_out(site, f"The plug-in 'aaa-broken' was left out: {re.escape(reason)}")
+    assert statuses(host) == {"aaa-broken": "failed", "bbb-good": "loaded"}
+    assert "tiny" in host.names("cell")
+
+
+def test_a_failed_plugin_gives_one_warning(site, recwarn):
+    loaded(site.install("aaa-broken", "raise RuntimeError('half a licence')"))
+    assert [type(warning.message) for warning in recwarn] == [PluginWarning]
+
+
+def test_ctrl_c_during_an_import_is_not_swallowed(site):
+    site.install("stopped", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        loaded(site)
+
+
+def test_asking_for_a_name_of_a_failed_plugin_names_its_distribution(site):
+    host = left_out(site.install("acme-cells", "raise RuntimeError('half a licence')"), "half a licence")
+    with pytest.raises(
+        UnknownNameError, match=r"could not be used: 'acme-cells' \(RuntimeError: half a licence\)"
+    ):
+        host.find("cell", "tiny", parameter=PARAMETER)
+
+
+def test_an_unknown_name_gets_the_choices_and_the_closest():
+    host = PluginHost([])
+    message = (
+        f"The 'cell' parameter of SequenceClassifier must be one of {host.names('cell')}. Got 'lstmm' instead. "
+        "Did you mean 'lstm'? Cells from plug-ins need their distribution installed; "
+        '"seqpipe plugins" lists what is.'
+    )
+    with pytest.raises(UnknownNameError, match=f"^{re.escape(message)}$"):
+        host.find("cell", "lstmm", parameter=PARAMETER)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["gru"], {}])
+def test_a_name_that_is_no_text_is_unknown(name):
+    with pytest.raises(UnknownNameError, match=re.escape(f"Got {name!r} instead.")):
+        PluginHost([]).find("cell", name, parameter=PARAMETER)
+
+
+def test_a_name_offered_by_two_distributions_names_both(site):
+    host = loaded(site.install("acme-cells", OFFERS_A_CELL).install("other-cells", OFFERS_A_CELL))
+    with pytest.raises(
+        PluginError,
+        match=r"'tiny' is offered by 'acme-cells' and 'other-cells'\. Uninstall 'acme-cells' or 'other",
+    ):
+        host.find("cell", "tiny", parameter=PARAMETER)
+    assert len(host.registered()["cell"]["tiny"]) == 2
+
+
+def test_a_plugin_cannot_take_the_place_of_a_builtin(site):
+    host = loaded(site.install("acme-cells", OFFERS_A_CELL.replace("tiny", "gru")))
+    with pytest.raises(
+        PluginError, match=r"'gru' is offered by 'seqpipe' and 'acme-cells'\. Uninstall 'acme-cells'\."
+    ):
+        host.find("cell", "gru", parameter=PARAMETER)
+    assert host.find("cell", "lstm", parameter=PARAMETER).distribution == "seqpipe"
+
+
+def test_entry_points_of_one_name_in_two_distributions_both_load(site):
+    site.install("acme-cells", OFFERS_A_CELL).install("acme-tasks", OFFERS_A_TASK)
+    assert statuses(loaded(site)) == {"acme-cells": "loaded", "acme-tasks": "loaded"}
+
+
+def test_one_object_under_two_entry_points_is_used_once(site):
+    host = left_out(
+        site.install("acme-cells", OFFERS_A_CELL, names=["main", "again"]), "the same object is in use as"
+    )
+    assert sorted(status.status for status in host.statuses) == ["failed", "loaded"]
+    assert len(host.registered()["cell"]["tiny"]) == 1
+    assert host.find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
+
+
+def test_an_unknown_hook_argument_is_refused(site):
+    source = OFFERS_A_CELL.replace("seqpipe_cells()", "seqpipe_cells(config)")
+    host = left_out(
+        site.install("acme-cells", source), r"Argument\(s\) \{'config'\} are declared in the hookimpl"
+    )
+    assert "tiny" not in host.names("cell")
+
+
+def test_an_unknown_hook_is_refused(site):
+    source = OFFERS_A_CELL + OFFERS_A_TASK.replace("seqpipe_tasks", "seqpipe_taskss")
+    host = left_out(site.install("acme-cells", source), "unknown hook 'seqpipe_taskss'")
+    assert "tiny" not in host.names("cell")
+    assert statuses(host) == {"acme-cells": "failed"}
+
+
+def test_an_unknown_hook_does_not_fail_the_plugins_after_it(site):
+    site.install("aaa-broken", OFFERS_A_TASK.replace("seqpipe_tasks", "seqpipe_taskss"))
+    host = left_out(site.install("bbb-good", OFFERS_A_CELL), "unknown hook")
+    assert statuses(host) == {"aaa-broken": "failed", "bbb-good": "loaded"}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "raise OSError('disk on fire')",
+        "yield TaskSpec('count', dict); raise OSError('disk on fire')",
+        "return [TaskSpec('count', dict), TaskSpec('Not A Name', dict)]",
+        "return [TaskSpec('count', None)]",
+        "return ['count']",
+        "return TaskSpec",
+        "return None",
+        "return [TaskSpec('count', dict), TaskSpec('count', list)]",
+    ],
+)
+def test_a_plugin_that_fails_half_way_is_rolled_back(site, failure):
+    broken = f"""
+    from seqpipe.specs import TaskSpec
+
+    @hookimpl
+    def seqpipe_tasks():
+        {failure}
+    """
+    site.install("aaa-broken", OFFERS_A_CELL + broken).install("bbb-good", OFFERS_A_TASK)
+    host = left_out(site, "'aaa-broken' was left out")
+    assert "tiny" not in host.names("cell")
+    assert host.find("task", "count", parameter="The task").distribution == "bbb-good"
+    assert statuses(host) == {"aaa-broken": "failed", "bbb-good": "loaded"}
+
+
+def test_what_a_hook_must_return_is_said(site):
+    source = OFFERS_A_TASK.replace('yield TaskSpec("count", dict)', 'return ["count"]')
+    left_out(
+        site.install("acme-words", source), "seqpipe_tasks must return TaskSpec records. Got 'count' instead"
+    )
+
+
+def test_a_single_record_will_do(site):
+    host = loaded(site.install("acme-tasks", OFFERS_A_TASK.replace("yield", "return")))
+    assert "count" in host.names("task")
+
+
+def test_a_plugin_for_a_newer_api_is_skipped_with_the_reason(site):
+    source = f"SEQPIPE_API = {hookspecs.API_VERSION + 1}\n" + textwrap.dedent(OFFERS_A_CELL)
+    host = left_out(
+        site.install("acme-cells", source), "written for plug-in API 2, this seqpipe has 1: upgrade seqpipe"
+    )
+    assert statuses(host) == {"acme-cells": "skipped"}
+    assert "tiny" not in host.names("cell")
+
+
+def test_a_plugin_for_this_api_is_loaded(site):
+    source = f"SEQPIPE_API = {hookspecs.API_VERSION}\n" + textwrap.dedent(OFFERS_A_CELL)
+    assert statuses(loaded(site.install("acme-cells", source))) == {"acme-cells": "loaded"}

@@ -1,0 +1,69 @@
+"""Parameters and metadata as a run keeps them."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from seqpipe.tracking._params import MAX_LENGTH, as_text, numbers_in, scalar_params, short_name, words_in
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1e-3, "0.001"),
+        (None, "None"),
+        ("gru", "gru"),
+        (LogisticRegression, "LogisticRegression"),
+        (LogisticRegression(C=2), "LogisticRegression"),
+        (math.sqrt, "sqrt"),
+        ([1, 2], "[1, 2]"),
+    ],
+)
+def test_values_become_short_texts(value, text):
+    assert as_text(value) == text
+
+
+def test_a_long_value_is_cut_to_what_mlflow_keeps():
+    assert len(as_text("x" * 10_000)) == MAX_LENGTH
+    assert as_text("x" * 10_000).endswith("x…")
+
+
+def test_estimators_inside_are_left_out_but_not_their_parameters():
+    params = scalar_params(make_pipeline(StandardScaler(), LogisticRegression(C=np.float64(2.0))))
+    assert params["logisticregression__C"] == "2.0"
+    assert params["standardscaler__with_mean"] == "True"
+    assert not {"steps", "standardscaler", "logisticregression"} & params.keys()
+    assert "estimators" not in scalar_params(VotingClassifier([("a", LogisticRegression())]))
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"net__cell": "gru", "net__hidden_size": "32"}, "cell=gru, hidden_size=32"),
+        ({"a__lr": "1", "b__lr": "2"}, "a__lr=1, b__lr=2"),
+        ({}, ""),
+    ],
+)
+def test_a_candidate_is_named_by_what_tells_it_apart(params, name):
+    assert short_name(params) == name
+
+
+def test_metadata_is_sorted_into_numbers_and_words():
+    metadata = {
+        "loss": math.nan,
+        "n": np.int64(3),
+        "zero": np.float32(0),
+        "stop_reason": "patience",
+        "flag": True,
+        "sample_weight": np.ones(3),
+        "nothing": None,
+    }
+    numbers = numbers_in(metadata)
+    assert math.isnan(numbers.pop("loss"))
+    assert numbers == {"n": 3.0, "zero": 0.0}
+    assert words_in(metadata) == {"stop_reason": "patience"}

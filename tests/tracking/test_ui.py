@@ -1,0 +1,26 @@
+"""The command of MLflow's interface, and which experiment is the newest."""
+
+import pytest
+
+from seqpipe.exceptions import TrackingError
+from seqpipe.tracking import MLflowTracker, newest_experiment, ui_command
+
+
+def test_the_interface_serves_the_store_on_loopback(uri, client):
+    command, environment = ui_command(tracking_uri=uri, port=5001)
+    assert command[1:4] == ["-m", "mlflow", "server"]
+    assert command[command.index("--backend-store-uri") + 1] == uri
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--port") + 1] == "5001"
+    assert environment["PATH"]
+
+
+def test_the_interface_needs_a_store(tmp_path):
+    with pytest.raises(TrackingError, match="There are no runs yet"):
+        ui_command(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_the_newest_experiment_is_that_of_the_last_run(net, data, uri):
+    for name in ("one", "two", "one"):
+        net().set_callbacks(MLflowTracker(name, tracking_uri=uri, log_model=False)).fit(*data)
+    assert newest_experiment(uri) == "one"

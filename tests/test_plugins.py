@@ -171,8 +171,8 @@ def test_asking_for_a_name_of_a_failed_plugin_names_its_distribution(site):
 def test_an_unknown_name_gets_the_choices_and_the_closest():
     host = PluginHost([])
     message = (
-        f"The 'cell' parameter of SequenceClassifier must be one of {host.names('cell')}. Got 'lstmm' instead. "
-        "Did you mean 'lstm'? Cells from plug-ins need their distribution installed; "
+        f"The 'cell' parameter of SequenceClassifier must be one of {host.names('cell')}. "
+        "Got 'lstmm' instead. Did you mean 'lstm'? Cells from plug-ins need their distribution installed; "
         '"seqpipe plugins" lists what is.'
     )
     with pytest.raises(UnknownNameError, match=f"^{re.escape(message)}$"):

@@ -37,10 +37,10 @@ def cell_factory(
     """
     if isinstance(cell, str):
         found = host().find("cell", cell, parameter=f"The 'cell' parameter of {owner}")
-        origin = f"the cell {cell!r} from the distribution {found.distribution!r}"
+        origin = f"The cell {cell!r} from the distribution {found.distribution!r}"
         return partial(_make, found.spec.factory, origin, dict(params or {}))
     if isinstance(cell, type) and issubclass(cell, Cell):
-        return partial(_make, cell, f"the cell {cell.__name__}", dict(params or {}))
+        return partial(_make, cell, f"The cell {cell.__name__}", dict(params or {}))
     raise TypeError(
         f"The 'cell' parameter of {owner} must be one of {host().names('cell')} or a subclass of seqpipe.Cell. "
         f"Got {cell!r} instead."
@@ -52,13 +52,13 @@ def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], inp
         cell = factory(input_size, hidden_size, **params)
     except Exception as error:
         raise CellError(
-            f"{origin.capitalize()} cannot be made with input_size={input_size}, hidden_size={hidden_size}"
+            f"{origin} cannot be made with input_size={input_size}, hidden_size={hidden_size}"
             f"{''.join(f', {k}={v!r}' for k, v in params.items())}: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(cell, Cell):
-        raise CellError(f"{origin.capitalize()} is not a seqpipe.Cell but {type(cell).__name__}.")
+        raise CellError(f"{origin} is not a seqpipe.Cell but {type(cell).__name__}.")
     try:
         check_step(cell)
     except CellError as error:
-        raise CellError(f"{origin.capitalize()} breaks the cell protocol: {error}") from error
+        raise CellError(f"{origin} breaks the cell protocol: {error}") from error
     return cell

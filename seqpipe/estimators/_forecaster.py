@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from seqpipe.estimators._input import check_targets
-from seqpipe.estimators._listeners import CallbackSupportMixin, inner_fit, with_callbacks
+from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.transformers import make_windows
@@ -98,6 +98,11 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         ValueError
             If a parameter or the data is unfit, or the series is shorter than window and horizon.
         """
+        with listened_fit(self, X, y) as listeners:
+            self._fit(X, y, listeners)
+        return self
+
+    def _fit(self, X: Any, y: Any, listeners: FitListeners) -> None:
         self._validate_params()
         series, exogenous = self._check_series(X, y)
         self._last = series[-1]
@@ -109,7 +114,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             _with_leads(series, exogenous, steps), series, window=self.window, horizon=steps
         )
         self.estimator_ = clone(SequenceRegressor() if self.estimator is None else self.estimator)
-        with inner_fit(self, self.estimator_):
+        with inner_fit(self, self.estimator_, X, y):
             self.estimator_.fit(windows, targets.reshape(len(windows), -1))
         self._series, self._exogenous = series[-self.window :], exogenous[-self.window :]
         return self
@@ -117,7 +122,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
         self._has_exogenous = y is not None
-        flat = y is None and getattr(X, "ndim", None) == 1
+        flat = y is None and np.asarray(X).ndim == 1
         X = validate_data(self, np.asarray(X)[:, None] if flat else X, dtype=np.float64, reset=True)
         if y is None:
             self._shape = () if flat else X.shape[1:]
@@ -182,7 +187,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             if n < 1:
                 raise ValueError(f"predict takes a number of time steps from 1. Got {n} instead.")
             return n, np.empty((n, 0))
-        flat = not self._has_exogenous and getattr(X, "ndim", None) == 1
+        flat = not self._has_exogenous and np.asarray(X).ndim == 1
         X = validate_data(self, np.asarray(X)[:, None] if flat else X, dtype=np.float64, reset=False)
         return len(X), X if self._has_exogenous else np.empty((len(X), 0))
 

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 
-__all__ = ["CallbackSupportMixin", "FitListeners", "inner_fit", "listened_fit", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "FitListeners", "listened_fit", "with_callbacks"]
 
 
 class FitListeners:
@@ -32,6 +32,14 @@ class FitListeners:
         task.call_on_fit_task_begin(estimator=self._estimator)
         return bool(task.call_on_fit_task_end(estimator=self._estimator, metadata=dict(record)))
 
+    def inner(self, estimator: Any) -> AbstractContextManager[None]:
+        """Make the fit of an estimator inside this one a task of this fit, heard by the same callbacks."""
+        if not hasattr(estimator, "set_callbacks"):
+            return nullcontext()
+        task = self._context.subcontext(task_name="fit-estimator")
+        inside: AbstractContextManager[None] = task.propagate_callback_context(estimator)
+        return inside
+
     def end(self, summary: Mapping[str, Any]) -> None:
         """Tell that the fit ended, with its numbers or its ``error``."""
         self._context.call_on_fit_task_end(estimator=self._estimator, metadata=dict(summary))
@@ -48,14 +56,3 @@ def listened_fit(estimator: Any, X: Any, y: Any) -> Iterator[FitListeners]:
         listeners.end({"error": f"{type(error).__name__}: {error}"})
         raise
     listeners.end(listeners.summary)
-
-
-@contextmanager
-def inner_fit(estimator: Any, inner: Any) -> Iterator[None]:
-    """Run the fit of an estimator inside another one as a task of the outer fit, with its callbacks."""
-    context = estimator._init_callback_context(max_subtasks=1)
-    context.call_on_fit_task_begin(estimator=estimator)
-    task = context.subcontext(task_name="fit-estimator")
-    with task.propagate_callback_context(inner) if hasattr(inner, "set_callbacks") else nullcontext():
-        yield
-    context.call_on_fit_task_end(estimator=estimator)

@@ -14,7 +14,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from seqpipe.estimators._input import check_targets
-from seqpipe.estimators._listeners import CallbackSupportMixin, inner_fit, with_callbacks
+from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.sequences import Windows
 
@@ -97,16 +97,19 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         ValueError
             If a parameter or the data is unfit.
         """
+        with listened_fit(self, X, y) as listeners:
+            self._fit(X, y, fit_params, listeners)
+        return self
+
+    def _fit(self, X: Any, y: Any, fit_params: dict[str, Any], listeners: FitListeners) -> None:
         self._validate_params()
         if y is None:
             raise ValueError("This WindowedRegressor estimator requires y to be passed, but the target y is None.")
         windows = self._windows(X, reset=True)
         y = check_targets(self, y, len(windows))
         self.estimator_ = clone(self._inner())
-        with inner_fit(self, self.estimator_):
-            params = self._routed(fit_params)
-            self.estimator_.fit(_suited(self.estimator_, windows), y, **params)
-        return self
+        with listeners.inner(self.estimator_):
+            self.estimator_.fit(_suited(self.estimator_, windows), y, **self._routed(fit_params))
 
     def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
         from sklearn import get_config

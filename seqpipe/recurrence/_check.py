@@ -51,7 +51,7 @@ def _check_tensor(cell: Cell, what: str, tensor: object, shape: tuple[int, ...],
         raise CellError(f"{name}.step must return tensors; its {what} is {type(tensor).__name__}.")
     if tuple(tensor.shape) != shape:
         raise CellError(
-            f"{name}.step must return a {what} of shape {shape} for a batch of 2, got {tuple(tensor.shape)}."
+            f"{name}.step must return, as its {what}, shape {shape} for a batch of 2, got {tuple(tensor.shape)}."
         )
     if tensor.dtype != dtype:
         raise CellError(f"{name}.step must keep the type {dtype}; its {what} is {tensor.dtype}.")

@@ -28,7 +28,7 @@ def is_table(X: Any) -> bool:
     if hasattr(X, "iloc"):
         return not _holds_arrays(X)
     if isinstance(X, list | tuple):
-        return not _is_ragged_list(X)
+        return len(X) > 0 and not _is_ragged_list(X)
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype == object:
         return not (len(X) and _dimensions(X[0]))
     return getattr(X, "ndim", 2) < 3

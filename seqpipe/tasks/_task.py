@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from seqpipe.exceptions import InvalidSequencesError
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -107,6 +109,10 @@ class Task(ABC):
     @abstractmethod
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return predictions as a table with one row a sample (or a time step ahead)."""
+
+    def future(self, data: TaskData, n_steps: int) -> TaskData:
+        """Return what stands for the ``n_steps`` after the end of a series, for `predictions`; series only."""
+        raise InvalidSequencesError(f"{data.name!r} is no series that goes on: give a table to predict for.")
 
     def scorer(self, name: str | None) -> str | Callable[..., float] | None:
         """Return what GridSearchCV takes as ``scoring`` for a recipe's name; sklearn's by default."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ UNTRACKED = {"tracking": {"enabled": False}}
 
 @pytest.fixture(scope="module")
 def console() -> Console:
-    return Console(record=True, width=120, force_terminal=False, quiet=False, file=open("/dev/null", "w"))
+    return Console(record=True, width=120, force_terminal=False, quiet=False, file=StringIO())
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_two_processes_find_what_one_finds(searched: RunResult, store: str):
 
 
 def test_a_terminal_gets_one_line_that_moves():
-    console = Console(record=True, width=120, force_terminal=True, file=open("/dev/null", "w"))
+    console = Console(record=True, width=120, force_terminal=True, file=StringIO())
     run_recipe({**SEARCH, **UNTRACKED}, console=console)
     text = console.export_text()
     assert "9/9" in text
@@ -115,7 +116,7 @@ def test_a_terminal_gets_one_line_that_moves():
 
 
 def test_a_recipe_without_search_is_one_fit(store: str):
-    console = Console(record=True, width=120, force_terminal=True, file=open("/dev/null", "w"))
+    console = Console(record=True, width=120, force_terminal=True, file=StringIO())
     result = run_recipe({**TINY, "name": "one fit", "tracking": {"uri": store}}, console=console)
     assert (len(result.table), result.best_score, result.best_params) == (0, None, {})
     assert result.record is not None
@@ -127,7 +128,7 @@ def test_a_recipe_without_search_is_one_fit(store: str):
 
 def test_without_tracking_nothing_is_written(own_folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    console = Console(record=True, width=120, file=open("/dev/null", "w"))
+    console = Console(record=True, width=120, file=StringIO())
     result = run_recipe({**TINY, **UNTRACKED}, console=console)
     assert result.record is None
     assert set(result.pictures) == {"confusion_matrix", "learning_curves"}
@@ -161,7 +162,7 @@ def test_a_search_of_which_no_score_is_finite_is_an_error_with_the_reason():
 
 
 def test_candidates_that_fail_are_shown_with_the_reason():
-    console = Console(record=True, width=200, file=open("/dev/null", "w"))
+    console = Console(record=True, width=200, file=StringIO())
     grid = {"class_weight": [None, *FAILING["class_weight"]]}
     result = run_recipe({**TINY, **UNTRACKED, "search": {"grid": grid, "cv": 2}}, console=console)
     assert result.table["error"].str.startswith("ValueError: The classes").tolist() == [False, True]

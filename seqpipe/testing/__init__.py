@@ -1,0 +1,6 @@
+"""Checks for the authors of cells and estimators, to be run in their own tests."""
+
+from seqpipe.testing._cells import check_cell
+from seqpipe.testing._estimators import check_estimator
+
+__all__ = ["check_cell", "check_estimator"]

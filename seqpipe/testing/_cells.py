@@ -1,0 +1,116 @@
+"""`check_cell`: what every cell must do, for the tests of plug-ins."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence import Recurrent, check_step
+from seqpipe.testing import _invariants
+
+__all__ = ["check_cell"]
+
+
+def check_cell(
+    factory: Callable[[int, int], Cell],
+    *,
+    input_size: int = 3,
+    hidden_size: int = 5,
+    dtype: torch.dtype = torch.float64,
+) -> None:
+    """Check a cell alone, stacked, and in both directions.
+
+    A step of the right shapes, siblings, padding, NaN in the padding, permuted batches, causality, chunks with the
+    state carried on, sequences alone, equal engines, saved and loaded weights, and in float64 the gradients.
+
+    Parameters
+    ----------
+    factory : callable (input_size, hidden_size) -> Cell
+        The cell's class.
+    input_size, hidden_size : int
+        Sizes to try.
+    dtype : torch.dtype, default=torch.float64
+        Type to try.
+
+    Raises
+    ------
+    AssertionError, CellError
+        If a check fails; the message says which.
+
+    Examples
+    --------
+    >>> from seqpipe import GRUCell
+    >>> from seqpipe.testing import check_cell
+    >>> check_cell(GRUCell)
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        cell = factory(input_size, hidden_size).to(dtype)
+        check_step(cell)
+        _check_sibling(cell)
+        x = torch.randn(4, 7, input_size, dtype=dtype)
+        for num_layers in (1, 2):
+            for bidirectional in (False, True):
+                recurrent = Recurrent(copy.deepcopy(cell), num_layers=num_layers, bidirectional=bidirectional).eval()
+                _check_recurrent(recurrent, x)
+                _check_engines_agree(recurrent, x)
+                _check_saved_and_loaded(recurrent, x)
+        if dtype == torch.float64:
+            _check_gradients(Recurrent(copy.deepcopy(cell)).eval(), x[:2, :3])
+
+
+def _check_recurrent(recurrent: Recurrent, x: Tensor) -> None:
+    lengths = torch.tensor([7, 2, 1, 5])
+    _invariants.check_padding(recurrent, x, lengths, extra=3)
+    _invariants.check_nan_in_padding(recurrent, x, lengths)
+    _invariants.check_permutation(recurrent, x, lengths, torch.tensor([2, 0, 3, 1]))
+    _invariants.check_alone_equals_batched(recurrent, x, lengths)
+    if not recurrent.bidirectional:
+        _invariants.check_causality(recurrent, x, 3)
+        _invariants.check_chunks(recurrent, x, 4)
+
+
+def _check_sibling(cell: Cell) -> None:
+    sibling = cell.sibling(cell.input_size + 2)
+    assert type(sibling) is type(cell), f"sibling() gives a {type(sibling).__name__}"
+    assert sibling.input_size == cell.input_size + 2, "sibling() does not take the input size as its first argument"
+    assert sibling.hidden_size == cell.hidden_size, "sibling() forgets the hidden size"
+
+
+def _check_engines_agree(recurrent: Recurrent, x: Tensor) -> None:
+    lengths = torch.tensor([7, 2, 1, 5])
+    results = []
+    for unroll in ("dynamic", "static", "auto"):
+        recurrent.unroll = unroll
+        with torch.no_grad():
+            results.append(recurrent(x, lengths)[0])
+    for name, result in zip(("static", "auto"), results[1:]):
+        difference = float((result - results[0]).abs().max())
+        tolerance = 10 * _invariants.TOLERANCE[x.dtype]
+        assert difference <= tolerance, f'unroll="{name}" differs from the loop by {difference:.2g}'
+
+
+def _check_saved_and_loaded(recurrent: Recurrent, x: Tensor) -> None:
+    fresh = Recurrent(
+        recurrent._cell(0).sibling(recurrent.input_size).to(x.dtype),
+        num_layers=recurrent.num_layers,
+        bidirectional=recurrent.bidirectional,
+    ).eval()
+    fresh.load_state_dict(recurrent.state_dict())
+    with torch.no_grad():
+        assert torch.equal(fresh(x)[0], recurrent(x)[0]), "a cell with the same weights gives other outputs"
+
+
+def _check_gradients(recurrent: Recurrent, x: Tensor) -> None:
+    names = [name for name, _ in recurrent.named_parameters()]
+    weights = [p.detach().clone().requires_grad_() for p in recurrent.parameters()]
+
+    def run(x: Tensor, *weights: Tensor) -> Tensor:
+        outputs: Tensor = torch.func.functional_call(recurrent, dict(zip(names, weights)), (x,))[0]
+        return outputs
+
+    torch.autograd.gradcheck(run, (x.clone().requires_grad_(), *weights))

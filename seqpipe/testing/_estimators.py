@@ -1,0 +1,167 @@
+"""`check_estimator`: what every estimator of sequences must do with the data that scikit-learn's checks never show it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import Pipeline
+
+from seqpipe.sequences import Sequences
+from seqpipe.transformers import SequenceScaler
+
+__all__ = ["INPUT_KINDS", "check_estimator"]
+
+Arrays = list[NDArray[Any]]
+
+
+def _object_array(arrays: Arrays) -> NDArray[Any]:
+    out = np.empty(len(arrays), dtype=object)
+    out[:] = arrays
+    return out
+
+
+#: Every way to write ragged sequences of shape (n_timesteps, n_features).
+INPUT_KINDS: dict[str, Callable[[Arrays], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "object array": _object_array,
+    "Series": lambda arrays: pd.Series(arrays),
+    "DataFrame of one column": lambda arrays: pd.DataFrame({"sequence": arrays}),
+    "nested lists": lambda arrays: [array.tolist() for array in arrays],
+    "Sequences": Sequences.from_arrays,
+}
+
+
+def check_estimator(estimator: BaseEstimator) -> None:
+    """Check an estimator of one target a sequence on ragged and three-dimensional input.
+
+    All input kinds give the same predictions, a prediction depends on neither padding nor batch, a fit repeats itself,
+    pickles, clones, leaves its data alone, works under scikit-learn's splits and searches, and bad data is refused.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted, with an int as random_state; a few dozen epochs are enough.
+
+    Raises
+    ------
+    AssertionError
+        If a check fails; the message says which.
+    """
+    X, y = _problem(is_classifier(estimator))
+    fitted = clone(estimator).fit(X, y)
+    _check_input_kinds(estimator, fitted, X, y)
+    _check_three_dimensions(estimator, y)
+    _check_independence(fitted, X)
+    _check_repeats(estimator, fitted, X, y)
+    _check_data_untouched(estimator, X, y)
+    _check_model_selection(estimator, X, y)
+    _check_refusals(estimator, fitted, X, y)
+
+
+def _problem(classifies: bool) -> tuple[Arrays, NDArray[Any]]:
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 2)) for n in rng.integers(3, 12, size=40)]
+    means = np.array([x[:, 0].mean() for x in X])
+    return X, np.where(means > np.median(means), "high", "low") if classifies else means
+
+
+def _check_input_kinds(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> None:
+    expected = fitted.predict(X)
+    for name, make in INPUT_KINDS.items():
+        _assert_same(f"predictions of {name}", fitted.predict(make(X)), expected)
+        _assert_same(f"a fit to {name}", clone(estimator).fit(make(X), y).predict(X), expected)
+
+
+def _check_three_dimensions(estimator: Any, y: NDArray[Any]) -> None:
+    X = np.random.default_rng(1).normal(size=(len(y), 6, 2))
+    expected = clone(estimator).fit(X, y).predict(X)
+    _assert_same("a fit to a list of equal lengths", clone(estimator).fit(list(X), y).predict(list(X)), expected)
+    _assert_same("a fit to float32", clone(estimator).fit(X.astype("float32").astype("float64"), y).predict(X), expected)
+    one = clone(estimator).fit(X[:, :, :1], y)
+    assert one.n_features_in_ == 1, "n_features_in_ of (n_samples, n_timesteps, 1) is not 1"
+    assert one.predict(X[:1, :3, :1]).shape == (1,), "one sequence of another length gives no single prediction"
+
+
+def _check_independence(fitted: Any, X: Arrays) -> None:
+    together = _scores(fitted, X)
+    alone = np.concatenate([_scores(fitted, [x]) for x in X])
+    np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-5, err_msg="alone and batched predictions differ")
+    order = np.random.default_rng(2).permutation(len(X))
+    shuffled = _scores(fitted, [X[i] for i in order])
+    np.testing.assert_allclose(shuffled, together[order], rtol=1e-4, atol=1e-5, err_msg="predictions depend on order")
+
+
+def _check_repeats(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> None:
+    again = clone(estimator).fit(X, y)
+    assert np.array_equal(_scores(again, X), _scores(fitted, X)), "a second fit with the same random_state differs"
+    assert np.array_equal(_scores(again.fit(X, y), X), _scores(fitted, X)), "fit again differs from fit anew"
+    loaded = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(_scores(loaded, X), _scores(fitted, X)), "the pickled estimator predicts something else"
+
+
+def _check_data_untouched(estimator: Any, X: Arrays, y: NDArray[Any]) -> None:
+    X_before, y_before = copy.deepcopy(X), y.copy()
+    for x in X_before:
+        x.setflags(write=False)
+    clone(estimator).fit(X_before, y).predict(X_before)
+    assert all(np.array_equal(a, b) for a, b in zip(X, X_before)), "fit or predict changed X"
+    assert np.array_equal(y, y_before), "fit changed y"
+
+
+def _check_model_selection(estimator: Any, X: Arrays, y: NDArray[Any]) -> None:
+    train, test, y_train, y_test = train_test_split(Sequences.from_arrays(X), y, random_state=0)
+    pipeline = Pipeline([("scale", SequenceScaler()), ("model", clone(estimator))])
+    assert np.isfinite(pipeline.fit(train, y_train).score(test, y_test)), "a Pipeline gives no score"
+    assert np.isfinite(cross_val_score(clone(estimator), X, y, cv=2)).all(), "cross_val_score gives no score"
+    search = GridSearchCV(pipeline, {"model__cell": ["rnn", "gru"]}, cv=2, error_score="raise").fit(X, y)
+    assert search.best_params_["model__cell"] in ("rnn", "gru"), "a search over cells chooses none"
+
+
+def _check_refusals(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> None:
+    hole, endless = copy.deepcopy(X), copy.deepcopy(X)
+    hole[3][1, 0] = np.nan
+    endless[3][1, 0] = np.inf
+    bad: dict[str, tuple[Any, str]] = {
+        "NaN": (hole, "sample 3, step 1"),
+        "infinity": (endless, "sample 3, step 1"),
+        "an empty sequence": ([*X[:-1], np.empty((0, 2))], "no time steps"),
+        "no sequences": ([], "0 sample"),
+        "text": ([*X[:-1], np.array([["a", "b"]])], "real numbers"),
+        "complex numbers": ([*X[:-1], np.ones((2, 2)) * 1j], "real numbers"),
+        "other features in one sequence": ([*X[:-1], np.ones((2, 3))], "features"),
+    }
+    for name, (data, words) in bad.items():
+        _assert_refused(f"fit with {name}", lambda data=data: clone(estimator).fit(data, y[: len(data)]), words)
+        _assert_refused(f"predict with {name}", lambda data=data: fitted.predict(data), words)
+    _assert_refused("other features at predict", lambda: fitted.predict([np.ones((2, 3))]), "features")
+    _assert_refused("one target too few", lambda: clone(estimator).fit(X, y[:-1]), "number")
+
+
+def _assert_refused(what: str, call: Callable[[], Any], words: str) -> None:
+    try:
+        call()
+    except ValueError as error:
+        assert words in str(error), f"{what}: the error does not say {words!r}: {error}"
+        return
+    raise AssertionError(f"{what} is not refused")
+
+
+def _scores(fitted: Any, X: Any) -> NDArray[Any]:
+    """Return probabilities, or predictions where there are none."""
+    return np.asarray(fitted.predict_proba(X) if hasattr(fitted, "predict_proba") else fitted.predict(X))
+
+
+def _assert_same(what: str, found: NDArray[Any], expected: NDArray[Any]) -> None:
+    if expected.dtype.kind == "f":
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=f"{what} differ")
+        return
+    assert np.array_equal(found, expected), f"{what} differ"

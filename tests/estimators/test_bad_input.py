@@ -1,0 +1,220 @@
+"""What is wrong is refused before training, with its place and the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from seqpipe.cells import Cell
+from seqpipe.estimators import SequenceClassifier, SequenceRegressor
+from seqpipe.exceptions import CellError, InvalidSequencesError, UnknownNameError
+from seqpipe.sequences import Sequences
+
+TINY = {"hidden_size": 4, "max_epochs": 3, "random_state": 0}
+rng = np.random.default_rng(0)
+X = rng.normal(size=(20, 5, 2))
+y = np.arange(20) % 2
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
+def test_a_value_that_is_not_finite_is_named_with_its_place(value: float, word: str) -> None:
+    bad = X.copy()
+    bad[7, 3, 1] = value
+    with pytest.raises(InvalidSequencesError, match=f"{word}: sample 7, step 3, feature 1"):
+        SequenceClassifier(**TINY).fit(bad, y)
+
+
+def test_the_users_names_stand_in_the_error() -> None:
+    frame = pd.DataFrame({"id": np.repeat(["a", "b"], 3), "t": [0, 1, 2] * 2, "speed": [1, 2, 3, 4, 5.0, 6]})
+    sequences = Sequences.from_frame(frame, by="id", order="t", features=["speed"])
+    sequences.values[4, 0] = np.nan
+    with pytest.raises(InvalidSequencesError, match=r"\(id 'b'\), step 1, feature 'speed'"):
+        SequenceClassifier(**TINY).fit(sequences, [0, 1])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_target_that_is_not_finite_is_named_with_its_sample(value: float) -> None:
+    targets = X.mean(axis=(1, 2))
+    targets[11] = value
+    with pytest.raises(InvalidSequencesError, match="sample 11"):
+        SequenceRegressor(**TINY).fit(X, targets)
+
+
+def test_no_steps_at_all_are_refused() -> None:
+    with pytest.raises(InvalidSequencesError, match="no time steps"):
+        SequenceClassifier(**TINY).fit(np.empty((20, 0, 2)), y)
+
+
+def test_four_dimensions_are_refused_with_the_shape_that_is_wanted() -> None:
+    with pytest.raises(InvalidSequencesError, match=r"\(n_samples, n_timesteps, n_features\), got \(20, 5, 2, 1\)"):
+        SequenceClassifier(**TINY).fit(X[..., None], y)
+
+
+def test_one_sequence_without_its_batch_axis_is_refused_with_the_remedy() -> None:
+    fitted = SequenceClassifier(**TINY).fit(X, y)
+    with pytest.raises(ValueError, match=r"For one sequence, write X\[None\]"):
+        fitted.predict(X[0])
+
+
+def test_other_features_at_predict_are_refused() -> None:
+    fitted = SequenceClassifier(**TINY).fit(X, y)
+    with pytest.raises(ValueError, match="X has 1 features, but SequenceClassifier is expecting 2 features"):
+        fitted.predict(X[:, :, :1])
+
+
+def test_a_table_where_sequences_were_fitted_is_refused_and_the_other_way_round() -> None:
+    fitted = SequenceClassifier(**TINY).fit(X[:, :, 0], y)
+    assert fitted.n_features_in_ == 5
+    with pytest.raises(ValueError, match=r"fit on X\[:, :, None\]"):
+        fitted.predict(X[:, :, :1])
+
+
+@pytest.mark.parametrize("columns", [["b", "a"], ["a", "c"]])
+def test_reordered_or_renamed_features_are_refused(columns: list[str]) -> None:
+    values = rng.normal(size=(40, 2))
+    offsets = np.arange(0, 41, 2)
+    fitted = SequenceClassifier(**TINY).fit(Sequences(values, offsets, feature_names=["a", "b"]), y)
+    assert fitted.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.predict(Sequences(values, offsets, feature_names=columns))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float64, bool])
+def test_other_real_numbers_are_cast(dtype: type) -> None:
+    numbers = (X > 0).astype(dtype)
+    expected = SequenceClassifier(**TINY).fit(numbers.astype("float32"), y).predict_proba(numbers)
+    np.testing.assert_allclose(SequenceClassifier(**TINY).fit(numbers, y).predict_proba(numbers), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [X.astype(complex), X.astype(str)])
+def test_complex_numbers_and_text_are_refused(bad: np.ndarray) -> None:
+    with pytest.raises(InvalidSequencesError, match="must hold real numbers, got dtype"):
+        SequenceClassifier(**TINY).fit(bad, y)
+
+
+@pytest.mark.parametrize("labels", [np.array(["no", "yes"]), np.array([5, 9]), np.array([False, True])])
+def test_labels_of_any_kind_come_back(labels: np.ndarray) -> None:
+    fitted = SequenceClassifier(**TINY).fit(X, labels[y])
+    assert set(fitted.predict(X)) <= set(labels)
+    assert fitted.classes_.dtype == labels.dtype
+    assert fitted.predict_proba(X).shape == (20, 2)
+
+
+def test_one_class_is_predicted_as_it_is() -> None:
+    fitted = SequenceClassifier(**TINY).fit(X, np.full(20, "only"))
+    assert fitted.predict(X).tolist() == ["only"] * 20
+    assert fitted.predict_proba(X).tolist() == [[1.0]] * 20
+
+
+def test_a_label_that_partial_fit_was_not_told_of_is_refused() -> None:
+    fitted = SequenceClassifier(**TINY).partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"not told of: \[2\]"):
+        fitted.partial_fit(X, y + 1)
+
+
+def test_one_sample_is_enough() -> None:
+    assert SequenceRegressor(**TINY).fit(X[:1], [3.0]).predict(X[:1]).shape == (1,)
+    with pytest.raises(ValueError, match="leaves none to train on"):
+        SequenceRegressor(**TINY, early_stopping=True).fit(X[:1], [3.0])
+
+
+def test_a_last_batch_of_one_keeps_its_shape() -> None:
+    model = SequenceRegressor(**TINY, batch_size=19).fit(X, X.mean(axis=(1, 2)))
+    assert model.predict(X[:1]).shape == (1,)
+
+
+@pytest.mark.parametrize("shape", [(20,), (20, 1), (20, 3)])
+def test_predictions_have_the_shape_of_the_targets(shape: tuple[int, ...]) -> None:
+    targets = rng.normal(size=shape)
+    assert SequenceRegressor(**TINY).fit(X, targets).predict(X).shape == shape
+
+
+def test_a_constant_feature_and_a_constant_target_stay_finite() -> None:
+    flat = X.copy()
+    flat[:, :, 1] = 7
+    prediction = SequenceRegressor(**TINY).fit(flat, np.full(20, 4.0)).predict(flat)
+    assert np.isfinite(prediction).all()
+
+
+def test_a_read_only_memory_map_is_enough(tmp_path) -> None:
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    expected = SequenceClassifier(**TINY).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(SequenceClassifier(**TINY).fit(mapped, y).predict_proba(mapped), expected)
+
+
+def test_an_unknown_cell_is_named_with_what_there_is() -> None:
+    with pytest.raises(UnknownNameError, match=r"must be one of \['gru', 'lstm', .*Got 'gruu'.*Did you mean 'gru'\?"):
+        SequenceClassifier("gruu").fit(X, y)
+    with pytest.raises(TypeError, match=r"or a subclass of seqpipe\.Cell\. Got <class 'int'> instead"):
+        SequenceClassifier(int).fit(X, y)
+
+
+class NaNCell(Cell):
+    def step(self, x_t, h):
+        return h * torch.nan, h
+
+
+class WideCell(Cell):
+    def step(self, x_t, h):
+        return torch.cat([h, h], dim=1), h
+
+
+class DoubleCell(Cell):
+    def step(self, x_t, h):
+        return h.double(), h
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (NaNCell, "NaN or infinity in its output"),
+        (WideCell, r"output, shape \(2, 4\) for a batch of 2, got \(2, 8\)"),
+        (DoubleCell, "must keep the type torch.float32"),
+    ],
+)
+def test_a_broken_cell_is_told_apart_from_broken_data(cell: type[Cell], words: str) -> None:
+    with pytest.raises(CellError, match=f"The cell {cell.__name__} breaks the cell protocol: .*{words}"):
+        SequenceClassifier(cell, **TINY).fit(X, y)
+
+
+def test_arguments_that_a_cell_does_not_take_are_named() -> None:
+    with pytest.raises(CellError, match=r"activation='softplus'.*must be one of \['relu', 'sigmoid', 'tanh'\]"):
+        SequenceClassifier("rnn", cell_params={"activation": "softplus"}, **TINY).fit(X, y)
+    with pytest.raises(CellError, match="unexpected keyword argument 'activation'"):
+        SequenceClassifier("gru", cell_params={"activation": "tanh"}, **TINY).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("hidden_size", 0), ("dropout", 1.0), ("lr", -1), ("pooling", "first"), ("dtype", "float16"), ("max_epochs", 0)],
+)
+def test_a_parameter_out_of_range_is_named_before_training(parameter: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"The '{parameter}' parameter of SequenceClassifier must be"):
+        SequenceClassifier(**{parameter: value}).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("net__lr", "set the 'lr' parameter of SequenceClassifier instead"),
+        ("net__iterator_train__num_workers", "has no effect"),
+        ("net__optimiser__momentum", "no parameter of skorch's net"),
+    ],
+)
+def test_a_net_parameter_without_effect_is_refused(name: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        SequenceClassifier(**TINY).set_params(**{name: 1}).fit(X, y)
+
+
+def test_a_misspelt_parameter_of_the_optimizer_is_refused() -> None:
+    with pytest.raises(TypeError, match="momentun"):
+        SequenceClassifier(**TINY).set_params(net__optimizer__momentun=0.9).fit(X, y)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_with_what_is(device: str) -> None:
+    with pytest.raises(ValueError, match=device):
+        SequenceClassifier(**TINY, device=device).fit(X, y)

@@ -1,0 +1,192 @@
+"""How estimators train: seeds, weights, stopping, diverging, going on."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+
+from seqpipe.estimators import SequenceClassifier, SequenceRegressor
+from seqpipe.exceptions import DivergenceWarning
+
+TINY = {"hidden_size": 8, "max_epochs": 10, "random_state": 0}
+rng = np.random.default_rng(0)
+X = rng.normal(size=(64, 6, 2)).astype("float32")
+y = (X[:, :, 0].mean(axis=1) > 0).astype(int)
+
+FIT = """
+import hashlib, numpy as np, sys
+from seqpipe.estimators import SequenceClassifier
+rng = np.random.default_rng(1)
+X = [rng.normal(size=(n, 2)) for n in rng.integers(2, 20, size=100)]
+y = np.arange(100) % 3
+model = SequenceClassifier(hidden_size=8, dropout=0.2, num_layers=2, max_epochs=3, batch_size=16, random_state=0).fit(X, y)
+print(hashlib.sha256(model.predict_proba(X).tobytes()).hexdigest())
+"""
+
+
+def test_two_processes_with_the_same_seed_give_the_same_bits() -> None:
+    digests = {
+        subprocess.run([sys.executable, "-c", FIT], capture_output=True, text=True, check=True).stdout for _ in range(2)
+    }
+    assert len(digests) == 1
+
+
+def test_a_seed_of_zero_is_a_seed() -> None:
+    first, second = (SequenceClassifier(**TINY).fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    other = SequenceClassifier(**{**TINY, "random_state": 1}).fit(X, y).predict_proba(X)
+    assert not np.array_equal(first, other)
+
+
+def test_the_users_random_generators_end_as_they_began() -> None:
+    np.random.seed(3)
+    torch.manual_seed(3)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    model = SequenceClassifier(**TINY).fit(X, y)
+    pickle.loads(pickle.dumps(model)).predict(X)
+    assert np.array_equal(before[0], np.random.get_state()[1])
+    assert torch.equal(before[1], torch.get_rng_state())
+
+
+@pytest.mark.parametrize("estimator", [SequenceClassifier(**TINY, lr=1e20), SequenceRegressor(**TINY, lr=1e20)])
+def test_a_fit_that_explodes_stops_at_once_with_finite_weights(estimator) -> None:
+    with pytest.warns(DivergenceWarning, match=r"stopped at update \d, in epoch 1: .*Lower lr \(now 1e\+20\)"):
+        estimator.fit(X, y)
+    weights = estimator.net_.module_.parameters()
+    assert all(torch.isfinite(p).all() and p.abs().max() < 100 for p in weights)
+    assert np.isfinite(estimator.predict(X)).all()
+
+
+def test_a_search_with_a_candidate_that_explodes_goes_on() -> None:
+    search = GridSearchCV(SequenceClassifier(**TINY), {"lr": [1e20, 0.01]}, cv=2)
+    with pytest.warns(DivergenceWarning):
+        search.fit(X, y)
+    assert search.best_params_ == {"lr": 0.01}
+
+
+def test_a_search_in_which_every_fit_fails_is_an_error() -> None:
+    with pytest.raises(ValueError, match="All the 4 fits failed"):
+        GridSearchCV(SequenceClassifier(**TINY), {"cell": ["gruu", "lstmm"]}, cv=2).fit(X, y)
+
+
+def test_a_search_in_which_a_fit_fails_says_so() -> None:
+    search = GridSearchCV(SequenceClassifier(**TINY), {"cell": ["gruu", "gru"]}, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        with pytest.warns(FitFailedWarning, match="Did you mean 'gru'"):
+            search.fit(X, y)
+    assert search.best_params_ == {"cell": "gru"}
+
+
+def test_dropping_a_sample_equals_giving_it_no_weight() -> None:
+    weight = np.ones(64)
+    weight[40:] = 0
+    model = SequenceRegressor(**TINY, batch_size=64, dtype="float64")
+    weighted = clone(model).fit(X, y, sample_weight=weight).predict(X)
+    np.testing.assert_allclose(weighted, clone(model).fit(X[:40], y[:40]).predict(X), rtol=1e-9)
+
+
+def test_class_weights_move_the_decision() -> None:
+    noise = np.random.default_rng(0).normal(size=(200, 4, 1))
+    labels = (np.arange(200) < 20).astype(int)
+    plain = SequenceClassifier(**TINY).fit(noise, labels)
+    heavy = SequenceClassifier(**TINY, class_weight={0: 1, 1: 50}).fit(noise, labels)
+    balanced = SequenceClassifier(**TINY, class_weight="balanced").fit(noise, labels)
+    assert plain.predict(noise).mean() < balanced.predict(noise).mean() < heavy.predict(noise).mean()
+
+
+def test_early_stopping_stops_and_keeps_the_best_weights() -> None:
+    labels = np.random.default_rng(0).integers(0, 2, size=64)
+    model = SequenceClassifier(
+        hidden_size=32, max_epochs=200, early_stopping=True, validation_fraction=0.25, n_iter_no_change=5, random_state=0
+    ).fit(X, labels)
+    losses = [epoch["valid_loss"] for epoch in model.history_]
+    assert model.n_iter_ == len(losses) < 200
+    assert model.n_iter_ == np.argmin(losses) + 1 + 5
+
+
+def test_warm_start_goes_on_and_a_fresh_fit_does_not() -> None:
+    model = SequenceClassifier(**TINY, warm_start=True).fit(X, y)
+    first = model.history_[-1]["train_loss"]
+    model.fit(X, y)
+    assert model.n_iter_ == 20
+    assert model.history_[-1]["train_loss"] < first
+    fresh = SequenceClassifier(**TINY).fit(X, y)
+    np.testing.assert_array_equal(fresh.predict_proba(X), clone(fresh).fit(X, y).predict_proba(X))
+
+
+def test_partial_fit_learns_an_epoch_at_a_time_also_after_a_pickle() -> None:
+    model = SequenceClassifier(**TINY, batch_size=16)
+    for _ in range(15):
+        model = pickle.loads(pickle.dumps(model.partial_fit(X, y, classes=[0, 1])))
+    assert model.n_iter_ == 15
+    assert model.score(X, y) > 0.9
+
+
+def test_the_auto_budget_makes_600_updates_of_small_data() -> None:
+    model = SequenceClassifier(hidden_size=4, random_state=0).fit(X, y)
+    assert model.n_iter_ * 2 >= 600
+
+
+def test_the_rest_of_skorch_is_within_reach() -> None:
+    seen = []
+
+    class Spy(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(type(net.optimizer_).__name__)
+
+    model = SequenceClassifier(**TINY, lr_schedule=None)
+    model.set_params(net__optimizer=torch.optim.SGD, net__optimizer__momentum=0.9, net__callbacks=[("spy", Spy())])
+    assert clone(model).get_params()["net__optimizer__momentum"] == 0.9
+    model.fit(X, y)
+    assert seen == ["SGD"] * 10
+    assert model.net_.optimizer_.param_groups[0]["momentum"] == 0.9
+
+
+def test_a_search_reaches_the_optimizer() -> None:
+    search = GridSearchCV(SequenceClassifier(**TINY), {"net__optimizer__eps": [1e-8, 1e-3]}, cv=2).fit(X, y)
+    assert search.best_estimator_.net_params.keys() == {"optimizer__eps"}
+
+
+def test_history_has_a_record_an_epoch() -> None:
+    model = SequenceClassifier(**TINY).fit(X, y)
+    assert [epoch["epoch"] for epoch in model.history_] == list(range(1, 11))
+    assert {"train_loss", "lr", "grad_norm", "dur"} <= model.history_[0].keys()
+    assert all(type(value) in (int, float) for epoch in model.history_ for value in epoch.values())
+
+
+def test_progress_is_shown_when_asked(capsys) -> None:
+    SequenceClassifier(**TINY, verbose=1).fit(X, y)
+    assert "10/10" in capsys.readouterr().err
+    SequenceClassifier(**TINY).fit(X, y)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_ctrl_c_ends_a_fit() -> None:
+    code = (
+        "import numpy as np; from seqpipe.estimators import SequenceClassifier\n"
+        "X = np.random.default_rng(0).normal(size=(500, 50, 2)); print('go', flush=True)\n"
+        "SequenceClassifier(max_epochs=100000).fit(X, np.arange(500) % 2); print('swallowed')\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "go\n"
+    try:
+        child.communicate(timeout=3)
+    except subprocess.TimeoutExpired:
+        os.kill(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert "KeyboardInterrupt" in err
+    assert "swallowed" not in out
+    assert child.returncode != 0

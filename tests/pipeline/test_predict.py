@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from seqpipe.exceptions import InvalidSequencesError, TrackingError
+from seqpipe.pipeline import predict_table, run_recipe, write_table
+from seqpipe.tracking import MLflowTracker
+
+FORECAST = {"window": 4, "hidden_size": 3, "max_epochs": 1}
+
+
+def model_of(recipe: dict[str, object], store: str) -> str:
+    record = run_recipe({"tracking": {"uri": store}, **recipe}).record
+    assert record is not None
+    assert record.model_uri is not None
+    return record.model_uri
+
+
+@pytest.fixture(scope="module")
+def classifier(store: str, make_sensors: Callable[..., pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("data") / "sensors.csv"
+    make_sensors(12, longest=30).to_csv(path, index=False)
+    data = {"path": str(path), "id": "device", "time": "t", "target": "activity", "sort": True}
+    task = {"classify": {"hidden_size": 3, "max_epochs": 1}}
+    return model_of({"data": data, "task": task, "steps": ["scale"], "evaluate": {"test_size": 3}}, store)
+
+
+@pytest.fixture(scope="module")
+def forecaster(store: str) -> str:
+    data = {"dataset": "stocks", "target": ["IBM", "MSFT"]}
+    return model_of({"data": data, "task": {"forecast": FORECAST}, "evaluate": {"test_size": 12}}, store)
+
+
+@pytest.fixture(scope="module")
+def exogenous(store: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("data") / "sales.csv"
+    t = np.arange(40)
+    pd.DataFrame({"day": t, "offer": t % 3, "sold": t % 3 + 1.0}).to_csv(path, index=False)
+    data = {"path": str(path), "time": "day", "features": ["offer"], "target": "sold"}
+    return model_of({"data": data, "task": {"forecast": FORECAST}, "evaluate": {"test_size": 4}}, store)
+
+
+def test_a_new_table_may_have_other_columns_in_another_order(
+    classifier: str, make_sensors: Callable[..., pd.DataFrame]
+):
+    new = make_sensors(4, longest=25, seed=3)
+    new.to_csv("plain.csv", index=False)
+    new["activity"] = ""
+    new.insert(0, "battery", 0.5)
+    new[["battery", "az", "ax", "t", "ay", "activity", "device"]].to_csv("more.csv", index=False)
+    pd.testing.assert_frame_equal(predict_table(classifier, "plain.csv"), predict_table(classifier, "more.csv"))
+
+
+def test_rows_are_mended_as_the_recipe_said(classifier: str, make_sensors: Callable[..., pd.DataFrame]):
+    new = make_sensors(2, longest=25)
+    new.to_parquet("sorted.parquet")
+    new.iloc[::-1].to_parquet("unsorted.parquet")
+    in_order, reversed_ = predict_table(classifier, "sorted.parquet"), predict_table(classifier, "unsorted.parquet")
+    pd.testing.assert_frame_equal(in_order, reversed_.iloc[::-1].reset_index(drop=True))
+    new.loc[3, "ax"] = np.nan
+    new.to_csv("holes.csv", index=False)
+    with pytest.raises(InvalidSequencesError, match=r"holes\.csv:5 \(id dev-000\): column 'ax' is empty"):
+        predict_table(classifier, "holes.csv")
+
+
+def test_a_column_that_is_not_there_is_named(classifier: str, make_sensors: Callable[..., pd.DataFrame]):
+    make_sensors(2, longest=25).rename(columns={"ax": "a_x"}).to_csv("new.csv", index=False)
+    with pytest.raises(InvalidSequencesError, match=r"new\.csv has no column 'ax', which .* Did you mean 'a_x'\?"):
+        predict_table(classifier, "new.csv")
+
+
+def test_a_classifier_needs_a_table(classifier: str):
+    with pytest.raises(InvalidSequencesError, match="needs a table to predict for"):
+        predict_table(classifier, n_steps=3)
+
+
+def test_a_model_is_loaded_from_its_folder_and_from_its_run(
+    classifier: str, store: str, make_sensors: Callable[..., pd.DataFrame]
+):
+    make_sensors(2, longest=25).to_csv("new.csv", index=False)
+    folder = mlflow.artifacts.download_artifacts(classifier, tracking_uri=store)
+    pd.testing.assert_frame_equal(predict_table(folder, "new.csv"), predict_table(classifier, "new.csv"))
+
+
+def test_a_forecast_goes_on_at_the_dates_after_the_training_data(forecaster: str):
+    predicted = predict_table(forecaster, n_steps=3)
+    assert list(predicted.columns) == ["Date", "IBM", "MSFT"]
+    assert predicted["Date"].tolist() == list(pd.date_range("2021-07-01", periods=3, freq="MS"))
+
+
+def test_the_rows_to_forecast_must_follow_the_training_data(forecaster: str, write: Callable[..., Path]):
+    write("Date\n2021-07-01\n2021-08-01\n", "next.csv")
+    pd.testing.assert_frame_equal(predict_table(forecaster, "next.csv"), predict_table(forecaster, n_steps=2))
+    write("Date\n2021-07-01\n2021-09-01\n", "later.csv")
+    with pytest.raises(InvalidSequencesError, match=r"must go on from 2021-06-01.*row 2 must be at 2021-08-01"):
+        predict_table(forecaster, "later.csv")
+
+
+def test_a_forecast_with_known_columns_takes_them_from_the_table(exogenous: str, write: Callable[..., Path]):
+    write("day,offer\n36,0\n37,1\n", "next.csv")
+    predicted = predict_table(exogenous, "next.csv")
+    assert (list(predicted.columns), predicted["day"].tolist()) == (["day", "sold"], [36, 37])
+    with pytest.raises(InvalidSequencesError, match="needs a table to predict for"):
+        predict_table(exogenous, n_steps=2)
+
+
+def test_a_model_that_is_not_there_is_told(store: str):
+    with pytest.raises(TrackingError, match="There is no model 'models:/m-0' in 'sqlite"):
+        predict_table("models:/m-0", "new.csv")
+
+
+def test_a_model_that_no_recipe_made_is_told(store: str):
+    X, y = np.random.default_rng(0).normal(size=(8, 2)), np.arange(8) % 2
+    with MLflowTracker("by hand", tracking_uri=store) as tracker:
+        make_pipeline(LogisticRegression()).set_callbacks(tracker).fit(X, y)
+    assert tracker.model_uri_ is not None
+    with pytest.raises(TrackingError, match="was not made by a recipe"):
+        predict_table(tracker.model_uri_, "new.csv")
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path("hacked").touch, ())
+
+
+def pickled_model(folder: Path, serialization: str) -> Path:
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(pickle.dumps(Hostile()))
+    flavor = f"flavors:\n  sklearn:\n    pickled_model: model.pkl\n    serialization_format: {serialization}\n"
+    (folder / "MLmodel").write_text(flavor)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("serialization", "message"),
+    [("cloudpickle", "was written with 'cloudpickle', which runs code"), ("skops", "cannot be read")],
+)
+def test_a_pickled_model_is_never_run(serialization: str, message: str, own_folder: Path):
+    folder = pickled_model(own_folder / "model", serialization)
+    with pytest.raises(TrackingError, match=message):
+        predict_table(str(folder), "new.csv")
+    assert not Path("hacked").exists()
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_a_table_is_written_by_its_suffix(name: str, own_folder: Path):
+    frame = pd.DataFrame({"id": ["a", "b"], "prediction": [1.5, 2.5]})
+    write_table(frame, name)
+    read = pd.read_csv(name) if name.endswith("csv") else pd.read_parquet(name)
+    pd.testing.assert_frame_equal(read, frame, check_dtype=False)
+
+
+def test_another_suffix_is_refused():
+    with pytest.raises(InvalidSequencesError, match=r"out\.xlsx: tables are written as \.csv or \.parquet"):
+        write_table(pd.DataFrame(), "out.xlsx")

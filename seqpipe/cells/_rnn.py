@@ -30,7 +30,7 @@ class RNNCell(GatedCell):
 
     def __init__(self, input_size: int, hidden_size: int, activation: str = "tanh") -> None:
         super().__init__(input_size, hidden_size, n_gates=1)
-        if activation not in _ACTIVATIONS:
+        if activation not in list(_ACTIVATIONS):
             raise ValueError(
                 f"The 'activation' parameter of RNNCell must be one of {sorted(_ACTIVATIONS)}. Got {activation!r} instead."
             )

@@ -114,10 +114,9 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             _with_leads(series, exogenous, steps), series, window=self.window, horizon=steps
         )
         self.estimator_ = clone(SequenceRegressor() if self.estimator is None else self.estimator)
-        with inner_fit(self, self.estimator_, X, y):
+        with listeners.inner(self.estimator_):
             self.estimator_.fit(windows, targets.reshape(len(windows), -1))
         self._series, self._exogenous = series[-self.window :], exogenous[-self.window :]
-        return self
 
     def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""

@@ -18,12 +18,14 @@ def check_step(cell: Cell) -> None:
     Raises
     ------
     CellError
-        If the step raises, does not return (output, state), changes shape or type, or gives values that are not finite.
+        If it is no cell, its step or initial state raises, does not return (output, state), changes shape or type, or gives values that are not finite.
     """
+    if not isinstance(cell, Cell):
+        raise CellError(f"A cell must be an instance of a subclass of seqpipe.Cell. Got {cell!r:.60} instead.")
     like = next(cell.parameters(), torch.empty(0))
     x = torch.linspace(-1, 1, 2 * cell.input_size, dtype=like.dtype, device=like.device).view(2, 1, -1)
-    before = cell.initial_state(2)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        before = _initial_state(cell)
         output, after = _step(cell, x, before)
     _check_tensor(cell, "output", output, (2, cell.output_size), like.dtype)
     old, new = state_tensors(before), state_tensors(after)
@@ -31,6 +33,22 @@ def check_step(cell: Cell) -> None:
         raise CellError(f"{type(cell).__name__}.step must return a state built as initial_state builds it.")
     for i, (a, b) in enumerate(zip(old, new)):
         _check_tensor(cell, f"state tensor {i}", b, tuple(a.shape), a.dtype)
+
+
+def _initial_state(cell: Cell) -> State:
+    name = type(cell).__name__
+    try:
+        state = cell.initial_state(2)
+    except Exception as error:
+        raise CellError(f"{name}.initial_state fails: {type(error).__name__}: {error}") from error
+    for i, tensor in enumerate(state_tensors(state)):
+        if not isinstance(tensor, Tensor) or tensor.shape[:1] != (2,):
+            found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise CellError(
+                f"{name}.initial_state must return a tensor of shape (batch, …), or a tuple of such; "
+                f"for a batch of 2 its tensor {i} is {found}."
+            )
+    return state
 
 
 def _step(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:

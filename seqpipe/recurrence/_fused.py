@@ -13,8 +13,10 @@ from seqpipe.recurrence._steps import ValidSteps
 
 __all__ = ["FusedEngine"]
 
-#: An input to a gate's sigmoid that gives exactly 0 or 1.
-_SATURATED = 1e4
+#: What a step in the padding adds to each gate. An LSTM's input gate shuts and its forget gate opens, so that c stays
+#: as it was: torch returns c after the last step only. A ReLU falls to 0: left to itself it might grow until the
+#: gradient, 0 times infinity, is NaN. The others stay bounded, and what they do in the padding is not read.
+_IN_PADDING = {"lstm": (-1e4, 1e4, 0.0, 0.0), "rnn_relu": (-1e30,)}
 
 
 class FusedEngine:
@@ -33,13 +35,13 @@ class FusedEngine:
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
         kernel = str(cell.torch_kernel())
+        weights = _weights(cell)
+        if valid is not None and kernel in _IN_PADDING:
+            x, weights = _mark_padding(x, valid, weights, _IN_PADDING[kernel])
         if kernel != "lstm":
-            outputs, _ = _call(kernel, x, state[None], _weights(cell), cell.training)
+            outputs, _ = _call(kernel, x, state[None], weights, cell.training)
             return outputs, outputs[:, -1] if valid is None else valid.last(outputs, state)
         h, c = state
-        weights = _weights(cell)
-        if valid is not None:
-            x, weights = _hold_cell_state(x, valid, weights)
         outputs, _, last_c = _call(kernel, x, (h[None], c[None]), weights, cell.training)
         return outputs, (outputs[:, -1] if valid is None else valid.last(outputs, h), last_c[0])
 
@@ -48,21 +50,19 @@ def _step_is_the_kernels(cls: type[Cell]) -> bool:
     """Tell whether no class further down than the one with ``torch_kernel`` redefines what the kernel computes."""
     order = [c for c in cls.__mro__ if "torch_kernel" in vars(c)]
     further_down = cls.__mro__[: cls.__mro__.index(order[0])]
-    return not any(name in vars(c) for c in further_down for name in ("step", "project"))
+    return not any(name in vars(c) for c in further_down for name in ("step", "project", "recur"))
 
 
 def _weights(cell: Any) -> list[Tensor]:
     return [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
 
 
-def _hold_cell_state(x: Tensor, valid: ValidSteps, weights: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Add a feature that marks padding and shuts the input gate, opens the forget gate: c then stays as it was.
-
-    torch returns c after the last step only, and without this the padding would have changed it.
-    """
+def _mark_padding(
+    x: Tensor, valid: ValidSteps, weights: list[Tensor], gates: tuple[float, ...]
+) -> tuple[Tensor, list[Tensor]]:
+    """Add a feature that is 1 in the padding, and its weight in each gate."""
     hidden_size = weights[1].shape[1]
-    i, f, g, o = torch.tensor([-_SATURATED, _SATURATED, 0.0, 0.0], dtype=x.dtype, device=x.device)
-    column = torch.stack([i, f, g, o]).repeat_interleave(hidden_size)[:, None]
+    column = torch.tensor(gates, dtype=x.dtype, device=x.device).repeat_interleave(hidden_size)[:, None]
     padding = (~valid.mask).to(x.dtype)[:, :, None]
     return torch.cat([x, padding], dim=2), [torch.cat([weights[0], column], dim=1), *weights[1:]]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from seqpipe.recurrence._check import check_step
 from seqpipe.recurrence._dispatch import UNROLL, choose_engine
 from seqpipe.recurrence._engine import Choice
+from seqpipe.recurrence._input import check_state, check_x
 from seqpipe.recurrence._states import stack_states, state_at
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
 
@@ -61,7 +64,7 @@ class Recurrent(nn.Module):
         unroll: str = "auto",
     ) -> None:
         super().__init__()
-        if num_layers < 1:
+        if not isinstance(num_layers, Integral) or num_layers < 1:
             raise ValueError(f"The 'num_layers' parameter of Recurrent must be an int from 1. Got {num_layers!r} instead.")
         if unroll not in UNROLL:
             raise ValueError(f"The 'unroll' parameter of Recurrent must be one of {list(UNROLL)}. Got {unroll!r} instead.")
@@ -152,18 +155,21 @@ class Recurrent(nn.Module):
         InvalidSequencesError
             If the lengths do not fit the batch.
         ValueError
-            If x has another number of dimensions or features.
+            If x has another number of dimensions or features, or the state other shapes.
+        TypeError
+            If x is not a tensor of the type of the parameters.
         """
-        if x.ndim != 3 or x.shape[2] != self.input_size or x.shape[1] == 0:
-            raise ValueError(
-                f"Recurrent takes x of shape (batch, n_timesteps, {self.input_size}) with n_timesteps from 1, "
-                f"got {tuple(x.shape)}."
-            )
-        valid = None
-        if lengths is not None:
-            valid = ValidSteps.of(check_lengths(lengths, x.shape[0], x.shape[1]), x.shape[1], x.device)
-            x = valid.clear(x)
-        return self._run_layers(x, valid, state)
+        check_x(x, self._cell(0))
+        if state is not None:
+            check_state(state, self._cell(0), len(self.cells), len(x))
+        if lengths is None:
+            return self._run_layers(x, None, state)
+        lengths = check_lengths(lengths, x.shape[0], x.shape[1])
+        # No further than the longest sequence: more padding must cost no time and change no rounding.
+        longest = max([1, *lengths.tolist()])
+        valid = ValidSteps.of(lengths, longest, x.device)
+        outputs, state = self._run_layers(valid.clear(x[:, :longest]), valid, state)
+        return F.pad(outputs, (0, 0, 0, x.shape[1] - longest)), state
 
     def _run_layers(self, x: Tensor, valid: ValidSteps | None, state: State | None) -> tuple[Tensor, State]:
         final = []

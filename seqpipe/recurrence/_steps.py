@@ -21,7 +21,10 @@ def check_lengths(lengths: Any, batch_size: int, n_timesteps: int) -> Tensor:
     InvalidSequencesError
         Otherwise; names the first sample that is wrong.
     """
-    lengths = torch.as_tensor(lengths)
+    try:
+        lengths = torch.as_tensor(lengths)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InvalidSequencesError(f"lengths must be integers, one a sample: {error}.") from error
     if lengths.shape != (batch_size,):
         raise InvalidSequencesError(
             f"A batch of {batch_size} needs lengths of shape ({batch_size},), got {tuple(lengths.shape)}."

@@ -64,13 +64,13 @@ def unroll(cell: Cell, n_timesteps: int, *, shortest: int, state: State) -> fx.G
     Raises
     ------
     CellError
-        If the step branches on the values of a tensor.
+        If the step needs the values of a tensor, for a branch or outside torch.
     """
     loop = _Loop(cell, n_timesteps, shortest, state)
     try:
         return fx.GraphModule(loop, _Tracer().trace(loop))
-    except fx.proxy.TraceError as error:
+    except Exception as error:  # the step works, as check_step has seen: only tracing it fails
         raise CellError(
-            f"{type(cell).__name__} cannot be unrolled ahead of time ({error}): its step depends on the values of a "
-            'tensor. Use unroll="dynamic".'
+            f"{type(cell).__name__} cannot be unrolled ahead of time ({error}): its step needs the values of a tensor, "
+            'for a branch or outside torch. Use unroll="dynamic".'
         ) from error

@@ -31,7 +31,17 @@ def resolve_device(device: str) -> str:
             f"device={device!r}, but torch sees {torch.cuda.device_count()} CUDA devices here. Use device='auto' or 'cpu', "
             "or install a torch built for this machine's GPU."
         )
+    if not _holds_numbers(kind):
+        raise ValueError(f"device={device!r}, but torch cannot compute on it here. Use device='auto' or 'cpu'.")
     return device
+
+
+def _holds_numbers(device: torch.device) -> bool:
+    """Tell whether a tensor can live there: torch knows the names of many devices that a machine has not."""
+    try:
+        return float(torch.ones((), device=device)) == 1
+    except (RuntimeError, AssertionError):  # NotImplementedError is a RuntimeError
+        return False
 
 
 def reset_peak_memory(device: str) -> None:

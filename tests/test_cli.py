@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from seqpipe import plugins
+from seqpipe.cli import app
+from seqpipe.exceptions import TrackingError
+from seqpipe.pipeline import shipped_recipes
+from seqpipe.tracking import read_runs
+
+RECIPE = """\
+name: tiny
+data: {dataset: digits}
+task:
+  classify: {hidden_size: 3, max_epochs: 1}
+search:
+  grid: {cell: [rnn, gru]}
+  cv: 2
+evaluate: {test_size: 0.5}
+"""
+
+#: What makes each shipped recipe small, and a score that it must report.
+TINY = {
+    "cells": (["task.classify.hidden_size=4", "task.classify.num_layers=1", "task.classify.max_epochs=1"], "accuracy"),
+    "digits": (["search.grid.hidden_size=[4]", "task.classify.max_epochs=1"], "accuracy"),
+    "stocks": (["task.forecast.hidden_size=4", "task.forecast.max_epochs=1"], "seasonal naive"),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.delenv("SEQPIPE_DEBUG", raising=False)
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def seqpipe(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def start(own_folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``python -m seqpipe`` as a process of its own."""
+    started = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "seqpipe", *arguments]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+# ---- help
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins", "--help"], ["run", "--help"], ["--version"]])
+def test_help_imports_neither_torch_nor_mlflow(arguments: list[str]):
+    code = (
+        "import sys\nfrom seqpipe.cli import app\n"
+        f"try:\n    app({arguments!r})\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "print(sorted({'torch', 'mlflow', 'sklearn', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)))"
+    )
+    ran = python(code)
+    assert ran.stdout.endswith("[]\n"), ran.stdout + ran.stderr
+
+
+def test_every_command_is_in_the_help():
+    shown = seqpipe("--help").stdout
+    assert all(command in shown for command in ("run", "compare", "predict", "plugins", "ui"))
+
+
+def test_no_arguments_show_the_help_and_are_wrong_use():
+    ran = seqpipe()
+    assert (ran.exit_code, "Usage:" in ran.output) == (2, True)
+
+
+def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(metadata, "version", lambda name: "1.2.3" if name == "seqpipe" else None)
+    assert seqpipe("--version").stdout == "1.2.3\n"
+
+
+# ---- run
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str):
+    overrides, told = TINY[name]
+    if name == "digits" and "mgu" not in plugins.host().names("cell"):
+        overrides = [*overrides, "search.grid.cell=[rnn, gru]"]
+    ran = seqpipe("run", name, "--set", "search.cv=2", *(part for each in overrides for part in ("--set", each)))
+    assert ran.exit_code == 0, ran.output
+    assert told in ran.stdout
+    assert f"next: seqpipe compare {name}" in ran.stdout
+    assert "FINISHED" in set(read_runs(name, store)["status"])
+
+
+def test_quiet_prints_nothing():
+    ran = seqpipe("run", "tiny.yaml", "--quiet", "--set", "tracking.enabled=false")
+    assert (ran.exit_code, ran.output) == (0, "")
+
+
+def test_jobs_and_device_reach_the_fit():
+    ran = seqpipe("run", "tiny.yaml", "--jobs", "2", "--device", "cpu", "--set", "tracking.enabled=false")
+    assert ran.exit_code == 0, ran.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "Missing argument"),
+        (["rnu", "tiny.yaml"], "No such command"),
+        (["run", "tiny.yaml", "--job", "2"], "No such option"),
+        (["run", "tiny.yaml", "--jobs", "two"], "not a valid"),
+        (["run", "nothing.yaml"], "error: nothing.yaml: there is no such file"),
+        (["run", "tiny.yaml", "--set", "search.grid.cel=[rnn]"], "error: --set search.grid.cel: is no parameter here."),
+        (["run", "tiny.yaml", "--set", "seed=!!python/name:os.system x"], "error: --set seed:1: the tag"),
+        (["run", "tiny.yaml", "--device", "cuda:99"], "error: --device: device='cuda:99'"),
+        (["predict", "models:/m-1"], "give either DATA or --steps"),
+        (["predict", "models:/m-1", "a.csv", "--steps", "2"], "give either DATA or --steps"),
+        (["ui", "--port", "99999"], "99999"),
+    ],
+)
+def test_wrong_use_ends_with_2(arguments: list[str], message: str):
+    ran = seqpipe(*arguments)
+    assert ran.exit_code == 2
+    assert message in ran.stderr
+    assert "Traceback" not in ran.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "bad-data.yaml"], "error: bad.csv:3 (id x): column 'a' is empty."),
+        (["run", "tiny.yaml", "--set", 'task.classify.class_weight={"z": 1}'], "error: Every fit of the search failed"),
+        (["run", "tiny.yaml", "--set", "tracking.uri=http://127.0.0.1:9"], "error: The tracking store"),
+        (["compare", "nothing"], "error: There is no experiment 'nothing'"),
+        (["predict", "models:/m-1", "bad.csv"], "error: There is no model 'models:/m-1'"),
+        (["ui", "--uri", "sqlite:///none.db"], "error: There are no runs yet"),
+    ],
+)
+def test_a_failure_is_one_clean_line_and_ends_with_1(arguments: list[str], message: str, own_folder: Path):
+    (own_folder / "bad.csv").write_text("id,a,y\nx,1,u\nx,,u\n")
+    (own_folder / "bad-data.yaml").write_text("data: {path: bad.csv, id: id, target: y}\ntask: classify\n")
+    ran = seqpipe(*arguments)
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith(message), ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_debug_shows_where_an_error_was_raised(how: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SEQPIPE_DEBUG", "1" if how == "variable" else "0")
+    ran = seqpipe(*(["--debug"] if how == "option" else []), "run", "nothing.yaml")
+    assert ran.exit_code == 2
+    assert "Traceback (most recent call last)" in ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith("error: nothing.yaml")
+
+
+def test_an_error_that_nobody_foresaw_is_told_with_its_type(monkeypatch: pytest.MonkeyPatch):
+    def explode(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("all\ngone")
+
+    monkeypatch.setattr("seqpipe.pipeline.run_recipe", explode)
+    ran = seqpipe("run", "tiny.yaml")
+    assert (ran.exit_code, ran.stderr) == (1, "error: ZeroDivisionError: all gone (SEQPIPE_DEBUG=1 shows where)\n")
+
+
+# ---- signals
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_as_killed(
+    number: signal.Signals, code: int, start: Callable[..., subprocess.Popen[str]], store: str
+):
+    name = f"stopped by {number.name}"
+    process = start("run", "tiny.yaml", "--set", f"name={name}", "--set", "task.classify.max_epochs=10000")
+    wait_for_fold(name, store)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    assert set(read_runs(name, store, kinds=("search", "candidate", "fold"))["status"]) == {"KILLED"}
+
+
+def wait_for_fold(experiment: str, store: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(TrackingError):
+            if len(read_runs(experiment, store, kinds=("fold",))):
+                return
+        time.sleep(0.1)
+    raise TimeoutError(experiment)
+
+
+# ---- the other commands
+
+
+def test_compare_shows_a_table_and_writes_a_picture(own_folder: Path):
+    seqpipe("run", "tiny.yaml", "--quiet")
+    ran = seqpipe("compare", "tiny", "-o", "picture.png")
+    assert ran.exit_code == 0, ran.output
+    assert "cell=gru" in ran.stdout
+    assert ran.stdout.endswith("picture: picture.png\n")
+    assert (own_folder / "picture.png").read_bytes().startswith(b"\x89PNG")
+    assert seqpipe("compare").stdout.endswith("picture: tiny-compared.png\n")
+
+
+def test_predict_prints_a_table_where_no_file_is_asked_for(own_folder: Path):
+    rows = [(i, t, i % 2 + t / 10, "ab"[i % 2]) for i in range(20) for t in range(4)]
+    pd.DataFrame(rows, columns=["id", "t", "x", "y"]).to_csv("rows.csv", index=False)
+    (own_folder / "rows.yaml").write_text(
+        "data: {path: rows.csv, id: id, time: t, target: y}\ntask: {classify: {hidden_size: 3, max_epochs: 1}}\n"
+    )
+    ran = seqpipe("run", "rows.yaml")
+    model = next(line for line in ran.stdout.splitlines() if line.startswith("model: ")).split()[1].rstrip(",")
+    shown = seqpipe("predict", model, "rows.csv")
+    assert shown.exit_code == 0, shown.output
+    assert all(column in shown.stdout for column in ("id", "prediction", "p_a", "p_b"))
+
+
+def test_plugins_lists_what_is_offered_and_what_failed(monkeypatch: pytest.MonkeyPatch):
+    broken = metadata.EntryPoint("broken", "no_such_module_anywhere", "seqpipe")
+    with pytest.warns(UserWarning, match="left out"):
+        found = plugins.PluginHost([broken])
+    monkeypatch.setattr(plugins, "host", lambda: found)
+    shown = seqpipe("plugins").stdout
+    for column in ("name", "kind", "distribution", "version", "status", "reason"):
+        assert column in shown
+    rows = {line.split("│")[1].strip(): line for line in shown.splitlines() if line.startswith("│")}
+    assert "cell" in rows["gru"]
+    assert "task" in rows["forecast"]
+    assert "failed" in rows["broken"]
+    assert "ModuleNotFoundError" in rows["broken"]
+
+
+def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: str):
+    seqpipe("run", "tiny.yaml", "--quiet", "--set", "search=null")
+    ran_with: list[list[str]] = []
+
+    def remember(command: list[str], **options: object) -> SimpleNamespace:
+        ran_with.append(command)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", remember)
+    ran = seqpipe("ui", "--port", "5123")
+    assert ran.exit_code == 0
+    assert "http://127.0.0.1:5123" in ran.stdout
+    [command] = ran_with
+    assert command[1:4] == ["-m", "mlflow", "server"]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--backend-store-uri") + 1] == store
+
+
+def test_the_module_is_the_command(start: Callable[..., subprocess.Popen[str]]):
+    output, _ = start("--help").communicate(timeout=60)
+    assert "Train, tune, track and compare recurrent models." in output
+
+
+def test_every_shipped_recipe_has_a_tiny_size():
+    assert set(shipped_recipes()) == set(TINY)

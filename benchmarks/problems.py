@@ -75,32 +75,32 @@ def _swing_windows(returns: Array, past: int = 24, ahead: int = 12) -> tuple[Arr
 
 
 def few_long(seed: int) -> Problem:
-    """50 sequences of 150 steps: a wave of period 16 or 20 with any phase, in noise of its own power."""
+    """50 sequences of 150 steps: a wave of period 16 or 20 with any phase, in noise of twice its power."""
     rng = np.random.default_rng(seed)
     y = np.arange(550) % 2
     t, phase = np.arange(150), rng.uniform(0, 2 * np.pi, size=(550, 1))
     wave = np.sin(2 * np.pi * t / np.where(y, 16, 20)[:, None] + phase)
-    return split((wave + rng.normal(scale=0.7, size=wave.shape))[:, :, None], y, 50, seed, "accuracy")
+    return split((wave + rng.normal(size=wave.shape))[:, :, None], y, 50, seed, "accuracy")
 
 
 def thirty_short(seed: int) -> Problem:
-    """30 sequences of 20 steps, 6 features: sines of period 10 in noise, each class with its own lags between them."""
+    """30 sequences of 20 steps, 6 features: sines of period 10 in noise, each class with its lags between them."""
     rng = np.random.default_rng(seed)
     y = np.arange(530) % 3
     lags = rng.uniform(0, np.pi, size=(3, 6))
     angle = 2 * np.pi * np.arange(20)[:, None] / 10 + rng.uniform(0, 2 * np.pi, size=(530, 1, 1)) + lags[y][:, None]
-    return split(np.sin(angle) + rng.normal(scale=0.5, size=angle.shape), y, 30, seed, "accuracy")
+    return split(np.sin(angle) + rng.normal(scale=0.8, size=angle.shape), y, 30, seed, "accuracy")
 
 
 def many_classes(seed: int) -> Problem:
-    """20 classes of 30 sequences: each a smooth random walk of 30 steps, 3 features; shifted, stretched, in noise."""
+    """20 classes of 30 sequences: each a smooth curve of its own, 30 steps, 3 features; shifted, stretched, in noise."""
     rng = np.random.default_rng(seed)
     y = np.arange(1600) % 20
-    paths = rng.normal(size=(20, 40, 3)).cumsum(axis=1)
-    begin, speed = rng.uniform(0, 6, size=(1600, 1)), rng.uniform(0.8, 1.1, size=(1600, 1))
-    steps = (begin + speed * np.arange(30)).round().astype(int)
-    X = paths[y[:, None], steps]
-    return split(X + rng.normal(scale=1.0, size=X.shape), y, 600, seed, "accuracy")
+    curves = np.apply_along_axis(np.convolve, 1, rng.normal(size=(20, 64, 3)), np.ones(5) / 5**0.5, "valid")
+    begin, speed = rng.uniform(0, 24, size=(1600, 1)), rng.uniform(0.8, 1.2, size=(1600, 1))
+    steps = (begin + speed * np.arange(30)).astype(int)
+    X = curves[y[:, None], steps]
+    return split(X + rng.normal(scale=0.8, size=X.shape), y, 600, seed, "accuracy")
 
 
 def ragged_motif(seed: int) -> Problem:
@@ -108,10 +108,10 @@ def ragged_motif(seed: int) -> Problem:
     rng = np.random.default_rng(seed)
     y = np.arange(1400) % 2
     lengths = np.clip(rng.lognormal(3.3, 1.0, size=len(y)), 5, 300).astype(int)
-    motif = 2.5 * np.array([1.0, 1.0, 0.0, -1.0, -1.0])
+    motif = 3.0 * np.array([1.0, 1.0, 0.0, -1.0, -1.0])
     X = []
     for label, length in zip(y, lengths):
-        x = rng.normal(scale=0.5, size=(length, 1))
+        x = rng.normal(size=(length, 1))
         begin = rng.integers(0, length - 4)
         x[begin : begin + 5, 0] += motif if label else -motif
         X.append(x)
@@ -140,7 +140,7 @@ def noisy_series(seed: int) -> Problem:
 
 
 def rare_event(seed: int) -> Problem:
-    """800 sequences of 40 steps of a random walk's differences, 2 features; in 6% both jump at once by 2 deviations, 3 times."""
+    """800 sequences of 40 steps of noise, 2 features; in 6% of them both jump by 2.5 deviations at 3 steps."""
     rng = np.random.default_rng(seed)
     y = (np.arange(2800) % 50 < 3).astype(int)
     X = rng.normal(size=(2800, 40, 2))

@@ -57,9 +57,7 @@ def _options(
 
 @app.command()
 def run(
-    recipe: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a shipped recipe, such as digits.")
-    ],
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe, such as digits.")],
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as search.cv=5."),
@@ -77,9 +75,7 @@ def run(
 
 @app.command()
 def compare(
-    experiment: Annotated[
-        str | None, typer.Argument(help="Its name; the one that changed last by default.")
-    ] = None,
+    experiment: Annotated[str | None, typer.Argument(help="Its name; the one that changed last by default.")] = None,
     uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write the picture.")] = None,
 ) -> None:
@@ -97,9 +93,7 @@ def compare(
 @app.command()
 def predict(
     model: Annotated[str, typer.Argument(help="A model URI that a run printed, or a model's folder.")],
-    data: Annotated[
-        Path | None, typer.Argument(help="CSV or Parquet with the columns that the recipe named.")
-    ] = None,
+    data: Annotated[Path | None, typer.Argument(help="CSV or Parquet with the columns that the recipe named.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV or Parquet to write.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Time steps to forecast, instead of DATA.")] = None,
     uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
@@ -134,9 +128,7 @@ def plugins() -> None:
 @app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 5000,
-    host: Annotated[
-        str, typer.Option(help="Address to serve on; this machine only by default.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to serve on; this machine only by default.")] = "127.0.0.1",
     uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
 ) -> None:
     """Browse the recorded runs in MLflow's own interface."""
@@ -218,11 +210,7 @@ def _console(*, quiet: bool = False) -> Console:
     from rich.console import Console
 
     console = Console(quiet=quiet)
-    return (
-        console
-        if console.is_terminal or "COLUMNS" in os.environ
-        else Console(quiet=quiet, width=_PLAIN_WIDTH)
-    )
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(quiet=quiet, width=_PLAIN_WIDTH)
 
 
 def _file_name(name: str) -> str:

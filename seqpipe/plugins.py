@@ -119,9 +119,7 @@ class PluginHost:
         if len(offers) > 1:
             who = [offer.distribution for offer in offers]
             extra = " or ".join(repr(name) for name in who if name != _CORE)
-            raise PluginError(
-                f"The {kind} {name!r} is offered by {' and '.join(map(repr, who))}. Uninstall {extra}."
-            )
+            raise PluginError(f"The {kind} {name!r} is offered by {' and '.join(map(repr, who))}. Uninstall {extra}.")
         return offers[0]
 
     def _unknown(self, kind: str, name: object, parameter: str) -> str:

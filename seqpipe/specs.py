@@ -45,9 +45,7 @@ class _Spec:
                 f"Got {self.name!r} instead."
             )
         if not callable(self.factory):
-            raise TypeError(
-                f"The 'factory' of {kind} {self.name!r} must be callable. Got {self.factory!r} instead."
-            )
+            raise TypeError(f"The 'factory' of {kind} {self.name!r} must be callable. Got {self.factory!r} instead.")
 
 
 @dataclass(frozen=True)

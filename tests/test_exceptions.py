@@ -5,9 +5,7 @@ import pytest
 from seqpipe import exceptions
 from seqpipe.exceptions import SeqpipeError, SeqpipeWarning, did_you_mean
 
-CLASSES = [
-    value for value in vars(exceptions).values() if isinstance(value, type) and issubclass(value, Exception)
-]
+CLASSES = [value for value in vars(exceptions).values() if isinstance(value, type) and issubclass(value, Exception)]
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -52,9 +52,7 @@ class Site:
         return self
 
     def entry_points(self):
-        found = [
-            point for dist in metadata.distributions(path=[str(self.folder)]) for point in dist.entry_points
-        ]
+        found = [point for dist in metadata.distributions(path=[str(self.folder)]) for point in dist.entry_points]
         return sorted(found, key=lambda point: (point.dist.name, point.name))
 
 
@@ -162,9 +160,7 @@ def test_ctrl_c_during_an_import_is_not_swallowed(site):
 
 def test_asking_for_a_name_of_a_failed_plugin_names_its_distribution(site):
     host = left_out(site.install("acme-cells", "raise RuntimeError('half a licence')"), "half a licence")
-    with pytest.raises(
-        UnknownNameError, match=r"could not be used: 'acme-cells' \(RuntimeError: half a licence\)"
-    ):
+    with pytest.raises(UnknownNameError, match=r"could not be used: 'acme-cells' \(RuntimeError: half a licence\)"):
         host.find("cell", "tiny", parameter=PARAMETER)
 
 
@@ -197,9 +193,7 @@ def test_a_name_offered_by_two_distributions_names_both(site):
 
 def test_a_plugin_cannot_take_the_place_of_a_builtin(site):
     host = loaded(site.install("acme-cells", OFFERS_A_CELL.replace("tiny", "gru")))
-    with pytest.raises(
-        PluginError, match=r"'gru' is offered by 'seqpipe' and 'acme-cells'\. Uninstall 'acme-cells'\."
-    ):
+    with pytest.raises(PluginError, match=r"'gru' is offered by 'seqpipe' and 'acme-cells'\. Uninstall 'acme-cells'\."):
         host.find("cell", "gru", parameter=PARAMETER)
     assert host.find("cell", "lstm", parameter=PARAMETER).distribution == "seqpipe"
 
@@ -210,9 +204,7 @@ def test_entry_points_of_one_name_in_two_distributions_both_load(site):
 
 
 def test_one_object_under_two_entry_points_is_used_once(site):
-    host = left_out(
-        site.install("acme-cells", OFFERS_A_CELL, names=["main", "again"]), "the same object is in use as"
-    )
+    host = left_out(site.install("acme-cells", OFFERS_A_CELL, names=["main", "again"]), "the same object is in use as")
     assert sorted(status.status for status in host.statuses) == ["failed", "loaded"]
     assert len(host.registered()["cell"]["tiny"]) == 1
     assert host.find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
@@ -220,9 +212,7 @@ def test_one_object_under_two_entry_points_is_used_once(site):
 
 def test_an_unknown_hook_argument_is_refused(site):
     source = OFFERS_A_CELL.replace("seqpipe_cells()", "seqpipe_cells(config)")
-    host = left_out(
-        site.install("acme-cells", source), r"Argument\(s\) \{'config'\} are declared in the hookimpl"
-    )
+    host = left_out(site.install("acme-cells", source), r"Argument\(s\) \{'config'\} are declared in the hookimpl")
     assert "tiny" not in host.names("cell")
 
 
@@ -269,9 +259,7 @@ def test_a_plugin_that_fails_half_way_is_rolled_back(site, failure):
 
 def test_what_a_hook_must_return_is_said(site):
     source = OFFERS_A_TASK.replace('yield TaskSpec("count", dict)', 'return ["count"]')
-    left_out(
-        site.install("acme-words", source), "seqpipe_tasks must return TaskSpec records. Got 'count' instead"
-    )
+    left_out(site.install("acme-words", source), "seqpipe_tasks must return TaskSpec records. Got 'count' instead")
 
 
 def test_a_single_record_will_do(site):

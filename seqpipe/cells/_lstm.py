@@ -1,5 +1,7 @@
-"""Long short-term memory (Hochreiter and Schmidhuber, 1997, doi:10.1162/neco.1997.9.8.1735; forget gate:
-Gers et al., 2000, doi:10.1162/089976600300015015), as in ``torch.nn.LSTM``.
+"""Long short-term memory, as in ``torch.nn.LSTM``.
+
+Hochreiter and Schmidhuber, 1997, doi:10.1162/neco.1997.9.8.1735; the forget gate: Gers, Schmidhuber and Cummins, 2000,
+doi:10.1162/089976600300015015.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def load_digit_parity() -> Dataset:
     return replace(
         digits,
         name="digit_parity",
-        y=np.where(digits.y % 2, "odd", "even"),
+        y=np.where(np.asarray(digits.y) % 2, "odd", "even"),
         target_names=("even", "odd"),
         description="1,797 handwritten digits of 8 × 8 pixels, one row of pixels a time step; is the number even or odd?",
     )

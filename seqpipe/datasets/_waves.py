@@ -18,9 +18,7 @@ _END = 30.0
 _STEP = 0.1
 
 
-def make_waves(
-    n_windows: int, window: int = 20, *, random_state: Any = None
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def make_waves(n_windows: int, window: int = 20, *, random_state: Any = None) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return random windows of the wave t·sin(t)/3 + 2·sin(5t), and the same windows one step later.
 
     Parameters
@@ -51,8 +49,7 @@ def make_waves(
     longest = round(_END / _STEP)
     if n_windows < 1 or not 1 <= window <= longest:
         raise InvalidSequencesError(
-            f"n_windows must be at least 1 and window from 1 to {longest}. Got {n_windows} and {window} "
-            "instead."
+            f"n_windows must be at least 1 and window from 1 to {longest}. Got {n_windows} and {window} instead."
         )
     begins = check_random_state(random_state).uniform(0, _END - window * _STEP, size=(n_windows, 1))
     values = _wave(begins + _STEP * np.arange(window + 1))[:, :, None]

@@ -40,17 +40,11 @@ def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
     missing = [column for column in _COLUMNS if column not in table.columns]
     if missing or table.empty:
         raise ValueError(
-            f"The table of candidates needs rows and the columns {list(_COLUMNS)}; it lacks "
-            f"{missing or 'rows'}."
+            f"The table of candidates needs rows and the columns {list(_COLUMNS)}; it lacks {missing or 'rows'}."
         )
-    ranked = table.sort_values("mean", ascending=False, na_position="last", kind="stable").reset_index(
-        drop=True
-    )
+    ranked = table.sort_values("mean", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
     shown = ranked.iloc[:_MOST_ROWS]
-    colours = [
-        PALETTE[i] if i < len(PALETTE) and np.isfinite(mean) else QUIET
-        for i, mean in enumerate(shown["mean"])
-    ]
+    colours = [PALETTE[i] if i < len(PALETTE) and np.isfinite(mean) else QUIET for i, mean in enumerate(shown["mean"])]
     scores_height = 1.1 + 0.36 * len(shown)
     figure = new_figure(9, scores_height + 3.6)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[scores_height, 3.6])[:, 0]

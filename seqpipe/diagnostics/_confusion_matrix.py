@@ -20,9 +20,7 @@ _MOST_WITH_COUNTS = 25
 _MOST_TICKS = 60
 
 
-def plot_confusion_matrix(
-    y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence[Any] | None = None
-) -> Figure:
+def plot_confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence[Any] | None = None) -> Figure:
     """Draw the confusion matrix: the true class a row, the predicted one a column.
 
     A cell's colour is its share of the row, its number the count of samples (left out above 25 classes).
@@ -77,6 +75,4 @@ def _write_counts(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.floa
     points = 10 if len(counts) <= 5 else 8 if len(counts) <= 15 else 6
     for row, column in np.argwhere(counts):
         colour = "white" if shares[row, column] > 0.55 else "#222222"
-        axes.text(
-            column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=points, color=colour
-        )
+        axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=points, color=colour)

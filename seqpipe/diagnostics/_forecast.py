@@ -93,9 +93,7 @@ def _panels(n_panels: int) -> tuple[Figure, list[Axes]]:
     return figure, panels[:n_panels]
 
 
-def _draw(
-    axes: Axes, tail: pd.Series, truth: pd.Series, forecasts: Mapping[str, NDArray[np.float64]]
-) -> list[LineEnd]:
+def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, forecasts: Mapping[str, NDArray[np.float64]]) -> list[LineEnd]:
     """Draw one column; return the ends of its lines."""
     x, ahead = _positions(tail.index, truth.index)
     last = tail.to_numpy(dtype=np.float64)[-1:]
@@ -143,7 +141,5 @@ def _finish(figure: Figure, panels: list[Axes], truth: pd.DataFrame) -> None:
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
     if len(panels) > 1:
         handles, labels = panels[0].get_legend_handles_labels()
-        legend = figure.legend(
-            handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9
-        )
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
         write_as_is(legend.get_texts())

@@ -84,9 +84,7 @@ def last_loss(history: Sequence[Mapping[str, float]]) -> float:
     return float(loss) if np.isfinite(loss) else np.inf
 
 
-def _draw(
-    axes: Axes, epochs: NDArray[np.float64], losses: NDArray[np.float64], key: str, colour: str | None
-) -> None:
+def _draw(axes: Axes, epochs: NDArray[np.float64], losses: NDArray[np.float64], key: str, colour: str | None) -> None:
     axes.plot(
         epochs,
         losses,
@@ -100,27 +98,21 @@ def _draw(
     )
 
 
-def _series(
-    history: Sequence[Mapping[str, float]], key: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     epochs = np.array([row.get("epoch", i + 1) for i, row in enumerate(history)], dtype=np.float64)
     losses = np.array([row.get(key, np.nan) for row in history], dtype=np.float64)
     return epochs, np.where(np.isfinite(losses), losses, np.nan)
 
 
 def _spans_decades(axes: Axes) -> bool:
-    losses = np.concatenate(
-        [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.ones(1)]
-    )
+    losses = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.ones(1)])
     losses = losses[np.isfinite(losses)]
     return bool((losses > 0).all() and np.log10(losses.max() / losses.min()) > _DECADES_FOR_LOG)
 
 
 def _explain_styles(axes: Axes) -> None:
     handles = [Line2D([], [], color=INK, linestyle=style, label=label) for label, style in _STYLES.values()]
-    axes.legend(
-        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize=9
-    )
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize=9)
 
 
 def _ends(curves: Curves, colours: Mapping[str, str]) -> list[LineEnd]:

@@ -65,9 +65,7 @@ def _draw(axes: Axes, truth: NDArray[np.float64], predicted: NDArray[np.float64]
     ends = np.array([min(truth.min(), predicted.min()), max(truth.max(), predicted.max())])
     axes.plot(ends, ends, color=QUIET, linewidth=1.0, linestyle="--")
     alpha = float(np.clip(60 / len(truth), 0.15, 0.8))
-    axes.scatter(
-        truth, predicted, s=18, color=PALETTE[0], alpha=alpha, linewidths=0, rasterized=len(truth) > 5000
-    )
+    axes.scatter(truth, predicted, s=18, color=PALETTE[0], alpha=alpha, linewidths=0, rasterized=len(truth) > 5000)
     error = np.abs(truth - predicted).mean()
     dress(axes, title=fitted(name, width=28, lines=1), x="true value", y="predicted value")
     axes.text(

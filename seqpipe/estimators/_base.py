@@ -101,6 +101,9 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     warm_start: bool
     verbose: int
 
+    net_: SequenceNet
+    history_: list[dict[str, Any]]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -134,7 +137,14 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         listeners.summary = self._summary(net, stop_reason)
 
     def _prepare_net(
-        self, train: Samples, n_outputs: int, device: str, seed: int, listeners: FitListeners, *, partial: bool
+        self,
+        train: Samples,
+        n_outputs: int,
+        device: str,
+        seed: int,
+        listeners: FitListeners,
+        *,
+        partial: bool,
     ) -> tuple[SequenceNet, int]:
         batch_size = auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
         n_batches = -(-len(train) // batch_size)
@@ -146,10 +156,10 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             for group in fresh.optimizer_.param_groups:
                 group["lr"] = self.lr  # a schedule has ended near zero
         else:
-            self.history_: list[dict[str, Any]] = []
+            self.history_ = []
             self._scale_inputs(fresh, train)
         self.net_ = fresh
-        self._net_shape = [int(train.X.n_features), int(n_outputs)]
+        self._net_shape = (int(train.X.n_features), int(n_outputs))
         self.device_ = device
         return fresh, epochs
 

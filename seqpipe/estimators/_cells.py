@@ -14,9 +14,7 @@ from seqpipe.recurrence import check_step
 __all__ = ["cell_factory"]
 
 
-def cell_factory(
-    cell: str | type[Cell], params: Mapping[str, Any] | None, *, owner: str
-) -> Callable[[int, int], Cell]:
+def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, owner: str) -> Callable[[int, int], Cell]:
     """Return a function (input_size, hidden_size) -> Cell.
 
     Parameters

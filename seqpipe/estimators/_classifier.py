@@ -216,9 +216,7 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
             self._fit(X, y, sample_weight, classes, listeners, partial=True)
         return self
 
-    def _fit(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any, listeners: FitListeners, *, partial: bool
-    ) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, listeners: FitListeners, *, partial: bool) -> None:
         self._check_parameters()
         goes_on = self._continues(partial)
         if y is None:

@@ -195,9 +195,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         return float(r2_score(X if y is None else y, self.predict(X), sample_weight=sample_weight))
 
 
-def _with_leads(
-    series: NDArray[np.float64], exogenous: NDArray[np.float64], steps: int
-) -> NDArray[np.float64]:
+def _with_leads(series: NDArray[np.float64], exogenous: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
     """Put beside each row of the series the exogenous rows of the next ``steps`` time steps."""
     if not exogenous.shape[1]:
         return series

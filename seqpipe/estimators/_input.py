@@ -92,9 +92,7 @@ def check_labels(y: Any, n_samples: int) -> NDArray[Any]:
 
 def check_targets(estimator: Any, y: Any, n_samples: int) -> NDArray[np.float64]:
     """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs)."""
-    y = check_array(
-        y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator, ensure_all_finite=False
-    )
+    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator, ensure_all_finite=False)
     _check_finite_targets(y)
     _check_count(y, n_samples)
     if y.ndim > 2:
@@ -124,9 +122,7 @@ def check_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | No
     """Return weights as float64 of shape (n_samples,), at least one above zero; None stays None."""
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(
-        sample_weight, np.empty((n_samples, 1)), dtype=np.float64, ensure_non_negative=True
-    )
+    weight = _check_sample_weight(sample_weight, np.empty((n_samples, 1)), dtype=np.float64, ensure_non_negative=True)
     if not (weight > 0).any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight

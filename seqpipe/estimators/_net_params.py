@@ -8,7 +8,14 @@ __all__ = ["NetParamsMixin", "check_net_params"]
 
 _PREFIX = "net__"
 _OWN = {"lr", "max_epochs", "batch_size", "device", "verbose", "warm_start"}
-_UNUSED = ("dataset", "iterator_train", "iterator_valid", "train_split", "predict_nonlinearity", "use_caching")
+_UNUSED = (
+    "dataset",
+    "iterator_train",
+    "iterator_valid",
+    "train_split",
+    "predict_nonlinearity",
+    "use_caching",
+)
 _OPEN = ("callbacks", "criterion", "module", "optimizer", "torch_load_kwargs", "compile")
 
 

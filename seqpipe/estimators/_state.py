@@ -17,7 +17,10 @@ __all__ = ["net_state", "restore_net"]
 
 def net_state(net: SequenceNet) -> dict[str, Any]:
     """Return weights and optimizer state of a net as arrays, numbers, lists and dicts with text keys."""
-    return {"module": _plain(dict(net.module_.state_dict())), "optimizer": _plain(net.optimizer_.state_dict())}
+    return {
+        "module": _plain(dict(net.module_.state_dict())),
+        "optimizer": _plain(net.optimizer_.state_dict()),
+    }
 
 
 def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:

@@ -53,7 +53,10 @@ class SequenceNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.recurrent = Recurrent(
-            cell(n_features, hidden_size).to(dtype), num_layers=num_layers, bidirectional=bidirectional, dropout=dropout
+            cell(n_features, hidden_size).to(dtype),
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
         )
         n_pooled = self.recurrent.output_size
         self.pooling = make_pooling(pooling, n_pooled, self.recurrent.num_directions)

@@ -57,9 +57,7 @@ def compare_experiment(experiment: str | None = None, tracking_uri: str | None =
     runs = read_runs(experiment, tracking_uri, kinds=("search", "candidate", "fold", "fit"))
     compared = runs[runs["kind"].isin(["candidate", "fit"])]
     if compared.empty:
-        raise TrackingError(
-            f"The experiment {experiment!r} has no candidates or fits yet: run a recipe first."
-        )
+        raise TrackingError(f"The experiment {experiment!r} has no candidates or fits yet: run a recipe first.")
     rows = [_row(run, runs) for _, run in compared.iterrows()]
     table = pd.DataFrame(rows).sort_values("mean", ascending=False, kind="stable", ignore_index=True)
     figure = plot_candidates(table, _curves(table.head(_MOST_CURVES), tracking_uri))

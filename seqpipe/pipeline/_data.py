@@ -48,14 +48,10 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
     if dataset.frame is not None:
         return _from_table(loaded, task, _embedded(dataset, section.roles), dataset.name)
     if dataset.y is None:
-        raise loaded.error(
-            ("data", "dataset"), f"{dataset.name!r} has no targets: it fits no task of a recipe."
-        )
+        raise loaded.error(("data", "dataset"), f"{dataset.name!r} has no targets: it fits no task of a recipe.")
     for role in ("id", "time", "features", "target", "sequence"):
         if getattr(section, role) is not None:
-            raise loaded.error(
-                ("data", role), f"the data set {dataset.name!r} is no table: remove this field."
-            )
+            raise loaded.error(("data", role), f"the data set {dataset.name!r} is no table: remove this field.")
     return LoadedData(TaskData(dataset.X, dataset.y, dataset.name))
 
 

@@ -111,7 +111,7 @@ class FitListener:
 
 
 def _task(context: Any) -> str:
-    return context.source_task_name or context.task_name
+    return str(context.source_task_name or context.task_name)
 
 
 def _is_fit(context: Any) -> bool:

@@ -64,9 +64,7 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     found = load_data(loaded, task)
     model = build_model(loaded, task, found.data, device=device)
     try:
-        train, test = task.split(
-            found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed
-        )
+        train, test = task.split(found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed)
     except ValueError as error:
         raise loaded.error(("evaluate", "test_size"), str(error)) from error
     summary = [f"{loaded.name}: {describe_data(found.data, model)}; {len(test.X):,} held out", *found.notes]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -90,9 +89,7 @@ def _located(details: ErrorDetails, document: Document) -> RecipeError:
         case "extra_forbidden" | "invalid_key":
             section = _SECTIONS[path[:-1]]
             names = sorted(section.model_fields)
-            message = (
-                f"is not a field here.{did_you_mean(path[-1], names)} The fields are {', '.join(names)}."
-            )
+            message = f"is not a field here.{did_you_mean(path[-1], names)} The fields are {', '.join(names)}."
         case "missing":
             message = "is missing; every recipe needs it."
         case "value_error":
@@ -104,8 +101,6 @@ def _located(details: ErrorDetails, document: Document) -> RecipeError:
         case "list_type":
             message = f"must be a list, as in [value, value]. Got {details['input']!r} instead."
         case _:
-            wanted = (
-                details["msg"].removeprefix("Input should be ").replace("a valid boolean", "true or false")
-            )
+            wanted = details["msg"].removeprefix("Input should be ").replace("a valid boolean", "true or false")
             message = f"must be {wanted}. Got {details['input']!r} instead."
     return document.error(path, message)

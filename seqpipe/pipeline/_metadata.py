@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import pandas as pd
 
 from seqpipe.exceptions import TrackingError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from seqpipe.pipeline._job import Job
 
 __all__ = ["ModelMetadata"]
+
+#: The column of sequences in tables for models that were trained on arrays.
+_SEQUENCE = "sequence"
 
 _KEY = "seqpipe"
 #: Enough of a series' times to tell its frequency.
@@ -52,6 +56,8 @@ class ModelMetadata:
         roles, X = job.train.roles, job.train.X
         if roles.features is None and isinstance(X, Sequences) and X.feature_names is not None:
             roles = replace(roles, features=X.feature_names)  # a new table may have more columns
+        elif roles == Roles() and np.ndim(X) == 3:
+            roles = Roles(sequence=_SEQUENCE)  # data that never was a table
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
         return cls(recipe.task.name, roles, recipe.data.sort, recipe.data.missing, _plain(index[-_TAIL:]))
 

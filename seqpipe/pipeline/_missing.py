@@ -37,17 +37,13 @@ def without_missing(table: Table, missing: Missing) -> Table:
         raise _missing_error(table, absent, _REMEDY)
     if missing == "drop":
         return table.take(np.flatnonzero(~absent.any(axis=1)))
-    numeric = [
-        column for column in columns[absent.any()] if pd.api.types.is_numeric_dtype(table.frame[column])
-    ]
+    numeric = [column for column in columns[absent.any()] if pd.api.types.is_numeric_dtype(table.frame[column])]
     values = table.frame[numeric]
     filled = values.groupby(table.codes).ffill() if missing == "forward" else _interpolated(table, values)
     mended = replace(table, frame=table.frame.assign(**{column: filled[column] for column in numeric}))
     absent = mended.frame[columns].isna()
     if absent.to_numpy().any():
-        raise _missing_error(
-            mended, absent, f"'missing: {missing}' found nothing to fill it with: fill it in."
-        )
+        raise _missing_error(mended, absent, f"'missing: {missing}' found nothing to fill it with: fill it in.")
     return mended
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def _as_time(table: Table, column: str) -> pd.Series:
     return dates
 
 
-def _steps(table: Table) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+def _steps(table: Table) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the distance of each row's time to the one before, and whether both are of one sequence."""
     times = table.frame[table.roles.time].to_numpy()
     return times[1:] - times[:-1], table.codes[1:] == table.codes[:-1]

@@ -52,9 +52,7 @@ def _key(container: Any, part: str, place: str) -> str | int:
     if isinstance(container, list):
         if part.isdecimal() and int(part) < len(container):
             return int(part)
-        raise RecipeError(
-            f"{place}: {part!r} must be a position in a list of {len(container)}, counted from 0."
-        )
+        raise RecipeError(f"{place}: {part!r} must be a position in a list of {len(container)}, counted from 0.")
     raise RecipeError(f"{place}: {part!r} would be a field of {container!r}, which has none.")
 
 

@@ -49,9 +49,7 @@ def predict_table(
     """
     estimator, kept = load_model(model, tracking_uri)
     metadata = ModelMetadata.from_dict(kept, model=model)
-    task: Task = (
-        host().find("task", metadata.task, parameter=f"The task of the model {model!r}").spec.factory()
-    )
+    task: Task = host().find("task", metadata.task, parameter=f"The task of the model {model!r}").spec.factory()
     if data is None:
         if not metadata.last_times or metadata.roles.features is not None:
             raise InvalidSequencesError(
@@ -82,9 +80,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         case ".parquet":
             frame.to_parquet(path, index=False)
         case suffix:
-            raise InvalidSequencesError(
-                f"{path}: tables are written as .csv or .parquet. Got {suffix!r} instead."
-            )
+            raise InvalidSequencesError(f"{path}: tables are written as .csv or .parquet. Got {suffix!r} instead.")
 
 
 def _without_targets(table: Table) -> Table:

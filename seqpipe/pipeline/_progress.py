@@ -70,9 +70,7 @@ class FitProgress:
             self._errors[event.fit] = event.error
         if not self._candidates:
             if event.kind == "epoch" and self._bar is not None:
-                self._bar.update(
-                    self._task, completed=event.epoch, total=event.n_epochs, description="epochs"
-                )
+                self._bar.update(self._task, completed=event.epoch, total=event.n_epochs, description="epochs")
         elif event.kind == "began":
             self._begin(event.fit)
         elif event.kind == "ended":

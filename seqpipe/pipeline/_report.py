@@ -59,11 +59,7 @@ def _candidates(found: pd.DataFrame) -> Table:
         table.add_column(column, justify="left" if column in searched else "right")
     for _, row in found.iterrows():
         failed = bool(row["error"])
-        score = (
-            ["failed", "", "", ""]
-            if failed
-            else [_shown(row["mean"]), _shown(row["std"]), f"{row['seconds']:.1f}"]
-        )
+        score = ["failed", "", "", ""] if failed else [_shown(row["mean"]), _shown(row["std"]), f"{row['seconds']:.1f}"]
         size = [] if failed else [_size(row["n_parameters"])]
         rank = "-" if failed else str(row["rank"])
         table.add_row(rank, *(Text(str(row[column])) for column in searched), *score, *size)
@@ -97,7 +93,7 @@ def _places(result: RunResult) -> Iterator[str]:
     if names:
         yield f"pictures: {folder}/pictures ({names})"
     if record.model_uri:
-        yield f"model: {record.model_uri}, for: seqpipe predict {record.model_uri} DATA -o FILE"
+        yield f"model: {record.model_uri} (seqpipe predict takes it)"
     yield from _next_commands(record)
 
 

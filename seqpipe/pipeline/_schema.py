@@ -35,9 +35,7 @@ class Named(_Section):
         if isinstance(value, str):
             return {"name": value}
         if not isinstance(value, dict) or len(value) != 1:
-            raise ValueError(
-                "must be a name, or one name with its parameters, as in 'name: {parameter: value}'"
-            )
+            raise ValueError("must be a name, or one name with its parameters, as in 'name: {parameter: value}'")
         [(name, params)] = value.items()
         if not isinstance(params, dict | None) or not all(isinstance(key, str) for key in params or ()):
             raise ValueError(f"the parameters of {name!r} must be written as '{{parameter: value}}'")
@@ -114,9 +112,7 @@ class SearchSection(_Section):
         if (self.grid is None) == (self.random is None):
             raise ValueError("give either 'grid' or 'random', with parameters and the values to try")
         if (self.random is None) != (self.n_iter is None):
-            raise ValueError(
-                "'n_iter', the number of candidates to draw, goes with 'random', and only with it"
-            )
+            raise ValueError("'n_iter', the number of candidates to draw, goes with 'random', and only with it")
         if self.jobs == 0:
             raise ValueError("'jobs' must be a number of processes, or -1 for one a core. Got 0 instead")
         return self
@@ -143,9 +139,7 @@ class EvaluateSection(_Section):
         if isinstance(value, bool) or not isinstance(value, float | int):
             raise ValueError(f"must be a number. Got {value!r} instead")
         if value <= 0 or (isinstance(value, float) and value >= 1):
-            raise ValueError(
-                f"must be a share between 0 and 1, or a whole number of samples. Got {value!r} instead"
-            )
+            raise ValueError(f"must be a share between 0 and 1, or a whole number of samples. Got {value!r} instead")
         return value
 
 

@@ -89,11 +89,7 @@ def candidate_table(loaded: LoadedRecipe, search: Any, notes: FitNotes, reasons:
     for i, params in enumerate(results["params"]):
         fits = range(i * n_splits, (i + 1) * n_splits)
         failed = not np.isfinite(results["mean_test_score"][i])
-        errors = (
-            [notes.errors[fit] for fit in fits if fit in notes.errors]
-            + reasons
-            + ["a score that is not finite"]
-        )
+        errors = [notes.errors[fit] for fit in fits if fit in notes.errors] + reasons + ["a score that is not finite"]
         sizes = [notes.n_parameters[fit] for fit in fits if fit in notes.n_parameters]
         rows.append(
             {"rank": int(results["rank_test_score"][i]), "name": _name(loaded, params)}

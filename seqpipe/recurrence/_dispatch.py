@@ -20,7 +20,7 @@ UNROLL: dict[str, tuple[Engine, ...]] = {
 
 def choose_engine(cell: Cell, unroll: str) -> tuple[Engine, str]:
     """Return the engine that runs the cell, and why."""
-    refusals = []
+    refusals: list[str] = []
     for engine in UNROLL[unroll]:
         refusal = engine.refuses(cell)
         if refusal is None:

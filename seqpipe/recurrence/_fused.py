@@ -68,7 +68,7 @@ def _mark_padding(
 
 
 def _call(kernel: str, x: Tensor, state: State, weights: list[Tensor], training: bool) -> Any:
-    function = getattr(torch._VF, kernel)  # type: ignore[attr-defined]
+    function = getattr(torch._VF, kernel)
     if not x.is_cuda:
         return function(x, state, weights, True, 1, 0.0, training, False, True)
     with warnings.catch_warnings():  # cuDNN copies weights that are not one block, and says so at each call

@@ -54,6 +54,12 @@ class Recurrent(nn.Module):
     (torch.Size([4, 7, 5]), torch.Size([2, 4, 5]))
     """
 
+    cells: nn.ModuleList
+    num_layers: int
+    bidirectional: bool
+    unroll: str
+    dropout: nn.Dropout
+
     def __init__(
         self,
         cell: Cell,
@@ -65,9 +71,13 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(num_layers, Integral) or num_layers < 1:
-            raise ValueError(f"The 'num_layers' parameter of Recurrent must be an int from 1. Got {num_layers!r} instead.")
+            raise ValueError(
+                f"The 'num_layers' parameter of Recurrent must be an int from 1. Got {num_layers!r} instead."
+            )
         if unroll not in UNROLL:
-            raise ValueError(f"The 'unroll' parameter of Recurrent must be one of {list(UNROLL)}. Got {unroll!r} instead.")
+            raise ValueError(
+                f"The 'unroll' parameter of Recurrent must be one of {list(UNROLL)}. Got {unroll!r} instead."
+            )
         check_step(cell)
         self.num_layers = num_layers
         self.bidirectional = bidirectional
@@ -90,15 +100,9 @@ class Recurrent(nn.Module):
         """
         if module.proj_size or not module.bias:
             raise ValueError("Only modules with biases and without proj_size can be copied.")
-        sizes = (module.input_size, module.hidden_size)
-        cell: Cell = {
-            "RNN_TANH": lambda: RNNCell(*sizes, activation="tanh"),
-            "RNN_RELU": lambda: RNNCell(*sizes, activation="relu"),
-            "LSTM": lambda: LSTMCell(*sizes),
-            "GRU": lambda: GRUCell(*sizes),
-        }[module.mode]()
+        cell = _cell_like(module)
         new = cls(
-            cell.to(module.weight_ih_l0),
+            cell.to(next(module.parameters())),
             num_layers=module.num_layers,
             bidirectional=module.bidirectional,
             dropout=module.dropout,
@@ -203,3 +207,11 @@ class Recurrent(nn.Module):
             layer, direction = divmod(k, self.num_directions)
             choices.append(Choice(layer, "backward" if direction else "forward", engine.name, reason))
         return choices
+
+
+def _cell_like(module: nn.RNN | nn.LSTM | nn.GRU) -> Cell:
+    """Return a fresh cell that computes what one of torch's modules does."""
+    sizes = (module.input_size, module.hidden_size)
+    if isinstance(module, nn.RNN):
+        return RNNCell(*sizes, activation=module.nonlinearity)
+    return LSTMCell(*sizes) if isinstance(module, nn.LSTM) else GRUCell(*sizes)

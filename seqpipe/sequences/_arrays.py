@@ -60,18 +60,13 @@ def checked_lengths(lengths: Any, n_samples: int, n_timesteps: int) -> NDArray[n
     """Return ``lengths`` if they are ``n_samples`` integers from 0 to ``n_timesteps``."""
     lengths = np.asarray(lengths)
     if lengths.shape != (n_samples,):
-        raise InvalidSequencesError(
-            f"{n_samples} samples need lengths of shape ({n_samples},), got {lengths.shape}."
-        )
+        raise InvalidSequencesError(f"{n_samples} samples need lengths of shape ({n_samples},), got {lengths.shape}.")
     if lengths.dtype.kind not in "iu":
         raise InvalidSequencesError(
-            f"lengths count time steps and must be integers, got dtype {lengths.dtype}: cast them with "
-            "astype(int)."
+            f"lengths count time steps and must be integers, got dtype {lengths.dtype}: cast them with astype(int)."
         )
     wrong = np.flatnonzero((lengths < 0) | (lengths > n_timesteps))
     if len(wrong):
         i = int(wrong[0])
-        raise InvalidSequencesError(
-            f"The length of sample {i} must be from 0 to {n_timesteps}, got {lengths[i]}."
-        )
+        raise InvalidSequencesError(f"The length of sample {i} must be from 0 to {n_timesteps}, got {lengths[i]}.")
     return np.asarray(lengths, dtype=np.int64)

@@ -46,9 +46,7 @@ def sequences_from_arrow(array: Any, *, ids: Any = None) -> Sequences:
     """
     array = _one_array(array)
     if not _is_list(array.type):
-        raise InvalidSequencesError(
-            f"An Arrow array of lists is needed, one a sequence. Got {array.type} instead."
-        )
+        raise InvalidSequencesError(f"An Arrow array of lists is needed, one a sequence. Got {array.type} instead.")
     if array.null_count:
         raise InvalidSequencesError(f"Sample {_first_null(array)} is null: drop it, or give it its steps.")
     offsets, steps = _opened(array)
@@ -102,9 +100,7 @@ def _opened(array: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
 def _numbers(array: pa.Array, kind: pa.DataType) -> NDArray[Any]:
     if pa.types.is_decimal(array.type):
         array = array.cast(pa.float64())
-    if not (
-        pa.types.is_floating(array.type) or pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)
-    ):
+    if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)):
         raise InvalidSequencesError(
             f"The lists must hold numbers. Got {kind} instead: encode the values as numbers first."
         )
@@ -131,8 +127,7 @@ def _refuse_null(items: pa.Array, offsets: NDArray[np.int64], width: int) -> Non
         step, feature = divmod(_first_null(items), width)
         column = f", feature {feature}" if width > 1 else ""
         raise InvalidSequencesError(
-            f"{_place(step, offsets)}{column} is null ({items.null_count} such): fill the gaps, or drop "
-            "these steps."
+            f"{_place(step, offsets)}{column} is null ({items.null_count} such): fill the gaps, or drop these steps."
         )
 
 

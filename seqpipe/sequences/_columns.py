@@ -124,8 +124,7 @@ def _numbers(column: pd.Series[Any], places: Places) -> NDArray[Any]:
     numbers = pd.to_numeric(column, errors="coerce") if mixed else column
     if not pd.api.types.is_numeric_dtype(numbers.dtype) or pd.api.types.is_complex_dtype(numbers.dtype):
         raise InvalidSequencesError(
-            f"The column {column.name!r} holds {numbers.dtype}, not numbers: encode it, or leave it out "
-            "with features=."
+            f"The column {column.name!r} holds {numbers.dtype}, not numbers: encode it, or leave it out with features=."
         )
     dtype = np.float32 if column.dtype == np.float32 else np.float64
     values = numbers.to_numpy(dtype=dtype, na_value=np.nan)

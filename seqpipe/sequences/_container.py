@@ -77,14 +77,10 @@ class Sequences:
                 f"{len(self.feature_names)} feature names for {self.n_features} features: give one a column."
             )
         if self.ids is not None and self.ids.shape != (len(self),):
-            raise InvalidSequencesError(
-                f"ids of shape {self.ids.shape} for {len(self)} sequences: give one each."
-            )
+            raise InvalidSequencesError(f"ids of shape {self.ids.shape} for {len(self)} sequences: give one each.")
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Iterable[Any], *, dtype: DTypeLike | None = None, ids: Any = None
-    ) -> Sequences:
+    def from_arrays(cls, arrays: Iterable[Any], *, dtype: DTypeLike | None = None, ids: Any = None) -> Sequences:
         """Gather arrays of shape (T_i, n_features), or (T_i,) for one feature.
 
         Raises
@@ -126,9 +122,7 @@ class Sequences:
             )
         n_samples, n_timesteps, n_features = array.shape
         if lengths is None:
-            return cls(
-                array.reshape(n_samples * n_timesteps, n_features), np.arange(n_samples + 1) * n_timesteps
-            )
+            return cls(array.reshape(n_samples * n_timesteps, n_features), np.arange(n_samples + 1) * n_timesteps)
         lengths = checked_lengths(lengths, n_samples, n_timesteps)
         valid = np.arange(n_timesteps) < lengths[:, None]
         return cls(array[valid], np.concatenate([[0], np.cumsum(lengths)]))
@@ -185,9 +179,7 @@ class Sequences:
         if isinstance(key, tuple):  # scikit-learn writes X[indices, ...]
             key = tuple(k for k in key if k is not Ellipsis)
             if len(key) != 1:
-                raise IndexError(
-                    "Sequences are indexed by sample only; index the array of one sample for its steps."
-                )
+                raise IndexError("Sequences are indexed by sample only; index the array of one sample for its steps.")
             key = key[0]
         if isinstance(key, numbers.Integral):
             i = range(len(self))[int(key)]

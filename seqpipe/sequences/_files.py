@@ -61,18 +61,14 @@ def read_table(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise InvalidSequencesError(f"{path}: there is no such file.") from error
     except Exception as error:  # a damaged file may make a parser raise anything
-        raise InvalidSequencesError(
-            f"{path}: the file cannot be read ({type(error).__name__}: {error})."
-        ) from error
+        raise InvalidSequencesError(f"{path}: the file cannot be read ({type(error).__name__}: {error}).") from error
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
     lines = _row_lines(path)
     frame = pd.read_csv(path, encoding="utf-8-sig", index_col=False, low_memory=False)
     if len(frame) != len(lines):
-        raise InvalidSequencesError(
-            f"{path}: {len(lines)} rows stand in the file, but {len(frame)} could be read."
-        )
+        raise InvalidSequencesError(f"{path}: {len(lines)} rows stand in the file, but {len(frame)} could be read.")
     frame.index = pd.Index(lines, name="line", dtype="int64")
     return frame
 
@@ -94,9 +90,7 @@ def _row_lines(path: Path) -> list[int]:
     finally:
         csv.field_size_limit(limit)
     if not header:
-        raise InvalidSequencesError(
-            f"{path}: the file is empty. It needs a line of column names, then one line a row."
-        )
+        raise InvalidSequencesError(f"{path}: the file is empty. It needs a line of column names, then one line a row.")
     return lines
 
 
@@ -130,9 +124,7 @@ def _text_lines(path: Path, file: BinaryIO) -> Iterator[str]:
                 f"{path}:{number}: the line is not UTF-8 ({error.reason}). Save it as UTF-8."
             ) from error
         if "\0" in text:
-            raise InvalidSequencesError(
-                f"{path}:{number}: the line holds a NUL byte. The file is damaged, or no CSV."
-            )
+            raise InvalidSequencesError(f"{path}:{number}: the line holds a NUL byte. The file is damaged, or no CSV.")
         yield text
 
 
@@ -161,9 +153,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             )
         table = file.read()
     if table.num_rows != claimed:
-        raise InvalidSequencesError(
-            f"{path}: the file claims {claimed} rows and has {table.num_rows}. It is damaged."
-        )
+        raise InvalidSequencesError(f"{path}: the file claims {claimed} rows and has {table.num_rows}. It is damaged.")
     _check_names(str(path), table.column_names)
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=_list_type)
     return frame

@@ -60,9 +60,7 @@ def sequences_from_frame(
     ids = uniques.to_numpy() if uniques.dtype.kind in "iuf" else np.asarray(uniques, dtype=object)
     places = Places(frame.index, codes, ids)
     if len(codes) and codes[0] < 0:
-        raise InvalidSequencesError(
-            f"{places.row(0)} has no id in column {by!r}: fill it in, or drop the row."
-        )
+        raise InvalidSequencesError(f"{places.row(0)} has no id in column {by!r}: fill it in, or drop the row.")
     if order is not None:
         check_rising(frame[order], places, by=by)
     values = finite_values([frame[name] for name in names], places)
@@ -106,23 +104,17 @@ def frame_from_sequences(X: Sequences, *, by: str = "id", order: str = "step") -
     return frame
 
 
-def _feature_names(
-    frame: pd.DataFrame, by: str, order: str | None, features: Sequence[str] | None
-) -> list[Hashable]:
+def _feature_names(frame: pd.DataFrame, by: str, order: str | None, features: Sequence[str] | None) -> list[Hashable]:
     columns = frame.columns.tolist()
     roles = [by] if order is None else [by, order]
-    names: list[Hashable] = (
-        [name for name in columns if name not in roles] if features is None else [*features]
-    )
+    names: list[Hashable] = [name for name in columns if name not in roles] if features is None else [*features]
     for name in [*roles, *names]:
         if name not in columns:
             raise InvalidSequencesError(_missing_column(frame, name))
         if columns.count(name) > 1:
             raise InvalidSequencesError(f"The column {name!r} stands more than once: rename one of them.")
     if not names:
-        raise InvalidSequencesError(
-            f"No feature is left beside {roles}: the table needs a numeric column more."
-        )
+        raise InvalidSequencesError(f"No feature is left beside {roles}: the table needs a numeric column more.")
     return names
 
 

@@ -44,9 +44,7 @@ def as_sequences(X: Any, *, dtype: DTypeLike | None = None) -> Sequences | Windo
     """
     found = _contained(X)
     if len(found) == 0:
-        raise InvalidSequencesError(
-            "Found array with 0 sample(s) (X is empty) while a minimum of 1 is required."
-        )
+        raise InvalidSequencesError("Found array with 0 sample(s) (X is empty) while a minimum of 1 is required.")
     if isinstance(found, Sequences):
         empty = np.flatnonzero(found.lengths == 0)
         if len(empty):
@@ -102,13 +100,9 @@ def _contained(X: Any) -> Sequences | Windows:
         return Sequences.from_arrays(X)
     array = np.asarray(X)
     if array.dtype.kind not in "fiub":
-        raise InvalidSequencesError(
-            f"X must hold real numbers, got dtype {array.dtype}: encode it as numbers first."
-        )
+        raise InvalidSequencesError(f"X must hold real numbers, got dtype {array.dtype}: encode it as numbers first.")
     if array.ndim == 3 and array.shape[1] == 0:
-        raise InvalidSequencesError(
-            f"X of shape {array.shape} has no time steps: every sequence needs at least one."
-        )
+        raise InvalidSequencesError(f"X of shape {array.shape} has no time steps: every sequence needs at least one.")
     return Sequences.from_padded(array)
 
 

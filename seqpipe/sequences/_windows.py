@@ -64,9 +64,7 @@ class Windows:
         self.offsets = offsets_of([0, len(self.base)] if offsets is None else offsets, n_rows=len(self.base))
         self.feature_names = None if feature_names is None else tuple(feature_names)
         if self.window < 1 or self.horizon < 0:
-            raise InvalidSequencesError(
-                f"window must be at least 1 and horizon 0, got {window} and {horizon}."
-            )
+            raise InvalidSequencesError(f"window must be at least 1 and horizon 0, got {window} and {horizon}.")
         if self.feature_names is not None and len(self.feature_names) != self.n_features:
             raise InvalidSequencesError(
                 f"{len(self.feature_names)} feature names for {self.n_features} features: give one a column."

@@ -100,8 +100,7 @@ class ClassifyTask(SampleTask):
     def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
         if targets.shape[1] != 1:
             raise InvalidSequencesError(
-                f"Classification has one target column. Got {list(targets.columns)} for {name!r}: choose "
-                "one of them."
+                f"Classification has one target column. Got {list(targets.columns)} for {name!r}: choose one of them."
             )
         labels = targets.iloc[:, 0]
         if pd.api.types.is_float_dtype(labels.dtype) and (labels % 1 != 0).any():
@@ -130,8 +129,7 @@ def _with_unseen(
     if not len(unseen):
         return classes, probabilities
     warnings.warn(
-        f"The classes {unseen.tolist()} were not in the training data; each of their samples counts as an "
-        "error.",
+        f"The classes {unseen.tolist()} were not in the training data; each of their samples counts as an error.",
         DataWarning,
         stacklevel=3,
     )

@@ -37,15 +37,11 @@ def check_roles(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bo
                 f"Its columns are {', '.join(columns)}."
             )
         if columns.count(column) > 1:
-            raise InvalidSequencesError(
-                f"The {role} column {column!r} stands more than once in {name!r}: rename one."
-            )
+            raise InvalidSequencesError(f"The {role} column {column!r} stands more than once in {name!r}: rename one.")
     column, uses = Counter(column for _, column in named).most_common(1)[0] if named else ("", 0)
     if uses > 1:
         both = " and ".join(role for role, found in named if found == column)
-        raise InvalidSequencesError(
-            f"The column {column!r} of {name!r} cannot be {both} at once: give it one role."
-        )
+        raise InvalidSequencesError(f"The column {column!r} of {name!r} cannot be {both} at once: give it one role.")
 
 
 def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str) -> list[str]:
@@ -58,9 +54,7 @@ def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str) -> list[st
     """
     if roles.features is None:
         taken = {column for _, column in _named(roles, with_target=True)}
-        features = [
-            column for column in frame.columns if column not in taken and _holds_numbers(frame[column])
-        ]
+        features = [column for column in frame.columns if column not in taken and _holds_numbers(frame[column])]
     else:
         features = list(roles.features)
     if not features:

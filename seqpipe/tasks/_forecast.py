@@ -58,9 +58,7 @@ class ForecastTask(Task):
         self._season: int | Literal["auto"] = "auto"
         self._horizon = 1
 
-    def from_table(
-        self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True
-    ) -> TaskData:
+    def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into a series.
 
         Parameters
@@ -217,9 +215,7 @@ def _forecast(estimator: Any, data: TaskData) -> NDArray[np.float64]:
 def _judged(data: TaskData, forecast: NDArray[np.float64]) -> dict[str, float]:
     series = _series(data)
     scale = data.scale if isinstance(data, HeldOutSeries) else None
-    return forecast_metrics(
-        _values(series), forecast, scale=scale, columns=[str(column) for column in series.columns]
-    )
+    return forecast_metrics(_values(series), forecast, scale=scale, columns=[str(column) for column in series.columns])
 
 
 def _target_names(estimator: Any, data: TaskData, n_columns: int) -> list[str]:

@@ -46,9 +46,7 @@ class ForecastScorer:
         """Return the score."""
         truth = np.asarray(X if y is None else y, dtype=np.float64)
         predicted = np.asarray(estimator.predict(X), dtype=np.float64)
-        value = float(
-            _MEASURES[self.measure](truth.reshape(len(truth), -1), predicted.reshape(len(truth), -1))
-        )
+        value = float(_MEASURES[self.measure](truth.reshape(len(truth), -1), predicted.reshape(len(truth), -1)))
         return value if self.measure == "r2" else -value
 
 
@@ -64,8 +62,7 @@ def forecast_scorer(name: str) -> ForecastScorer:
     if measure not in _MEASURES:
         names = sorted([*_MEASURES, *_SKLEARN])
         raise UnknownNameError(
-            f"There is no score {name!r} for forecasts.{did_you_mean(name, names)} There are "
-            f"{', '.join(names)}."
+            f"There is no score {name!r} for forecasts.{did_you_mean(name, names)} There are {', '.join(names)}."
         )
     return ForecastScorer(measure)
 

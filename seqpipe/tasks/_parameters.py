@@ -38,8 +38,7 @@ def configured(
         if inner(name) not in known and "__" not in name:
             short = sorted({own.rpartition("__")[2] for own in known})
             raise UnknownNameError(
-                f"The task {task!r} has no parameter {name!r}.{did_you_mean(name, short)} It has "
-                f"{', '.join(short)}."
+                f"The task {task!r} has no parameter {name!r}.{did_you_mean(name, short)} It has {', '.join(short)}."
             )
     return estimator.set_params(**{inner(name): value for name, value in params.items()})
 

@@ -63,8 +63,7 @@ class RegressTask(SampleTask):
         X_train, X_test = tabular(train.X, test.X)
         models = {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}
         return {
-            name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test))
-            for name, model in models.items()
+            name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test)) for name, model in models.items()
         }
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:

@@ -34,9 +34,7 @@ class SampleTask(Task):
     #: Scores that are errors, by the name that the metrics have.
     _errors: ClassVar[Mapping[str, str]] = {}
 
-    def from_table(
-        self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True
-    ) -> TaskData:
+    def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into sequences, with ids where it has them, and their targets.
 
         Parameters

@@ -30,9 +30,7 @@ _SEASONS = {
 }
 
 
-def series_frame(
-    frame: pd.DataFrame, columns: Sequence[str], index: pd.Index[Any], *, name: str
-) -> pd.DataFrame:
+def series_frame(frame: pd.DataFrame, columns: Sequence[str], index: pd.Index[Any], *, name: str) -> pd.DataFrame:
     """Return columns as finite float64 over another index of as many rows.
 
     Raises
@@ -118,6 +116,5 @@ def _refuse_order(frame: pd.DataFrame, time: str, *, row: int, name: str) -> Non
     else:
         what, remedy = f"falls from {before} to {after}", f"sort the rows by {time!r}"
     raise InvalidSequencesError(
-        f"{name!r}, {row_place(frame, row)}: the time {time!r} {what}, but a series has one row a step: "
-        f"{remedy}."
+        f"{name!r}, {row_place(frame, row)}: the time {time!r} {what}, but a series has one row a step: {remedy}."
     )

@@ -84,9 +84,7 @@ def _from_lists(frame: pd.DataFrame, roles: Roles, name: str) -> Sequences:
 
 
 def _from_rows(frame: pd.DataFrame, features: list[str], name: str) -> Sequences:
-    values = np.column_stack(
-        [frame[column].to_numpy(dtype=np.float64, na_value=np.nan) for column in features]
-    )
+    values = np.column_stack([frame[column].to_numpy(dtype=np.float64, na_value=np.nan) for column in features])
     unfit = ~np.isfinite(values)
     if unfit.any():
         row, step = (int(i) for i in np.argwhere(unfit)[0])

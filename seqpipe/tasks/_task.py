@@ -71,9 +71,7 @@ class Task(ABC):
     """
 
     @abstractmethod
-    def from_table(
-        self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True
-    ) -> TaskData:
+    def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into data; without target for prediction.
 
         Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,11 @@ def _check_three_dimensions(estimator: Any, y: NDArray[Any]) -> None:
     X = np.random.default_rng(1).normal(size=(len(y), 6, 2))
     expected = clone(estimator).fit(X, y).predict(X)
     _assert_same("a fit to a list of equal lengths", clone(estimator).fit(list(X), y).predict(list(X)), expected)
-    _assert_same("a fit to float32", clone(estimator).fit(X.astype("float32").astype("float64"), y).predict(X), expected)
+    _assert_same(
+        "a fit to float32",
+        clone(estimator).fit(X.astype("float32").astype("float64"), y).predict(X),
+        expected,
+    )
     one = clone(estimator).fit(X[:, :, :1], y)
     assert one.n_features_in_ == 1, "n_features_in_ of (n_samples, n_timesteps, 1) is not 1"
     assert one.predict(X[:1, :3, :1]).shape == (1,), "one sequence of another length gives no single prediction"
@@ -140,8 +145,8 @@ def _check_refusals(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> 
         "other features in one sequence": ([*X[:-1], np.ones((2, 3))], "features"),
     }
     for name, (data, words) in bad.items():
-        _assert_refused(f"fit with {name}", lambda data=data: clone(estimator).fit(data, y[: len(data)]), words)
-        _assert_refused(f"predict with {name}", lambda data=data: fitted.predict(data), words)
+        _assert_refused(f"fit with {name}", partial(clone(estimator).fit, data, y[: len(data)]), words)
+        _assert_refused(f"predict with {name}", partial(fitted.predict, data), words)
     _assert_refused("other features at predict", lambda: fitted.predict([np.ones((2, 3))]), "features")
     _assert_refused("one target too few", lambda: clone(estimator).fit(X, y[:-1]), "number")
 

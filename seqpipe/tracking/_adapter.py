@@ -46,9 +46,7 @@ class FitListener:
     #: scikit-learn hands the callback on to estimators inside estimators, however deep.
     max_propagation_depth = None
 
-    def __init__(
-        self, experiment: str, tracking_uri: str | None, run_name: str | None, tags: dict[str, str]
-    ) -> None:
+    def __init__(self, experiment: str, tracking_uri: str | None, run_name: str | None, tags: dict[str, str]) -> None:
         self.experiment = experiment
         self.tracking_uri = tracking_uri
         self.run_name = run_name
@@ -152,9 +150,7 @@ class FitListener:
             if self._writer is not None:
                 self._writer.receive(event)
             elif self._channel is None or not self._channel.send(event):
-                self._warn(
-                    "The process that writes runs cannot be reached from this one: its part is not recorded."
-                )
+                self._warn("The process that writes runs cannot be reached from this one: its part is not recorded.")
         if self._writer is not None and self._writer.failure is not None:
             self._warn(
                 f"The tracking store {self._writer.uri!r} refused a write ({self._writer.failure}). "

@@ -11,9 +11,7 @@ from seqpipe.tracking._run import Run
 
 __all__ = ["Candidate", "Search"]
 
-_UNSCORED = Outcome(
-    "FAILED", "the fit failed, or its scoring did; the warning at the search's end has the traceback"
-)
+_UNSCORED = Outcome("FAILED", "the fit failed, or its scoring did; the warning at the search's end has the traceback")
 _NOT_BEGUN = Outcome("FAILED", "the fit was refused before it began; its FitFailedWarning has the traceback")
 
 
@@ -54,9 +52,7 @@ class Search:
         """Hand the search's verdict to its candidates."""
         for number, candidate in self._candidates.items():
             results = event.results
-            candidate.score(
-                results.params[number], results.candidates[number], results.folds[number], event.time
-            )
+            candidate.score(results.params[number], results.candidates[number], results.folds[number], event.time)
 
 
 class Candidate:

@@ -20,9 +20,7 @@ _COLUMNS = ["name", "kind", "status", "seconds", "run_id", "parent"]
 _PAGE = 1000
 
 
-def read_runs(
-    experiment: str, tracking_uri: str | None = None, *, kinds: Iterable[Kind] = _COMPARED
-) -> pd.DataFrame:
+def read_runs(experiment: str, tracking_uri: str | None = None, *, kinds: Iterable[Kind] = _COMPARED) -> pd.DataFrame:
     """Return the runs of an experiment, the newest first.
 
     Parameters

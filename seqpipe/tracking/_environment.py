@@ -30,9 +30,7 @@ def _tags_of_process() -> dict[str, str]:
         "mlflow.source.name": sys.argv[0] or "python",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
-        "seqpipe.cpu.cores": str(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ),
+        "seqpipe.cpu.cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "seqpipe.cpu.model": cpu_model(),
         "seqpipe.version.python": platform.python_version(),
         **{f"seqpipe.version.{name}": version for name, version in versions.items() if version},

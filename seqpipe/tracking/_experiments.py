@@ -20,8 +20,6 @@ def newest_experiment(tracking_uri: str | None = None) -> str:
     found = {each.experiment_id: each.name for each in client.search_experiments()}
     runs = client.search_runs(list(found), max_results=1, order_by=["attributes.start_time DESC"])
     if not runs:
-        raise TrackingError(
-            f'There are no runs in {client.tracking_uri!r}: make some with "seqpipe run digits".'
-        )
+        raise TrackingError(f'There are no runs in {client.tracking_uri!r}: make some with "seqpipe run digits".')
     name: str = found[runs[0].info.experiment_id]
     return name

@@ -53,9 +53,7 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
         raise
     except Exception as error:  # a damaged folder may fail in any way
         reason = " ".join(str(error).split())
-        raise TrackingError(
-            f"The model {model!r} cannot be read ({type(error).__name__}: {reason})."
-        ) from error
+        raise TrackingError(f"The model {model!r} cannot be read ({type(error).__name__}: {reason}).") from error
 
 
 def _fetched(model: str, tracking_uri: str | None) -> Path:
@@ -80,9 +78,7 @@ def _place(client: MlflowClient, model: str) -> str:
         return str(client.get_logged_model(name).artifact_location)
     if scheme == "runs":
         outputs = client.get_run(name).outputs
-        found = [
-            client.get_logged_model(each.model_id) for each in (outputs.model_outputs if outputs else [])
-        ]
+        found = [client.get_logged_model(each.model_id) for each in (outputs.model_outputs if outputs else [])]
         places = [str(each.artifact_location) for each in found if each.name == part]
         if not places:
             raise TrackingError(f"the run has no model called {part!r}")

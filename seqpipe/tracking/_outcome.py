@@ -30,9 +30,7 @@ def outcome_of(error: BaseException | None) -> Outcome:
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return FINISHED
     reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-    stopped = isinstance(error, KeyboardInterrupt) or (
-        isinstance(error, SystemExit) and error.code in _SIGNAL_EXITS
-    )
+    stopped = isinstance(error, KeyboardInterrupt) or (isinstance(error, SystemExit) and error.code in _SIGNAL_EXITS)
     return Outcome("KILLED" if stopped else "FAILED", reason)
 
 

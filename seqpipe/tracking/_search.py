@@ -50,9 +50,7 @@ def searched_params(search: Any) -> list[dict[str, str]] | None:
     if isinstance(search, GridSearchCV):
         return [_as_texts(params) for params in ParameterGrid(search.param_grid)]
     if isinstance(search, RandomizedSearchCV) and isinstance(search.random_state, numbers.Integral):
-        sampler = ParameterSampler(
-            search.param_distributions, search.n_iter, random_state=search.random_state
-        )
+        sampler = ParameterSampler(search.param_distributions, search.n_iter, random_state=search.random_state)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the search itself warns of a space smaller than n_iter
             return [_as_texts(params) for params in sampler]

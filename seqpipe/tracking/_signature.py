@@ -37,9 +37,7 @@ def _example(samples: Any) -> Any:
     if isinstance(samples, Windows) or getattr(samples, "ndim", 1) == 3:
         return np.asarray(samples, dtype=np.float32)
     column = samples.iloc[:, 0] if hasattr(samples, "iloc") and samples.ndim == 2 else samples
-    return pd.DataFrame(
-        {COLUMN: [np.reshape(each, (len(each), -1)).astype(float).tolist() for each in column]}
-    )
+    return pd.DataFrame({COLUMN: [np.reshape(each, (len(each), -1)).astype(float).tolist() for each in column]})
 
 
 def _inputs(example: Any) -> Schema:

@@ -76,9 +76,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
 
 def _create_experiment(client: MlflowClient, name: str) -> str:
     try:
-        return str(
-            client.create_experiment(name, artifact_location=_artifact_location(client.tracking_uri, name))
-        )
+        return str(client.create_experiment(name, artifact_location=_artifact_location(client.tracking_uri, name)))
     except Exception:
         created_meanwhile: Experiment | None = client.get_experiment_by_name(name)
         if created_meanwhile is None:
@@ -97,9 +95,7 @@ def _artifact_location(uri: str, experiment: str) -> str | None:
 
 def refused(uri: str, error: Exception) -> TrackingError:
     """Return the error that says that the store at ``uri`` cannot be used, and what to do."""
-    reason = (
-        f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason'}"
-    )
+    reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason'}"
     if database_path(uri) is None:
         remedy = "Start the server or correct the URI"
     else:

@@ -137,9 +137,7 @@ class MLflowTracker(FitListener):
     def artifact_uri_(self) -> str:
         """Where the files of the parent run of the last fit are."""
         run_id = self.run_id_
-        return self._open_writer().publish(
-            lambda publisher: str(publisher.client.get_run(run_id).info.artifact_uri)
-        )
+        return self._open_writer().publish(lambda publisher: str(publisher.client.get_run(run_id).info.artifact_uri))
 
     @property
     def model_uri_(self) -> str | None:
@@ -251,9 +249,7 @@ class MLflowTracker(FitListener):
 
     def _keep(self, tree: RunTree, estimator: Any, X: Any) -> None:
         """Log the model of a fit that went well, if that is wished and it is one."""
-        model = (
-            getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
-        )
+        model = getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
         if not self._keeps_model or X is None or not hasattr(model, "predict"):
             return
         try:

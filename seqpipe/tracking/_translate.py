@@ -57,9 +57,7 @@ def began(estimator: Any, context: Any, X: Any, y: Any, data_name: str) -> Itera
         yield DataSeen(tree=tree, time=time, data=fingerprint(X, y, name=data_name))
     if context.task_name == "search" and not run_path(path) and hasattr(estimator, "n_splits_"):
         searched = searched_params(estimator)
-        yield SearchBegan(
-            tree=tree, time=time, path=path[:-1], n_splits=estimator.n_splits_, searched=searched
-        )
+        yield SearchBegan(tree=tree, time=time, path=path[:-1], n_splits=estimator.n_splits_, searched=searched)
     if path and run_path(path) == path:
         # An estimator without callbacks never begins a task; then the search does, in its place.
         is_own = context.source_task_name is not None

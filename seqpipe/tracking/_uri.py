@@ -33,6 +33,4 @@ def require_database(uri: str) -> None:
     """Raise `TrackingError` if ``uri`` names a SQLite file that is not there: it holds nothing to read."""
     database = database_path(uri)
     if database is not None and not database.is_file():
-        raise TrackingError(
-            f'There are no runs yet: {database} does not exist. Make some with "seqpipe run digits".'
-        )
+        raise TrackingError(f'There are no runs yet: {database} does not exist. Make some with "seqpipe run digits".')

@@ -43,7 +43,11 @@ class Batches:
     """
 
     def __init__(
-        self, samples: Samples, batch_size: int, device: torch.device, random: np.random.Generator | None = None
+        self,
+        samples: Samples,
+        batch_size: int,
+        device: torch.device,
+        random: np.random.Generator | None = None,
     ) -> None:
         self.samples = samples
         self.batch_size = batch_size

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 __all__ = ["EpochListener", "OneCycle", "ProgressBar", "last_epoch"]
 
 
-class OneCycle(Callback):  # type: ignore[misc]
+class OneCycle(Callback):
     """Raise the learning rate to ``lr`` and anneal it, over exactly one fit (Smith and Topin, 2018, arXiv:1708.07120).
 
     Parameters
@@ -35,7 +35,7 @@ class OneCycle(Callback):  # type: ignore[misc]
             self.left_ -= 1
 
 
-class ProgressBar(Callback):  # type: ignore[misc]
+class ProgressBar(Callback):
     """Show epochs done, time left and the losses.
 
     Parameters
@@ -64,7 +64,7 @@ class ProgressBar(Callback):  # type: ignore[misc]
         self.bar_.close()
 
 
-class EpochListener(Callback):  # type: ignore[misc]
+class EpochListener(Callback):
     """Give each epoch's record to a function; a true answer stops training.
 
     Parameters

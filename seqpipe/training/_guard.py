@@ -23,7 +23,7 @@ class Diverged(StopTraining):
     """Ends training because a number is no longer finite."""
 
 
-class GradientGuard(Callback):  # type: ignore[misc]
+class GradientGuard(Callback):
     """Clip the gradient, and stop before a loss, gradient or weight that is not finite does harm.
 
     Before each update the weights that just gave a finite loss and gradient are kept; when the next ones do not, they

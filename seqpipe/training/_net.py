@@ -20,7 +20,7 @@ __all__ = ["SequenceNet"]
 _PREDICTION_BATCH = 2048
 
 
-class SequenceNet(skorch.NeuralNet):  # type: ignore[misc]
+class SequenceNet(skorch.NeuralNet):
     """A net over `Samples`, with weights, a finite guard, and an honest Ctrl-C.
 
     Parameters
@@ -90,9 +90,7 @@ class SequenceNet(skorch.NeuralNet):  # type: ignore[misc]
     def get_loss(self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """Return the weighted mean loss; a criterion that gives (batch, n_outputs) is averaged over outputs."""
         if y_true.is_floating_point() and y_pred.shape != y_true.shape:
-            raise ValueError(
-                f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}."
-            )
+            raise ValueError(f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}.")
         loss = self.criterion_(y_pred, y_true)
         loss = loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss
         return (loss * X["weight"]).mean() if "weight" in X else loss.mean()

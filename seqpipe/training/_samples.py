@@ -37,6 +37,4 @@ class Samples:
     def take(self, indices: NDArray[np.int64]) -> Samples:
         """Return some of the samples."""
         y, weight = self.y, self.weight
-        return Samples(
-            self.X[indices], None if y is None else y[indices], None if weight is None else weight[indices]
-        )
+        return Samples(self.X[indices], None if y is None else y[indices], None if weight is None else weight[indices])

@@ -20,9 +20,9 @@ _SIDES = ("post", "pre")
 
 class PadSequences(  # type: ignore[call-arg]
     SequenceInput,
-    OneToOneFeatureMixin,  # type: ignore[misc]
-    TransformerMixin,  # type: ignore[misc]
-    BaseEstimator,  # type: ignore[misc]
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    BaseEstimator,
     auto_wrap_output_keys=None,
 ):
     """Bring all sequences to one length: an array of shape (n_samples, length, n_features).
@@ -90,9 +90,7 @@ class PadSequences(  # type: ignore[call-arg]
             valid = places < lengths[:, None]
         else:
             valid = places >= self.length_ - lengths[:, None]
-        padded = np.full(
-            (len(sequences), self.length_, sequences.n_features), self.pad_value, dtype=sequences.dtype
-        )
+        padded = np.full((len(sequences), self.length_, sequences.n_features), self.pad_value, dtype=sequences.dtype)
         padded[valid] = self._kept(sequences, lengths)
         return padded
 
@@ -114,9 +112,7 @@ class PadSequences(  # type: ignore[call-arg]
         if self.input_kind_ == "sequences":
             return names
         missing = [f"pad{i}" for i in range(self.length_ - len(names))]
-        kept = (
-            names[: self.length_] if self.truncating == "post" else names[max(0, len(names) - self.length_) :]
-        )
+        kept = names[: self.length_] if self.truncating == "post" else names[max(0, len(names) - self.length_) :]
         both = [*kept, *missing] if self.padding == "post" else [*missing, *kept]
         return np.array(both, dtype=object)
 

@@ -15,17 +15,14 @@ def check_integer(owner: str, name: str, value: Any, *, minimum: int) -> None:
     """Raise `InvalidSequencesError` unless ``value`` is an integer of at least ``minimum``."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
         raise InvalidSequencesError(
-            f"The {name!r} parameter of {owner} must be an integer of at least {minimum}. Got {value!r} "
-            "instead."
+            f"The {name!r} parameter of {owner} must be an integer of at least {minimum}. Got {value!r} instead."
         )
 
 
 def check_number(owner: str, name: str, value: Any) -> None:
     """Raise `InvalidSequencesError` unless ``value`` is a real number; NaN is one."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise InvalidSequencesError(
-            f"The {name!r} parameter of {owner} must be a number. Got {value!r} instead."
-        )
+        raise InvalidSequencesError(f"The {name!r} parameter of {owner} must be a number. Got {value!r} instead.")
 
 
 def check_choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> None:

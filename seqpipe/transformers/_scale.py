@@ -20,7 +20,7 @@ __all__ = ["SequenceScaler"]
 _SCALERS = {"minmax": MinMaxScaler, "robust": RobustScaler, "standard": StandardScaler}
 
 
-class SequenceScaler(SequenceInput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class SequenceScaler(SequenceInput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale every feature with one of scikit-learn's scalers, fitted to all valid time steps.
 
     Sequences stay sequences of the same kind: `Sequences` keep ids and names, `Windows` share one scaled

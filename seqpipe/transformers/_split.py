@@ -16,7 +16,7 @@ from seqpipe.transformers._parameters import check_integer
 __all__ = ["WindowSplit"]
 
 
-class WindowSplit(BaseCrossValidator):  # type: ignore[misc]
+class WindowSplit(BaseCrossValidator):
     """Split `Windows` into blocks of time, and purge training windows whose target rows are tested on.
 
     Windows that overlap share targets, so that shuffled folds reward remembering: on white noise they can

@@ -122,9 +122,7 @@ def _targets(series: Sequences, y: Any, windows: Windows) -> NDArray[Any]:
 def _aligned(series: Sequences, y: Any) -> NDArray[Any]:
     if isinstance(y, Sequences):
         if not np.array_equal(y.offsets, series.offsets):
-            raise InvalidSequencesError(
-                "The sequences of X and y must have the same lengths, one target a time step."
-            )
+            raise InvalidSequencesError("The sequences of X and y must have the same lengths, one target a time step.")
         return y.values[:, 0] if y.n_features == 1 else y.values
     values = np.asarray(y)
     if values.ndim not in (1, 2) or len(values) != len(series.values):

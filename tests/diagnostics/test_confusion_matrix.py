@@ -27,10 +27,7 @@ def test_a_cell_tells_its_count_where_there_is_one():
 
 
 def test_the_title_tells_the_share_that_is_right():
-    assert (
-        axes_of(plot_confusion_matrix(Y_TRUE, Y_PRED)).get_title(loc="left")
-        == "Confusion matrix: 66.7% of 6 right"
-    )
+    assert axes_of(plot_confusion_matrix(Y_TRUE, Y_PRED)).get_title(loc="left") == "Confusion matrix: 66.7% of 6 right"
 
 
 def test_classes_are_sorted_and_named():

@@ -35,17 +35,13 @@ def forecast(n_columns=1, n_steps=12, name="sales"):
 
 def truth_against_prediction(n_outputs=1, n_samples=50, name="load"):
     y = np.random.default_rng(0).normal(size=(n_samples, n_outputs))
-    return diagnostics.plot_truth_against_prediction(
-        y, y + 1, names=[f"{name} {i}" for i in range(n_outputs)]
-    )
+    return diagnostics.plot_truth_against_prediction(y, y + 1, names=[f"{name} {i}" for i in range(n_outputs)])
 
 
 def candidates(n_candidates=3, name="gru"):
     scores = np.linspace(0.9, 0.5, n_candidates)
     names = [f"{name} {i}" for i in range(n_candidates)]
-    table = pd.DataFrame(
-        {"name": names, "mean": scores, "std": 0.01, "seconds": 1.0 + scores, "n_parameters": 1000}
-    )
+    table = pd.DataFrame({"name": names, "mean": scores, "std": 0.01, "seconds": 1.0 + scores, "n_parameters": 1000})
     return diagnostics.plot_candidates(table, {each: history(4) for each in names})
 
 

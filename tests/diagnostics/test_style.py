@@ -60,6 +60,4 @@ def test_a_long_name_keeps_both_its_ends():
 
 
 def test_a_name_of_two_lines_breaks_between_words():
-    assert (
-        fitted("cell=gru, hidden_size=64, dropout=0.5", width=26) == "cell=gru, hidden_size=64,\ndropout=0.5"
-    )
+    assert fitted("cell=gru, hidden_size=64, dropout=0.5", width=26) == "cell=gru, hidden_size=64,\ndropout=0.5"

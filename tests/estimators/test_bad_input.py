@@ -189,7 +189,14 @@ def test_arguments_that_a_cell_does_not_take_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("hidden_size", 0), ("dropout", 1.0), ("lr", -1), ("pooling", "first"), ("dtype", "float16"), ("max_epochs", 0)],
+    [
+        ("hidden_size", 0),
+        ("dropout", 1.0),
+        ("lr", -1),
+        ("pooling", "first"),
+        ("dtype", "float16"),
+        ("max_epochs", 0),
+    ],
 )
 def test_a_parameter_out_of_range_is_named_before_training(parameter: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"The '{parameter}' parameter of SequenceClassifier must be"):

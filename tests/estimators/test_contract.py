@@ -95,9 +95,7 @@ def test_early_stopping_on_windows_holds_out_the_latest_without_shared_targets()
 def test_scores_do_not_depend_on_the_container(ragged) -> None:
     X, y = ragged
     classifier = SequenceClassifier(**TINY)
-    np.testing.assert_allclose(
-        cross_val_score(classifier, X, y, cv=2), cross_val_score(classifier, list(X), y, cv=2)
-    )
+    np.testing.assert_allclose(cross_val_score(classifier, X, y, cv=2), cross_val_score(classifier, list(X), y, cv=2))
 
 
 def test_a_univariate_ragged_list_may_be_sliced_to_equal_lengths() -> None:

@@ -52,8 +52,14 @@ def test_a_network_continues_a_wave() -> None:
 
 @pytest.mark.parametrize(
     ("series", "shape"),
-    [(wave, (7,)), (wave[:, None], (7, 1)), (two, (7, 2)), (pd.DataFrame(two, columns=["a", "b"]), (7, 2)),
-     (pd.Series(wave), (7,)), (wave.tolist(), (7,))],
+    [
+        (wave, (7,)),
+        (wave[:, None], (7, 1)),
+        (two, (7, 2)),
+        (pd.DataFrame(two, columns=["a", "b"]), (7, 2)),
+        (pd.Series(wave), (7,)),
+        (wave.tolist(), (7,)),
+    ],
 )
 def test_a_forecast_is_shaped_as_the_series(series, shape: tuple[int, ...]) -> None:
     assert Forecaster(LastRow(), window=4, horizon=3).fit(series).predict(7).shape == shape

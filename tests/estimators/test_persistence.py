@@ -18,7 +18,9 @@ y = np.arange(30) % 3
 
 @pytest.fixture(params=[SequenceClassifier, SequenceRegressor])
 def fitted(request):
-    return request.param("lstm", hidden_size=4, num_layers=2, bidirectional=True, max_epochs=3, random_state=0).fit(X, y)
+    return request.param("lstm", hidden_size=4, num_layers=2, bidirectional=True, max_epochs=3, random_state=0).fit(
+        X, y
+    )
 
 
 def test_a_pickle_names_no_class_of_torch_or_skorch(fitted) -> None:

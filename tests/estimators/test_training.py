@@ -110,7 +110,12 @@ def test_class_weights_move_the_decision() -> None:
 def test_early_stopping_stops_and_keeps_the_best_weights() -> None:
     labels = np.random.default_rng(0).integers(0, 2, size=64)
     model = SequenceClassifier(
-        hidden_size=32, max_epochs=200, early_stopping=True, validation_fraction=0.25, n_iter_no_change=5, random_state=0
+        hidden_size=32,
+        max_epochs=200,
+        early_stopping=True,
+        validation_fraction=0.25,
+        n_iter_no_change=5,
+        random_state=0,
     ).fit(X, labels)
     losses = [epoch["valid_loss"] for epoch in model.history_]
     assert model.n_iter_ == len(losses) < 200

@@ -23,7 +23,9 @@ def test_it_sees_as_far_back_as_its_window() -> None:
 
 def test_the_window_is_searched() -> None:
     search = GridSearchCV(
-        WindowedRegressor(SequenceRegressor(**TINY)), {"window": [1, 3], "estimator__cell": ["gru"]}, cv=TimeSeriesSplit(2)
+        WindowedRegressor(SequenceRegressor(**TINY)),
+        {"window": [1, 3], "estimator__cell": ["gru"]},
+        cv=TimeSeriesSplit(2),
     )
     assert search.fit(X, y).best_params_["window"] == 3
 

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 
-
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database that one migration serves for all tests."""

@@ -37,7 +37,10 @@ def test_a_long_file_becomes_sequences_with_ids_and_names(write: Callable[..., P
 
 def test_what_the_user_should_know_is_told(write: Callable[..., Path]):
     write(ROWS.replace("x,2,3,4", "x,2,,4").replace("x,9", "x,3").replace("z,1", "x,8"), "rows.csv")
-    found = load({"path": "rows.csv", "id": "id", "time": "t", "target": "y", "sort": True, "missing": "interpolate"} | {"features": ["a"], "target": "note"})
+    found = load(
+        {"path": "rows.csv", "id": "id", "time": "t", "target": "y", "sort": True, "missing": "interpolate"}
+        | {"features": ["a"], "target": "note"}
+    )
     assert found.notes == [
         "1 empty cell filled",
         "columns without a role: b, y",
@@ -78,9 +81,15 @@ def test_an_embedded_series_has_its_index_for_time():
         ({"path": "none.csv"}, r"data\.path: there is no file none\.csv\. Paths are relative to the recipe"),
         ({"path": "rows.csv", "id": "idd"}, r"data\.id: rows\.csv has no column 'idd'\. Did you mean 'id'\?"),
         ({"path": "rows.csv", "target": ["y", "z"]}, r"data\.target\[1\]: rows\.csv has no column 'z'"),
-        ({"path": "rows.csv", "id": "id", "features": ["a", "note"]}, r"data\.features\[1\]: features are numbers, but 'note' is 'k' at rows\.csv:2"),
+        (
+            {"path": "rows.csv", "id": "id", "features": ["a", "note"]},
+            r"data\.features\[1\]: features are numbers, but 'note' is 'k' at rows\.csv:2",
+        ),
         ({"path": "rows.csv", "target": "y", "sort": True}, r"data\.sort: needs 'id', 'time' or both"),
-        ({"path": "rows.csv", "target": "y", "missing": "drop"}, r"data\.missing: needs 'id', 'time' or both"),
+        (
+            {"path": "rows.csv", "target": "y", "missing": "drop"},
+            r"data\.missing: needs 'id', 'time' or both",
+        ),
     ],
 )
 def test_a_wrong_source_or_role_is_named(data: dict[str, object], message: str, write: Callable[..., Path]):

@@ -43,11 +43,19 @@ def test_every_field_of_a_recipe_is_read(write: Callable[..., Path]):
     assert recipe.seed == 3
     assert recipe.data.roles == Roles("device", "t", ("ax", "ay"), ("activity",), None)
     assert (recipe.data.sort, recipe.data.missing) == (True, "forward")
-    assert [(step.name, step.params) for step in recipe.steps] == [("pad", {}), ("scale", {"method": "robust"})]
+    assert [(step.name, step.params) for step in recipe.steps] == [
+        ("pad", {}),
+        ("scale", {"method": "robust"}),
+    ]
     assert (recipe.task.name, recipe.task.params) == ("classify", {"cell": "gru", "hidden_size": 32})
     assert recipe.search is not None
     assert recipe.search.candidates == {"lr": [0.001, 0.01]}
-    assert (recipe.search.n_iter, recipe.search.cv, recipe.search.scoring, recipe.search.jobs) == (2, 4, "accuracy", 2)
+    assert (recipe.search.n_iter, recipe.search.cv, recipe.search.scoring, recipe.search.jobs) == (
+        2,
+        4,
+        "accuracy",
+        2,
+    )
     assert recipe.evaluate.test_size == 50
     assert recipe.tracking.model_dump() == {
         "experiment": "e", "uri": "sqlite:///x.db", "enabled": True, "log_model": False,
@@ -75,7 +83,10 @@ def test_the_text_of_a_recipe_holds_its_overrides(write: Callable[..., Path]):
     ("text", "message"),
     [
         ("data: {dataset: d}", r":1: task: is missing"),
-        ("data: {dataset: d}\ntask: c\nserch: {}", r":3: serch: is not a field here\. Did you mean 'search'\?"),
+        (
+            "data: {dataset: d}\ntask: c\nserch: {}",
+            r":3: serch: is not a field here\. Did you mean 'search'\?",
+        ),
         ("data: {dataset: d}\ntask: c\n7: x", r":3: .*7.* is not a field here"),
         ("data: {dataset: d}\ntask: [a]", r":2: task: must be a name, or one name with its parameters"),
         ("data: {dataset: d}\ntask: {a: 1}", r":2: task: the parameters of 'a' must be written as"),
@@ -83,25 +94,52 @@ def test_the_text_of_a_recipe_holds_its_overrides(write: Callable[..., Path]):
         ("data: {dataset: d, path: e}\ntask: c", r":1: data: give either 'dataset'.* or 'path'"),
         ("data: {id: e}\ntask: c", r":1: data: give either 'dataset'.* or 'path'"),
         ("data: d\ntask: c", r":1: data: must be fields with values"),
-        ("task: c\ndata:\n  dataset: d\n  sort: no", r":4: data\.sort: must be true or false\. Got 'no' instead"),
-        ("task: c\ndata:\n  dataset: d\n  missing: fill", r":4: data\.missing: must be 'error', 'interpolate'"),
+        (
+            "task: c\ndata:\n  dataset: d\n  sort: no",
+            r":4: data\.sort: must be true or false\. Got 'no' instead",
+        ),
+        (
+            "task: c\ndata:\n  dataset: d\n  missing: fill",
+            r":4: data\.missing: must be 'error', 'interpolate'",
+        ),
         ("task: c\ndata:\n  dataset: d\n  target: []", r":4: data\.target: must not be empty"),
         ("task: c\ndata:\n  dataset: d\n  id: 3", r":4: data\.id: must be a valid string\. Got 3 instead"),
         ("data: {dataset: d}\ntask: c\nseed: 1.5", r":3: seed: must be a valid integer\. Got 1\.5 instead"),
         ("data: {dataset: d}\ntask: c\nseed: -1", r":3: seed: must be greater than or equal to 0\. Got -1"),
         ("data: {dataset: d}\ntask: c\nsteps: {a: 1}", r":3: steps: must be a list"),
         ("data: {dataset: d}\ntask: c\nsteps:\n- a\n- b: 2", r":5: steps\[1\]: the parameters of 'b'"),
-        ("data: {dataset: d}\ntask: c\nsearch:\n  grid:\n    cell: rnn", r":5: search\.grid\.cell: must be a list"),
-        ("data: {dataset: d}\ntask: c\nsearch:\n  grid:\n    cell: []", r":5: search\.grid\.cell: must not be empty"),
+        (
+            "data: {dataset: d}\ntask: c\nsearch:\n  grid:\n    cell: rnn",
+            r":5: search\.grid\.cell: must be a list",
+        ),
+        (
+            "data: {dataset: d}\ntask: c\nsearch:\n  grid:\n    cell: []",
+            r":5: search\.grid\.cell: must not be empty",
+        ),
         ("data: {dataset: d}\ntask: c\nsearch:\n  grid: {}", r":4: search\.grid: must not be empty"),
         ("data: {dataset: d}\ntask: c\nsearch: {cv: 3}", r":3: search: give either 'grid' or 'random'"),
-        ("data: {dataset: d}\ntask: c\nsearch: {random: {a: [1]}}", r":3: search: 'n_iter'.* goes with 'random'"),
+        (
+            "data: {dataset: d}\ntask: c\nsearch: {random: {a: [1]}}",
+            r":3: search: 'n_iter'.* goes with 'random'",
+        ),
         ("data: {dataset: d}\ntask: c\nsearch: {grid: {a: [1]}, n_iter: 2}", r":3: search: 'n_iter'"),
         ("data: {dataset: d}\ntask: c\nsearch: {grid: {a: [1]}, jobs: 0}", r":3: search: 'jobs' must be"),
-        ("data: {dataset: d}\ntask: c\nsearch:\n  grid: {a: [1]}\n  cv: 1", r":5: search\.cv: must be greater than"),
-        ("data: {dataset: d}\ntask: c\nevaluate:\n  test_size: 1.0", r":4: evaluate\.test_size: must be a share"),
-        ("data: {dataset: d}\ntask: c\nevaluate:\n  test_size: 0", r":4: evaluate\.test_size: must be a share"),
-        ("data: {dataset: d}\ntask: c\nevaluate:\n  test_size: a", r":4: evaluate\.test_size: must be a number"),
+        (
+            "data: {dataset: d}\ntask: c\nsearch:\n  grid: {a: [1]}\n  cv: 1",
+            r":5: search\.cv: must be greater than",
+        ),
+        (
+            "data: {dataset: d}\ntask: c\nevaluate:\n  test_size: 1.0",
+            r":4: evaluate\.test_size: must be a share",
+        ),
+        (
+            "data: {dataset: d}\ntask: c\nevaluate:\n  test_size: 0",
+            r":4: evaluate\.test_size: must be a share",
+        ),
+        (
+            "data: {dataset: d}\ntask: c\nevaluate:\n  test_size: a",
+            r":4: evaluate\.test_size: must be a number",
+        ),
         ("- a", r":1: a recipe holds fields"),
         ("", r":1: a recipe holds fields"),
     ],

@@ -52,23 +52,45 @@ def test_names_of_the_net_reach_the_estimator():
 def test_a_forecasts_parameters_reach_the_regressor_inside():
     model = prepare(SERIES, task={"forecast": {"window": 5, "hidden_size": 3}}, seed=7).estimator
     params = model.get_params()
-    assert (params["window"], params["estimator__hidden_size"], params["estimator__random_state"]) == (5, 3, 7)
+    assert (params["window"], params["estimator__hidden_size"], params["estimator__random_state"]) == (
+        5,
+        3,
+        7,
+    )
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"task": "clasify"}, r"task: The task must be one of .* Got 'clasify' instead\. Did you mean 'classify'\?"),
+        (
+            {"task": "clasify"},
+            r"task: The task must be one of .* Got 'clasify' instead\. Did you mean 'classify'\?",
+        ),
         ({"task": "os.system"}, r"task: The task must be one of"),
-        ({"task": {"classify": {"hiden_size": 3}}}, r"task\.classify\.hiden_size: .*Did you mean 'hidden_size'\?"),
-        ({"task": {"classify": {"hidden_size": 0}}}, r"task\.classify\.hidden_size: The 'hidden_size' parameter"),
-        ({"task": {"classify": {"cell": "gruu"}}}, r"task\.classify\.cell: .*Got 'gruu' instead\. Did you mean 'gru'\?"),
+        (
+            {"task": {"classify": {"hiden_size": 3}}},
+            r"task\.classify\.hiden_size: .*Did you mean 'hidden_size'\?",
+        ),
+        (
+            {"task": {"classify": {"hidden_size": 0}}},
+            r"task\.classify\.hidden_size: The 'hidden_size' parameter",
+        ),
+        (
+            {"task": {"classify": {"cell": "gruu"}}},
+            r"task\.classify\.cell: .*Got 'gruu' instead\. Did you mean 'gru'\?",
+        ),
         ({"task": {"classify": {"cell": "torch.nn.GRU"}}}, r"task\.classify\.cell: .* must be one of"),
-        ({"task": {"classify": {"device": "cuda:99"}}}, r"task\.classify\.device: device='cuda:99', but torch sees"),
+        (
+            {"task": {"classify": {"device": "cuda:99"}}},
+            r"task\.classify\.device: device='cuda:99', but torch sees",
+        ),
         ({"steps": ["scal"]}, r"steps\[0\]: The step must be one of .*Did you mean 'scale'\?"),
         ({"steps": ["sklearn.preprocessing.StandardScaler"]}, r"steps\[0\]: The step must be one of"),
         ({"steps": ["pad", "pad"]}, r"steps\[1\]: the step 'pad' stands here a second time"),
-        ({"steps": [{"scale": {"methd": 1}}]}, r"steps\[0\]\.scale\.methd: is no parameter here\. Did you mean 'method'\?"),
+        (
+            {"steps": [{"scale": {"methd": 1}}]},
+            r"steps\[0\]\.scale\.methd: is no parameter here\. Did you mean 'method'\?",
+        ),
         ({"steps": [{"scale": {"method": "robst"}}]}, r"steps\[0\]\.scale\.method: .*Got 'robst' instead"),
         ({"steps": ["model"]}, r"steps\[0\]: The step must be one of"),
     ],
@@ -89,8 +111,14 @@ def test_a_device_that_is_not_there_is_told_before_training():
         ({"grid": {"cel": ["gru"]}}, r"search\.grid\.cel: is no parameter here\. Did you mean 'cell'\?"),
         ({"grid": {"cell": ["gru", "gruu"]}}, r"search\.grid\.cell\[1\]: .*Did you mean 'gru'\?"),
         ({"random": {"lr": [0.1, -1]}, "n_iter": 2}, r"search\.random\.lr\[1\]: The 'lr' parameter"),
-        ({"grid": {"scale__methd": ["robust"]}}, r"search\.grid\.scale__methd: .*Did you mean 'scale__method'\?"),
-        ({"grid": {"scale__method": ["robst"]}}, r"search\.grid\.scale__method\[0\]: .*Did you mean 'robust'\?"),
+        (
+            {"grid": {"scale__methd": ["robust"]}},
+            r"search\.grid\.scale__methd: .*Did you mean 'scale__method'\?",
+        ),
+        (
+            {"grid": {"scale__method": ["robst"]}},
+            r"search\.grid\.scale__method\[0\]: .*Did you mean 'robust'\?",
+        ),
         ({"grid": {"lr": [0.1]}, "scoring": "acuracy"}, r"search\.scoring: .*Did you mean 'accuracy'\?"),
         ({"grid": {"lr": [0.1]}, "cv": 500}, r"search\.cv: .*n_splits=500.* Use fewer folds"),
     ],
@@ -131,5 +159,3 @@ def test_the_data_and_the_search_are_told_before_training():
     ]
     series = prepare(SERIES, evaluate={"test_size": 10})
     assert series.summary == ["recipe: a series of 301 steps: value; 10 held out"]
-
-

@@ -6,7 +6,12 @@ from seqpipe.exceptions import RecipeError
 from seqpipe.pipeline._document import Document
 from seqpipe.pipeline._overrides import apply_overrides
 
-DATA = {"data": {"dataset": "d"}, "task": "classify", "steps": [{"scale": {"method": "robust"}}, "pad"], "search": None}
+DATA = {
+    "data": {"dataset": "d"},
+    "task": "classify",
+    "steps": [{"scale": {"method": "robust"}}, "pad"],
+    "search": None,
+}
 
 
 def overridden(*overrides: str) -> Document:

@@ -11,6 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from seqpipe.datasets import load_digits
 from seqpipe.exceptions import InvalidSequencesError, TrackingError
 from seqpipe.pipeline import predict_table, run_recipe, write_table
 from seqpipe.tracking import MLflowTracker
@@ -64,7 +65,10 @@ def test_rows_are_mended_as_the_recipe_said(classifier: str, make_sensors: Calla
     new = make_sensors(2, longest=25)
     new.to_parquet("sorted.parquet")
     new.iloc[::-1].to_parquet("unsorted.parquet")
-    in_order, reversed_ = predict_table(classifier, "sorted.parquet"), predict_table(classifier, "unsorted.parquet")
+    in_order, reversed_ = (
+        predict_table(classifier, "sorted.parquet"),
+        predict_table(classifier, "unsorted.parquet"),
+    )
     pd.testing.assert_frame_equal(in_order, reversed_.iloc[::-1].reset_index(drop=True))
     new.loc[3, "ax"] = np.nan
     new.to_csv("holes.csv", index=False)
@@ -111,6 +115,15 @@ def test_a_forecast_with_known_columns_takes_them_from_the_table(exogenous: str,
     assert (list(predicted.columns), predicted["day"].tolist()) == (["day", "sold"], [36, 37])
     with pytest.raises(InvalidSequencesError, match="needs a table to predict for"):
         predict_table(exogenous, n_steps=2)
+
+
+def test_a_model_of_arrays_takes_a_column_of_sequences(store: str):
+    task = {"classify": {"hidden_size": 3, "max_epochs": 1}}
+    model = model_of({"data": {"dataset": "digits"}, "task": task}, store)
+    digits = load_digits()
+    pd.DataFrame({"sequence": [image.tolist() for image in digits.X[:5]]}).to_parquet("images.parquet")
+    predicted = predict_table(model, "images.parquet")
+    assert list(predicted["prediction"]) == mlflow.pyfunc.load_model(model).predict(digits.X[:5]).tolist()
 
 
 def test_a_model_that_is_not_there_is_told(store: str):

@@ -55,8 +55,20 @@ def serving(model: str) -> Iterator[str]:
         port = free.getsockname()[1]
     venv = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{venv}:{os.environ['PATH']}", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-    command = [str(venv / "mlflow"), "models", "serve", "-m", model, "--env-manager", "local", "--port", str(port)]
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    command = [
+        str(venv / "mlflow"),
+        "models",
+        "serve",
+        "-m",
+        model,
+        "--env-manager",
+        "local",
+        "--port",
+        str(port),
+    ]
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -109,7 +121,11 @@ def test_a_csv_that_nobody_prepared_goes_from_error_to_error_to_a_served_model(
         wait_for(f"{url}/ping")
         status, answer = post(url, {"dataframe_split": {"columns": ["sequence"], "data": [[each] for each in nested]}})
         assert (status, answer) == (200, {"predictions": predicted["prediction"].tolist()})
-        for garbage in ('{"dataframe_split": {"columns": ["sequence"], "data": [[[[NaN, 1.0, 2.0]]]]}}', "no JSON", '{"inputs": "x"}'):
+        for garbage in (
+            '{"dataframe_split": {"columns": ["sequence"], "data": [[[[NaN, 1.0, 2.0]]]]}}',
+            "no JSON",
+            '{"inputs": "x"}',
+        ):
             status, _ = post(url, garbage)
             assert 400 <= status < 500, garbage
 
@@ -128,9 +144,7 @@ def wait_for(url: str, seconds: float = 60) -> None:
 
 def post(url: str, content: object) -> tuple[int, object]:
     body = content if isinstance(content, str) else json.dumps(content)
-    request = urllib.request.Request(
-        f"{url}/invocations", body.encode(), headers={"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(f"{url}/invocations", body.encode(), headers={"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, json.load(response)
@@ -165,6 +179,9 @@ def test_a_parquet_of_windows_goes_through_run_and_predict(own_folder: Path):
 def test_a_parquet_window_with_a_null_is_refused_with_its_place(own_folder: Path):
     frame = pd.DataFrame({"window": [[[1.0], [2.0]], [[1.0], [None]]], "fault": ["yes", "no"]})
     frame.to_parquet("windows.parquet")
-    recipe = {"data": {"path": "windows.parquet", "sequence": "window", "target": "fault"}, "task": "classify"}
+    recipe = {
+        "data": {"path": "windows.parquet", "sequence": "window", "target": "fault"},
+        "task": "classify",
+    }
     with pytest.raises(ValueError, match=r"(?i)sample 1.*step 1"):
         run_recipe(recipe)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from seqpipe.exceptions import FitFailedError, InvalidSequencesError, RecipeError
+from seqpipe.exceptions import FitFailedError, InvalidSequencesError, RecipeError, TrackingError
 from seqpipe.pipeline import RunResult, local_path, run_recipe
 from seqpipe.tracking import read_runs
 
@@ -18,7 +18,10 @@ TINY = {
     "task": {"classify": {"max_epochs": 1, "hidden_size": 4}},
     "evaluate": {"test_size": 0.5},
 }
-SEARCH = {**TINY, "search": {"grid": {"cell": ["rnn", "gru"], "hidden_size": [4, 5]}, "cv": 2, "scoring": "accuracy"}}
+SEARCH = {
+    **TINY,
+    "search": {"grid": {"cell": ["rnn", "gru"], "hidden_size": [4, 5]}, "cv": 2, "scoring": "accuracy"},
+}
 FAILING = {"class_weight": [{"no such label": 2.0}]}
 UNTRACKED = {"tracking": {"enabled": False}}
 
@@ -74,8 +77,16 @@ def test_held_out_scores_are_recorded_on_the_search_and_the_refit(searched: RunR
 def test_pictures_and_tables_lie_where_the_report_says(searched: RunResult, printed: str):
     assert searched.record is not None
     folder = Path(local_path(searched.record.artifact_uri))
-    assert {path.name for path in folder.iterdir()} == {"candidates.csv", "held_out.csv", "pictures", "recipe.yaml"}
-    assert {path.name for path in (folder / "pictures").iterdir()} == {"confusion_matrix.png", "learning_curves.png"}
+    assert {path.name for path in folder.iterdir()} == {
+        "candidates.csv",
+        "held_out.csv",
+        "pictures",
+        "recipe.yaml",
+    }
+    assert {path.name for path in (folder / "pictures").iterdir()} == {
+        "confusion_matrix.png",
+        "learning_curves.png",
+    }
     assert f"pictures: {folder}/pictures (confusion_matrix.png, learning_curves.png)" in printed
     assert len(pd.read_csv(folder / "candidates.csv")) == 4
 
@@ -95,7 +106,9 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(printed: str):
 
 def test_the_recipe_that_was_run_runs_again(searched: RunResult):
     assert searched.record is not None
-    again = run_recipe(Path(local_path(searched.record.artifact_uri)) / "recipe.yaml", overrides=["tracking.enabled=false"])
+    again = run_recipe(
+        Path(local_path(searched.record.artifact_uri)) / "recipe.yaml", overrides=["tracking.enabled=false"]
+    )
     pd.testing.assert_frame_equal(again.table.drop(columns="seconds"), searched.table.drop(columns="seconds"))
     assert again.metrics == searched.metrics
 
@@ -122,7 +135,11 @@ def test_a_recipe_without_search_is_one_fit(store: str):
     assert result.record is not None
     assert result.record.refit_run_id is None
     [run] = read_runs("one fit", store).to_dict("records")
-    assert (run["kind"], run["status"], run["metrics.held_out.accuracy"]) == ("fit", "FINISHED", result.metrics["accuracy"])
+    assert (run["kind"], run["status"], run["metrics.held_out.accuracy"]) == (
+        "fit",
+        "FINISHED",
+        result.metrics["accuracy"],
+    )
     assert "next: seqpipe compare 'one fit'" in console.export_text()
 
 
@@ -149,7 +166,9 @@ def test_the_seed_decides(store: str):
 
 def test_a_search_of_which_every_fit_fails_is_an_error_with_the_reason(store: str):
     recipe = {**TINY, "name": "all fail", "search": {"grid": FAILING, "cv": 2}, "tracking": {"uri": store}}
-    with pytest.raises(FitFailedError, match=r"^Every fit of the search failed, the first with ValueError: The classes"):
+    with pytest.raises(
+        FitFailedError, match=r"^Every fit of the search failed, the first with ValueError: The classes"
+    ):
         run_recipe(recipe)
     runs = read_runs("all fail", store, kinds=("search", "candidate", "fold"))
     assert set(runs["status"]) == {"FAILED"}
@@ -220,9 +239,7 @@ def test_wrong_recipes_and_data_leave_no_run(store: str, write: Callable[..., Pa
     write("id,a,y\nx,,u\n", "rows.csv")
     with pytest.raises(InvalidSequencesError, match=r"rows\.csv:2"):
         run_recipe({**TINY, "name": "bad", "data": {"path": "rows.csv", "id": "id", "target": "y"}})
-    with pytest.raises(RecipeError, match="is no field here|is not a field here"):
+    with pytest.raises(RecipeError, match="dta: is not a field here"):
         run_recipe({**TINY, "name": "bad", "dta": 1})
-    with pytest.raises(Exception, match="There is no experiment 'bad'"):
+    with pytest.raises(TrackingError, match="There is no experiment 'bad'"):
         read_runs("bad", store)
-
-

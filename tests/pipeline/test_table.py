@@ -126,7 +126,9 @@ def test_steps_with_empty_cells_are_dropped():
 
 
 def test_a_first_cell_has_nothing_before_it_to_carry_forward():
-    with pytest.raises(InvalidSequencesError, match=r"row 1 \(id x\): .*'missing: forward' found nothing to fill it with"):
+    with pytest.raises(
+        InvalidSequencesError, match=r"row 1 \(id x\): .*'missing: forward' found nothing to fill it with"
+    ):
         mended("forward", ROWS.replace("x,1,1", "x,1,"))
 
 

@@ -106,9 +106,7 @@ def test_any_bytes_are_read_or_refused_in_our_words(tmp_path_factory, content):
 
 @given(
     st.lists(
-        st.tuples(
-            st.floats(allow_nan=False, allow_infinity=False), st.text(alphabet='xyz,"\n é', min_size=1)
-        ),
+        st.tuples(st.floats(allow_nan=False, allow_infinity=False), st.text(alphabet='xyz,"\n é', min_size=1)),
         min_size=1,
         max_size=8,
     )
@@ -126,9 +124,7 @@ def test_a_missing_file_a_folder_and_an_unknown_suffix_are_refused(tmp_path):
     with pytest.raises(InvalidSequencesError, match=r"none.csv: there is no such file"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(
-        InvalidSequencesError, match=r"folder.csv: the file cannot be read \(IsADirectoryError"
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"folder.csv: the file cannot be read \(IsADirectoryError"):
         read_table(str(tmp_path / "folder.csv"))
     with pytest.raises(InvalidSequencesError, match=r"files that end in \['.csv', '.parquet'\]. Got '.txt'"):
         read_table(tmp_path / "table.txt")
@@ -143,9 +139,7 @@ LISTS = [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]
 
 
 def test_columns_of_lists_keep_arrows_memory_and_become_sequences(tmp_path):
-    frame = read_table(
-        parquet(tmp_path / "x.parquet", pa.table({"label": ["p", "q"], "steps": LISTS, "n": [1, None]}))
-    )
+    frame = read_table(parquet(tmp_path / "x.parquet", pa.table({"label": ["p", "q"], "steps": LISTS, "n": [1, None]})))
     assert isinstance(frame["steps"].dtype, pd.ArrowDtype)
     assert frame["n"].dtype == np.float64
     X = sequences_from_arrow(frame["steps"], ids=frame["label"])

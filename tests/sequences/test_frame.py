@@ -25,9 +25,7 @@ def test_rows_are_gathered_by_id_in_order_of_first_appearance():
 
 
 def test_the_features_are_taken_in_the_order_given():
-    X = sequences_from_frame(
-        table(z=[5, 6, 7, 8], label=list("nnyy")), by="id", order="t", features=["z", "x"]
-    )
+    X = sequences_from_frame(table(z=[5, 6, 7, 8], label=list("nnyy")), by="id", order="t", features=["z", "x"])
     assert X.feature_names == ("z", "x")
     assert X[0][0].tolist() == [5.0, 1.0]
 

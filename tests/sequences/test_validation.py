@@ -26,9 +26,7 @@ SEQUENCES = {
     "object array": objects(STEPS),
     "Series": pd.Series(STEPS),
     "one-column DataFrame": pd.DataFrame({"x": pd.Series(STEPS)}),
-    "Arrow Series": pd.Series(
-        pd.arrays.ArrowExtensionArray(pa.array([step.tolist() for step in STEPS])), name="x"
-    ),
+    "Arrow Series": pd.Series(pd.arrays.ArrowExtensionArray(pa.array([step.tolist() for step in STEPS])), name="x"),
 }
 
 
@@ -88,9 +86,7 @@ def test_a_value_that_is_not_finite_is_named_by_sample_step_and_feature(value):
     values[3, 1] = value
     X = Sequences(values, [0, 1, 4], feature_names=["a", "b"], ids=["P", "Q"])
     what = "NaN" if np.isnan(value) else "infinity"
-    with pytest.raises(
-        InvalidSequencesError, match=rf"{what}: sample 1 \(id 'Q'\), step 2, feature 'b' \(1 such"
-    ):
+    with pytest.raises(InvalidSequencesError, match=rf"{what}: sample 1 \(id 'Q'\), step 2, feature 'b' \(1 such"):
         as_sequences(X)
 
 

@@ -23,6 +23,4 @@ def monthly_table():
     months = pd.date_range("2010-01-01", periods=120, freq="MS")
     steps = np.arange(120.0)
     season = np.sin(2 * np.pi * steps / 12)
-    return pd.DataFrame(
-        {"month": months, "gas": 10 + season, "coal": steps + 5 * season, "holidays": steps % 3}
-    )
+    return pd.DataFrame({"month": months, "gas": 10 + season, "coal": steps + 5 * season, "holidays": steps % 3})

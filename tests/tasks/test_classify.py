@@ -64,9 +64,7 @@ def test_a_split_depends_on_the_seed_alone():
 
 
 def test_a_class_of_one_sequence_cannot_be_split():
-    with pytest.raises(
-        InvalidSequencesError, match=r"The class 'c' of 'letters' has one sequence.*drop it, or merge"
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"The class 'c' of 'letters' has one sequence.*drop it, or merge"):
         TASK.split(named(["a"] * 5 + ["b"] * 5 + ["c"]), test_size=0.5, seed=0)
 
 
@@ -93,9 +91,7 @@ def test_metrics_agree_with_their_definitions():
 
 
 def test_metrics_have_the_values_of_the_scorers_of_their_names(digits):
-    model = make_pipeline(
-        FunctionTransformer(lambda X: X.reshape(len(X), -1)), LogisticRegression(max_iter=500)
-    )
+    model = make_pipeline(FunctionTransformer(lambda X: X.reshape(len(X), -1)), LogisticRegression(max_iter=500))
     model.fit(digits.X[:120], digits.y[:120])
     rest = TaskData(digits.X[120:], digits.y[120:], "digits")
     for name, value in TASK.metrics(model, rest).items():

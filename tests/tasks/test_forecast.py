@@ -69,9 +69,7 @@ def test_several_ids_are_refused(monthly_table):
 
 
 def test_a_column_of_sequences_is_refused(monthly_table):
-    with pytest.raises(
-        InvalidSequencesError, match="one row a time step; 'energy' cannot have a column of sequences"
-    ):
+    with pytest.raises(InvalidSequencesError, match="one row a time step; 'energy' cannot have a column of sequences"):
         data_of(monthly_table, Roles(sequence="gas"))
 
 
@@ -90,15 +88,11 @@ def test_an_unfit_value_is_refused_with_row_time_and_column(monthly_table, colum
 
 
 def test_a_series_of_text_is_refused(monthly_table):
-    with pytest.raises(
-        InvalidSequencesError, match=r"The feature column 'gas' of 'energy' holds .*, not numbers"
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"The feature column 'gas' of 'energy' holds .*, not numbers"):
         data_of(monthly_table.astype({"gas": str}), ONE)
 
 
-@pytest.mark.parametrize(
-    ("test_size", "held_out"), [(12, 12), (0.25, 30), (0.251, 31), (np.int64(1), 1), (119, 119)]
-)
+@pytest.mark.parametrize(("test_size", "held_out"), [(12, 12), (0.25, 30), (0.251, 31), (np.int64(1), 1), (119, 119)])
 def test_the_last_rows_are_held_out(monthly_table, test_size, held_out):
     data = data_of(monthly_table, EXOGENOUS)
     train, test = ForecastTask().split(data, test_size=test_size, seed=0)
@@ -109,9 +103,7 @@ def test_the_last_rows_are_held_out(monthly_table, test_size, held_out):
 
 @pytest.mark.parametrize("test_size", [0, 120, 0.0, 1.0, 500, -3])
 def test_a_split_that_leaves_a_side_empty_is_refused(monthly_table, test_size):
-    with pytest.raises(
-        ValueError, match=r"would hold out .* of 120 rows: give a share .* or a number from 1 to 119"
-    ):
+    with pytest.raises(ValueError, match=r"would hold out .* of 120 rows: give a share .* or a number from 1 to 119"):
         ForecastTask().split(data_of(monthly_table, ONE), test_size=test_size, seed=0)
 
 
@@ -131,9 +123,7 @@ def test_a_season_that_is_no_number_of_steps_is_refused(season):
 
 
 def test_an_unknown_parameter_is_refused():
-    with pytest.raises(
-        UnknownNameError, match=r"'forecast' has no parameter 'windows'\. Did you mean 'window'\?"
-    ):
+    with pytest.raises(UnknownNameError, match=r"'forecast' has no parameter 'windows'\. Did you mean 'window'\?"):
         ForecastTask().estimator({"windows": 3})
 
 

@@ -37,9 +37,7 @@ def test_the_seasonal_naive_forecast_of_a_season_is_right(season, n_steps):
     whole = np.tile(np.arange(float(season)), 12)[:, None]
     cut = 4 * season
     forecast = naive_forecasts(whole[:cut], n_steps, season)["seasonal naive"]
-    np.testing.assert_array_equal(
-        forecast, whole[cut : cut + n_steps][:n_steps] if n_steps <= 8 * season else forecast
-    )
+    np.testing.assert_array_equal(forecast, whole[cut : cut + n_steps][:n_steps] if n_steps <= 8 * season else forecast)
 
 
 def test_the_seasonal_error_compares_with_one_season_before():

@@ -58,9 +58,7 @@ def fitted(request):
 
 
 def test_every_registered_task_has_a_case():
-    shipped = {
-        name for name, (offer, *_) in host().registered()["task"].items() if offer.distribution == "seqpipe"
-    }
+    shipped = {name for name, (offer, *_) in host().registered()["task"].items() if offer.distribution == "seqpipe"}
     assert shipped == set(CASES)
 
 
@@ -82,9 +80,7 @@ def test_the_estimator_is_new_and_can_be_cloned(fitted):
 
 
 def test_an_unknown_parameter_is_refused_with_the_closest(fitted):
-    with pytest.raises(
-        UnknownNameError, match=r"has no parameter 'hiden_size'\. Did you mean 'hidden_size'\?"
-    ):
+    with pytest.raises(UnknownNameError, match=r"has no parameter 'hiden_size'\. Did you mean 'hidden_size'\?"):
         fitted.task.estimator({"hiden_size": 3})
 
 

@@ -25,9 +25,7 @@ def test_the_season_follows_from_the_dates(freq, season):
     assert season_of(pd.date_range("2020-01-05", periods=30, freq=freq)) == season
 
 
-@pytest.mark.parametrize(
-    "index", [pd.RangeIndex(30), pd.DatetimeIndex(["2020-01-01", "2020-01-02", "2020-02-09"])]
-)
+@pytest.mark.parametrize("index", [pd.RangeIndex(30), pd.DatetimeIndex(["2020-01-01", "2020-01-02", "2020-02-09"])])
 def test_without_a_frequency_there_is_no_season(index):
     assert season_of(index) == 1
 

@@ -148,17 +148,13 @@ def test_roles_that_do_not_fit_the_table_are_refused(long_table, roles, message)
 
 def test_a_column_that_stands_twice_is_refused(long_table):
     frame = long_table.rename(columns={"heat": "speed"})
-    with pytest.raises(
-        InvalidSequencesError, match="The feature column 'speed' stands more than once in 'machines'"
-    ):
+    with pytest.raises(InvalidSequencesError, match="The feature column 'speed' stands more than once in 'machines'"):
         classify(frame, LONG)
 
 
 def test_a_table_without_numbers_is_refused():
     frame = pd.DataFrame({"word": ["a", "b"], "label": ["x", "y"]})
-    with pytest.raises(
-        InvalidSequencesError, match=r"no numeric column left to be a feature; it has word \("
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"no numeric column left to be a feature; it has word \("):
         classify(frame, Roles(target=("label",)))
 
 
@@ -184,9 +180,7 @@ def test_rows_are_called_what_the_index_calls_them(long_table):
 @pytest.mark.parametrize("missing", [None, np.nan])
 def test_a_missing_target_is_refused_with_its_row(long_table, missing):
     long_table.loc[3, "label"] = missing
-    with pytest.raises(
-        InvalidSequencesError, match=r"id 'a', row 3: the target 'label' is missing \(1 such\)"
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: the target 'label' is missing \(1 such\)"):
         classify(long_table, LONG)
 
 
@@ -198,9 +192,7 @@ def test_an_infinite_target_is_refused_with_its_row(long_table):
 
 
 def test_a_text_target_of_regression_is_sent_to_classification(long_table):
-    with pytest.raises(
-        InvalidSequencesError, match=r"The target 'label' .* for labels use the task 'classify'"
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"The target 'label' .* for labels use the task 'classify'"):
         regress(long_table, LONG)
 
 
@@ -220,9 +212,7 @@ def test_an_unfit_value_of_a_long_table_is_refused_with_its_place(long_table, va
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_an_unfit_value_of_a_wide_table_is_refused_with_its_place(value):
     frame = pd.DataFrame({"t0": [1, 2.0], "t1": [3, value], "label": ["x", "y"]})
-    with pytest.raises(
-        InvalidSequencesError, match=r"'machines', row 1, column 't1'.*\(1 such in the table\)"
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"'machines', row 1, column 't1'.*\(1 such in the table\)"):
         classify(frame, Roles(target=("label",)))
 
 

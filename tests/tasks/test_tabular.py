@@ -17,8 +17,7 @@ def test_equally_long_sequences_are_laid_side_by_side():
 def test_ragged_sequences_are_summed_up_by_feature():
     train, _ = tabular(RAGGED, RAGGED)
     expected = [
-        [f(x[:, j]) for f in (np.mean, np.std, np.min, np.max, lambda c: c[-1]) for j in (0, 1)]
-        for x in RAGGED
+        [f(x[:, j]) for f in (np.mean, np.std, np.min, np.max, lambda c: c[-1]) for j in (0, 1)] for x in RAGGED
     ]
     np.testing.assert_allclose(train, expected)
 

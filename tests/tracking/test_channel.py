@@ -15,9 +15,7 @@ def test_a_message_arrives_from_another_process():
     got, owner = [], Owner()
     channel = open_channel(got.append, owner)
     code = "import pickle, sys; print(pickle.load(sys.stdin.buffer).send({'step': 1}))"
-    sent = subprocess.run(
-        [sys.executable, "-c", code], input=pickle.dumps(channel), capture_output=True, check=True
-    )
+    sent = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(channel), capture_output=True, check=True)
     assert sent.stdout.strip() == b"True"
     assert got == [{"step": 1}]
 

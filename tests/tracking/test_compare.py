@@ -55,9 +55,7 @@ def test_no_run_of_a_kind_is_an_empty_table_with_its_columns(tracked, uri):
 
 
 def test_an_unknown_experiment_lists_the_known_ones_and_suggests(tracked, uri):
-    with pytest.raises(
-        TrackingError, match=r"no experiment 'comparde' in .*'compared'.*Did you mean 'compared'\?"
-    ):
+    with pytest.raises(TrackingError, match=r"no experiment 'comparde' in .*'compared'.*Did you mean 'compared'\?"):
         read_runs("comparde", uri)
 
 

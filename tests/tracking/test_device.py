@@ -18,16 +18,16 @@ class Nvml(SimpleNamespace):
 
     NVMLError = NVMLError
 
-    def nvmlInit(self):  # noqa: N802
+    def nvmlInit(self):
         self.asked = []
 
-    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+    def nvmlDeviceGetHandleByUUID(self, uuid):
         self.asked.append(uuid)
         if uuid not in ("GPU-aaaa", "GPU-bbbb"):
             raise NVMLError("not found")
         return uuid
 
-    def nvmlDeviceGetUtilizationRates(self, handle):  # noqa: N802
+    def nvmlDeviceGetUtilizationRates(self, handle):
         return SimpleNamespace(gpu=93 if handle == "GPU-bbbb" else 0)
 
 

@@ -63,9 +63,7 @@ def test_a_model_of_foreign_types_is_refused_whatever_its_own_list_says(logged, 
     folder = copied(logged, client, tmp_path)
     skops.io.dump(Path("x"), folder / "model.skops")
     text = (folder / "MLmodel").read_text()
-    (folder / "MLmodel").write_text(
-        text.replace("skops_trusted_types: []", "skops_trusted_types: [pathlib.Path]")
-    )
+    (folder / "MLmodel").write_text(text.replace("skops_trusted_types: []", "skops_trusted_types: [pathlib.Path]"))
     with pytest.raises(TrackingError, match="holds pathlib"):
         load_model(str(folder))
 
@@ -73,9 +71,7 @@ def test_a_model_of_foreign_types_is_refused_whatever_its_own_list_says(logged, 
 def test_a_model_written_with_pickle_is_refused(logged, client, tmp_path):
     folder = copied(logged, client, tmp_path)
     text = (folder / "MLmodel").read_text()
-    (folder / "MLmodel").write_text(
-        text.replace("serialization_format: skops", "serialization_format: pickle")
-    )
+    (folder / "MLmodel").write_text(text.replace("serialization_format: skops", "serialization_format: pickle"))
     with pytest.raises(TrackingError, match="written with 'pickle', which runs code"):
         load_model(str(folder))
 

@@ -61,9 +61,7 @@ def test_the_model_names_the_versions_it_needs(data, make_tracker, load):
     LogisticRegression().set_callbacks(tracker).fit(*data)
 
     lines = Path(mlflow.pyfunc.get_model_dependencies(tracker.model_uri_)).read_text().split()
-    assert {"mlflow", "numpy", "scikit-learn", "skops", "torch"} <= {
-        line.partition("==")[0] for line in lines
-    }
+    assert {"mlflow", "numpy", "scikit-learn", "skops", "torch"} <= {line.partition("==")[0] for line in lines}
     assert not any("+" in line for line in lines)
 
 

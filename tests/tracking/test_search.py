@@ -28,9 +28,7 @@ def test_a_search_becomes_parent_candidates_folds_and_refit(net, data, make_trac
     for fold in runs("fold"):
         above = candidates[fold.data.tags["mlflow.parentRunId"]]
         assert fold.data.tags["seqpipe.candidate"] == above.data.tags["seqpipe.candidate"]
-        assert {name: fold.data.params[name] for name in GRID} == {
-            name: above.data.params[name] for name in GRID
-        }
+        assert {name: fold.data.params[name] for name in GRID} == {name: above.data.params[name] for name in GRID}
         curve = client.get_metric_history(fold.info.run_id, "train_loss")
         assert [(point.step, point.value) for point in curve] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
 
@@ -51,9 +49,7 @@ def test_runs_lie_in_time_as_their_fits_did(net, data, make_tracker, runs, n_job
             assert run.info.end_time <= spans[parent][1]
 
 
-def test_candidates_are_named_by_what_was_searched_and_scored_as_the_search_did(
-    net, data, make_tracker, runs
-):
+def test_candidates_are_named_by_what_was_searched_and_scored_as_the_search_did(net, data, make_tracker, runs):
     search = GridSearchCV(net(), GRID, cv=3, return_train_score=True).set_callbacks(make_tracker()).fit(*data)
 
     for run in runs("candidate"):
@@ -76,9 +72,9 @@ def test_candidates_are_named_by_what_was_searched_and_scored_as_the_search_did(
 
 def test_several_metrics_are_kept_by_name(net, data, make_tracker, runs):
     scoring = ["accuracy", "balanced_accuracy"]
-    GridSearchCV(net(), {"cell": ["gru"]}, cv=2, scoring=scoring, refit="accuracy").set_callbacks(
-        make_tracker()
-    ).fit(*data)
+    GridSearchCV(net(), {"cell": ["gru"]}, cv=2, scoring=scoring, refit="accuracy").set_callbacks(make_tracker()).fit(
+        *data
+    )
 
     assert {f"mean_test_{name}" for name in scoring} <= set(runs("candidate")[0].data.metrics)
     assert {f"test_{name}" for name in scoring} <= set(runs("fold")[0].data.metrics)
@@ -152,9 +148,7 @@ def test_an_estimator_without_callbacks_still_has_its_runs(data, make_tracker, r
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
-def test_a_fold_that_fails_ends_failed_with_its_reason_and_the_search_goes_on(
-    net, data, make_tracker, runs, n_jobs
-):
+def test_a_fold_that_fails_ends_failed_with_its_reason_and_the_search_goes_on(net, data, make_tracker, runs, n_jobs):
     search = GridSearchCV(net(), {"fail": [None, ValueError("loss is NaN")]}, cv=2, n_jobs=n_jobs)
     with pytest.warns(FitFailedWarning, match="fits failed"):
         search.set_callbacks(make_tracker()).fit(*data)

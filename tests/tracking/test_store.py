@@ -49,9 +49,7 @@ def test_a_server_that_refuses_stops_the_fit_at_once_with_a_remedy(net, data):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(
-            TrackingError, match=rf"'{uri}' refused \(ConnectionRefusedError.*Start the server"
-        ):
+        with pytest.raises(TrackingError, match=rf"'{uri}' refused \(ConnectionRefusedError.*Start the server"):
             net().set_callbacks(MLflowTracker(tracking_uri=uri)).fit(*data)
 
 

@@ -250,9 +250,7 @@ def test_a_pickled_tracker_holds_its_settings_only(net, data, make_tracker, runs
 
 
 def test_importing_the_tracker_leaves_mlflow_and_torch_alone():
-    code = (
-        "import sys; from seqpipe.tracking import MLflowTracker; print({'mlflow', 'torch'} & {*sys.modules})"
-    )
+    code = "import sys; from seqpipe.tracking import MLflowTracker; print({'mlflow', 'torch'} & {*sys.modules})"
     imported = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert imported.stdout.strip() == "set()"
 

@@ -141,9 +141,7 @@ def test_features_keep_their_names():
 
 
 def test_an_unknown_method_is_refused_with_the_closest_one():
-    with pytest.raises(
-        UnknownNameError, match=r"'method' parameter of SequenceScaler must be one of .* 'standard'\?"
-    ):
+    with pytest.raises(UnknownNameError, match=r"'method' parameter of SequenceScaler must be one of .* 'standard'\?"):
         SequenceScaler("standart").fit(RAGGED)
 
 

@@ -56,10 +56,7 @@ def test_no_target_row_is_both_trained_and_tested_on(windows, n_splits, expandin
 def test_a_window_is_left_out_only_where_a_target_is_shared(windows, n_splits, expanding):
     for train, test in folds(windows, WindowSplit(n_splits, expanding=expanding)):
         tested = target_rows(windows[test])
-        last = {
-            series: windows[test].starts[windows[test].series == series].max(initial=-1)
-            for series in range(3)
-        }
+        last = {series: windows[test].starts[windows[test].series == series].max(initial=-1) for series in range(3)}
         for i in set(range(len(windows))) - set(train) - set(test):
             later = expanding and windows.starts[i] >= last[windows.series[i]]
             one_of_no_test = expanding and last[windows.series[i]] == -1
@@ -131,9 +128,7 @@ def test_anything_but_windows_is_refused_with_the_remedy(X):
 
 def test_too_few_windows_are_refused():
     windows, _, _ = make_windows(np.arange(5.0), window=2)
-    with pytest.raises(
-        InvalidSequencesError, match=r"3 windows with a horizon of 1 leave .* choose fewer splits"
-    ):
+    with pytest.raises(InvalidSequencesError, match=r"3 windows with a horizon of 1 leave .* choose fewer splits"):
         list(WindowSplit(5).split(windows))
 
 
@@ -146,7 +141,5 @@ def test_a_horizon_that_leaves_nothing_to_train_on_is_refused():
 @pytest.mark.parametrize(("n_splits", "expanding", "least"), [(0, True, 1), (1, False, 2), (2.5, True, 1)])
 def test_a_number_of_splits_that_makes_no_sense_is_refused(n_splits, expanding, least):
     windows, _, _ = make_windows(np.arange(20.0), window=2)
-    with pytest.raises(
-        InvalidSequencesError, match=rf"'n_splits' parameter .* at least {least}. Got {n_splits}"
-    ):
+    with pytest.raises(InvalidSequencesError, match=rf"'n_splits' parameter .* at least {least}. Got {n_splits}"):
         next(WindowSplit(n_splits, expanding=expanding).split(windows))

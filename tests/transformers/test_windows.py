@@ -10,9 +10,7 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences
 from seqpipe.transformers import make_windows
 
-sizes = st.fixed_dictionaries(
-    {"window": st.integers(1, 5), "horizon": st.integers(0, 4), "stride": st.integers(1, 4)}
-)
+sizes = st.fixed_dictionaries({"window": st.integers(1, 5), "horizon": st.integers(0, 4), "stride": st.integers(1, 4)})
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), sizes, st.integers(1, 2), st.integers(1, 2))
@@ -31,11 +29,7 @@ def test_windows_and_targets_are_what_a_loop_over_each_series_finds(lengths, siz
     assert starts.tolist() == windows.starts.tolist() == expected
     for i, start in enumerate(expected):
         assert np.array_equal(windows[i], X.values[start : start + window])
-        rows = (
-            Y[start + window : start + window + horizon]
-            if horizon
-            else Y[start + window - 1 : start + window]
-        )
+        rows = Y[start + window : start + window + horizon] if horizon else Y[start + window - 1 : start + window]
         assert np.array_equal(targets[i], rows.ravel())
 
 

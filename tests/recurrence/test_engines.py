@@ -1,0 +1,167 @@
+"""Which engine runs a cell, and why; the static unroll and what it cannot lay out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
+from seqpipe.exceptions import CellError
+from seqpipe.recurrence import Choice, Recurrent
+
+
+class Halved(GRUCell):
+    """Changes the step, and inherits the name of the kernel that does not know."""
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        output, h = super().step(x_t, h)
+        return output / 2, h
+
+
+class Shifted(GRUCell):
+    def project(self, x: Tensor) -> Tensor:
+        return super().project(x) + 1
+
+
+class Forgetful(GRUCell):
+    def recur(self, h: Tensor) -> Tensor:
+        return 0 * super().recur(h)
+
+
+class Renamed(LSTMCell):
+    """Changes nothing that is computed."""
+
+
+def only(recurrent: Recurrent) -> Choice:
+    (choice,) = recurrent.explain()
+    return choice
+
+
+@pytest.mark.parametrize(
+    "cell", [RNNCell(3, 5), RNNCell(3, 5, "relu"), LSTMCell(3, 5), GRUCell(3, 5), Renamed(3, 5)], ids=repr
+)
+def test_torchs_kernel_runs_the_cells_it_computes(cell: Cell) -> None:
+    assert only(Recurrent(cell)) == Choice(0, "forward", "fused", "torch computes this cell")
+
+
+@pytest.mark.parametrize("cell", [RNNCell(3, 5, "sigmoid"), MLPCell(3, 5)], ids=repr)
+def test_the_loop_runs_cells_that_torch_has_no_kernel_for(cell: Cell) -> None:
+    choice = only(Recurrent(cell))
+    assert (choice.engine, choice.reason) == ("loop", "not fused: torch has no kernel for this cell")
+
+
+@pytest.mark.parametrize("cls", [Halved, Shifted, Forgetful])
+def test_a_subclass_that_computes_something_else_never_gets_torchs_kernel(cls: type[GRUCell]) -> None:
+    torch.manual_seed(0)
+    cell, x = cls(3, 5), torch.randn(2, 6, 3)
+    choice = only(Recurrent(cell))
+    assert choice.engine == "loop"
+    assert choice.reason == f"not fused: {cls.__name__} changes the step that torch's kernel computes"
+    torchs = GRUCell(3, 5)
+    torchs.load_state_dict(cell.state_dict())
+    outputs = Recurrent(cell)(x)[0]
+    assert not torch.allclose(outputs, Recurrent(torchs)(x)[0], atol=1e-3)
+    h, steps = cell.initial_state(2), []
+    for t in range(6):
+        output, h = cell(x[:, t], h)
+        steps.append(output)
+    torch.testing.assert_close(outputs, torch.stack(steps, dim=1))
+
+
+@pytest.mark.parametrize(("unroll", "engine"), [("dynamic", "loop"), ("static", "unrolled")])
+def test_an_unroll_that_was_asked_for_is_used_and_named(unroll: str, engine: str) -> None:
+    assert only(Recurrent(GRUCell(3, 5), unroll=unroll)) == Choice(0, "forward", engine, f'unroll="{unroll}"')
+
+
+def test_every_layer_and_direction_is_explained_in_words() -> None:
+    told = [str(choice) for choice in Recurrent(GRUCell(3, 5), num_layers=2, bidirectional=True).explain()]
+    assert told == [
+        "layer 0, forward: fused (torch computes this cell)",
+        "layer 0, backward: fused (torch computes this cell)",
+        "layer 1, forward: fused (torch computes this cell)",
+        "layer 1, backward: fused (torch computes this cell)",
+    ]
+
+
+class Decaying(Cell):
+    """A plain cell, for steps that a static graph can or cannot hold."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.input = nn.Linear(input_size, hidden_size)
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.change(self.input(x_t) + 0.5 * h)
+        return h, h
+
+    def change(self, h: Tensor) -> Tensor:
+        return h
+
+
+class Branching(Decaying):
+    def change(self, h: Tensor) -> Tensor:
+        return h if h.sum() > 0 else -h
+
+
+class Measuring(Decaying):
+    def change(self, h: Tensor) -> Tensor:
+        return h * float(h.detach().mean())
+
+
+class Leaving(Decaying):
+    def change(self, h: Tensor) -> Tensor:
+        return h * np.tanh(len(h))
+
+
+@pytest.mark.parametrize("cls", [Branching, Measuring, Leaving])
+def test_a_step_that_needs_values_cannot_be_laid_out_but_loops(cls: type[Cell]) -> None:
+    cell, x = cls(3, 5), torch.randn(2, 4, 3)
+    with pytest.raises(CellError, match=rf'{cls.__name__} cannot be unrolled ahead of time .* Use unroll="dynamic"\.'):
+        Recurrent(cell, unroll="static")(x)
+    assert Recurrent(cell, unroll="dynamic")(x)[0].shape == Recurrent(cell)(x)[0].shape == (2, 4, 5)
+
+
+class Dropping(Decaying):
+    def change(self, h: Tensor) -> Tensor:
+        rows, width = h.shape
+        return F.dropout(h, 0.5, self.training) * (rows / (rows + width - width))
+
+
+def test_the_static_unroll_follows_shapes_and_the_training_mode() -> None:
+    recurrent, x = Recurrent(Dropping(3, 50), unroll="static"), torch.randn(2, 4, 3)
+    assert (recurrent(x)[0] == 0).any()
+    recurrent.eval()
+    assert not (recurrent(x)[0] == 0).any()
+    assert recurrent(torch.randn(7, 3, 3))[0].shape == (7, 3, 50)
+
+
+def test_the_static_unroll_trains_the_cells_own_weights() -> None:
+    cell = Decaying(3, 5)
+    Recurrent(cell, unroll="static")(torch.randn(2, 4, 3))[0].sum().backward()
+    assert cell.input.weight.grad is not None
+
+
+def test_a_cell_within_a_cell_is_laid_out_too() -> None:
+    class Residual(Cell):
+        def __init__(self, input_size: int, hidden_size: int) -> None:
+            super().__init__(input_size, hidden_size)
+            self.inner = LSTMCell(input_size, hidden_size)
+
+        def initial_state(self, batch_size: int) -> Any:
+            return self.inner.initial_state(batch_size)
+
+        def project(self, x: Tensor) -> Tensor:
+            return self.inner.project(x)
+
+        def step(self, x_t: Tensor, state: Any) -> Any:
+            output, state = self.inner.step(x_t, state)
+            return output + state[1], state
+
+    cell, x = Residual(3, 5), torch.randn(2, 4, 3)
+    expected = Recurrent(cell, unroll="dynamic")(x, [4, 2])
+    torch.testing.assert_close(Recurrent(cell, unroll="static")(x, [4, 2]), expected)

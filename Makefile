@@ -26,7 +26,6 @@ ui: $(INSTALLED)  ## the runs in the browser
 
 $(INSTALLED): pyproject.toml constraints.txt plugins/seqpipe-mgu/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable plugins/seqpipe-mgu
 	touch $(INSTALLED)

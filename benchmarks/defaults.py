@@ -26,7 +26,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_sequence
+from torch.nn.utils.rnn import pad_sequence
 
 from seqpipe import SequenceClassifier, SequenceRegressor
 
@@ -51,31 +51,36 @@ class PlainGRU(nn.Module):
         self.gru = nn.GRU(n_features, 64, batch_first=True)
         self.head = nn.Linear(64, n_outputs)
 
-    def forward(self, sequences: list[Tensor]) -> Tensor:
-        """Map sequences (n_timesteps, n_features) to outputs (batch, n_outputs)."""
-        _, last = self.gru(pack_sequence(sequences, enforce_sorted=False))
-        outputs: Tensor = self.head(last[0])
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Map x (batch, n_timesteps, n_features), padded at the end, to outputs (batch, n_outputs)."""
+        states, _ = self.gru(x[:, : lengths.max()])
+        outputs: Tensor = self.head(states[torch.arange(len(x)), lengths - 1])
         return outputs
 
 
 def hand_written_gru(problem: Problem, seed: int) -> Array:
     """Fit a GRU as a tutorial would: the last state, Adam at 1e-3, batches of 32, 60 epochs, no scaling."""
     torch.manual_seed(seed)
-    X = [torch.tensor(np.asarray(x), dtype=torch.float32) for x in problem.X_train]
+    x, lengths = padded(problem.X_train)
     classes, numbers = np.unique(problem.y_train, return_inverse=True)
-    targets = problem.y_train[:, None].astype(np.float32) if problem.is_regression else numbers
-    y = torch.from_numpy(targets)
-    model = PlainGRU(X[0].shape[1], 1 if problem.is_regression else len(classes))
+    y = torch.from_numpy(problem.y_train[:, None].astype(np.float32) if problem.is_regression else numbers)
+    model = PlainGRU(x.shape[2], 1 if problem.is_regression else len(classes))
     loss_of = nn.MSELoss() if problem.is_regression else nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for _ in range(EPOCHS if len(X) < 10_000 else EPOCHS_OF_MANY):
-        for batch in torch.randperm(len(X)).split(32):
+    for _ in range(EPOCHS if len(x) < 10_000 else EPOCHS_OF_MANY):
+        for batch in torch.randperm(len(x)).split(32):
             optimizer.zero_grad()
-            loss_of(model([X[i] for i in batch]), y[batch]).backward()
+            loss_of(model(x[batch], lengths[batch]), y[batch]).backward()
             optimizer.step()
     with torch.no_grad():
-        outputs = model([torch.tensor(np.asarray(x), dtype=torch.float32) for x in problem.X_test]).numpy()
+        outputs = model(*padded(problem.X_test)).numpy()
     return outputs[:, 0] if problem.is_regression else classes[outputs.argmax(axis=1)]
+
+
+def padded(X: Any) -> tuple[Tensor, Tensor]:
+    """Return the sequences as one tensor (n_samples, n_timesteps, n_features), zeros at their ends, and lengths."""
+    steps = [torch.tensor(np.asarray(x), dtype=torch.float32) for x in X]
+    return pad_sequence(steps, batch_first=True), torch.tensor([len(x) for x in steps])
 
 
 def features(X: Any) -> Array:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, _terminated)
+    warnings.showwarning = _show_warning
     app()
 
 
@@ -142,8 +144,6 @@ def ui(
 
 def _plugin_rows() -> Iterator[tuple[str, ...]]:
     """Yield what is offered, with its summary for a reason, then what could not be loaded."""
-    import warnings
-
     from seqpipe.exceptions import PluginWarning
     from seqpipe.plugins import host
 
@@ -204,6 +204,10 @@ def _told(error: Exception) -> str:
 
 def _terminated(number: int, frame: object) -> NoReturn:
     sys.exit(_TERMINATED)
+
+
+def _show_warning(message: Warning | str, *where: object, **more: object) -> None:
+    typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
 
 
 def _console(*, quiet: bool = False) -> Console:

@@ -41,8 +41,8 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         Whether every layer also reads each sequence from its end.
     dropout : float, default=0.0
         Share of values dropped in training, between layers and before the output layer.
-    pooling : {"last", "mean", "max", "attention"}, default="last"
-        How the outputs at all steps become one vector.
+    pooling : {"attention", "last", "last_mean", "max", "mean"}, default="last_mean"
+        How the outputs at all steps become one vector; "last_mean" joins the last one and the mean of all.
     lr : float, default=0.01
         Learning rate; the peak of the schedule.
     max_epochs : int or "auto", default="auto"
@@ -123,7 +123,7 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         num_layers=1,
         bidirectional=False,
         dropout=0.0,
-        pooling="last",
+        pooling="last_mean",
         lr=0.01,
         max_epochs="auto",
         batch_size="auto",

@@ -7,7 +7,15 @@ from torch import Tensor, nn
 
 from seqpipe.recurrence import ValidSteps
 
-__all__ = ["POOLINGS", "AttentionPooling", "LastPooling", "MaxPooling", "MeanPooling", "make_pooling"]
+__all__ = [
+    "POOLINGS",
+    "AttentionPooling",
+    "LastMeanPooling",
+    "LastPooling",
+    "MaxPooling",
+    "MeanPooling",
+    "make_pooling",
+]
 
 
 class LastPooling(nn.Module):
@@ -15,6 +23,7 @@ class LastPooling(nn.Module):
 
     def __init__(self, n_features: int, num_directions: int) -> None:
         super().__init__()
+        self.output_size = n_features
         self.forward_size = n_features // num_directions
 
     def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
@@ -27,6 +36,10 @@ class LastPooling(nn.Module):
 class MeanPooling(nn.Module):
     """The mean over valid steps."""
 
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.output_size = n_features
+
     def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
         """Map outputs (batch, n_timesteps, n_features), zero in the padding, to (batch, n_features)."""
         if valid is None:
@@ -34,8 +47,26 @@ class MeanPooling(nn.Module):
         return outputs.sum(dim=1) / valid.lengths.clamp(min=1)[:, None]
 
 
+class LastMeanPooling(nn.Module):
+    """The output where each direction ends beside the mean over valid steps: the order kept, and the whole."""
+
+    def __init__(self, n_features: int, num_directions: int) -> None:
+        super().__init__()
+        self.last = LastPooling(n_features, num_directions)
+        self.mean = MeanPooling(n_features)
+        self.output_size = 2 * n_features
+
+    def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+        """Map outputs (batch, n_timesteps, n_features), zero in the padding, to (batch, 2 * n_features)."""
+        return torch.cat([self.last(outputs, valid), self.mean(outputs, valid)], dim=1)
+
+
 class MaxPooling(nn.Module):
     """The largest value over valid steps."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.output_size = n_features
 
     def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
         """Map outputs (batch, n_timesteps, n_features) to (batch, n_features)."""
@@ -49,6 +80,7 @@ class AttentionPooling(nn.Module):
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
+        self.output_size = n_features
         self.hidden = nn.Linear(n_features, n_features)
         self.score = nn.Linear(n_features, 1, bias=False)
 
@@ -60,13 +92,17 @@ class AttentionPooling(nn.Module):
         return torch.einsum("bt,btf->bf", scores.softmax(dim=1), outputs)
 
 
-POOLINGS = ("attention", "last", "max", "mean")
+Pooling = LastPooling | MeanPooling | LastMeanPooling | MaxPooling | AttentionPooling
+
+POOLINGS = ("attention", "last", "last_mean", "max", "mean")
 
 
-def make_pooling(name: str, n_features: int, num_directions: int) -> nn.Module:
-    """Return the pooling of that name for outputs of ``n_features``."""
+def make_pooling(name: str, n_features: int, num_directions: int) -> Pooling:
+    """Return the pooling of that name for outputs of ``n_features``; its ``output_size`` says what it gives."""
     if name == "last":
         return LastPooling(n_features, num_directions)
+    if name == "last_mean":
+        return LastMeanPooling(n_features, num_directions)
     if name == "attention":
         return AttentionPooling(n_features)
-    return {"mean": MeanPooling, "max": MaxPooling}[name]()
+    return MeanPooling(n_features) if name == "mean" else MaxPooling(n_features)

@@ -29,7 +29,7 @@ class SequenceNetwork(nn.Module):
         Whether every layer runs both ways.
     dropout : float
         Share of values dropped between layers and before the output layer.
-    pooling : {"last", "mean", "max", "attention"}
+    pooling : {"attention", "last", "last_mean", "max", "mean"}
         How the steps become one vector.
     dtype : torch.dtype
         Of all parameters.
@@ -48,7 +48,7 @@ class SequenceNetwork(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        pooling: str = "last",
+        pooling: str = "last_mean",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
@@ -58,10 +58,9 @@ class SequenceNetwork(nn.Module):
             bidirectional=bidirectional,
             dropout=dropout,
         )
-        n_pooled = self.recurrent.output_size
-        self.pooling = make_pooling(pooling, n_pooled, self.recurrent.num_directions)
+        self.pooling = make_pooling(pooling, self.recurrent.output_size, self.recurrent.num_directions)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(n_pooled, n_outputs)
+        self.head = nn.Linear(self.pooling.output_size, n_outputs)
         self.register_buffer("shift", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.to(dtype)

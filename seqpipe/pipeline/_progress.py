@@ -43,6 +43,8 @@ class FitProgress:
         self._n_splits = n_splits
         self._total = len(candidates) * n_splits + 1
         self._done = 0
+        self._n_epochs = 0
+        self._made = time.monotonic()
         self._began: dict[int, float] = {}
         self._errors: dict[int, str] = {}
         self._bar: Progress | None = None
@@ -69,12 +71,19 @@ class FitProgress:
         if event.error is not None:
             self._errors[event.fit] = event.error
         if not self._candidates:
-            if event.kind == "epoch" and self._bar is not None:
-                self._bar.update(self._task, completed=event.epoch, total=event.n_epochs, description="epochs")
+            self._show_epochs(event)
         elif event.kind == "began":
             self._begin(event.fit)
         elif event.kind == "ended":
             self._end(event.fit)
+
+    def _show_epochs(self, event: FitEvent) -> None:
+        if event.epoch is not None:
+            self._n_epochs = event.epoch
+            if self._bar is not None:
+                self._bar.update(self._task, completed=event.epoch, total=event.n_epochs, description="epochs")
+        elif event.kind == "reported" and self._bar is None:
+            self._print(f"fit 1/1: {self._n_epochs} epochs, {time.monotonic() - self._made:.1f} s")
 
     def _begin(self, fit: int) -> None:
         self._began[fit] = time.monotonic()
@@ -91,10 +100,13 @@ class FitProgress:
             seconds = time.monotonic() - self._began.pop(fit, time.monotonic())
             ending = f"failed, {self._errors[fit]}" if fit in self._errors else f"{seconds:.1f} s"
             text = f"fit {self._done}/{self._total}: {self._name(fit)}, {ending}"
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._print(text)
 
     def _name(self, fit: int) -> str:
         if fit == REFIT:
             return "the best one, on all training data"
         candidate, fold = divmod(fit, self._n_splits)
         return f"{self._candidates[candidate]}, fold {fold + 1}"
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)

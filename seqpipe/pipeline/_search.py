@@ -14,7 +14,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
-from seqpipe.exceptions import FitFailedError, did_you_mean
+from seqpipe.exceptions import FitFailedError, RecipeError, did_you_mean
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
@@ -35,6 +35,8 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
     """
     search, seed = loaded.recipe.search, loaded.recipe.seed
     assert search is not None
+    if jobs == 0:
+        raise RecipeError("--jobs: must be a number of processes, or -1 for one a core. Got 0 instead.")
     parameters = candidate_parameters(loaded, task, model, train)
     common = {
         "scoring": _scoring(loaded, task),

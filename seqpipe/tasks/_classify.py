@@ -69,7 +69,7 @@ class ClassifyTask(SampleTask):
         """Return the metrics of the most frequent class, and of logistic regression on the steps."""
         X_train, X_test = tabular(train.X, test.X)
         models = {
-            "most frequent class": DummyClassifier(strategy="most_frequent"),
+            "most frequent class": DummyClassifier(strategy="prior"),
             "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         }
         with warnings.catch_warnings():

@@ -113,4 +113,7 @@ def _check_gradients(recurrent: Recurrent, x: Tensor) -> None:
         outputs: Tensor = torch.func.functional_call(recurrent, dict(zip(names, weights)), (x,))[0]
         return outputs
 
-    torch.autograd.gradcheck(run, (x.clone().requires_grad_(), *weights))
+    try:
+        torch.autograd.gradcheck(run, (x.clone().requires_grad_(), *weights))
+    except RuntimeError as error:
+        raise AssertionError(f"the gradients are not those of the outputs: {error}") from error

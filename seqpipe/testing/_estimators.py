@@ -58,12 +58,12 @@ def check_estimator(estimator: BaseEstimator) -> None:
         If a check fails; the message says which.
     """
     X, y = _problem(is_classifier(estimator))
+    _check_data_untouched(estimator, X, y)
     fitted = clone(estimator).fit(X, y)
     _check_input_kinds(estimator, fitted, X, y)
     _check_three_dimensions(estimator, y)
     _check_independence(fitted, X)
     _check_repeats(estimator, fitted, X, y)
-    _check_data_untouched(estimator, X, y)
     _check_model_selection(estimator, X, y)
     _check_refusals(estimator, fitted, X, y)
 
@@ -83,14 +83,10 @@ def _check_input_kinds(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) 
 
 
 def _check_three_dimensions(estimator: Any, y: NDArray[Any]) -> None:
-    X = np.random.default_rng(1).normal(size=(len(y), 6, 2))
+    X = np.random.default_rng(1).normal(size=(len(y), 6, 2)).astype("float32").astype("float64")
     expected = clone(estimator).fit(X, y).predict(X)
     _assert_same("a fit to a list of equal lengths", clone(estimator).fit(list(X), y).predict(list(X)), expected)
-    _assert_same(
-        "a fit to float32",
-        clone(estimator).fit(X.astype("float32").astype("float64"), y).predict(X),
-        expected,
-    )
+    _assert_same("a fit to float32", clone(estimator).fit(X.astype("float32"), y).predict(X), expected)
     one = clone(estimator).fit(X[:, :, :1], y)
     assert one.n_features_in_ == 1, "n_features_in_ of (n_samples, n_timesteps, 1) is not 1"
     assert one.predict(X[:1, :3, :1]).shape == (1,), "one sequence of another length gives no single prediction"
@@ -115,11 +111,12 @@ def _check_repeats(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> N
 
 def _check_data_untouched(estimator: Any, X: Arrays, y: NDArray[Any]) -> None:
     X_before, y_before = copy.deepcopy(X), y.copy()
-    for x in X_before:
-        x.setflags(write=False)
-    clone(estimator).fit(X_before, y).predict(X_before)
+    clone(estimator).fit(X_before, y_before).predict(X_before)
     assert all(np.array_equal(a, b) for a, b in zip(X, X_before)), "fit or predict changed X"
     assert np.array_equal(y, y_before), "fit changed y"
+    for array in (*X_before, y_before):
+        array.setflags(write=False)
+    clone(estimator).fit(X_before, y_before).predict(X_before)
 
 
 def _check_model_selection(estimator: Any, X: Arrays, y: NDArray[Any]) -> None:

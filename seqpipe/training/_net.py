@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from seqpipe.training._batches import Batches
 from seqpipe.training._guard import GradientGuard, StopTraining
 from seqpipe.training._samples import Samples
+from seqpipe.training._threads import threads_for
 
 __all__ = ["SequenceNet"]
 
@@ -48,7 +50,8 @@ class SequenceNet(skorch.NeuralNet):
         """
         self.notify("on_train_begin", X=samples, y=None)
         try:
-            self.fit_loop((samples, validation), epochs=epochs)
+            with self._threads(self.batch_size):
+                self.fit_loop((samples, validation), epochs=epochs)
         except StopTraining as stop:
             if type(stop) is StopTraining:
                 return str(stop)
@@ -62,7 +65,7 @@ class SequenceNet(skorch.NeuralNet):
         self.module_.eval()
         rows: list[NDArray[Any]] = []
         order: list[NDArray[np.int64]] = []
-        with torch.no_grad():
+        with torch.no_grad(), self._threads(min(len(samples), _PREDICTION_BATCH)):
             for inputs, _ in Batches(samples, _PREDICTION_BATCH, torch.device(self.device)):
                 rows.append(self.infer(inputs).cpu().numpy())
                 order.append(inputs["indices"])
@@ -70,6 +73,9 @@ class SequenceNet(skorch.NeuralNet):
         result = np.empty_like(stacked)
         result[np.concatenate(order)] = stacked
         return result
+
+    def _threads(self, batch_size: int) -> AbstractContextManager[None]:
+        return threads_for(batch_size, self.module_.recurrent.cells[0].hidden_size)
 
     def check_data(self, X: Any, y: Any = None) -> None:
         """Do nothing: estimators check."""
@@ -80,8 +86,7 @@ class SequenceNet(skorch.NeuralNet):
 
     def get_iterator(self, dataset: Samples, training: bool = False) -> Batches:
         """Return whole batches: shuffled for training, by length otherwise."""
-        size = len(dataset) if self.batch_size == -1 else self.batch_size
-        return Batches(dataset, size, torch.device(self.device), self.random if training else None)
+        return Batches(dataset, self.batch_size, torch.device(self.device), self.random if training else None)
 
     def infer(self, x: dict[str, Any], **kwargs: Any) -> Tensor:
         """Return the module's outputs for a batch."""

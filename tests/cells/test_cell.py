@@ -42,7 +42,9 @@ def test_sizes_drawn_by_numpy_are_sizes(name: str) -> None:
 
 @pytest.mark.parametrize("activation", ["softplus", "Tanh", None, ["tanh"]])
 def test_an_unknown_activation_is_refused_with_the_known_ones(activation: Any) -> None:
-    with pytest.raises(ValueError, match=r"'activation' parameter of RNNCell must be one of \['relu', 'sigmoid', 'tanh'\]"):
+    with pytest.raises(
+        ValueError, match=r"'activation' parameter of RNNCell must be one of \['relu', 'sigmoid', 'tanh'\]"
+    ):
         RNNCell(3, 5, activation)
 
 

@@ -42,10 +42,19 @@ BROKEN: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     ),
     "a narrower state": (lambda h: (h, h[:, :4]), r"state tensor 0, shape \(2, 5\) for a batch of 2, got \(2, 4\)"),
     "a lost batch": (lambda h: (h.mean(dim=0), h), r"output, shape \(2, 5\) for a batch of 2, got \(5,\)"),
-    "NaN in the output": (lambda h: (h * torch.nan, h), "gives NaN or infinity in its output on inputs between -1 and 1"),
+    "NaN in the output": (
+        lambda h: (h * torch.nan, h),
+        "gives NaN or infinity in its output on inputs between -1 and 1",
+    ),
     "infinity in the state": (lambda h: (h, h / 0), "gives NaN or infinity in its state tensor 0"),
-    "another type of output": (lambda h: (h.double(), h), r"keep the type torch\.float32; its output is torch\.float64"),
-    "another type of state": (lambda h: (h, h.half()), r"keep the type torch\.float32; its state tensor 0 is torch\.float16"),
+    "another type of output": (
+        lambda h: (h.double(), h),
+        r"keep the type torch\.float32; its output is torch\.float64",
+    ),
+    "another type of state": (
+        lambda h: (h, h.half()),
+        r"keep the type torch\.float32; its state tensor 0 is torch\.float16",
+    ),
     "an output alone": (lambda h: h, r"must return \(output, state\), got Tensor"),
     "three things": (lambda h: (h, h, h), r"must return \(output, state\), got tuple"),
     "a list": (lambda h: [h, h], r"must return \(output, state\), got list"),

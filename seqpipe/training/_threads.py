@@ -1,0 +1,34 @@
+"""How many threads a net is run on: a small step is not worth the wait of threads for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["threads_for"]
+
+#: Multiplications of one step's recurrent product from which torch's threads are left alone.
+_WORTH_THREADS = 4_000_000
+
+
+@contextmanager
+def threads_for(batch_size: int, hidden_size: int) -> Iterator[None]:
+    """Run torch on one thread inside if a step is small, and put its number of threads back.
+
+    torch's threads meet at a barrier after every operation of every time step. With a small step they gain little even
+    on an idle machine, and where another process wants a core they wait for each other most of the time.
+
+    Parameters
+    ----------
+    batch_size, hidden_size : int
+        Of the net.
+    """
+    before = torch.get_num_threads()
+    if batch_size * hidden_size**2 < _WORTH_THREADS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

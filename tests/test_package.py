@@ -1,0 +1,85 @@
+"""The package as users meet it: its names, its documents, its wheel."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import seqpipe
+from seqpipe import hookspecs
+
+ROOT = Path(__file__).parents[1]
+
+
+def python_blocks(name: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_importing_seqpipe_loads_neither_torch_nor_mlflow() -> None:
+    code = "import sys, seqpipe; print(sorted({'torch', 'mlflow', 'sklearn', 'pandas'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_public_names_are_sorted_resolve_and_say_what_they_are() -> None:
+    assert sorted(seqpipe.__all__) == seqpipe.__all__
+    for name in seqpipe.__all__:
+        assert inspect.getdoc(getattr(seqpipe, name)), f"{name} has no docstring"
+    with pytest.raises(AttributeError, match="no attribute 'Gru'"):
+        _ = seqpipe.Gru
+
+
+@pytest.mark.parametrize("number", range(len(python_blocks("README.md"))))
+def test_the_examples_of_the_readme_run(number: int, tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    ran = subprocess.run(
+        [sys.executable, "-c", python_blocks("README.md")[number]],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    if "MLflowTracker" in python_blocks("README.md")[number]:
+        assert re.search(r"\{'net__cell': '(rnn|gru)'\} (1\.0|0\.\d+)", ran.stdout)
+        assert float(ran.stdout.split()[-1]) > 0.9
+        assert (tmp_path / "mlruns" / "mlflow.db").exists()
+
+
+def test_the_example_of_the_readme_is_short() -> None:
+    lines = [line for line in python_blocks("README.md")[0].splitlines() if line.strip()]
+    assert len(lines) <= 15
+
+
+def hooks() -> list[str]:
+    return sorted(name for name in vars(hookspecs) if name.startswith("seqpipe_"))
+
+
+@pytest.mark.parametrize("hook", hooks())
+def test_every_hook_is_documented_with_its_signature_and_tested(hook: str) -> None:
+    signature = str(inspect.signature(getattr(hookspecs, hook))).replace("'", "")
+    assert f"### `{hook}{signature}`" in (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    assert f"def test_hook_{hook}(" in (ROOT / "tests" / "test_plugins.py").read_text(encoding="utf-8")
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_wheel_carries_the_recipes_and_the_types(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    [wheel] = tmp_path.glob("seqpipe-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"seqpipe/pipeline/recipes/{path.name}" for path in ROOT.glob("pipelines/*.yaml")} <= set(names)
+    assert "seqpipe/py.typed" in names

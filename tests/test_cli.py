@@ -115,8 +115,6 @@ def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str):
     overrides, told = TINY[name]
-    if name == "digits" and "mgu" not in plugins.host().names("cell"):
-        overrides = [*overrides, "search.grid.cell=[rnn, gru]"]
     ran = seqpipe("run", name, "--set", "search.cv=2", *(part for each in overrides for part in ("--set", each)))
     assert ran.exit_code == 0, ran.output
     assert told in ran.stdout
@@ -288,6 +286,18 @@ def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: st
     assert command[1:4] == ["-m", "mlflow", "server"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--backend-store-uri") + 1] == store
+
+
+def test_a_warning_is_one_clean_line(own_folder: Path):
+    (own_folder / "broken.py").write_text("raise OSError('no such library')\n")
+    information = own_folder / "broken-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[seqpipe]\nbroken = broken\n")
+    code = "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['run', 'tiny.yaml', '--quiet', '--set', "
+    ran = python(f"{code}'tracking.enabled=false']; from seqpipe.cli import main; main()")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == "warning: The plug-in 'broken' was left out: OSError: no such library\n"
 
 
 def test_the_module_is_the_command(start: Callable[..., subprocess.Popen[str]]):

@@ -74,4 +74,5 @@ class SequenceNetwork(nn.Module):
         """Map x (batch, n_timesteps, n_features) and lengths (batch,) to outputs (batch, n_outputs)."""
         outputs, _ = self.recurrent((x - self.shift) / self.scale, lengths)
         valid = None if lengths is None else ValidSteps.of(lengths, x.shape[1], x.device)
-        return self.head(self.dropout(self.pooling(outputs, valid)))
+        logits: Tensor = self.head(self.dropout(self.pooling(outputs, valid)))
+        return logits

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 from seqpipe.pipeline._fits import REFIT, FitEvent
+from seqpipe.pipeline._summary import count
 
 __all__ = ["FitProgress"]
 
@@ -83,7 +84,7 @@ class FitProgress:
             if self._bar is not None:
                 self._bar.update(self._task, completed=event.epoch, total=event.n_epochs, description="epochs")
         elif event.kind == "reported" and self._bar is None:
-            self._print(f"fit 1/1: {self._n_epochs} epochs, {time.monotonic() - self._made:.1f} s")
+            self._print(f"fit 1/1: {count(self._n_epochs, 'epoch')}, {time.monotonic() - self._made:.1f} s")
 
     def _begin(self, fit: int) -> None:
         self._began[fit] = time.monotonic()

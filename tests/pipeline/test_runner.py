@@ -243,3 +243,14 @@ def test_wrong_recipes_and_data_leave_no_run(store: str, write: Callable[..., Pa
         run_recipe({**TINY, "name": "bad", "dta": 1})
     with pytest.raises(TrackingError, match="There is no experiment 'bad'"):
         read_runs("bad", store)
+
+
+def test_a_single_fit_tells_its_epochs():
+    console = Console(record=True, width=120, file=StringIO())
+    run_recipe({**TINY, **UNTRACKED}, console=console)
+    assert "fit 1/1: 1 epoch, " in console.export_text()
+
+
+def test_no_processes_at_all_are_refused():
+    with pytest.raises(RecipeError, match=r"^--jobs: must be a number of processes"):
+        run_recipe({**SEARCH, **UNTRACKED}, jobs=0)

@@ -126,7 +126,7 @@ class SiblingOfAnotherKind(Sound):
 
 class Branches(Sound):
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return super().step(x_t if h.sum() > 0 else x_t, h)
+        return super().step(x_t, h) if h.isfinite().all() else super().step(x_t, 0 * h)
 
 
 DEFECTS: dict[Callable[[int, int], Cell], tuple[type[Exception], str]] = {

@@ -57,7 +57,7 @@ def test_an_absurd_learning_rate_stops_within_one_step_and_keeps_the_first_weigh
     net = make_net(lr=1e20, optimizer=optimizer, max_norm=max_norm, module__dtype=dtype)
     samples, first = make_samples(), weights(net)
     numpy_dtype = str(dtype).removeprefix("torch.")
-    with pytest.raises(Diverged, match="the weights exploded|the loss is not finite|the gradient is not finite"):
+    with pytest.raises(Diverged, match=r"the weights exploded|the (loss|gradient) is not finite"):
         net.train(Samples(samples.X.astype(numpy_dtype), samples.y.astype(numpy_dtype)), None, 5)
     assert net.guard.n_updates_ == 1
     assert same(weights(net), first)
@@ -98,7 +98,7 @@ def test_a_module_whose_gradient_is_nan_under_a_finite_loss_stops(
 def test_an_explosion_in_an_epochs_last_update_is_seen_at_its_end(
     make_net: Any, make_samples: Any, weights: Any
 ) -> None:
-    net = make_net(lr=1e20, batch_size=-1)
+    net = make_net(lr=1e20, batch_size=20)
     first, told = weights(net), []
 
     class Told(Callback):
@@ -171,7 +171,7 @@ def test_clipping_is_torchs(make_net: Any, make_samples: Any, max_norm: float) -
 
 
 def test_the_mean_norm_before_clipping_is_recorded_an_epoch(make_net: Any, make_samples: Any) -> None:
-    free, clipped = make_net(batch_size=-1), make_net(batch_size=-1, max_norm=1e-6)
+    free, clipped = make_net(batch_size=20), make_net(batch_size=20, max_norm=1e-6)
     for net in (free, clipped):
         net.train(make_samples(), None, 1)
     assert clipped.history[-1, "grad_norm"] == pytest.approx(free.history[-1, "grad_norm"])
@@ -179,7 +179,7 @@ def test_the_mean_norm_before_clipping_is_recorded_an_epoch(make_net: Any, make_
 
 
 def test_clipped_updates_are_small(make_net: Any, make_samples: Any, weights: Any) -> None:
-    net = make_net(max_norm=1e-6, optimizer=torch.optim.SGD, lr=1.0, batch_size=-1)
+    net = make_net(max_norm=1e-6, optimizer=torch.optim.SGD, lr=1.0, batch_size=20)
     first = weights(net)
     net.train(make_samples(), None, 1)
     moved = torch.cat([(a - b).flatten() for a, b in zip(first, weights(net))]).norm()

@@ -35,12 +35,6 @@ def test_training_again_goes_on_from_the_weights_there_are(make_net: Any, make_s
     assert len(twice.history) == 4
 
 
-def test_a_batch_size_of_minus_one_takes_all_samples_at_once(make_net: Any, make_samples: Any) -> None:
-    net = make_net(batch_size=-1)
-    net.train(make_samples(20), None, 3)
-    assert net.guard.n_updates_ == 3
-
-
 @pytest.mark.parametrize("n", [1, 9, 17])
 def test_a_last_batch_of_one_trains_and_predicts(make_net: Any, make_samples: Any, n: int) -> None:
     net, samples = make_net(batch_size=8), make_samples(n)

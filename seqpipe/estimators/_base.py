@@ -38,6 +38,7 @@ from seqpipe.training import (
     SequenceNet,
     auto_batch_size,
     auto_epochs,
+    device_or_cpu,
     peak_memory_mib,
     reset_peak_memory,
     resolve_device,
@@ -269,8 +270,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         super().__setstate__(state)
         if kept is None:
             return
-        if self.device_ != "cpu" and not torch.cuda.is_available():
-            self.device_ = "cpu"  # fitted on a GPU, loaded where there is none
+        self.device_ = device_or_cpu(self.device_)
         with _seeded(0, self.device_):
             self.net_ = self._make_net(*self._net_shape, self.device_, 0, kept["batch_size"], [])
         restore_net(self.net_, kept)

@@ -5,7 +5,7 @@ from seqpipe.training._budget import auto_batch_size, auto_epochs
 from seqpipe.training._callbacks import EpochListener, OneCycle, ProgressBar
 from seqpipe.training._guard import Diverged, GradientGuard
 from seqpipe.training._net import SequenceNet
-from seqpipe.training._resources import peak_memory_mib, reset_peak_memory, resolve_device
+from seqpipe.training._resources import device_or_cpu, peak_memory_mib, reset_peak_memory, resolve_device
 from seqpipe.training._samples import Samples
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "SequenceNet",
     "auto_batch_size",
     "auto_epochs",
+    "device_or_cpu",
     "peak_memory_mib",
     "reset_peak_memory",
     "resolve_device",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 
+import psutil
 import torch
 
-__all__ = ["peak_memory_mib", "reset_peak_memory", "resolve_device"]
+__all__ = ["device_or_cpu", "peak_memory_mib", "reset_peak_memory", "resolve_device"]
 
 
 def resolve_device(device: str) -> str:
@@ -36,6 +36,14 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def device_or_cpu(device: str) -> str:
+    """Return the device if it is on this machine, else the CPU: for nets that were fitted elsewhere."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        return "cpu"
+
+
 def _holds_numbers(device: torch.device) -> bool:
     """Tell whether a tensor can live there: torch knows the names of many devices that a machine has not."""
     try:
@@ -54,5 +62,9 @@ def peak_memory_mib(device: str) -> float:
     """Return the peak, in MiB: allocated on the GPU since the reset, or resident in this process since it began."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -75,6 +75,6 @@ def test_the_systems_unit_of_memory_is_known(monkeypatch: pytest.MonkeyPatch, pl
     class Usage:
         ru_maxrss = 5 * 2**20 // unit
 
-    monkeypatch.setattr(_resources.resource, "getrusage", lambda who: Usage)
+    monkeypatch.setattr("resource.getrusage", lambda who: Usage)
     monkeypatch.setattr(_resources.sys, "platform", platform)
     assert peak_memory_mib("cpu") == 5

@@ -260,6 +260,7 @@ def test_plugins_lists_what_is_offered_and_what_failed(monkeypatch: pytest.Monke
     with pytest.warns(UserWarning, match="left out"):
         found = plugins.PluginHost([broken])
     monkeypatch.setattr(plugins, "host", lambda: found)
+    monkeypatch.setenv("COLUMNS", "200")
     shown = seqpipe("plugins").stdout
     for column in ("name", "kind", "distribution", "version", "status", "reason"):
         assert column in shown

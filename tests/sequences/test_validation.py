@@ -48,7 +48,6 @@ def test_every_kind_of_sequences_becomes_the_same_container(X):
         pd.DataFrame({"a": [1.0]}),
         np.ones(3),
         [1.0, 2.0],
-        [],
         "text",
         np.array([1, "a"], dtype=object),
     ],
@@ -62,6 +61,12 @@ def test_a_list_of_matrices_is_ragged_even_where_they_are_equal_in_length():
     assert not is_table([np.ones((2, 1)), np.ones((2, 1))])
     assert not is_table([[1.0], [2.0, 3.0]])
     assert not is_table(np.ones((2, 3, 1)))
+
+
+def test_an_empty_list_holds_no_sequences():
+    assert not is_table([])
+    with pytest.raises(InvalidSequencesError, match=r"0 sample\(s\)"):
+        as_sequences([])
 
 
 def test_an_array_of_three_dimensions_and_windows_are_not_copied():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._input import check_labels, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.exceptions import DataWarning
 from seqpipe.training import Samples
 
 __all__ = ["SequenceClassifier"]
@@ -257,3 +259,16 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         """Return the most probable label of each sequence, shape (n_samples,)."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of right labels; warns of labels in y that the classifier never saw, and can only miss."""
+        check_is_fitted(self)
+        unseen = np.setdiff1d(np.asarray(y), self.classes_)
+        if len(unseen):
+            warnings.warn(
+                f"y has labels that SequenceClassifier was not fitted to, and that count as missed: {unseen.tolist()[:10]}. "
+                "Split with StratifiedKFold, or drop them.",
+                DataWarning,
+                stacklevel=2,
+            )
+        return float(super().score(X, y, sample_weight))

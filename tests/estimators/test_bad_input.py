@@ -9,7 +9,7 @@ import torch
 
 from seqpipe.cells import Cell
 from seqpipe.estimators import SequenceClassifier, SequenceRegressor
-from seqpipe.exceptions import CellError, InvalidSequencesError, UnknownNameError
+from seqpipe.exceptions import CellError, DataWarning, InvalidSequencesError, UnknownNameError
 from seqpipe.sequences import Sequences
 
 TINY = {"hidden_size": 4, "max_epochs": 3, "random_state": 0}
@@ -112,6 +112,12 @@ def test_a_label_that_partial_fit_was_not_told_of_is_refused() -> None:
     fitted = SequenceClassifier(**TINY).partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match=r"not told of: \[2\]"):
         fitted.partial_fit(X, y + 1)
+
+
+def test_labels_that_were_never_seen_are_warned_of_when_scored() -> None:
+    fitted = SequenceClassifier(**TINY).fit(X, y)
+    with pytest.warns(DataWarning, match=r"not fitted to, and that count as missed: \[7\]"):
+        assert fitted.score(X, np.full(20, 7)) == 0
 
 
 def test_one_sample_is_enough() -> None:

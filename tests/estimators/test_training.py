@@ -11,14 +11,17 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback
 
 from seqpipe.estimators import SequenceClassifier, SequenceRegressor
 from seqpipe.exceptions import DivergenceWarning
+from seqpipe.transformers import SequenceScaler
 
 TINY = {"hidden_size": 8, "max_epochs": 10, "random_state": 0}
 rng = np.random.default_rng(0)
@@ -96,6 +99,17 @@ def test_dropping_a_sample_equals_giving_it_no_weight() -> None:
     model = SequenceRegressor(**TINY, batch_size=64, dtype="float64")
     weighted = clone(model).fit(X, y, sample_weight=weight).predict(X)
     np.testing.assert_allclose(weighted, clone(model).fit(X[:40], y[:40]).predict(X), rtol=1e-9)
+
+
+def test_metadata_routing_takes_weights_through_a_search_over_a_pipeline() -> None:
+    weight = np.random.default_rng(0).uniform(size=64)
+    steps = [("scale", SequenceScaler()), ("net", SequenceClassifier("rnn", **TINY))]
+    expected = Pipeline(steps).fit(X, y, net__sample_weight=weight).predict_proba(X)
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = SequenceClassifier(**TINY).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        search = GridSearchCV(Pipeline([("scale", SequenceScaler()), ("net", net)]), {"net__cell": ["rnn"]}, cv=2)
+        search.fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(search.best_estimator_.predict_proba(X), expected)
 
 
 def test_class_weights_move_the_decision() -> None:

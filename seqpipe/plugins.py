@@ -28,6 +28,8 @@ __all__ = ["ENTRY_POINT_GROUP", "PluginHost", "PluginStatus", "Registered", "hos
 ENTRY_POINT_GROUP = "seqpipe"
 _BUILTINS = "seqpipe.builtins"
 _CORE = "seqpipe"
+#: What comes with distributions of the same project, so that an error can say what to install.
+_PUBLISHED = {"cell mgu": "seqpipe-mgu"}
 _KINDS: dict[str, tuple[str, type]] = {
     "cell": ("seqpipe_cells", CellSpec),
     "task": ("seqpipe_tasks", TaskSpec),
@@ -124,6 +126,11 @@ class PluginHost:
 
     def _unknown(self, kind: str, name: object, parameter: str) -> str:
         names = self.names(kind)
+        if f"{kind} {name}" in _PUBLISHED:
+            return (
+                f"{parameter} is {name!r}, which comes with the distribution {_PUBLISHED[f'{kind} {name}']!r}. "
+                f"Install it, or take one of {names}."
+            )
         message = f"{parameter} must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)}"
         failed = [f"{s.distribution!r} ({s.reason})" for s in self.statuses if s.status != "loaded"]
         if failed:

@@ -1,5 +1,22 @@
-"""What has to be set before scikit-learn is imported."""
+"""What has to be set before scikit-learn is imported, and a tracking store that tests share."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 os.environ["SCIPY_ARRAY_API"] = "1"
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database that one migration serves for all tests."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> Path:
+    """Work in an empty folder, with that database for the tracking store."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    return tmp_path

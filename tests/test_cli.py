@@ -42,18 +42,10 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
-
-
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+def tiny_recipe(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEQPIPE_DEBUG", raising=False)
-    (tmp_path / "tiny.yaml").write_text(RECIPE)
-    return tmp_path
+    (own_folder / "tiny.yaml").write_text(RECIPE)
 
 
 def seqpipe(*arguments: str) -> Result:

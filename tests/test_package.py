@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -75,11 +76,28 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
-def test_the_wheel_carries_the_recipes_and_the_types(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+def build(kind: str, folder: Path) -> Path:
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    [wheel] = tmp_path.glob("seqpipe-*.whl")
+    [built] = folder.glob("seqpipe-*")
+    return built
+
+
+def test_the_wheel_carries_the_recipes_and_the_types(tmp_path: Path) -> None:
+    wheel = build("wheel", tmp_path)
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"seqpipe/pipeline/recipes/{path.name}" for path in ROOT.glob("pipelines/*.yaml")} <= set(names)
     assert "seqpipe/py.typed" in names
+
+
+def test_the_source_distribution_carries_all_that_its_tests_need(tmp_path: Path) -> None:
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = [
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("seqpipe/**/*.py", "pipelines/*.yaml", "plugins/*/**/*.py", "tests/**/*.py", "docs/*.md")
+        for path in ROOT.glob(pattern)
+    ]
+    wanted += ["pyproject.toml", "README.md", "LICENSE", "constraints.txt", "plugins/seqpipe-mgu/pyproject.toml"]
+    assert set(wanted) - names == set()

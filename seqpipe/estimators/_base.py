@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +53,8 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
 
     _criterion: ClassVar[type[torch.nn.Module]]
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "cell": [str, type],
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "cell": "no_validation",
         "cell_params": [dict, None],
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
         "num_layers": [Interval(Integral, 1, None, closed="left")],
@@ -112,13 +113,27 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
 
     # ---- fit
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
+
     def _check_parameters(self) -> None:
         self._validate_params()
         check_net_params(self)
         cell_factory(self.cell, self.cell_params, owner=type(self).__name__)
 
+    def _known_epochs(self) -> int | None:
+        """Return the epochs of a fit, if that is known before the data is."""
+        return self.max_epochs if isinstance(self.max_epochs, int) else None
+
+    def _begin(self, partial: bool) -> bool:
+        """Check the parameters; return whether this fit goes on from the weights there are, else forget them."""
+        self._check_parameters()
+        goes_on = self._continues(partial)
+        if not goes_on:
+            self.__dict__.pop("net_", None)  # or a fit that fails would leave an old net beside new labels
+        return goes_on
+
     def _continues(self, partial: bool) -> bool:
-        """Tell whether this fit goes on from the weights there are."""
         return (partial or self.warm_start) and hasattr(self, "net_")
 
     def _train(
@@ -154,8 +169,6 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         fresh = self._make_net(train.X.n_features, n_outputs, device, seed, batch_size, callbacks)
         if self._continues(partial):
             restore_net(fresh, net_state(self.net_))
-            for group in fresh.optimizer_.param_groups:
-                group["lr"] = self.lr  # a schedule has ended near zero
         else:
             self.history_ = []
             self._scale_inputs(fresh, train)
@@ -189,32 +202,30 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             "verbose": 0,
         }
         own = dict(self.net_params or {})
-        callbacks = [*callbacks, *(own.pop("callbacks", None) or [])]
+        own.pop("callbacks", None)
         if "optimizer" not in own:
             settings["optimizer__weight_decay"] = self.weight_decay
-        guard = next((c for _, c in callbacks if isinstance(c, GradientGuard)), GradientGuard(None))
+        guard = GradientGuard(self.gradient_clip_norm)
+        callbacks = [("guard", guard), *callbacks]
         settings |= {"callbacks": callbacks, "guard": guard, "random": np.random.default_rng(seed), **own}
         return SequenceNet(**settings).initialize()
 
-    def _callbacks(
-        self, epochs: int, n_batches: int, listeners: FitListeners, *, partial: bool
-    ) -> list[tuple[str, Any]]:
-        callbacks: list[tuple[str, Any]] = [("guard", GradientGuard(self.gradient_clip_norm))]
-        if self.lr_schedule == "one_cycle" and not partial:
-            callbacks.append(("one_cycle", OneCycle(epochs * n_batches)))
-        if self.early_stopping and not partial:
-            stopping = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
-            callbacks.append(("early_stopping", stopping))
-        if self.verbose:
-            callbacks.append(("progress", ProgressBar(epochs)))
+    def _callbacks(self, epochs: int, n_batches: int, listeners: FitListeners, *, partial: bool) -> list[Any]:
 
         def listen(record: dict[str, Any]) -> bool:
             record["epoch"] = len(self.history_) + 1
             self.history_.append(record)
             return listeners.epoch(record)
 
-        callbacks.insert(1, ("listener", EpochListener(listen)))
-        return callbacks
+        callbacks: list[Any] = [("listener", EpochListener(listen))]
+        if self.lr_schedule == "one_cycle" and not partial and epochs * n_batches > 1:
+            callbacks.append(("one_cycle", OneCycle(epochs * n_batches)))
+        if self.early_stopping and not partial:
+            stopping = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
+            callbacks.append(("early_stopping", stopping))
+        if self.verbose:
+            callbacks.append(("progress", ProgressBar(epochs)))
+        return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]
 
     def _scale_inputs(self, net: SequenceNet, train: Samples) -> None:
         if self.scale_inputs:
@@ -270,16 +281,22 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         super().__setstate__(state)
         if kept is None:
             return
+        self._check_parameters()  # a file may hold anything
+        self._net_shape = (int(self._net_shape[0]), int(self._net_shape[1]))
         self.device_ = device_or_cpu(self.device_)
         with _seeded(0, self.device_):
             self.net_ = self._make_net(*self._net_shape, self.device_, 0, kept["batch_size"], [])
         restore_net(self.net_, kept)
 
 
+#: torch's generators belong to the process: fits in threads take turns.
+_generators = threading.RLock()
+
+
 @contextmanager
 def _seeded(seed: int, device: str) -> Iterator[None]:
     """Seed torch's generators inside, and put them back as they were."""
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+    with _generators, torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         torch.manual_seed(seed)
         yield
 

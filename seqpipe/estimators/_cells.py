@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import torch
+
 from seqpipe.cells import Cell
 from seqpipe.exceptions import CellError
 from seqpipe.plugins import host
-from seqpipe.recurrence import check_step
+from seqpipe.recurrence import Recurrent
 
 __all__ = ["cell_factory"]
 
@@ -56,7 +58,8 @@ def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], inp
     if not isinstance(cell, Cell):
         raise CellError(f"{origin} is not a seqpipe.Cell but {type(cell).__name__}.")
     try:
-        check_step(cell)
+        with torch.random.fork_rng(devices=[]):  # a trial must not change what is drawn
+            Recurrent(cell, num_layers=2)
     except CellError as error:
         raise CellError(f"{origin} breaks the cell protocol: {error}") from error
     return cell

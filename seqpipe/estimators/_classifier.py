@@ -111,7 +111,8 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
     """
 
     _criterion = torch.nn.CrossEntropyLoss
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    classes_: NDArray[Any]
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **RecurrentEstimator._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
@@ -191,7 +192,7 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         ValueError
             If a parameter or the data is unfit; the message says which and where.
         """
-        with listened_fit(self, X, y) as listeners:
+        with listened_fit(self, X, y, n_epochs=self._known_epochs()) as listeners:
             self._fit(X, y, sample_weight, None, listeners, partial=False)
         return self
 
@@ -214,13 +215,12 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         -------
         self : SequenceClassifier
         """
-        with listened_fit(self, X, y) as listeners:
+        with listened_fit(self, X, y, n_epochs=1) as listeners:
             self._fit(X, y, sample_weight, classes, listeners, partial=True)
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, listeners: FitListeners, *, partial: bool) -> None:
-        self._check_parameters()
-        goes_on = self._continues(partial)
+        goes_on = self._begin(partial)
         if y is None:
             raise ValueError("This SequenceClassifier estimator requires y to be passed, but the target y is None.")
         found = check_X(self, X, reset=not goes_on)
@@ -229,6 +229,8 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         weight = check_weight(sample_weight, len(found))
         kept = slice(None) if weight is None else np.flatnonzero(weight > 0)
         found, y = found[kept], y[kept]
+        if goes_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"classes={classes!r} are not those of the first partial_fit, {self.classes_.tolist()}.")
         if not goes_on:
             self.classes_ = np.unique(y if classes is None else classes)
         samples = Samples(found, self._numbers(y), self._weight(y, None if weight is None else weight[kept]))
@@ -246,9 +248,20 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
     def _weight(self, y: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[Any] | None:
         """Return class weight times sample weight, of mean 1, in the network's dtype."""
         if self.class_weight is not None:
+            self._check_class_weight()
             by_class = compute_sample_weight(self.class_weight, y)
             weight = by_class if weight is None else weight * by_class
         return None if weight is None else (weight / weight.mean()).astype(self.dtype)
+
+    def _check_class_weight(self) -> None:
+        if not isinstance(self.class_weight, dict):
+            return
+        weights = np.array(list(self.class_weight.values()), dtype=float)
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+            raise ValueError(
+                "The 'class_weight' parameter of SequenceClassifier must give weights from 0, not all 0. "
+                f"Got {self.class_weight!r} instead."
+            )
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class, shape (n_samples, n_classes), columns as in ``classes_``."""

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_targets
+from seqpipe.estimators._input import check_container, check_rows, check_targets
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
+from seqpipe.estimators._time import check_future, check_time, last_time
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.transformers import make_windows
 
@@ -121,8 +122,11 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
         self._has_exogenous = y is not None
+        check_container(X)
+        check_time(X, y)
+        self._last_time = last_time(X)
         flat = y is None and np.asarray(X).ndim == 1
-        X = validate_data(self, np.asarray(X)[:, None] if flat else X, dtype=np.float64, reset=True)
+        X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=True).astype(np.float64)
         if y is None:
             self._shape = () if flat else X.shape[1:]
             return X, np.empty((len(X), 0))
@@ -186,8 +190,15 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             if n < 1:
                 raise ValueError(f"predict takes a number of time steps from 1. Got {n} instead.")
             return n, np.empty((n, 0))
+        check_container(X)
         flat = not self._has_exogenous and np.asarray(X).ndim == 1
-        X = validate_data(self, np.asarray(X)[:, None] if flat else X, dtype=np.float64, reset=False)
+        check_future(X, self._last_time)
+        X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=False).astype(np.float64)
+        if self._has_exogenous and self.strategy == "direct" and len(X) % self.horizon:
+            raise ValueError(
+                f"With strategy='direct' and exogenous columns, {self.horizon} steps are forecast at once, each from all "
+                f"their columns: X must have a multiple of {self.horizon} rows. Got {len(X)}."
+            )
         return len(X), X if self._has_exogenous else np.empty((len(X), 0))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

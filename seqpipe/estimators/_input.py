@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,9 @@ from sklearn.utils.validation import (
 )
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, as_sequences, is_table
+from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table
 
-__all__ = ["check_labels", "check_targets", "check_weight", "check_X"]
+__all__ = ["check_X", "check_container", "check_labels", "check_rows", "check_targets", "check_weight"]
 
 
 def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
@@ -32,6 +34,7 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     ValueError
         If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
     """
+    check_container(X)
     dtype = np.dtype(estimator.dtype)
     table = is_table(X)
     if not reset:
@@ -46,6 +49,30 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     if reset:
         estimator._takes_table = table
     return found
+
+
+def check_container(X: Any) -> None:
+    """Refuse an X that is no data at all, or whose numbers mean something else."""
+    if X is None or isinstance(X, str | bytes | dict | set | numbers.Number | Iterator):
+        raise InvalidSequencesError(
+            "X must be an array, a list of arrays, a pandas object, Sequences or Windows. "
+            f"Got {X if X is None else type(X).__name__} instead."
+        )
+    if np.ma.is_masked(X):
+        raise InvalidSequencesError("X is a masked array: fill the masked steps, or cut them out.")
+    dtypes = dict(X.dtypes) if hasattr(X, "dtypes") and hasattr(X, "columns") else {"X": getattr(X, "dtype", None)}
+    for column, dtype in dtypes.items():
+        if getattr(dtype, "kind", None) in ("M", "m"):
+            raise InvalidSequencesError(f"{column!r} holds times, not real numbers, got dtype {dtype}: leave it out.")
+
+
+def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
+    """Return rows in time order, shape (n_timesteps, n_features), as float32 or float64."""
+    check_container(X)
+    rows = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset, ensure_all_finite=False)
+    names = getattr(estimator, "feature_names_in_", None)
+    check_finite(Sequences(rows, [0, len(rows)], feature_names=names))
+    return rows
 
 
 def _is_list_of_series(estimator: Any, X: Any) -> bool:
@@ -86,8 +113,23 @@ def check_labels(y: Any, n_samples: int) -> NDArray[Any]:
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fc":
         _check_finite_targets(y)
+    if y.dtype == object:
+        _check_objects(y)
     _check_count(y, n_samples)
     return y
+
+
+def _check_objects(y: NDArray[Any]) -> None:
+    missing = [i for i, label in enumerate(y) if label is None or label != label]
+    if missing:
+        raise InvalidSequencesError(f"Input y contains NaN or None: sample {missing[0]} ({len(missing)} such samples).")
+    try:
+        np.unique(y)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in y})
+        raise InvalidSequencesError(
+            f"y mixes labels of the kinds {kinds}: make them all text or all numbers."
+        ) from error
 
 
 def check_targets(estimator: Any, y: Any, n_samples: int) -> NDArray[np.float64]:

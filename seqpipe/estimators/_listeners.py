@@ -17,9 +17,9 @@ __all__ = ["CallbackSupportMixin", "FitListeners", "listened_fit", "with_callbac
 class FitListeners:
     """The task of one fit, in scikit-learn's tree of tasks."""
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, n_epochs: int | None) -> None:
         self._estimator = estimator
-        self._context = estimator._init_callback_context(max_subtasks=None)
+        self._context = estimator._init_callback_context(max_subtasks=n_epochs)
         self.summary: dict[str, Any] = {}
 
     def begin(self, X: Any, y: Any) -> None:
@@ -46,9 +46,9 @@ class FitListeners:
 
 
 @contextmanager
-def listened_fit(estimator: Any, X: Any, y: Any) -> Iterator[FitListeners]:
+def listened_fit(estimator: Any, X: Any, y: Any, *, n_epochs: int | None = None) -> Iterator[FitListeners]:
     """Open the task of a fit, and close it with the summary, or with the error that ended it."""
-    listeners = FitListeners(estimator)
+    listeners = FitListeners(estimator, n_epochs)
     try:
         listeners.begin(X, y)
         yield listeners

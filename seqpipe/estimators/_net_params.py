@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import torch
+
 __all__ = ["NetParamsMixin", "check_net_params"]
 
 _PREFIX = "net__"
 _OWN = {"lr", "max_epochs", "batch_size", "device", "verbose", "warm_start"}
 _UNUSED = (
+    "criterion__reduction",
     "dataset",
     "iterator_train",
     "iterator_valid",
@@ -16,7 +19,8 @@ _UNUSED = (
     "predict_nonlinearity",
     "use_caching",
 )
-_OPEN = ("callbacks", "criterion", "module", "optimizer", "torch_load_kwargs", "compile")
+_OPEN = ("callbacks", "compile", "criterion", "optimizer")
+_CLASSES = {"criterion": torch.nn.Module, "optimizer": torch.optim.Optimizer}
 
 
 class NetParamsMixin:
@@ -50,11 +54,15 @@ def check_net_params(estimator: NetParamsMixin) -> None:
         Names the parameter and what to use in its place.
     """
     name = type(estimator).__name__
-    for key in estimator.net_params or {}:
+    for key, value in (estimator.net_params or {}).items():
         root = key.split("__")[0]
         if root in _OWN:
             raise ValueError(f"{_PREFIX}{key} would be overruled: set the {root!r} parameter of {name} instead.")
-        if root in _UNUSED:
+        if root in _UNUSED or key in _UNUSED:
             raise ValueError(f"{_PREFIX}{key} has no effect: {name} feeds its net whole batches. Remove it.")
         if root not in _OPEN:
             raise ValueError(f"{_PREFIX}{key} is no parameter of skorch's net. It may begin with one of {list(_OPEN)}.")
+        if key in _CLASSES and not (isinstance(value, type) and issubclass(value, _CLASSES[key])):
+            raise ValueError(
+                f"{_PREFIX}{key} must be a subclass of torch's {_CLASSES[key].__name__}. Got {value!r} instead."
+            )

@@ -13,6 +13,7 @@ from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._input import check_targets, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._scaling import weighted_statistics
+from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.training import Samples
 
 __all__ = ["SequenceRegressor"]
@@ -181,7 +182,7 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         ValueError
             If a parameter or the data is unfit; the message says which and where.
         """
-        with listened_fit(self, X, y) as listeners:
+        with listened_fit(self, X, y, n_epochs=self._known_epochs()) as listeners:
             self._fit(X, y, sample_weight, listeners, partial=False)
         return self
 
@@ -202,13 +203,12 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         -------
         self : SequenceRegressor
         """
-        with listened_fit(self, X, y) as listeners:
+        with listened_fit(self, X, y, n_epochs=1) as listeners:
             self._fit(X, y, sample_weight, listeners, partial=True)
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
-        self._check_parameters()
-        goes_on = self._continues(partial)
+        goes_on = self._begin(partial)
         if y is None:
             raise ValueError("This SequenceRegressor estimator requires y to be passed, but the target y is None.")
         found = check_X(self, X, reset=not goes_on)
@@ -220,9 +220,19 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         if not goes_on:
             self._y_ndim = y.ndim
             self.y_mean_, self.y_scale_ = weighted_statistics(targets, weight)
+        self._check_outputs(targets)
         scaled = ((targets - self.y_mean_) / self.y_scale_).astype(self.dtype)
         weight = None if weight is None else (weight / weight.mean()).astype(self.dtype)
         self._train(Samples(found[kept], scaled, weight), targets.shape[1], listeners, partial=partial)
+
+    def _check_outputs(self, targets: NDArray[np.float64]) -> None:
+        if targets.shape[1] != len(self.y_mean_):
+            raise ValueError(
+                f"y has {targets.shape[1]} outputs where the fit that goes on had {len(self.y_mean_)}: give as many, or "
+                "fit anew."
+            )
+        if not (np.isfinite(self.y_mean_).all() and np.isfinite(self.y_scale_).all()):
+            raise InvalidSequencesError("y is so large that its mean or spread is not finite: rescale it.")
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the predictions, shaped as y was."""

@@ -17,8 +17,9 @@ def weighted_statistics(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation, shape (n_columns,) each, of rows (n_rows, n_columns); 1 for constant columns."""
     rows = rows.astype(np.float64, copy=False)
-    mean = np.average(rows, axis=0, weights=weight)
-    scale = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weight))
+    with np.errstate(over="ignore", invalid="ignore"):  # callers look whether the result is finite
+        mean = np.average(rows, axis=0, weights=weight)
+        scale = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weight))
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     return mean, np.where(constant, 1.0, scale)
 

@@ -19,14 +19,27 @@ def net_state(net: SequenceNet) -> dict[str, Any]:
     """Return weights and optimizer state of a net as arrays, numbers, lists and dicts with text keys."""
     return {
         "module": _plain(dict(net.module_.state_dict())),
-        "optimizer": _plain(net.optimizer_.state_dict()),
+        "optimizer": _plain(net.optimizer_.state_dict()["state"]),
     }
 
 
 def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
-    """Put the state back into an initialised net of the same shape, on whatever device it is."""
-    net.module_.load_state_dict(_torch(state["module"]))
-    net.optimizer_.load_state_dict(_torch(state["optimizer"]))
+    """Put the state back into an initialised net, on whatever device it is; the optimizer's settings are the net's own.
+
+    Raises
+    ------
+    ValueError
+        If the net has another shape than the one that the state is from.
+    """
+    try:
+        net.module_.load_state_dict(_torch(state["module"]))
+    except RuntimeError as error:
+        raise ValueError(
+            "The network has another shape than the fitted one: its cell, sizes, features or outputs have changed. "
+            f"Fit anew, with warm_start=False. ({error})"
+        ) from error
+    groups = net.optimizer_.state_dict()["param_groups"]
+    net.optimizer_.load_state_dict({"state": _torch(state["optimizer"]), "param_groups": groups})
 
 
 def _plain(value: Any) -> Any:

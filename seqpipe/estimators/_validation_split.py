@@ -18,8 +18,8 @@ def validation_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return indices to train on and to validate on.
 
-    Sequences are drawn at random, in the labels' proportions; of windows the latest are taken, and those before whose
-    target reaches into theirs are left out of both.
+    Sequences are drawn at random, in the labels' proportions; of windows the latest of each series are taken, and those
+    before whose target reaches into theirs are left out of both.
 
     Raises
     ------
@@ -34,23 +34,33 @@ def validation_split(
             "Give more samples, or set early_stopping=False."
         )
     if isinstance(X, Windows):
-        return _latest(X, n_valid)
+        return _latest(X, fraction)
     stratify = labels if labels is not None and _can_stratify(labels, n_valid) else None
     train, valid = train_test_split(np.arange(n), test_size=n_valid, random_state=seed, stratify=stratify)
     return train, valid
 
 
-def _latest(X: Windows, n_valid: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    order = np.argsort(X.starts, kind="stable")
-    valid = order[-n_valid:]
-    train = order[:-n_valid]
-    train = train[X.starts[train] + X.horizon <= X.starts[valid].min()]
+def _latest(X: Windows, fraction: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    parts = [_latest_of_one(X, np.flatnonzero(X.series == series), fraction) for series in np.unique(X.series)]
+    train = np.concatenate([part[0] for part in parts])
+    valid = np.concatenate([part[1] for part in parts])
+    n_valid = len(valid)
     if not len(train):
         raise ValueError(
             f"early_stopping leaves no window to train on: all overlap the {n_valid} held out. "
             "Give a longer series, or set early_stopping=False."
         )
     return np.sort(train), np.sort(valid)
+
+
+def _latest_of_one(
+    X: Windows, indices: NDArray[np.int64], fraction: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split the windows of one series: the latest, and those before whose target ends before theirs begins."""
+    order = indices[np.argsort(X.starts[indices], kind="stable")]
+    n_valid = max(1, round(fraction * len(order)))
+    train, valid = order[:-n_valid], order[-n_valid:]
+    return train[X.starts[train] + X.horizon <= X.starts[valid].min()], valid
 
 
 def _can_stratify(labels: NDArray[Any], n_valid: int) -> bool:

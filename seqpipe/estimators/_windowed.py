@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_targets
+from seqpipe.estimators._input import check_rows, check_targets
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.sequences import Windows
@@ -119,7 +119,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         return dict(process_routing(self, "fit", **fit_params).estimator.fit)
 
     def _windows(self, X: Any, *, reset: bool) -> Windows:
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+        X = check_rows(self, X, reset=reset)
         before = np.repeat(X[:1], self.window - 1, axis=0)
         base = np.concatenate([before, X]) if self.window > 1 else X
         return Windows(base, np.arange(len(X)), self.window, horizon=0)

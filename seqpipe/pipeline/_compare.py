@@ -55,7 +55,8 @@ def compare_experiment(experiment: str | None = None, tracking_uri: str | None =
     """
     experiment = newest_experiment(tracking_uri) if experiment is None else experiment
     runs = read_runs(experiment, tracking_uri, kinds=("search", "candidate", "fold", "fit"))
-    compared = runs[runs["kind"].isin(["candidate", "fit"])]
+    of_a_search = (runs["kind"] == "candidate") & runs["parent"].isin(runs["run_id"])  # it may have been deleted
+    compared = runs[of_a_search | (runs["kind"] == "fit")]
     if compared.empty:
         raise TrackingError(f"The experiment {experiment!r} has no candidates or fits yet: run a recipe first.")
     rows = [_row(run, runs) for _, run in compared.iterrows()]

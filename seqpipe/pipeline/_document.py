@@ -79,11 +79,13 @@ def read_document(path: Path) -> Document:
         If the file is missing, too large, not UTF-8, or refused by `parse_yaml`.
     """
     try:
-        content = path.read_bytes()
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)  # a device tells no size, and a file may grow
     except OSError as error:
         raise RecipeError(f"{path}: the recipe cannot be read: {error.strerror}.") from error
     if len(content) > _MAX_BYTES:
-        raise RecipeError(f"{path}: a recipe may have {_MAX_BYTES:,} bytes, this file has {len(content):,}.")
+        raise RecipeError(f"{path}: a recipe may have {_MAX_BYTES:,} bytes, this file has {max(size, len(content)):,}.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

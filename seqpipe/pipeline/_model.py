@@ -55,9 +55,7 @@ def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str
     steps = list(_steps(loaded, check))
     estimator = _estimator(loaded, task, check)
     _set_where_unset(loaded, task, estimator, "random_state", loaded.recipe.seed)
-    if device is not None:
-        _set_where_unset(loaded, task, estimator, "device", device)
-    _check_device(loaded, task, estimator)
+    _set_device(loaded, task, estimator, device)
     return Pipeline([*steps, (_MODEL, estimator)]) if steps else estimator
 
 
@@ -75,6 +73,8 @@ def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: Tas
     for name, values in search.candidates.items():
         path: FieldPath = ("search", search.field, name)
         inner = _inner_name(model, task, name)
+        for i, value in enumerate(values):
+            check.net_options(inner, value, path=(*path, i))
         check.name(model, inner, values[0], path=path, names=_names(model, task))
         for i, value in enumerate(values):
             check.value(model, inner, value, path=(*path, i))
@@ -106,11 +106,12 @@ def _estimator(loaded: LoadedRecipe, task: Task, check: ParameterCheck) -> Any:
     wanted = loaded.recipe.task
     for name, value in wanted.params.items():
         path: FieldPath = ("task", wanted.name, name)
+        inner = task.parameter(name)
+        check.net_options(inner, value, path=path)
         try:
             alone = task.estimator({name: value})
         except (TypeError, ValueError) as error:
             raise loaded.error(path, str(error)) from error
-        inner = task.parameter(name)
         if inner in alone.get_params():
             check.value(alone, inner, value, path=path)
     return task.estimator(wanted.params)
@@ -122,14 +123,20 @@ def _set_where_unset(loaded: LoadedRecipe, task: Task, estimator: Any, name: str
         estimator.set_params(**{inner: value})
 
 
-def _check_device(loaded: LoadedRecipe, task: Task, estimator: Any) -> None:
-    device = estimator.get_params().get(task.parameter("device"), "auto")
+def _set_device(loaded: LoadedRecipe, task: Task, estimator: Any, device: str | None) -> None:
+    """Set the device that was asked for, whatever the recipe says, and check the one that is used."""
+    inner = task.parameter("device")
+    params = estimator.get_params()
+    if device is not None:
+        if inner not in params:
+            raise RecipeError(f"--device: the task {loaded.recipe.task.name!r} runs on no device; leave it out.")
+        estimator.set_params(**{inner: device})
     try:
-        resolve_device(device)
+        resolve_device(params.get(inner, "auto") if device is None else device)
     except ValueError as error:
-        if "device" in loaded.recipe.task.params:
-            raise loaded.error(("task", loaded.recipe.task.name, "device"), str(error)) from error
-        raise RecipeError(f"--device: {error}") from error
+        if device is not None:
+            raise RecipeError(f"--device: {error}") from error
+        raise loaded.error(("task", loaded.recipe.task.name, "device"), str(error)) from error
 
 
 def _inner_name(model: Any, task: Task, name: str) -> str:

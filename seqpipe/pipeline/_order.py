@@ -72,6 +72,8 @@ def _check_present(table: Table, column: str) -> None:
 
 def _as_time(table: Table, column: str) -> pd.Series:
     times = table.frame[column]
+    if pd.api.types.is_integer_dtype(times):  # the difference of two small or unsigned integers wraps
+        return times.astype("int64" if times.max() <= np.iinfo(np.int64).max else "float64")
     if pd.api.types.is_numeric_dtype(times) or pd.api.types.is_datetime64_any_dtype(times):
         return times
     dates = pd.to_datetime(times, format="ISO8601", errors="coerce")

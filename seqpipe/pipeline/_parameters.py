@@ -14,6 +14,11 @@ from seqpipe.plugins import host
 
 __all__ = ["ParameterCheck"]
 
+_NO_OPTION = (
+    "may not be set from a recipe, which holds no classes or objects. Options of the net's parts may: names such as "
+    "'optimizer__eps', with a number, text, true, false or null. Set others in Python, with net_params=."
+)
+
 
 @dataclass(frozen=True)
 class ParameterCheck:
@@ -29,6 +34,12 @@ class ParameterCheck:
 
     loaded: LoadedRecipe
     sample: Any
+
+    def net_options(self, inner: str, value: Any, *, path: FieldPath) -> None:
+        """Raise `RecipeError` at ``path`` if ``value`` is for a part of skorch's net that only Python can set."""
+        for entry, wanted in _net_entries(inner, value).items():
+            if not _is_option(entry, wanted):
+                raise self.loaded.error(path, f"{entry!r} {_NO_OPTION}")
 
     def name(self, owner: Any, inner: str, value: Any, *, path: FieldPath, names: list[str]) -> None:
         """Raise `RecipeError` at ``path`` if ``owner`` has no parameter ``inner``; ``names`` are those it has."""
@@ -52,3 +63,19 @@ class ParameterCheck:
                 part.fit(self.sample)
         except (TypeError, ValueError) as error:
             raise self.loaded.error(path, str(error)) from error
+
+
+def _net_entries(inner: str, value: Any) -> dict[str, Any]:
+    """Return what a parameter hands to skorch's net, under the net's own names."""
+    if inner.rpartition("__")[2] == "net_params" and isinstance(value, dict):
+        return {str(entry): wanted for entry, wanted in value.items()}
+    _, _, entry = f"__{inner}".partition("__net__")
+    return {entry: value} if entry else {}
+
+
+def _is_option(entry: str, value: Any) -> bool:
+    if entry == "compile":
+        return isinstance(value, bool)
+    if entry.startswith("optimizer__") and isinstance(value, list):  # such as Adam's betas
+        return all(isinstance(number, int | float) for number in value)
+    return "__" in entry and isinstance(value, bool | int | float | str | None)

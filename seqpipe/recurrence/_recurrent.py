@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell, State
+from seqpipe.exceptions import CellError
 from seqpipe.recurrence._check import check_step
 from seqpipe.recurrence._dispatch import UNROLL, choose_engine
 from seqpipe.recurrence._engine import Choice
@@ -86,7 +87,7 @@ class Recurrent(nn.Module):
         self.cells = nn.ModuleList([cell])
         for k in range(1, num_layers * self.num_directions):
             above = k >= self.num_directions
-            self.cells.append(cell.sibling(cell.output_size * self.num_directions if above else cell.input_size))
+            self.cells.append(_sibling(cell, cell.output_size * self.num_directions if above else cell.input_size))
         self.to(next(cell.parameters(), torch.empty(0)))
 
     @classmethod
@@ -207,6 +208,19 @@ class Recurrent(nn.Module):
             layer, direction = divmod(k, self.num_directions)
             choices.append(Choice(layer, "backward" if direction else "forward", engine.name, reason))
         return choices
+
+
+def _sibling(cell: Cell, input_size: int) -> Cell:
+    """Return another layer's cell, checked as the first one is."""
+    try:
+        sibling = cell.sibling(input_size)
+    except Exception as error:
+        raise CellError(
+            f"{type(cell).__name__} cannot be made again for another layer, with input_size={input_size}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    check_step(sibling)
+    return sibling
 
 
 def _cell_like(module: nn.RNN | nn.LSTM | nn.GRU) -> Cell:

@@ -24,8 +24,8 @@ class UnrolledEngine:
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
-        graph = unroll(cell, x.shape[1], shortest=x.shape[1] if valid is None else valid.shortest, state=state)
-        outputs, state = graph(x, None if valid is None else valid.mask, state)
+        unrolled = unroll(cell, x.shape[1], shortest=x.shape[1] if valid is None else valid.shortest, state=state)
+        outputs, state = unrolled.run(x, None if valid is None else valid.mask, state)
         return outputs, state
 
 
@@ -58,8 +58,8 @@ class _Tracer(fx.Tracer):
         return not isinstance(m, Cell) and super().is_leaf_module(m, module_qualified_name)
 
 
-def unroll(cell: Cell, n_timesteps: int, *, shortest: int, state: State) -> fx.GraphModule:
-    """Return a graph with ``n_timesteps`` copies of the cell's step, over the cell's own parameters.
+def unroll(cell: Cell, n_timesteps: int, *, shortest: int, state: State) -> fx.Interpreter:
+    """Return what runs a graph with ``n_timesteps`` copies of the cell's step, over the cell's own parameters.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def unroll(cell: Cell, n_timesteps: int, *, shortest: int, state: State) -> fx.G
     """
     loop = _Loop(cell, n_timesteps, shortest, state)
     try:
-        return fx.GraphModule(loop, _Tracer().trace(loop))
+        return fx.Interpreter(loop, graph=_Tracer().trace(loop))
     except Exception as error:  # the step works, as check_step has seen: only tracing it fails
         raise CellError(
             f"{type(cell).__name__} cannot be unrolled ahead of time ({error}): its step needs the values of a tensor, "

@@ -88,6 +88,8 @@ class Sequences:
         InvalidSequencesError
             If an item is not numeric, is not one- or two-dimensional, or has another number of features.
         """
+        arrays = list(arrays)
+        feature_names = _shared_columns(arrays)
         matrices = [as_matrix(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]
         widths = np.array([m.shape[1] for m in matrices if m.size])
         if len(widths) and (widths != widths[0]).any():
@@ -100,7 +102,8 @@ class Sequences:
         matrices = [m if m.shape[1] == n_features else m.reshape(0, n_features) for m in matrices]
         lengths = np.array([len(m) for m in matrices], dtype=np.int64)
         values = np.concatenate(matrices) if matrices else np.empty((0, n_features))
-        return cls(values, np.concatenate([[0], np.cumsum(lengths)]), ids=ids)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return cls(values, offsets, feature_names=feature_names, ids=ids)
 
     @classmethod
     def from_padded(cls, array: Any, lengths: Any = None) -> Sequences:
@@ -297,3 +300,17 @@ def _equal_ids(ids: NDArray[Any] | None, others: NDArray[Any] | None) -> bool:
     if ids is None or others is None:
         return ids is others
     return np.array_equal(ids, others)
+
+
+def _shared_columns(frames: list[Any]) -> tuple[str, ...] | None:
+    """Return the columns that all items have in the same order, if they are DataFrames with text for names."""
+    names = [tuple(frame.columns) for frame in frames if hasattr(frame, "columns")]
+    if not names or not all(isinstance(name, str) for name in names[0]):
+        return None
+    i = next((i for i, other in enumerate(names) if other != names[0]), None)
+    if i is not None or len(names) != len(frames):
+        other = "no columns" if i is None else f"the columns {list(names[i])}"
+        raise InvalidSequencesError(
+            f"A sequence has {other} where the first has {list(names[0])}: give all the same columns, in the same order."
+        )
+    return names[0]

@@ -20,6 +20,9 @@ __all__ = ["read_table"]
 MAX_CELL = 2**20
 MAX_VALUES = 2**30
 
+#: How a number that is not there is often written. In a column of text they are words, such as a label "None".
+_NO_NUMBER = ("#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -36,9 +39,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     -------
     DataFrame of shape (n_rows, n_columns)
         From CSV, the index is named "line" and says in which line of the file a row begins, so that whatever
-        is wrong with a row is found there. From Parquet, the index counts rows from 0, stored indices are
-        columns, and columns of lists keep Arrow's memory: :func:`sequences_from_arrow` takes them without a
-        copy.
+        is wrong with a row is found there; an empty cell is missing, and so is "NA", "NaN", "null", "None" or
+        "N/A" in a column whose other cells are numbers, while text keeps such words. From Parquet, the index
+        counts rows from 0, stored indices are columns, and columns of lists keep Arrow's memory:
+        :func:`sequences_from_arrow` takes them without a copy.
 
     Raises
     ------
@@ -66,11 +70,25 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     lines = _row_lines(path)
-    frame = pd.read_csv(path, encoding="utf-8-sig", index_col=False, low_memory=False)
+    frame = pd.read_csv(
+        path, encoding="utf-8-sig", index_col=False, low_memory=False, keep_default_na=False, na_values=[""]
+    )
+    for name in frame.columns:
+        frame[name] = _numbers_where_possible(frame[name])
     if len(frame) != len(lines):
         raise InvalidSequencesError(f"{path}: {len(lines)} rows stand in the file, but {len(frame)} could be read.")
     frame.index = pd.Index(lines, name="line", dtype="int64")
     return frame
+
+
+def _numbers_where_possible(column: pd.Series) -> pd.Series:
+    """Return a column as numbers if all its cells are, but for words that stand for a missing one."""
+    words = column.isin(_NO_NUMBER)
+    if not words.any():
+        return column
+    numbers = pd.to_numeric(column.mask(words), errors="coerce")
+    read = numbers.notna()
+    return numbers if read.any() and (read | words | column.isna()).all() else column
 
 
 def _row_lines(path: Path) -> list[int]:

@@ -55,7 +55,20 @@ def as_sequences(X: Any, *, dtype: DTypeLike | None = None) -> Sequences | Windo
     if found.n_features == 0:
         raise InvalidSequencesError("Found 0 feature(s) (X has no columns) while a minimum of 1 is required.")
     check_finite(found)
-    return found if dtype is None else found.astype(dtype)
+    return found if dtype is None else _cast(found, dtype)
+
+
+def _cast(X: Sequences | Windows, dtype: DTypeLike) -> Sequences | Windows:
+    """Cast X, and refuse a value that does not fit the new type."""
+    with np.errstate(over="ignore"):
+        cast = X.astype(dtype)
+    try:
+        check_finite(cast)
+    except InvalidSequencesError as error:
+        raise InvalidSequencesError(
+            f"A value of X is too large for {np.dtype(dtype)}. {error} Rescale X, or compute in float64."
+        ) from error
+    return cast
 
 
 def check_finite(X: Sequences | Windows) -> None:

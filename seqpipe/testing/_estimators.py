@@ -57,6 +57,8 @@ def check_estimator(estimator: BaseEstimator) -> None:
     AssertionError
         If a check fails; the message says which.
     """
+    if getattr(estimator, "random_state", None) is None:
+        raise ValueError("check_estimator needs an estimator instance with an int as random_state, to see fits repeat.")
     X, y = _problem(is_classifier(estimator))
     _check_data_untouched(estimator, X, y)
     fitted = clone(estimator).fit(X, y)

@@ -24,6 +24,7 @@ from seqpipe.tracking._events import Event, FitEnded
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._translate import began, ended, fit_began
 from seqpipe.tracking._tree import RunTree
+from seqpipe.tracking._uri import redacted_uri, resolve_uri
 
 if TYPE_CHECKING:
     from seqpipe.tracking._writer import Writer
@@ -127,7 +128,6 @@ class FitListener:
     def _open_writer(self) -> Writer:
         if self._writer is None or self._writer_pid != os.getpid():
             # Imported where a fit begins: it brings MLflow, which takes a second and no worker needs.
-            from seqpipe.tracking._uri import resolve_uri
             from seqpipe.tracking._writer import Writer
 
             self._writer = Writer(resolve_uri(self.tracking_uri), self.experiment)
@@ -153,8 +153,8 @@ class FitListener:
                 self._warn("The process that writes runs cannot be reached from this one: its part is not recorded.")
         if self._writer is not None and self._writer.failure is not None:
             self._warn(
-                f"The tracking store {self._writer.uri!r} refused a write ({self._writer.failure}). "
-                "The fit goes on; what was refused is kept and tried again."
+                f"The tracking store {redacted_uri(self._writer.uri)!r} refused a write "
+                f"({redacted_uri(self._writer.failure)}). The fit goes on; what was refused is kept and tried again."
             )
 
     def _settle(self) -> None:
@@ -162,9 +162,13 @@ class FitListener:
         if self._writer is None:
             return
         lost = self._writer.drain()
+        store = redacted_uri(self._writer.uri)
+        if left_out := self._writer.take_left_out():
+            reasons = "; ".join(f"{what} ({reason})" for what, reason in left_out.items())
+            warnings.warn(f"Left out of the runs in {store!r}: {reasons}.", TrackingWarning, stacklevel=2)
         if lost:
             warnings.warn(
-                f"{lost} entries were not written to {self._writer.uri!r} ({self._writer.failure}). "
+                f"{lost} entries were not written to {store!r} ({redacted_uri(self._writer.failure or '')}). "
                 "The fitted estimator is not affected, its runs are incomplete.",
                 TrackingWarning,
                 stacklevel=2,

@@ -12,6 +12,7 @@ from mlflow.entities import Run
 from seqpipe.exceptions import TrackingError, did_you_mean
 from seqpipe.tracking._run import Kind
 from seqpipe.tracking._store import open_client
+from seqpipe.tracking._uri import redacted_uri
 
 __all__ = ["read_curves", "read_runs"]
 
@@ -87,7 +88,7 @@ def _runs_of(client: MlflowClient, experiment: str) -> list[Run]:
     if found is None:
         names = sorted(each.name for each in client.search_experiments())
         raise TrackingError(
-            f"There is no experiment {experiment!r} in {client.tracking_uri!r}, only {names}."
+            f"There is no experiment {experiment!r} in {redacted_uri(client.tracking_uri)!r}, only {names}."
             f"{did_you_mean(experiment, names)}"
         )
     runs: list[Run] = []
@@ -120,5 +121,5 @@ def _metrics_of(client: MlflowClient, run_id: str) -> list[str]:
         return list(client.get_run(run_id).data.metrics)
     except Exception as error:
         raise TrackingError(
-            f"There is no run {run_id!r} in {client.tracking_uri!r}: take one from read_runs()."
+            f"There is no run {run_id!r} in {redacted_uri(client.tracking_uri)!r}: take one from read_runs()."
         ) from error

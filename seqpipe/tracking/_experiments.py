@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking._store import open_client
+from seqpipe.tracking._uri import redacted_uri
 
 __all__ = ["newest_experiment"]
 
@@ -20,6 +21,7 @@ def newest_experiment(tracking_uri: str | None = None) -> str:
     found = {each.experiment_id: each.name for each in client.search_experiments()}
     runs = client.search_runs(list(found), max_results=1, order_by=["attributes.start_time DESC"])
     if not runs:
-        raise TrackingError(f'There are no runs in {client.tracking_uri!r}: make some with "seqpipe run digits".')
+        store = redacted_uri(client.tracking_uri)
+        raise TrackingError(f'There are no runs in {store!r}: make some with "seqpipe run digits".')
     name: str = found[runs[0].info.experiment_id]
     return name

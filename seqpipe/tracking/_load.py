@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ from mlflow import MlflowClient
 from mlflow.models import Model
 
 from seqpipe.exceptions import TrackingError
-from seqpipe.tracking._model import foreign_types
-from seqpipe.tracking._store import open_client, quiet
+from seqpipe.tracking._quiet import quiet
+from seqpipe.tracking._store import open_client
+from seqpipe.tracking._trust import foreign_types
+from seqpipe.tracking._uri import redacted_uri
 
 __all__ = ["load_model"]
 
@@ -32,7 +37,11 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
     TrackingError
         If there is no such model, it was written with pickle, or it holds types that nobody vouches for.
     """
-    folder = _fetched(model, tracking_uri)
+    with _fetched(model, tracking_uri) as folder:
+        return _read(model, folder)
+
+
+def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
     try:
         description = Model.load(str(folder))
         flavor = description.flavors["sklearn"]
@@ -45,8 +54,8 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
         found = skops.io.get_untrusted_types(file=file)
         if foreign := foreign_types(found):
             raise TrackingError(
-                f"The model {model!r} holds {', '.join(foreign)}, which comes neither from scikit-learn, "
-                "numpy or seqpipe nor from an installed plug-in. Install the plug-in that it needs."
+                f"The model {model!r} holds {', '.join(foreign)}, which is no estimator, cell or data class "
+                "of scikit-learn, seqpipe or an installed plug-in. Install the plug-in that it needs."
             )
         return skops.io.load(file, trusted=found), dict(description.metadata or {})
     except TrackingError:
@@ -56,16 +65,25 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
         raise TrackingError(f"The model {model!r} cannot be read ({type(error).__name__}: {reason}).") from error
 
 
-def _fetched(model: str, tracking_uri: str | None) -> Path:
+@contextmanager
+def _fetched(model: str, tracking_uri: str | None) -> Iterator[Path]:
+    """Hold the model's folder, of which a copy is gone afterwards."""
     if Path(model).is_dir():
-        return Path(model)
+        yield Path(model)
+        return
     client = open_client(tracking_uri)
+    with tempfile.TemporaryDirectory(prefix="seqpipe-") as folder:
+        yield _download(client, model, folder)
+
+
+def _download(client: MlflowClient, model: str, folder: str) -> Path:
     try:
         with quiet():
-            return Path(mlflow.artifacts.download_artifacts(_place(client, model)))
+            return Path(mlflow.artifacts.download_artifacts(_place(client, model), dst_path=folder))
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise TrackingError(f"There is no model {model!r} in {client.tracking_uri!r} ({reason}).") from error
+        store = redacted_uri(client.tracking_uri)
+        reason = redacted_uri((str(error).strip() or type(error).__name__).splitlines()[0])
+        raise TrackingError(f"There is no model {model!r} in {store!r} ({reason}).") from error
 
 
 def _place(client: MlflowClient, model: str) -> str:

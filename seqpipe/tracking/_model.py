@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable
-from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +13,16 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model
 
 from seqpipe.exceptions import TrackingError
-from seqpipe.plugins import ENTRY_POINT_GROUP
 from seqpipe.tracking._environment import installed_version
 from seqpipe.tracking._publish import Publisher
+from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._run import Run
 from seqpipe.tracking._signature import describe_input
-from seqpipe.tracking._store import quiet
+from seqpipe.tracking._trust import foreign_types, plugins
 
-__all__ = ["foreign_types", "save_model", "upload_model"]
+__all__ = ["save_model", "upload_model"]
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "seqpipe", "skops", "skorch", "torch")
-_TRUSTED = ("numpy", "seqpipe", "sklearn")
 _CALLBACK_STATE = (
     "_callback_fit_ctx",
     "_parent_callback_ctx",
@@ -104,23 +101,13 @@ def _trusted_types(estimator: Any) -> list[str]:
     foreign = foreign_types(found)
     if foreign:
         raise TrackingError(
-            f"{type(estimator).__name__} holds {', '.join(foreign)}, which comes neither from scikit-learn, "
-            "numpy or seqpipe nor from an installed plug-in. Replace it, or save the estimator yourself."
+            f"{type(estimator).__name__} holds {', '.join(foreign)}, which is no estimator, cell or data class of "
+            "scikit-learn, seqpipe or an installed plug-in. Replace it, or save the estimator yourself."
         )
     return found
 
 
-def foreign_types(names: Iterable[str]) -> list[str]:
-    """Return those types that neither scikit-learn, numpy, seqpipe nor an installed plug-in vouches for."""
-    trusted = {*_TRUSTED, *(point.module.partition(".")[0] for point in _plugins())}
-    return [name for name in names if name.partition(".")[0] not in trusted]
-
-
 def _requirements() -> list[str]:
-    plugins = {point.dist.name for point in _plugins() if point.dist is not None}
-    pins = {name: installed_version(name) for name in sorted({*_REQUIREMENTS, *plugins})}
+    offered = {point.dist.name for point in plugins() if point.dist is not None}
+    pins = {name: installed_version(name) for name in sorted({*_REQUIREMENTS, *offered})}
     return [f"{name}=={version.partition('+')[0]}" for name, version in pins.items() if version]
-
-
-def _plugins() -> EntryPoints:
-    return entry_points(group=ENTRY_POINT_GROUP)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._run import Point, Run
@@ -22,13 +26,17 @@ __all__ = ["Publisher"]
 _POINTS, _PARAMS, _TAGS = 800, 100, 100
 _KEY_LENGTH, _TAG_LENGTH = 250, 5000
 _FOREIGN = re.compile(r"[^\w .:/-]")
+#: What MLflow answers to an entry that it will never take.
+_PERMANENT = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+
+Entry = Metric | Param | RunTag
 
 
 class Publisher:
     """Writes runs to one experiment.
 
     Every write is safe to repeat, so a refused one is simply tried again: an entry leaves the run's outbox
-    when the store has it.
+    when the store has it. What the store will never take leaves it too, and is named in ``left_out``.
 
     Parameters
     ----------
@@ -36,28 +44,46 @@ class Publisher:
         Client of the store.
     experiment_id : str
         Where new runs go.
+
+    Attributes
+    ----------
+    left_out : dict of str to str
+        Entries that the store will never take, and why.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str) -> None:
         self.client = client
         self.experiment_id = experiment_id
+        self.left_out: dict[str, str] = {}
 
     def publish(self, run: Run) -> str:
         """Write all that is pending about a run and return its id; raises what the store raises."""
         run_id = run.run_id or self._create(run)
+        try:
+            self._write_contents(run, run_id)
+        finally:  # how a run ended must not wait for its contents
+            self._write_status(run, run_id)
+        return run_id
+
+    def _write_contents(self, run: Run, run_id: str) -> None:
         while run.params or run.tags or run.points:
             self._write_batch(run, run_id)
         if run.renamed:
-            self.client.update_run(run_id, name=run.name[:_KEY_LENGTH])
+            name = run.name[:_KEY_LENGTH]
+            self._attempt(f"name {name!r}", lambda: self.client.update_run(run_id, name=name))
             run.renamed = False
         if run.data is not None:
-            self.client.log_inputs(run_id, [_dataset_input(run.data)])
+            inputs = [_dataset_input(run.data)]
+            self._attempt(f"data set {run.data.name!r}", lambda: self.client.log_inputs(run_id, inputs))
             run.data = None
-        self._write_files(run, run_id)
+        for name in list(run.files):
+            self._attempt(f"file {name!r}", partial(self._write_file, run_id, name, run.files[name]))
+            del run.files[name]
+
+    def _write_status(self, run: Run, run_id: str) -> None:
         if run.ending and run.outcome is not None:
             self.client.set_terminated(run_id, run.outcome.status, end_time=run.end)
             run.ending = False
-        return run_id
 
     def _create(self, run: Run) -> str:
         tags = dict(process_tags())
@@ -73,34 +99,70 @@ class Publisher:
         points = run.points[:_POINTS]
         params = dict(islice(run.params.items(), _PARAMS))
         tags = dict(islice(run.tags.items(), _TAGS))
-        self.client.log_batch(
-            run_id,
-            metrics=[_metric(point) for point in points],
-            params=[Param(_key(key), value) for key, value in params.items()],
-            tags=[RunTag(_key(key), value[:_TAG_LENGTH]) for key, value in tags.items()],
-        )
+        entries: list[Entry] = [_metric(run, point) for point in points]
+        entries += [Param(_key(run, "param", key), value) for key, value in params.items()]
+        entries += [RunTag(_key(run, "tag", key), value[:_TAG_LENGTH]) for key, value in tags.items()]
+        self._write_entries(run_id, entries)
         del run.points[: len(points)]
         for key in params:
             del run.params[key]
         for key in tags:
             del run.tags[key]
 
-    def _write_files(self, run: Run, run_id: str) -> None:
-        for name in list(run.files):
-            path = PurePosixPath(name)
-            with tempfile.TemporaryDirectory() as folder:
-                local = Path(folder) / path.name
-                local.write_bytes(run.files[name])
-                self.client.log_artifact(run_id, str(local), str(path.parent) if path.parent.name else None)
-            del run.files[name]
+    def _write_entries(self, run_id: str, entries: list[Entry]) -> None:
+        """Write entries, those that the store would take although it refuses them all for one that is bad."""
+        try:
+            self.client.log_batch(
+                run_id,
+                metrics=[entry for entry in entries if isinstance(entry, Metric)],
+                params=[entry for entry in entries if isinstance(entry, Param)],
+                tags=[entry for entry in entries if isinstance(entry, RunTag)],
+            )
+        except MlflowException as error:
+            if error.error_code not in _PERMANENT:
+                raise
+            if len(entries) == 1:
+                self._leave_out(f"{type(entries[0]).__name__} {entries[0].key!r}", error)
+                return
+            half = len(entries) // 2
+            self._write_entries(run_id, entries[:half])
+            self._write_entries(run_id, entries[half:])
+
+    def _attempt(self, what: str, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except MlflowException as error:
+            if error.error_code not in _PERMANENT:
+                raise
+            self._leave_out(what, error)
+
+    def _leave_out(self, what: str, error: MlflowException) -> None:
+        self.left_out[what] = str(error).strip().partition("\n")[0]
+
+    def _write_file(self, run_id: str, name: str, content: bytes) -> None:
+        path = PurePosixPath(_normal(name))
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / path.name
+            local.write_bytes(content)
+            self.client.log_artifact(run_id, str(local), str(path.parent) if path.parent.name else None)
 
 
-def _key(name: str) -> str:
-    return _FOREIGN.sub("_", name)[:_KEY_LENGTH]
+def _key(run: Run, kind: str, name: str) -> str:
+    """Return the key under which a run keeps an entry: one that MLflow takes and no other name has."""
+    key = _normal(_FOREIGN.sub("_", name)[:_KEY_LENGTH])
+    if run.keys.setdefault((kind, key), name) == name:
+        return key
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{key[: _KEY_LENGTH - 9]}-{digest}"
 
 
-def _metric(point: Point) -> Metric:
-    return Metric(_key(point.key), point.value, point.time, point.step)
+def _normal(name: str) -> str:
+    """Return a name that, read as a path, leads to itself; MLflow takes no other."""
+    return "/".join(part for part in name.split("/") if part not in ("", ".", "..")) or "_"
+
+
+def _metric(run: Run, point: Point) -> Metric:
+    return Metric(_key(run, "metric", point.key), point.value, point.time, point.step)
 
 
 def _dataset_input(data: DataSet) -> DatasetInput:

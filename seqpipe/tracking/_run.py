@@ -39,6 +39,8 @@ class Run:
     outcome: Outcome | None = None
     end: int | None = None
     known_params: set[str] = field(default_factory=set)
+    #: The names behind the keys that the store knows, by kind of entry and key.
+    keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
     # The outbox.
     tags: dict[str, str] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from sklearn.model_selection import (
 
 from seqpipe.tracking._params import as_text
 
-__all__ = ["SearchResults", "results_of", "searched_params"]
+__all__ = ["SearchResults", "numbers_its_folds", "results_of", "searched_params"]
 
 _OF_CANDIDATE = re.compile(r"(mean|std|rank)_(test|train)_.+|mean_fit_time")
 _OF_FOLD = re.compile(r"split(\d+)_((?:test|train)_.+)")
@@ -43,6 +43,12 @@ class SearchResults:
     candidates: list[dict[str, float]]
     folds: list[list[dict[str, float]]]
     best_score: float | None
+
+
+def numbers_its_folds(search: Any) -> bool:
+    """Tell whether a fold's number says whose it is: a search of another kind may try candidates in rounds."""
+    known = (GridSearchCV._run_search, RandomizedSearchCV._run_search)
+    return getattr(type(search), "_run_search", None) in known
 
 
 def searched_params(search: Any) -> list[dict[str, str]] | None:

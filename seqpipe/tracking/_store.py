@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import socket
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,15 +14,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 
 from seqpipe.exceptions import TrackingError
+from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._stale import close_stale_runs
-from seqpipe.tracking._uri import database_path, require_database, resolve_uri
+from seqpipe.tracking._uri import database_path, redacted_uri, require_database, resolve_uri
 
-__all__ = ["check_reachable", "experiment_id", "open_client", "quiet"]
+__all__ = ["check_reachable", "experiment_id", "open_client", "refused"]
 
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _PROBE_SECONDS = 5.0
-_SILENT = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
-_NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")
 
 
 def open_client(uri: str | None = None, *, create: bool = False) -> MlflowClient:
@@ -68,7 +64,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
         raise refused(uri, error) from error
     if found is not None and found.lifecycle_stage != "active":
         raise TrackingError(
-            f"The experiment {name!r} in {uri!r} was deleted: use another name, or bring it back with "
+            f"The experiment {name!r} in {redacted_uri(uri)!r} was deleted: use another name, or bring it back with "
             f'"mlflow experiments restore --experiment-id {identifier}".'
         )
     return identifier
@@ -101,7 +97,7 @@ def refused(uri: str, error: Exception) -> TrackingError:
     else:
         remedy = "Check that its folder can be written to and that the file is an MLflow database"
     return TrackingError(
-        f"The tracking store {uri!r} refused ({reason}). {remedy}, or choose another store with "
+        f"The tracking store {redacted_uri(uri)!r} refused ({redacted_uri(reason)}). {remedy}, or choose another store with "
         "tracking_uri= or MLFLOW_TRACKING_URI."
     )
 
@@ -115,26 +111,6 @@ def check_reachable(uri: str) -> None:
     if parts.scheme in getproxies() and not proxy_bypass(parts.hostname):
         return
     socket.create_connection((parts.hostname, port), timeout=_PROBE_SECONDS).close()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what MLflow and its libraries log and print to themselves: what matters is raised."""
-    loggers = [logging.getLogger(name) for name in _NOISY]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    prints_urls = os.environ.get(_SILENT)
-    os.environ[_SILENT] = "true"
-    try:
-        yield
-    finally:
-        if prints_urls is None:
-            os.environ.pop(_SILENT, None)
-        else:
-            os.environ[_SILENT] = prints_urls
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
 
 
 def _creation_lock(uri: str) -> FileLock | nullcontext[None]:

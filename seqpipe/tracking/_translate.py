@@ -31,7 +31,7 @@ from seqpipe.tracking._events import (
 from seqpipe.tracking._fingerprint import fingerprint
 from seqpipe.tracking._outcome import FINISHED, Outcome, now, outcome_of
 from seqpipe.tracking._params import numbers_in, scalar_params, words_in
-from seqpipe.tracking._search import results_of, searched_params
+from seqpipe.tracking._search import numbers_its_folds, results_of, searched_params
 from seqpipe.tracking._tree import run_path
 
 __all__ = ["began", "ended", "fit_began"]
@@ -55,7 +55,7 @@ def began(estimator: Any, context: Any, X: Any, y: Any, data_name: str) -> Itera
     tree, time, path = context.root_uuid, now(), _path_of(context)
     if not path and X is not None:
         yield DataSeen(tree=tree, time=time, data=fingerprint(X, y, name=data_name))
-    if context.task_name == "search" and not run_path(path) and hasattr(estimator, "n_splits_"):
+    if context.task_name == "search" and not run_path(path) and numbers_its_folds(estimator):
         searched = searched_params(estimator)
         yield SearchBegan(tree=tree, time=time, path=path[:-1], n_splits=estimator.n_splits_, searched=searched)
     if path and run_path(path) == path:

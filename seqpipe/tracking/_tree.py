@@ -89,6 +89,8 @@ class RunTree:
         self.root.finish(outcome if self._fit_outcome == FINISHED else self._fit_outcome, time)
 
     def _begin(self, event: RunBegan) -> None:
+        if event.path[-1][0] == _FOLD and event.path[:-2] not in self._searches:
+            return  # a search that does not say which candidate this is
         self._end_forgotten(event)
         run = self._begin_fold(event) if event.path[-1][0] == _FOLD else self._begin_refit(event)
         run.tags |= event.tags
@@ -117,7 +119,9 @@ class RunTree:
         return self.refit
 
     def _report(self, event: Reported) -> None:
-        run = self._at[run_path(event.path)]
+        run = self._at.get(run_path(event.path))
+        if run is None:
+            return
         run.add_points(event.metrics, event.time, event.step)
         run.tags |= event.tags
         device = {name: value for name, value in event.tags.items() if name.startswith("seqpipe.device")}
@@ -127,8 +131,8 @@ class RunTree:
 
     def _end(self, path: Path, outcome: Outcome, time: int) -> None:
         """End a fold or the refit; the outermost fit is ended by `FitEnded`, which always comes."""
-        run = self._at[path]
-        if run is self.root or run.outcome is not None:
+        run = self._at.get(path)
+        if run is None or run is self.root or run.outcome is not None:
             return
         run.finish(outcome, time)
         if path in self._candidates:

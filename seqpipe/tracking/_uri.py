@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from seqpipe.exceptions import TrackingError
 
-__all__ = ["database_path", "require_database", "resolve_uri"]
+__all__ = ["database_path", "redacted_uri", "require_database", "resolve_uri"]
 
 _SQLITE = "sqlite:///"
+_USERINFO = re.compile(r"://[^/\s]+@")
 
 
 def resolve_uri(uri: str | None = None) -> str:
@@ -20,6 +22,17 @@ def resolve_uri(uri: str | None = None) -> str:
         return uri
     _, question, options = uri.partition("?")
     return f"{_SQLITE}{database}{question}{options}"
+
+
+def redacted_uri(text: str) -> str:
+    """Return a URI, or a text that quotes some, without the user names and passwords in it.
+
+    Examples
+    --------
+    >>> redacted_uri("https://bob:secret@mlflow.example.org")
+    'https://***@mlflow.example.org'
+    """
+    return _USERINFO.sub("://***@", text)
 
 
 def database_path(uri: str) -> Path | None:

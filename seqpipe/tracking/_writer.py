@@ -15,8 +15,9 @@ from seqpipe.exceptions import TrackingError
 from seqpipe.tracking._events import Event, FitBegan
 from seqpipe.tracking._outcome import Outcome, now
 from seqpipe.tracking._publish import Publisher
+from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._run import Run
-from seqpipe.tracking._store import check_reachable, experiment_id, open_client, quiet, refused
+from seqpipe.tracking._store import check_reachable, experiment_id, open_client, refused
 from seqpipe.tracking._tree import RunTree
 
 __all__ = ["Writer"]
@@ -50,6 +51,7 @@ class Writer:
         self._tasks: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._publisher: Publisher | None = None
         self._trees: dict[UUID, RunTree] = {}
+        self._left_out: dict[str, str] = {}
         self._dirty = False
         self._next_round = 0.0
         self._progress = 0.0
@@ -126,6 +128,14 @@ class Writer:
             self._note(error)
             return self._pending()
 
+    def take_left_out(self) -> dict[str, str]:
+        """Return what is in no run and never will be, with the reasons, once."""
+        left_out, self._left_out = self._left_out, {}
+        if self._publisher is not None:
+            left_out |= self._publisher.left_out
+            self._publisher.left_out = {}
+        return left_out
+
     def release(self, outcome: Outcome) -> None:
         """End the runs of the fits that are over but were held open."""
         self.post(partial(self._release, outcome, now()))
@@ -174,8 +184,12 @@ class Writer:
         return tree
 
     def _apply(self, event: Event) -> None:
-        if event.tree in self._trees:
+        if event.tree not in self._trees:
+            return
+        try:
             self._trees[event.tree].apply(event)
+        except Exception as error:  # not the store's fault, so nothing to try again
+            self._left_out[type(event).__name__] = f"{type(error).__name__}: {error}"
 
     def _release(self, outcome: Outcome, time: int) -> None:
         for tree in self._trees.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqpipe.sequences import Windows
 from seqpipe.training._batches import Batches
 from seqpipe.training._guard import GradientGuard, StopTraining
 from seqpipe.training._samples import Samples
@@ -20,6 +22,8 @@ __all__ = ["SequenceNet"]
 
 #: Samples of one batch in prediction, where nothing is kept for a backward pass.
 _PREDICTION_BATCH = 2048
+#: Outputs of one layer in a batch of prediction: 64 MiB in float32.
+_PREDICTION_VALUES = 2**24
 
 
 class SequenceNet(skorch.NeuralNet):
@@ -65,14 +69,20 @@ class SequenceNet(skorch.NeuralNet):
         self.module_.eval()
         rows: list[NDArray[Any]] = []
         order: list[NDArray[np.int64]] = []
-        with torch.no_grad(), self._threads(min(len(samples), _PREDICTION_BATCH)):
-            for inputs, _ in Batches(samples, _PREDICTION_BATCH, torch.device(self.device)):
+        batch_size = self._prediction_batch(samples)
+        with torch.no_grad(), self._threads(batch_size):
+            for inputs, _ in Batches(samples, batch_size, torch.device(self.device)):
                 rows.append(self.infer(inputs).cpu().numpy())
                 order.append(inputs["indices"])
         stacked = np.concatenate(rows)
         result = np.empty_like(stacked)
         result[np.concatenate(order)] = stacked
         return result
+
+    def _prediction_batch(self, samples: Samples) -> int:
+        longest = samples.X.window if isinstance(samples.X, Windows) else int(samples.X.lengths.max())
+        bounded = _PREDICTION_VALUES // (longest * self.module_.recurrent.output_size)
+        return max(1, min(len(samples), _PREDICTION_BATCH, bounded))
 
     def _threads(self, batch_size: int) -> AbstractContextManager[None]:
         return threads_for(batch_size, self.module_.recurrent.cells[0].hidden_size)
@@ -97,6 +107,8 @@ class SequenceNet(skorch.NeuralNet):
         if y_true.is_floating_point() and y_pred.shape != y_true.shape:
             raise ValueError(f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}.")
         loss = self.criterion_(y_pred, y_true)
+        if loss.ndim == 0:
+            raise ValueError("The criterion must give one loss a sample, so that weights count: leave its mean out.")
         loss = loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss
         return (loss * X["weight"]).mean() if "weight" in X else loss.mean()
 
@@ -126,4 +138,14 @@ class SequenceNet(skorch.NeuralNet):
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as stop:
+            if _is_signal(stop):
+                raise
             raise StopTraining("a callback stopped it") from stop
+
+
+def _is_signal(interrupt: KeyboardInterrupt) -> bool:
+    """Tell a Ctrl-C, which strikes at any instruction, from skorch's way to ask for a stop, a raise statement."""
+    traceback = interrupt.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is None or dis.opname[traceback.tb_frame.f_code.co_code[traceback.tb_lasti]] != "RAISE_VARARGS"

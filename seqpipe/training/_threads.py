@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,10 +26,28 @@ def threads_for(batch_size: int, hidden_size: int) -> Iterator[None]:
     batch_size, hidden_size : int
         Of the net.
     """
-    before = torch.get_num_threads()
-    if batch_size * hidden_size**2 < _WORTH_THREADS:
-        torch.set_num_threads(1)
+    if batch_size * hidden_size**2 >= _WORTH_THREADS:
+        yield
+        return
+    _enter_single()
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        _leave_single()
+
+
+_lock = threading.Lock()
+_inside: list[int] = []  # one entry a thread that is inside: the number of torch's threads when the first came
+
+
+def _enter_single() -> None:
+    with _lock:
+        _inside.append(_inside[0] if _inside else torch.get_num_threads())
+        torch.set_num_threads(1)
+
+
+def _leave_single() -> None:
+    with _lock:
+        before = _inside.pop()
+        if not _inside:
+            torch.set_num_threads(before)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.sequences import Sequences, Windows
@@ -18,7 +19,8 @@ __all__ = ["PadSequences"]
 _SIDES = ("post", "pre")
 
 
-class PadSequences(  # type: ignore[call-arg]
+class PadSequences(
+    CallbackSupportMixin,  # type: ignore[call-arg]
     SequenceInput,
     OneToOneFeatureMixin,
     TransformerMixin,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,7 +21,7 @@ __all__ = ["SequenceScaler"]
 _SCALERS = {"minmax": MinMaxScaler, "robust": RobustScaler, "standard": StandardScaler}
 
 
-class SequenceScaler(SequenceInput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale every feature with one of scikit-learn's scalers, fitted to all valid time steps.
 
     Sequences stay sequences of the same kind: `Sequences` keep ids and names, `Windows` share one scaled

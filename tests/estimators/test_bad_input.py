@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
 from seqpipe.cells import Cell
 from seqpipe.estimators import SequenceClassifier, SequenceRegressor
@@ -231,3 +232,78 @@ def test_a_misspelt_parameter_of_the_optimizer_is_refused() -> None:
 def test_a_device_that_is_not_there_is_refused_with_what_is(device: str) -> None:
     with pytest.raises(ValueError, match=device):
         SequenceClassifier(**TINY, device=device).fit(X, y)
+
+
+@pytest.mark.parametrize("bad", [None, "abc", 3, {"a": 1}, {1, 2}, (x for x in X)], ids=lambda b: type(b).__name__)
+def test_what_is_no_data_is_refused_by_name(bad: object) -> None:
+    with pytest.raises(InvalidSequencesError, match="X must be an array, a list of arrays, .* Got "):
+        SequenceClassifier(**TINY).fit(bad, y)
+    with pytest.raises(InvalidSequencesError, match="X must be an array, a list of arrays, .* Got "):
+        SequenceClassifier(**TINY).fit(X, y).predict(bad)
+
+
+def test_masked_steps_and_times_are_not_trained_on() -> None:
+    with pytest.raises(InvalidSequencesError, match="masked array"):
+        SequenceClassifier(**TINY).fit(np.ma.masked_greater(X[:, :, 0], 1), y)
+    with pytest.raises(InvalidSequencesError, match="holds times"):
+        SequenceClassifier(**TINY).fit(np.zeros((20, 4), "datetime64[s]"), y)
+
+
+def test_a_value_too_large_for_the_networks_type_is_refused() -> None:
+    with pytest.raises(InvalidSequencesError, match="too large for float32"):
+        SequenceClassifier(**TINY).fit(X * 1e39, y)
+    with pytest.raises(InvalidSequencesError, match="y is so large"):
+        SequenceRegressor(**TINY).fit(X, np.where(y, 1e308, -1e308))
+
+
+def test_columns_of_data_frames_are_remembered_and_kept_in_order() -> None:
+    frames = [pd.DataFrame(x, columns=["a", "b"]) for x in X]
+    fitted = SequenceClassifier(**TINY).fit(frames, y)
+    assert fitted.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.predict([frame[["b", "a"]] for frame in frames])
+    with pytest.raises(InvalidSequencesError, match=r"the columns \['b', 'a'\] where the first has \['a', 'b'\]"):
+        SequenceClassifier(**TINY).fit([frames[0], frames[1][["b", "a"]], *frames[2:]], y)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"), [(["a", None] * 10, "sample 1"), (np.array([1, "a"] * 10, dtype=object), "mixes labels")]
+)
+def test_labels_that_cannot_be_compared_are_refused(labels: object, words: str) -> None:
+    with pytest.raises(InvalidSequencesError, match=words):
+        SequenceClassifier(**TINY).fit(X, np.array(labels, dtype=object))
+
+
+@pytest.mark.parametrize("weights", [{0: 0, 1: 0}, {0: -1, 1: 1}, {0: np.nan, 1: 1}])
+def test_class_weights_that_weigh_nothing_are_refused(weights: dict) -> None:
+    with pytest.raises(ValueError, match="The 'class_weight' parameter of SequenceClassifier must give weights from 0"):
+        SequenceClassifier(**TINY, class_weight=weights).fit(X, y)
+
+
+def test_a_cell_that_fails_in_another_layer_is_named() -> None:
+    class OneInput(Cell):
+        def __init__(self, input_size: int, hidden_size: int) -> None:
+            super().__init__(input_size, hidden_size)
+            self.weight = {2: torch.nn.Linear(2, hidden_size)}[input_size]
+
+        def step(self, x_t, h):
+            return h, h
+
+    with pytest.raises(CellError, match="The cell OneInput breaks the cell protocol: .*for another layer"):
+        SequenceClassifier(OneInput, **TINY, num_layers=2).fit(X, y)
+
+
+def test_a_fit_that_fails_leaves_no_old_net_behind() -> None:
+    model = SequenceClassifier(**TINY).fit(X, y)
+    with pytest.raises(ValueError, match="not those|too few|leaves none"):
+        model.set_params(early_stopping=True, validation_fraction=0.99).fit(X[:1], [5])
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+def test_going_on_with_another_network_is_refused() -> None:
+    model = SequenceRegressor(**TINY, warm_start=True).fit(X, X.mean(axis=(1, 2)))
+    with pytest.raises(ValueError, match="another shape than the fitted one"):
+        model.set_params(hidden_size=5).fit(X, X.mean(axis=(1, 2)))
+    with pytest.raises(ValueError, match="y has 2 outputs where the fit that goes on had 1"):
+        model.set_params(hidden_size=4).fit(X, X.mean(axis=1))

@@ -103,3 +103,34 @@ def test_an_estimator_around_another_is_cloned_with_it(inner) -> None:
 
     model = clone(inner(SequenceRegressor(**TINY), window=3))
     assert model.get_params()["estimator__hidden_size"] == 16
+
+
+def dated(n: int, start: str = "2020-01-01") -> pd.DataFrame:
+    return pd.DataFrame({"load": np.sin(np.arange(n) / 4)}, index=pd.date_range(start, periods=n, freq="D"))
+
+
+def test_times_that_do_not_rise_are_refused() -> None:
+    with pytest.raises(InvalidSequencesError, match="times of X must rise"):
+        Forecaster(LastRow(), window=4).fit(dated(60)[::-1])
+    with pytest.raises(InvalidSequencesError, match="X and y have other times"):
+        Forecaster(LastRow(), window=4).fit(dated(60), dated(60, "2021-01-01")["load"])
+
+
+def test_rows_to_forecast_must_follow_the_training_data() -> None:
+    model = Forecaster(LastRow(), window=4).fit(dated(60))
+    assert model.predict(dated(70)[60:]).shape == (10, 1)
+    with pytest.raises(InvalidSequencesError, match="right after 2020-02-29.*X begins at 2020-01-01"):
+        model.predict(dated(10))
+
+
+def test_direct_forecasts_with_exogenous_columns_come_in_whole_horizons() -> None:
+    model = Forecaster(LastRow(), window=3, horizon=4).fit(two, wave)
+    with pytest.raises(ValueError, match=r"a multiple of 4 rows\. Got 6"):
+        model.predict(two[:6])
+
+
+def test_a_missing_value_in_a_series_is_named_with_its_row() -> None:
+    holed = wave.copy()
+    holed[17] = np.nan
+    with pytest.raises(InvalidSequencesError, match="NaN: sample 0, step 17"):
+        Forecaster(LastRow(), window=4).fit(holed)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sklearn
 import torch
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
@@ -209,3 +210,44 @@ def test_ctrl_c_ends_a_fit() -> None:
     assert "KeyboardInterrupt" in err
     assert "swallowed" not in out
     assert child.returncode != 0
+
+
+def test_fits_in_threads_give_the_bits_of_fits_in_turn() -> None:
+    def fit() -> np.ndarray:
+        return SequenceClassifier(**TINY, dropout=0.3).fit(X, y).predict_proba(X)
+
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    expected = fit()
+    found = Parallel(2, backend="threading")(delayed(fit)() for _ in range(4))
+    assert all(np.array_equal(one, expected) for one in found)
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+def test_a_ctrl_c_at_the_end_of_an_epoch_ends_the_fit_too() -> None:
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            os.kill(os.getpid(), signal.SIGINT)
+            sum(range(1000))
+
+    model = SequenceClassifier(**TINY).set_params(net__callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+
+
+def test_callbacks_without_names_are_left_behind_by_a_pickle() -> None:
+    model = SequenceClassifier(**TINY).set_params(net__callbacks=[Callback()]).fit(X, y)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+
+
+def test_a_single_update_learns() -> None:
+    model = SequenceClassifier(hidden_size=4, max_epochs=1, batch_size=64, random_state=0).fit(X, y)
+    assert model.history_[0]["lr"] == 0.01
+
+
+def test_a_state_that_names_anything_but_a_network_is_not_loaded() -> None:
+    model = SequenceClassifier(**TINY).fit(X, y)
+    state = model.__getstate__()
+    for forged in ({"net_params": {"criterion": os.system}}, {"cell": os.system}, {"hidden_size": {}}):
+        with pytest.raises((TypeError, ValueError)):
+            SequenceClassifier().__setstate__({**state, **forged})

@@ -1,4 +1,4 @@
-"""Recipes in folders of their own, a store that the tests share, and data that nobody prepared."""
+"""Recipes in folders of their own, and data that nobody prepared."""
 
 from __future__ import annotations
 
@@ -10,18 +10,9 @@ import pandas as pd
 import pytest
 
 
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database that one migration serves for all tests."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
-
-
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> Path:
-    """Work in an empty folder, so that nothing lands in the checkout."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    return tmp_path
+def in_own_folder(own_folder: Path) -> None:
+    """Let nothing land in the checkout."""
 
 
 @pytest.fixture

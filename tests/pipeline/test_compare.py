@@ -57,3 +57,24 @@ def test_an_experiment_without_runs_is_told(store: str):
     open_client(store).create_experiment("empty")
     with pytest.raises(TrackingError, match="'empty' has no candidates or fits yet"):
         compare_experiment("empty")
+
+
+def test_candidates_of_a_deleted_search_are_left_out(store: str):
+    recipe = {**TINY, "name": "thinned", "tracking": {"uri": store}}
+    search = {"grid": {"hidden_size": [3, 4]}, "cv": 2}
+    gone, _ = run_recipe({**recipe, "search": search}), run_recipe({**recipe, "search": search})
+    run_recipe(recipe)
+    assert gone.record is not None
+    open_client(store).delete_run(gone.record.run_id)
+    names = compare_experiment("thinned").table["name"]
+    assert set(names) == {"1: hidden_size=3", "1: hidden_size=4", "2: thinned"}
+
+
+def test_nothing_is_left_to_compare_where_the_only_search_was_deleted(store: str):
+    found = run_recipe(
+        {**TINY, "name": "emptied", "tracking": {"uri": store}, "search": {"grid": {"cell": ["rnn"]}, "cv": 2}}
+    )
+    assert found.record is not None
+    open_client(store).delete_run(found.record.run_id)
+    with pytest.raises(TrackingError, match="'emptied' has no candidates or fits yet"):
+        compare_experiment("emptied")

@@ -114,6 +114,11 @@ def test_a_damaged_file_is_refused_with_the_line(content: bytes, message: str, t
         load({"path": "rows.csv", "id": "id", "time": "t", "target": "y"})
 
 
+def test_a_label_may_be_the_word_none(write: Callable[..., Path]):
+    write(ROWS.replace(",u", ",None"), "rows.csv")
+    assert list(load({"path": "rows.csv", "id": "id", "target": "y"}).data.y) == ["None", "v"]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path):
     (tmp_path / "rows.csv").write_text(ROWS, encoding="utf-8-sig")
     assert len(load({"path": "rows.csv", "id": "id", "target": "y"}).data.X) == 2

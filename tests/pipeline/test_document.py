@@ -120,6 +120,11 @@ def test_a_file_beyond_a_megabyte_is_refused(tmp_path: Path):
         read_document(path)
 
 
+def test_a_file_without_an_end_is_refused():
+    with pytest.raises(RecipeError, match="/dev/zero: a recipe may have 1,000,000 bytes"):
+        read_document(Path("/dev/zero"))
+
+
 def test_a_file_that_is_not_utf_8_is_refused_with_the_line(tmp_path: Path):
     path = tmp_path / "r.yaml"
     path.write_bytes("a: 1\nb: naïve\n".encode("latin-1"))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from seqpipe.estimators import SequenceClassifier
@@ -11,6 +14,7 @@ from seqpipe.pipeline._data import load_data
 from seqpipe.pipeline._job import Job, prepare_job
 from seqpipe.pipeline._load import load_recipe
 from seqpipe.pipeline._model import build_model, make_task
+from seqpipe.tasks import ClassifyTask
 
 DIGITS = {"data": {"dataset": "digits"}, "task": "classify"}
 SERIES = {"data": {"dataset": "waves", "target": "value"}, "task": "forecast"}
@@ -39,9 +43,14 @@ def test_steps_stand_before_the_estimator_in_a_pipeline():
     assert model.named_steps["scale"].method == "robust"
 
 
-def test_a_device_is_set_where_the_recipe_has_none():
-    assert build("cpu").device == "cpu"
-    assert build("cuda:0", task={"classify": {"device": "cpu"}}).device == "cpu"
+@pytest.mark.parametrize("params", [{}, {"device": "auto"}, {"device": "cuda:99"}])
+def test_a_device_that_is_asked_for_goes_before_the_recipes(params: dict[str, Any]):
+    assert build("cpu", task={"classify": params}).device == "cpu"
+    assert build("cpu", task={"classify": params}, steps=["pad"])["model"].device == "cpu"
+
+
+def test_without_one_asked_for_the_recipes_device_is_taken():
+    assert build(task={"classify": {"device": "cpu"}}).device == "cpu"
 
 
 def test_names_of_the_net_reach_the_estimator():
@@ -103,6 +112,49 @@ def test_a_wrong_name_or_value_is_told_before_training(fields: dict[str, Any], m
 def test_a_device_that_is_not_there_is_told_before_training():
     with pytest.raises(RecipeError, match=r"^--device: device='cuda:99', but torch sees"):
         build("cuda:99")
+    with pytest.raises(RecipeError, match=r"^--device: .*Got 'nonsense' instead"):
+        build("nonsense", task={"classify": {"device": "cpu"}})
+
+
+def test_a_device_for_a_task_without_one_is_refused():
+    class Plain(ClassifyTask):
+        def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+            return DummyClassifier(**params)
+
+    loaded = load_recipe(DIGITS)
+    data = load_data(loaded, make_task(loaded)).data
+    with pytest.raises(RecipeError, match=r"^--device: the task 'classify' runs on no device; leave it out"):
+        build_model(loaded, Plain(), data, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"net_params": {"optimizer": "SGD"}}, r"net_params: 'optimizer' may not be set from a recipe"),
+        ({"net_params": {"callbacks": []}}, r"net_params: 'callbacks' may not be set from a recipe"),
+        ({"net_params": {1: 2}}, r"net_params: '1' may not be set from a recipe"),
+        ({"net_params": {"compile": "yes"}}, r"net_params: 'compile' may not be set"),
+        ({"net_params": {"criterion__weight": {"a": 1}}}, r"net_params: 'criterion__weight' may not be set"),
+        ({"net__criterion": "MSELoss"}, r"net__criterion: 'criterion' may not be set from a recipe"),
+        ({"net__module": "os.system"}, r"net__module: 'module' may not be set from a recipe"),
+    ],
+)
+def test_parts_of_the_net_are_not_set_from_a_recipe(params: dict[str, Any], message: str):
+    with pytest.raises(RecipeError, match=rf"^recipe: task\.classify\.{message}"):
+        build(task={"classify": params})
+    with pytest.raises(RecipeError, match=rf"^recipe: task\.forecast\.{message}"):
+        prepare(SERIES, task={"forecast": params})
+
+
+def test_parts_of_the_net_are_not_searched_from_a_recipe():
+    grid = {"net__optimizer": ["SGD"]}
+    with pytest.raises(RecipeError, match=r"search\.grid\.net__optimizer\[0\]: 'optimizer' may not be set"):
+        prepare(search={"grid": grid}, steps=["scale"])
+
+
+def test_options_of_the_nets_parts_are_set_from_a_recipe():
+    options = {"optimizer__betas": [0.8, 0.9], "optimizer__amsgrad": True, "compile": False}
+    assert build(task={"classify": {"net_params": options}}).net_params == options
 
 
 @pytest.mark.parametrize(

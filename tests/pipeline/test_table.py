@@ -44,6 +44,24 @@ def test_unsorted_rows_are_refused_with_both_times_and_the_remedy():
         ordered(table(ROWS.replace("x,2,", "x,0,")), sort=False)
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint32", "uint64", "UInt16", "int8"])
+def test_times_of_any_integer_type_are_put_in_order_and_their_gaps_counted(kind: str):
+    frame = pd.DataFrame({"t": [0, 1, 120, 2, 3], "a": 1.0}).astype({"t": kind})
+    unsorted = Table.of(frame, Roles(time="t"), "rows.parquet")
+    with pytest.raises(InvalidSequencesError, match=r"row 4: the rows are not in the order of 't': 2 follows 120"):
+        ordered(unsorted, sort=False)
+    rising = ordered(unsorted, sort=True)
+    gaps = time_gaps(rising)
+    assert rising.frame["t"].tolist() == [0, 1, 2, 3, 120]
+    assert gaps is not None
+    assert (gaps.n_gaps, gaps.step) == (1, 1)
+
+
+def test_times_beyond_signed_integers_are_kept_in_order():
+    frame = pd.DataFrame({"t": np.array([2**63 + 2**40, 5], dtype="uint64"), "a": [1.0, 2.0]})
+    assert ordered(Table.of(frame, Roles(time="t"), "x"), sort=True).frame["a"].tolist() == [2.0, 1.0]
+
+
 def test_unsorted_rows_are_sorted_where_the_recipe_says_so():
     assert ordered(table(ROWS.replace("x,2,", "x,0,")), sort=True).frame["t"].tolist() == [0, 1, 4, 5, 6, 1]
 

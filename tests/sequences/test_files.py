@@ -53,6 +53,20 @@ def test_blank_lines_are_skipped_and_empty_cells_are_not(written):
     assert read_table(written('a\n1\n\n  \n""\n4\n')).index.tolist() == [2, 5, 6]
 
 
+@pytest.mark.parametrize("word", ["NA", "N/A", "NaN", "nan", "None", "null", "NULL"])
+def test_words_for_nothing_are_text_among_text_and_missing_among_numbers(written, word):
+    frame = read_table(written(f"label,only,x,n\n{word},{word},{word},1\nu,{word},2.5,2\n,,,3\n"))
+    assert frame["label"].tolist()[:2] == [word, "u"]
+    assert frame["only"].tolist()[:2] == [word, word]
+    assert frame[["label", "only"]].isna().to_numpy().tolist() == [[False, False], [False, False], [True, True]]
+    assert np.array_equal(frame["x"], [np.nan, 2.5, np.nan], equal_nan=True)
+    assert frame["n"].dtype == np.int64
+
+
+def test_numbers_beside_other_words_stay_text(written):
+    assert read_table(written("x\n1\nNA\nhigh\n"))["x"].tolist() == ["1", "NA", "high"]
+
+
 def test_a_header_alone_is_a_table_without_rows(written):
     assert read_table(written("a,b\n")).shape == (0, 2)
 

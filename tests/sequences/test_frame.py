@@ -36,6 +36,13 @@ def test_rows_of_an_id_need_not_stand_together():
     assert X.values.ravel().tolist() == [1.0, 2.0, 3.0, 4.0]
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint32", "uint64", "int8"])
+def test_times_of_any_integer_type_must_rise(kind):
+    frame = table(t=[100, 3, 0, 1]).astype({"t": kind})
+    with pytest.raises(InvalidSequencesError, match="'t' falls from 100 to 3 in this id"):
+        sequences_from_frame(frame, by="id", order="t")
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(allow_nan=False, allow_infinity=False)), max_size=30))
 def test_a_table_is_the_concatenation_of_its_groups(rows):
     frame = pd.DataFrame(rows, columns=["id", "x"]).astype({"id": int, "x": float})

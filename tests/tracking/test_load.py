@@ -1,15 +1,22 @@
 """Logged models read back as estimators."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.testing
 import pytest
 import skops.io
+from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
+from torch.optim import SGD
 
+from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import TrackingError
-from seqpipe.tracking import MLflowTracker, load_model
+from seqpipe.tracking import MLflowTracker, _environment, load_model
+from seqpipe.tracking._model import save_model
+from seqpipe.tracking._trust import foreign_types
 
 METADATA = {"task": "classify", "columns": ["a", "b"]}
 
@@ -81,3 +88,51 @@ def test_a_damaged_model_is_an_error(logged, client, tmp_path):
     (folder / "model.skops").write_bytes(b"PK")
     with pytest.raises(TrackingError, match="cannot be read"):
         load_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(numpy.testing.runstring, "runstring"), (_environment._git, "_git"), (is_classifier, "is_classifier")],
+)
+def test_a_function_of_a_trusted_package_is_refused(logged, client, tmp_path, function, name):
+    folder = copied(logged, client, tmp_path)
+    forged = LogisticRegression()
+    forged.net_params = {"module__cell": function}
+    skops.io.dump(forged, folder / "model.skops")
+    with pytest.raises(TrackingError, match=rf"holds .*\.{name}, which is no estimator"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_foreign"),
+    [
+        ("sklearn.tree._tree.Tree", False),
+        ("seqpipe.estimators._classifier.SequenceClassifier", False),
+        ("seqpipe.cells._gru.GRUCell", False),
+        ("torch.optim.sgd.SGD", False),
+        ("torch.optim.swa_utils.SWALR", True),
+        ("torch.hub.load", True),
+        ("seqpipe.tracking._store.FileLock", True),
+        ("seqpipe.tracking._writer.Writer", True),
+        ("seqpipe.__main__.main", True),
+        ("seqpipe.nowhere.Cell", True),
+        ("seqpipe.cells._gru.GRUCell.forward", True),
+        ("os.system", True),
+    ],
+)
+def test_only_classes_that_hold_data_are_trusted(name, is_foreign):
+    assert foreign_types([name]) == ([name] if is_foreign else [])
+
+
+def test_a_model_with_an_optimizer_of_torch_is_read_back(tmp_path):
+    X = np.random.default_rng(0).normal(size=(8, 4, 2)).astype("f4")
+    fitted = SequenceClassifier(max_epochs=1, hidden_size=2, net_params={"optimizer": SGD}).fit(X, np.arange(8) % 2)
+    save_model(fitted, X, tmp_path / "model")
+    loaded, _ = load_model(str(tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_fetched_model_leaves_no_copy_behind(logged, uri, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    load_model(logged[1].model_uri_, uri)
+    assert list(tmp_path.iterdir()) == []

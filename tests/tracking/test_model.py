@@ -88,7 +88,7 @@ def test_a_model_can_be_logged_by_hand(data, make_tracker, load):
 
 def test_a_model_of_foreign_types_is_not_logged_and_the_warning_names_them(net, data, make_tracker, client):
     tracker = make_tracker(log_model=True)
-    with pytest.warns(TrackingWarning, match=r"was not logged. Net holds .*\.Net, which comes neither from"):
+    with pytest.warns(TrackingWarning, match=r"was not logged. Net holds .*\.Net, which is no estimator"):
         net().set_callbacks(tracker).fit(*data)
 
     assert tracker.model_uri_ is None

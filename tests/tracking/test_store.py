@@ -1,5 +1,7 @@
 """Which store, and what it says when it cannot be used."""
 
+import logging
+import os
 import socket
 import sqlite3
 from pathlib import Path
@@ -9,8 +11,9 @@ from mlflow import MlflowClient
 
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking import MLflowTracker
+from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._store import experiment_id, open_client
-from seqpipe.tracking._uri import database_path, resolve_uri
+from seqpipe.tracking._uri import database_path, redacted_uri, resolve_uri
 
 
 def test_the_embedded_store_lies_in_the_working_folder(monkeypatch, tmp_path):
@@ -89,3 +92,28 @@ def test_opening_is_quiet_and_leaves_the_global_store_alone(tmp_path, capfd, cap
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
     assert mlflow.get_tracking_uri() == before
+
+
+def test_no_password_is_told(monkeypatch):
+    monkeypatch.setattr("seqpipe.tracking._store.check_reachable", _refuse)
+    with pytest.raises(TrackingError, match=r"'http://\*\*\*@host' refused \(OSError: http://\*\*\*@host is down"):
+        open_client("http://bob:secret@host")
+    assert redacted_uri("sqlite:////a@b/mlflow.db") == "sqlite:////a@b/mlflow.db"
+
+
+def _refuse(uri):
+    raise OSError(f"{uri} is down")
+
+
+def test_silence_ends_with_the_last_thread_that_wants_it(monkeypatch):
+    monkeypatch.delenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", raising=False)
+    logger = logging.getLogger("alembic")
+    before = logger.level
+    first, second = quiet(), quiet()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert logger.level > logging.CRITICAL
+    second.__exit__(None, None, None)
+    assert logger.level == before
+    assert "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT" not in os.environ

@@ -53,7 +53,8 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
 
 def check_container(X: Any) -> None:
     """Refuse an X that is no data at all, or whose numbers mean something else."""
-    if X is None or isinstance(X, str | bytes | dict | set | numbers.Number | Iterator):
+    no_data = isinstance(X, str | bytes | dict | set | numbers.Number | Iterator) and not hasattr(X, "shape")
+    if X is None or no_data:  # a sparse matrix is a dict with a shape, and gets sklearn's own word
         raise InvalidSequencesError(
             "X must be an array, a list of arrays, a pandas object, Sequences or Windows. "
             f"Got {X if X is None else type(X).__name__} instead."

@@ -7,6 +7,7 @@ from seqpipe.tracking._channel import Channel, open_channel
 from seqpipe.tracking._device import DeviceReport, describe_device
 from seqpipe.tracking._tracker import MLflowTracker
 from seqpipe.tracking._ui import ui_command
+from seqpipe.tracking._uri import redacted_uri
 
 if TYPE_CHECKING:
     from seqpipe.tracking._compare import read_curves, read_runs
@@ -23,6 +24,7 @@ __all__ = [
     "open_channel",
     "read_curves",
     "read_runs",
+    "redacted_uri",
     "ui_command",
 ]
 

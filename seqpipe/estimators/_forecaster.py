@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._input import check_container, check_rows, check_targets
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
-from seqpipe.estimators._time import check_future, check_time, last_time
+from seqpipe.estimators._time import check_time
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.transformers import make_windows
 
@@ -124,7 +124,6 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         self._has_exogenous = y is not None
         check_container(X)
         check_time(X, y)
-        self._last_time = last_time(X)
         flat = y is None and np.asarray(X).ndim == 1
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=True).astype(np.float64)
         if y is None:
@@ -150,7 +149,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         Parameters
         ----------
         X : int, or array of shape (n, n_features), optional
-            How many steps, or the exogenous columns of these steps; ``horizon`` steps by default. Where there are no
+            How many steps, or the exogenous columns of these steps, which are taken to follow the training data
+            whatever their dates; ``horizon`` steps by default. Where there are no
             exogenous columns, an array tells only the number of steps.
 
         Returns
@@ -192,7 +192,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             return n, np.empty((n, 0))
         check_container(X)
         flat = not self._has_exogenous and np.asarray(X).ndim == 1
-        check_future(X, self._last_time)
+        check_time(X, None)
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=False).astype(np.float64)
         if self._has_exogenous and self.strategy == "direct" and len(X) % self.horizon:
             raise ValueError(

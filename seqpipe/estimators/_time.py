@@ -8,18 +8,12 @@ import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
 
-__all__ = ["check_future", "check_time", "last_time"]
+__all__ = ["check_time"]
 
 
 def _times(X: Any) -> pd.Index[Any] | None:
     index = getattr(X, "index", None)
     return index if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex) else None
-
-
-def last_time(X: Any) -> Any:
-    """Return the last time of a pandas object indexed by time, else None."""
-    times = _times(X)
-    return None if times is None or not len(times) else times[-1]
 
 
 def check_time(X: Any, y: Any) -> None:
@@ -33,13 +27,3 @@ def check_time(X: Any, y: Any) -> None:
     times, target_times = _times(X), _times(y)
     if times is not None and target_times is not None and not times.equals(target_times):
         raise InvalidSequencesError("X and y have other times: align them, as with y.reindex(X.index).")
-
-
-def check_future(X: Any, last: Any) -> None:
-    """Refuse rows that do not come after the ``last`` time of the training data."""
-    check_time(X, None)
-    times = _times(X)
-    if times is not None and last is not None and len(times) and not times[0] > last:
-        raise InvalidSequencesError(
-            f"A forecast is for the rows right after {last}, where the training data ends; X begins at {times[0]}."
-        )

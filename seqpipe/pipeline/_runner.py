@@ -18,7 +18,7 @@ from seqpipe.pipeline._progress import FitProgress
 from seqpipe.pipeline._report import print_result, scores_table
 from seqpipe.pipeline._result import Record, RunResult
 from seqpipe.pipeline._search import candidate_table, fit_search
-from seqpipe.tracking import MLflowTracker
+from seqpipe.tracking import MLflowTracker, redacted_uri
 
 __all__ = ["run_recipe"]
 
@@ -127,7 +127,7 @@ def _recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
         tracker.log_metrics(held_out, refit=True)
     for name, metrics in result.baselines.items():
         tracker.log_metrics(_named(f"baseline.{name}", metrics))
-    tracker.log_text(job.loaded.text, "recipe.yaml")
+    tracker.log_text(redacted_uri(job.loaded.text), "recipe.yaml")
     tracker.log_table(scores_table(result).reset_index(names="score"), "held_out.csv")
     if len(result.table):
         tracker.log_table(result.table, "candidates.csv")

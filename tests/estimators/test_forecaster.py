@@ -116,13 +116,6 @@ def test_times_that_do_not_rise_are_refused() -> None:
         Forecaster(LastRow(), window=4).fit(dated(60), dated(60, "2021-01-01")["load"])
 
 
-def test_rows_to_forecast_must_follow_the_training_data() -> None:
-    model = Forecaster(LastRow(), window=4).fit(dated(60))
-    assert model.predict(dated(70)[60:]).shape == (10, 1)
-    with pytest.raises(InvalidSequencesError, match="right after 2020-02-29.*X begins at 2020-01-01"):
-        model.predict(dated(10))
-
-
 def test_direct_forecasts_with_exogenous_columns_come_in_whole_horizons() -> None:
     model = Forecaster(LastRow(), window=3, horizon=4).fit(two, wave)
     with pytest.raises(ValueError, match=r"a multiple of 4 rows\. Got 6"):

@@ -1,11 +1,14 @@
 """What has to be set before scikit-learn is imported, and a tracking store that tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ["SCIPY_ARRAY_API"] = "1"
+# A shell without job control starts background jobs deaf to Ctrl-C; the tests of Ctrl-C must hear it all the same.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

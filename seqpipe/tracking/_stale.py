@@ -33,9 +33,14 @@ def _tags_of(pid: int) -> dict[str, str]:
 def close_stale_runs(client: MlflowClient) -> None:
     """End the runs of this host's dead processes as KILLED."""
     for run in _open_runs_of_this_host(client):
-        if not _is_alive(run.data.tags):
+        if not _is_alive(run.data.tags) and _is_open(client, run.info.run_id):
             client.log_batch(run.info.run_id, tags=[RunTag("seqpipe.error", _REASON)])
             client.set_terminated(run.info.run_id, "KILLED", end_time=time.time_ns() // 1_000_000)
+
+
+def _is_open(client: MlflowClient, run_id: str) -> bool:
+    """Read the run again: its process may have closed it and ended since the runs were listed."""
+    return bool(client.get_run(run_id).info.status == "RUNNING")
 
 
 def _open_runs_of_this_host(client: MlflowClient) -> list[Any]:

@@ -5,6 +5,7 @@
     SeqpipeError
     ├── InvalidSequencesError (ValueError)    data that no network can be trained on, with its place
     ├── CellError (ValueError)                a cell whose step breaks the cell protocol
+    ├── CompilerError (RuntimeError)          no C compiler, or one that failed, with what it said
     ├── UnknownNameError (ValueError)         a name that no registry holds
     ├── PluginError (RuntimeError)            a plug-in that cannot be used, with its distribution
     ├── RecipeError (ValueError)              a recipe that cannot be run, with file, line and field
@@ -25,6 +26,7 @@ from difflib import get_close_matches
 
 __all__ = [
     "CellError",
+    "CompilerError",
     "DataWarning",
     "DivergenceWarning",
     "FitFailedError",
@@ -51,6 +53,10 @@ class InvalidSequencesError(SeqpipeError, ValueError):
 
 class CellError(SeqpipeError, ValueError):
     """A recurrent cell that breaks the cell protocol."""
+
+
+class CompilerError(SeqpipeError, RuntimeError):
+    """No C compiler, or one that failed; the message gives its last words or the remedy."""
 
 
 class UnknownNameError(SeqpipeError, ValueError):

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 os.environ["SCIPY_ARRAY_API"] = "1"
+# Most tests draw sizes, and each size would be compiled: they run on torch's kernels and the plain loop. Tests of the
+# compiled engine, and of all that stands on it, choose it themselves.
+os.environ.setdefault("SEQPIPE_ENGINE", "fused")
 # A shell without job control starts background jobs deaf to Ctrl-C; the tests of Ctrl-C must hear it all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

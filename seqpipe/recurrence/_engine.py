@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -43,6 +43,10 @@ class Engine(Protocol):
             After each row's last valid step.
         """
 
+    def code(self, cell: Cell) -> str:
+        """Return the code that the engine made for a cell; nothing where it makes none."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -58,12 +62,15 @@ class Choice:
         Its name.
     reason : str
         Why this one, and why none before it.
+    code : str
+        The C of a training step's loops, where it was asked for and the engine compiles.
     """
 
     layer: int
     direction: str
     engine: str
     reason: str
+    code: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"layer {self.layer}, {self.direction}: {self.engine} ({self.reason})"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._steps import ValidSteps
 
 __all__ = ["FusedEngine"]
@@ -19,7 +20,7 @@ __all__ = ["FusedEngine"]
 _IN_PADDING = {"lstm": (-1e4, 1e4, 0.0, 0.0), "rnn_relu": (-1e30,)}
 
 
-class FusedEngine:
+class FusedEngine(Engine):
     """Runs a whole direction in one call, over the padded batch: a causal network needs no packing."""
 
     name = "fused"

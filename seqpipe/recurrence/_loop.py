@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._states import map_state
 from seqpipe.recurrence._steps import ValidSteps
 
 __all__ = ["LoopEngine"]
 
 
-class LoopEngine:
+class LoopEngine(Engine):
     """Projects the input of all steps at once, then takes one step after the other."""
 
     name = "loop"

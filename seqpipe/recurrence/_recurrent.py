@@ -200,13 +200,20 @@ class Recurrent(nn.Module):
         outputs, state = engine.run(cell, flip(x), valid, state)
         return flip(outputs), state
 
-    def explain(self) -> list[Choice]:
-        """Return which engine runs each layer and direction, and why."""
+    def explain(self, *, code: bool = False) -> list[Choice]:
+        """Return which engine runs each layer and direction, and why.
+
+        Parameters
+        ----------
+        code : bool, default=False
+            Whether to add the C that the engine made.
+        """
         choices = []
         for k in range(len(self.cells)):
             engine, reason = choose_engine(self._cell(k), self.unroll)
             layer, direction = divmod(k, self.num_directions)
-            choices.append(Choice(layer, "backward" if direction else "forward", engine.name, reason))
+            made = engine.code(self._cell(k)) if code else ""
+            choices.append(Choice(layer, "backward" if direction else "forward", engine.name, reason, made))
         return choices
 
 

@@ -7,13 +7,14 @@ from torch import Tensor, fx, nn
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
+from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._loop import hold
 from seqpipe.recurrence._steps import ValidSteps
 
 __all__ = ["UnrolledEngine"]
 
 
-class UnrolledEngine:
+class UnrolledEngine(Engine):
     """Traces the whole loop for the batch's number of steps with torch.fx, and runs the graph."""
 
     name = "unrolled"

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
 from seqpipe.exceptions import CellError
 from seqpipe.recurrence import Choice, Recurrent
+from seqpipe.recurrence.compiler._toolchain import find_compiler
 
 
 class Halved(GRUCell):
@@ -46,13 +47,46 @@ def only(recurrent: Recurrent) -> Choice:
     "cell", [RNNCell(3, 5), RNNCell(3, 5, "relu"), LSTMCell(3, 5), GRUCell(3, 5), Renamed(3, 5)], ids=repr
 )
 def test_torchs_kernel_runs_the_cells_it_computes(cell: Cell) -> None:
-    assert only(Recurrent(cell)) == Choice(0, "forward", "fused", "torch computes this cell")
+    assert only(Recurrent(cell)) == Choice(0, "forward", "fused", "SEQPIPE_ENGINE=fused")
 
 
 @pytest.mark.parametrize("cell", [RNNCell(3, 5, "sigmoid"), MLPCell(3, 5)], ids=repr)
 def test_the_loop_runs_cells_that_torch_has_no_kernel_for(cell: Cell) -> None:
     choice = only(Recurrent(cell))
-    assert (choice.engine, choice.reason) == ("loop", "not fused: torch has no kernel for this cell")
+    assert (choice.engine, choice.reason) == (
+        "loop",
+        "SEQPIPE_ENGINE=fused; not fused: torch has no kernel for this cell",
+    )
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the compiled engine take what it can."""
+    find_compiler()
+    monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("cell", [RNNCell(3, 5, "sigmoid"), MLPCell(3, 5), GRUCell(3, 5), Halved(3, 5)], ids=repr)
+def test_any_cell_is_compiled_unless_told_otherwise(cell: Cell) -> None:
+    assert only(Recurrent(cell)) == Choice(0, "forward", "c", "the fastest engine that takes this cell")
+    (choice,) = Recurrent(cell).explain(code=True)
+    assert choice.code.count("int run(") == 2
+
+
+def test_an_engine_that_does_not_exist_is_refused_with_those_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQPIPE_ENGINE", "warp")
+    with pytest.raises(ValueError, match=r"SEQPIPE_ENGINE must be one of \['auto', 'c', 'fused', 'loop'\]. Got 'warp'"):
+        Recurrent(GRUCell(3, 5))(torch.zeros(1, 2, 3))
+
+
+def test_without_a_compiler_everything_runs_and_the_reason_tells_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
+    monkeypatch.setenv("SEQPIPE_CC", "no-such-compiler")
+    recurrent = Recurrent(GRUCell(4, 9))
+    assert only(recurrent).engine == "fused"
+    assert "not c: " in only(recurrent).reason and "no-such-compiler" in only(recurrent).reason
+    assert recurrent(torch.zeros(2, 3, 4))[0].shape == (2, 3, 9)
 
 
 @pytest.mark.parametrize("cls", [Halved, Shifted, Forgetful])
@@ -61,7 +95,10 @@ def test_a_subclass_that_computes_something_else_never_gets_torchs_kernel(cls: t
     cell, x = cls(3, 5), torch.randn(2, 6, 3)
     choice = only(Recurrent(cell))
     assert choice.engine == "loop"
-    assert choice.reason == f"not fused: {cls.__name__} changes the step that torch's kernel computes"
+    assert (
+        choice.reason
+        == f"SEQPIPE_ENGINE=fused; not fused: {cls.__name__} changes the step that torch's kernel computes"
+    )
     torchs = GRUCell(3, 5)
     torchs.load_state_dict(cell.state_dict())
     outputs = Recurrent(cell)(x)[0]
@@ -81,10 +118,10 @@ def test_an_unroll_that_was_asked_for_is_used_and_named(unroll: str, engine: str
 def test_every_layer_and_direction_is_explained_in_words() -> None:
     told = [str(choice) for choice in Recurrent(GRUCell(3, 5), num_layers=2, bidirectional=True).explain()]
     assert told == [
-        "layer 0, forward: fused (torch computes this cell)",
-        "layer 0, backward: fused (torch computes this cell)",
-        "layer 1, forward: fused (torch computes this cell)",
-        "layer 1, backward: fused (torch computes this cell)",
+        "layer 0, forward: fused (SEQPIPE_ENGINE=fused)",
+        "layer 0, backward: fused (SEQPIPE_ENGINE=fused)",
+        "layer 1, forward: fused (SEQPIPE_ENGINE=fused)",
+        "layer 1, backward: fused (SEQPIPE_ENGINE=fused)",
     ]
 
 

@@ -1,0 +1,75 @@
+"""The compiled recurrence as a function that torch can differentiate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqpipe.recurrence.compiler._native import Batch, NativeProgram
+
+__all__ = ["run_program"]
+
+
+def run_program(
+    program: NativeProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run over a batch of shape (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
+        output, *finals = _Recurrence.apply(  # type: ignore[no-untyped-call]
+            program, lengths, len(states), x, *states, *tensors
+        )
+        return output, tuple(finals)
+    batch, order = _sorted(x.detach(), lengths)
+    run = program.forward(batch, _take(states, order), program.free_values([t.detach() for t in tensors]), keep=False)
+    return _back(program.output_of(run), order), tuple(_back(f, order) for f in run.finals)
+
+
+class _Recurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, program: NativeProgram, lengths: Tensor | None, n_states: int, x: Tensor, *rest: Tensor
+    ) -> Any:
+        states, tensors = rest[:n_states], rest[n_states:]
+        batch, order = _sorted(x, lengths)
+        run = program.forward(batch, _take(states, order), program.free_values(tensors), keep=True)
+        ctx.save_for_backward(*tensors)  # so that torch refuses a backward pass after they were changed in place
+        ctx.program, ctx.run, ctx.order = program, run, order
+        return _back(program.output_of(run), order), *(_back(f, order) for f in run.finals)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, output_grad: Tensor, *state_grads: Tensor) -> Any:
+        _ = ctx.saved_tensors
+        grads = _take(state_grads, ctx.order)
+        output_grad = output_grad if ctx.order is None else output_grad[ctx.order]
+        x_grad, before, parameters = ctx.program.backward(
+            ctx.run, output_grad, grads, input_grad=ctx.needs_input_grad[3]
+        )
+        x_grad = None if x_grad is None else _back(x_grad, ctx.order)
+        return None, None, None, x_grad, *(_back(g, ctx.order) for g in before), *parameters
+
+
+def _sorted(x: Tensor, lengths: Tensor | None) -> tuple[Batch, Tensor | None]:
+    """Return the batch with its longest rows first, and the order, None where it is that already."""
+    x = x if x.stride(2) == 1 else x.contiguous()
+    if lengths is None:
+        return Batch(x, torch.full((len(x),), x.shape[1], dtype=torch.int64), ragged=False), None
+    if bool((lengths[1:] <= lengths[:-1]).all()):
+        return Batch(x, lengths.contiguous(), ragged=True), None
+    lengths, order = lengths.sort(descending=True, stable=True)
+    return Batch(x[order], lengths, ragged=True), order
+
+
+def _take(tensors: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, ...]:
+    return tensors if order is None else tuple(t[order] for t in tensors)
+
+
+def _back(tensor: Tensor, order: Tensor | None) -> Tensor:
+    if order is None:
+        return tensor
+    result = torch.empty_like(tensor, memory_format=torch.contiguous_format)
+    result[order] = tensor
+    return result

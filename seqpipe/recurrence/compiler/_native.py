@@ -1,0 +1,270 @@
+"""A cell's program as native code: compiled, called with the batch's memory, and differentiated."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence._threads import n_threads, run_in_threads
+from seqpipe.recurrence.compiler._emit import Kernel, Layout, Target, emit_backward, emit_forward, layout_of
+from seqpipe.recurrence.compiler._machine import vector_unit
+from seqpipe.recurrence.compiler._objects import load
+from seqpipe.recurrence.compiler._plan import Free, Program, make_program
+from seqpipe.recurrence.compiler._schedule import merge_products
+from seqpipe.recurrence.compiler._trace import trace_step
+
+__all__ = ["Batch", "NativeProgram"]
+
+#: Rows that go through all time steps together, and rows times steps whose gradients are summed at once.
+_BLOCK_ROWS = 48
+_CHUNK_ROWS = 384
+#: Multiplications below which a second thread costs more than it saves.
+_WORTH_THREADS = 2_000_000
+
+
+@dataclass
+class Batch:
+    """A batch as the kernels read it: rows sorted by length, longest first.
+
+    Attributes
+    ----------
+    x : tensor of shape (batch, n_timesteps, n_features)
+    lengths : tensor of int64, shape (batch,)
+    ragged : bool
+        Whether any row is shorter than the batch.
+    """
+
+    x: Tensor
+    lengths: Tensor
+    ragged: bool
+
+
+class NativeProgram:
+    """One cell's step, planned and compiled for one type of numbers and one set of wanted gradients."""
+
+    def __init__(self, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> None:
+        self.dtype = dtype
+        self.input_grad = input_grad
+        #: Whether inference (False) and training (True) were found right.
+        self.checked: dict[bool, bool] = {}
+        self.program: Program = merge_products(
+            make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
+        )
+        self.target = Target(dtype == torch.float64, *vector_unit())
+        self.layout: Layout = layout_of(self.program, self.target)
+        self.work = sum(p.numel() for p in cell.parameters())
+
+    @cached_property
+    def forward_kernel(self) -> _Compiled:
+        """The loop for inference."""
+        return _Compiled(emit_forward(self.program, self.layout, self.target, keep=False))
+
+    @cached_property
+    def keeping_kernel(self) -> _Compiled:
+        """The loop that keeps what backward needs."""
+        return _Compiled(emit_forward(self.program, self.layout, self.target, keep=True))
+
+    @cached_property
+    def backward_kernel(self) -> _Compiled:
+        """The loop back through time."""
+        return _Compiled(emit_backward(self.program, self.layout, self.target))
+
+    @property
+    def source(self) -> str:
+        """The C of a training step: the loop forward, the loop back."""
+        return "\n".join(
+            kernel.source
+            for kernel in (
+                emit_forward(self.program, self.layout, self.target, keep=True),
+                emit_backward(self.program, self.layout, self.target),
+            )
+        )
+
+    def free_values(self, tensors: Sequence[Tensor]) -> list[Any]:
+        """Compute what has no rows and needs no gradient: views and functions of the parameters."""
+        values: list[Any] = [*tensors, *[None] * (self.program.n_slots - len(tensors))]
+        for slot, constant in self.program.constants.items():
+            values[slot] = constant
+        _run_steps(self.program.early, values)
+        return values
+
+    def forward(self, batch: Batch, states: Sequence[Tensor], values: list[Any], *, keep: bool) -> _Run:
+        """Run over a batch; what the result holds is laid out time-major, rows in whole vectors."""
+        n, n_timesteps = batch.x.shape[:2]
+        run = _Run(batch, values, [], [], torch.empty(0), torch.empty(0))
+        for k, (state, width) in enumerate(zip(states, self.layout.state_widths)):
+            whole = keep or k == self.layout.output_state
+            stack = self._stack(
+                n_timesteps + 1 if whole else 2, n, width, zero=batch.ragged and k == self.layout.output_state
+            )
+            stack[0, :, width:] = 0
+            stack[0, :, :width] = state.reshape(n, width)
+            run.stacks.append(stack)
+            run.finals.append(batch.x.new_empty(state.shape))
+        if self.layout.output_state is None:
+            run.output = self._stack(n_timesteps, n, self.layout.output_width, zero=batch.ragged)
+        if keep:
+            run.kept = batch.x.new_empty(n_timesteps * n * self.layout.kept_width + self.target.lanes)
+        kernel = self.keeping_kernel if keep else self.forward_kernel
+        self._call(kernel, run, {("output",): run.output, ("kept",): run.kept})
+        return run
+
+    def output_of(self, run: _Run) -> Tensor:
+        """Return the outputs, of shape (batch, n_timesteps, output_size)."""
+        k = self.layout.output_state
+        stack = run.output if k is None else run.stacks[k][1:]
+        return stack.transpose(0, 1)[:, :, : self.layout.output_width]
+
+    def backward(
+        self, run: _Run, output_grad: Tensor, state_grads: Sequence[Tensor], *, input_grad: bool
+    ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
+        """Return the gradients of x, of the states before, and of parameters and buffers."""
+        batch = run.batch
+        output_grad = output_grad if output_grad.stride(2) == 1 else output_grad.contiguous()
+        grads = [g.to(self.dtype).reshape(len(g), -1).clone(memory_format=torch.contiguous_format) for g in state_grads]
+        x_grad = None
+        if input_grad and self.program.x_grad is not None:
+            x_grad = (torch.zeros_like if batch.ragged else torch.empty_like)(
+                batch.x, memory_format=torch.contiguous_format
+            )
+        kernel = self.backward_kernel
+        threads = self._threads(batch)
+        sums = batch.x.new_zeros(len(threads), kernel.kernel.sum_sizes[-1])
+        fixed: dict[tuple[object, ...], Tensor | None] = {
+            ("output_grad",): output_grad,
+            ("kept",): run.kept,
+            ("x_grad",): x_grad,
+        }
+        fixed |= {("state_grad", k): g for k, g in enumerate(grads)}
+        self._call(kernel, run, fixed, sums)
+        total = sums[0] if len(threads) == 1 else sums.sum(0)
+        values = list(run.values)
+        for found, start, end in zip(self.layout.sums, kernel.kernel.sum_sizes, kernel.kernel.sum_sizes[1:]):
+            width = found.columns.width
+            part = total[start:end].view(-1, self.target.padded(width))[:, :width]
+            values[found.slot] = part[0] if found.rows is None else part if found.turned else part.t()
+        _run_steps(self.program.late, values)
+        parameter_grads = [None if g is None else values[g.slot] for g in self.program.parameter_grads]
+        shapes = [s.shape for s in state_grads]
+        return x_grad, [g.view(s) for g, s in zip(grads, shapes)], parameter_grads
+
+    def _stack(self, steps: int, n: int, width: int, *, zero: bool) -> Tensor:
+        padded = self.target.padded(width)
+        make = torch.zeros if zero else torch.empty
+        flat = make(steps * n * padded + self.target.lanes, dtype=self.dtype)
+        return flat[: steps * n * padded].view(steps, n, padded)
+
+    def _threads(self, batch: Batch) -> list[tuple[int, int]]:
+        """Cut the rows into one part for each thread, with about as many steps in each."""
+        n, n_timesteps = batch.x.shape[:2]
+        count = min(n_threads(), n) if self.work * n * n_timesteps >= _WORTH_THREADS else 1
+        if not batch.ragged or count == 1:
+            return [(n * i // count, n * (i + 1) // count) for i in range(count)]
+        done = batch.lengths.cumsum(0)
+        marks = [int(torch.searchsorted(done, int(done[-1]) * i // count)) for i in range(1, count)]
+        cuts = [0, *marks, n]
+        return [(a, b) for a, b in itertools.pairwise(cuts) if b > a]
+
+    def _call(
+        self, kernel: _Compiled, run: _Run, tensors: dict[tuple[object, ...], Tensor | None], sums: Tensor | None = None
+    ) -> None:
+        batch = run.batch
+        x_grad, output_grad = tensors.get(("x_grad",)), tensors.get(("output_grad",))
+        tensors[("lengths",)] = batch.lengths
+        tensors[("x",)] = batch.x
+        numbers: dict[tuple[object, ...], int] = {
+            ("T",): batch.x.shape[1], ("B",): len(batch.x), ("x_step",): batch.x.stride(1), ("x_row",): batch.x.stride(0),
+        }  # fmt: skip
+        for name, tensor in (("grad", output_grad), ("x_grad", x_grad)):
+            if tensor is not None:
+                numbers[(f"{name}_step",)], numbers[(f"{name}_row",)] = tensor.stride(1), tensor.stride(0)
+        for k, (stack, final) in enumerate(zip(run.stacks, run.finals)):
+            tensors[("state", k)], tensors[("final", k)] = stack, final
+            numbers[("mask", k)] = -1 if len(stack) == batch.x.shape[1] + 1 else 1
+        parts = self._threads(batch)
+        calls = []
+        for i, (first, last) in enumerate(parts):
+            blocks = -(-(last - first) // _BLOCK_ROWS)
+            rows = -(-(last - first) // blocks)
+            numbers |= {
+                ("b0",): first,
+                ("b1",): last,
+                ("R",): rows,
+                ("C",): max(1, min(batch.x.shape[1], _CHUNK_ROWS // rows)),
+            }
+            calls.append(kernel.bind(numbers, tensors | {("sums",): None if sums is None else sums[i]}, run.values))
+        run_in_threads(calls)
+
+
+@dataclass
+class _Run:
+    """What a forward pass leaves for the backward pass."""
+
+    batch: Batch
+    values: list[Any]
+    stacks: list[Tensor]
+    finals: list[Tensor]
+    output: Tensor
+    kept: Tensor
+
+
+class _Compiled:
+    """A kernel, built when it is first called."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self._function = load(kernel.source).run
+        self._function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        self._function.restype = ctypes.c_int
+
+    def bind(
+        self,
+        numbers: dict[tuple[object, ...], int],
+        tensors: dict[tuple[object, ...], Tensor | None],
+        values: list[Any],
+    ) -> Any:
+        n = (ctypes.c_int64 * len(self.kernel.numbers))(*[_number(key, numbers, values) for key in self.kernel.numbers])
+        p = (ctypes.c_void_p * len(self.kernel.pointers))(
+            *[_pointer(key, tensors, values) for key in self.kernel.pointers]
+        )
+        return partial(self._run, n, p)
+
+    def _run(self, n: Any, p: Any) -> None:
+        if self._function(n, p):
+            raise MemoryError("The compiled recurrence could not allocate its working memory.")
+
+
+def _number(key: tuple[object, ...], numbers: dict[tuple[object, ...], int], values: list[Any]) -> int:
+    if key[0] == "stride":
+        value = values[key[1]]  # type: ignore[call-overload]
+        return value.stride(key[2]) if value.ndim else 0
+    return numbers[key]
+
+
+def _pointer(key: tuple[object, ...], tensors: dict[tuple[object, ...], Tensor | None], values: list[Any]) -> int:
+    tensor = values[key[1]] if key[0] == "free" else tensors[key]  # type: ignore[call-overload]
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def _run_steps(steps: Sequence[Any], values: list[Any]) -> None:
+    for step in steps:
+        result = step.op(*_resolve(step.args, values), **_resolve(step.kwargs, values))
+        values[step.slot] = result if step.item is None else result[step.item]
+
+
+def _resolve(value: Any, values: list[Any]) -> Any:
+    if isinstance(value, Free):
+        return values[value.slot]
+    if isinstance(value, (list, tuple)):
+        return type(value)([_resolve(v, values) for v in value])
+    if isinstance(value, dict):
+        return {k: _resolve(v, values) for k, v in value.items()}
+    return value

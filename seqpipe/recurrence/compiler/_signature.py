@@ -1,0 +1,47 @@
+"""What a plan depends on: a cell with the same signature has the same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqpipe.cells import Cell
+
+__all__ = ["Signature", "signature_of"]
+
+Signature = tuple[Hashable, ...]
+_INTERNAL = frozenset(vars(nn.Module())) - {"training"} | {"_arguments"}
+_PLAIN = (int, float, str, bytes, bool, type(None), type, FunctionType, BuiltinFunctionType, torch.dtype, torch.device)
+
+
+def signature_of(cell: Cell) -> tuple[Signature, bool]:
+    """Return a cell's signature, and whether other cells may have the same one.
+
+    Classes, sizes and plain attributes of the cell and of the modules in it make up the signature. An attribute that is
+    anything else is told by its identity, and the cell then has a plan of its own.
+    """
+    parts: list[Any] = []
+    shared = True
+    for name, module in cell.named_modules():
+        parts += [name, type(module)]
+        for key, value in vars(module).items():
+            if key not in _INTERNAL:
+                token, plain = _token(value)
+                parts += [key, token]
+                shared &= plain
+    for name, tensor in [*cell.named_parameters(), *cell.named_buffers()]:
+        parts += [name, tensor.shape, tensor.dtype, tensor.requires_grad]
+    return tuple(parts), shared
+
+
+def _token(value: Any) -> tuple[Hashable, bool]:
+    if isinstance(value, _PLAIN):
+        return value, True
+    if isinstance(value, (tuple, list)):
+        tokens = [_token(item) for item in value]
+        return (type(value), *(t for t, _ in tokens)), all(plain for _, plain in tokens)
+    return ("object", id(value)), False

@@ -1,0 +1,187 @@
+"""The C compiler of this machine: how it is found, and how it is asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from seqpipe.exceptions import CompilerError
+
+__all__ = ["Compiler", "compile_source", "find_compiler", "object_flags"]
+
+#: The generated C spells its vectors out: -O3 takes twice as long to compile it and makes it no faster.
+_OPTIMIZED = "-O2"
+_PLAIN = "-O1"
+# Not -ffast-math: NaN has to stay NaN. The sanitizer is what zig adds on its own.
+_COMMON = (
+    *("-std=c11", "-fPIC", "-shared", "-fno-sanitize=undefined"),
+    *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"),
+)
+_WIDE = "-mprefer-vector-width=512"
+_VERSION_SECONDS = 30.0
+_COMPILE_SECONDS = 120.0
+_LAST_LINES = 12
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler that runs.
+
+    Attributes
+    ----------
+    command : tuple of str
+        What to run: the program and the arguments that come first.
+    version : str
+        The first line of what it says to ``--version``.
+    """
+
+    command: tuple[str, ...]
+    version: str
+
+
+def find_compiler() -> Compiler:
+    """Return the C compiler to use: ``SEQPIPE_CC``, else cc, gcc or clang on the path, else ziglang.
+
+    It is looked for once per process for each value of ``SEQPIPE_CC`` and ``PATH``.
+
+    Raises
+    ------
+    CompilerError
+        If there is none, or ``SEQPIPE_CC`` names one that does not run.
+    """
+    return _find(os.environ.get("SEQPIPE_CC", "").strip(), os.environ.get("PATH", ""))
+
+
+def object_flags(
+    compiler: Compiler, *, optimize: bool = True, extra_flags: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """Return the flags to try in turn: for this very machine first, and last without a word about it."""
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    native = "-mcpu=native" if arm or _is_zig(compiler.command) else "-march=native"
+    base = (_OPTIMIZED if optimize else _PLAIN, *_COMMON)
+    machines = ((native, _WIDE), (native,), ()) if not arm else ((native,), ())
+    return tuple((*base, *machine, *extra_flags) for machine in machines)
+
+
+def compile_source(
+    compiler: Compiler, source: str, target: Path, flags: tuple[tuple[str, ...], ...], scratch: Path
+) -> None:
+    """Compile C ``source`` into the shared object ``target`` with the first of ``flags`` that is taken.
+
+    The source is left beside the target; ``scratch`` is a folder for what a compiler keeps between runs.
+
+    Raises
+    ------
+    CompilerError
+        If the compiler refuses the source, or does not end within 120 seconds.
+    """
+    # Relative names keep the folder, which differs from run to run, out of the object.
+    code = target.with_suffix(".c")
+    code.write_text(source, encoding="utf-8")
+    for attempt in flags:
+        complaint = _run(compiler, [*attempt, "-o", target.name, code.name, "-lm"], target.parent, scratch)
+        if complaint is None:
+            return
+    raise CompilerError(
+        f"The C compiler {shlex.join(compiler.command)!r} ({compiler.version}) failed. Its last words:\n{complaint}\n"
+        f"Set SEQPIPE_CC to use another compiler."
+    )
+
+
+@cache
+def _find(chosen: str, path: str) -> Compiler:
+    """Look for a compiler; the arguments are what the answer depends on."""
+    if chosen:
+        return _chosen(chosen, path)
+    for name in ("cc", "gcc", "clang"):
+        found = _resolve((name,), path)
+        if found is not None and (compiler := _try(found)) is not None:
+            return compiler
+    if find_spec("ziglang") is not None:
+        compiler = _try((sys.executable, "-m", "ziglang", "cc"))
+        if compiler is not None:
+            return compiler
+    raise CompilerError(
+        "No C compiler that runs was found: neither cc, gcc nor clang on PATH, nor the package ziglang. Install one, "
+        'with "apt install gcc" or "pip install \'seqpipe[compiler]\'", or name one in SEQPIPE_CC.'
+    )
+
+
+def _chosen(chosen: str, path: str) -> Compiler:
+    try:
+        words = tuple(shlex.split(chosen, posix=os.name == "posix"))
+    except ValueError as error:
+        raise CompilerError(f"SEQPIPE_CC={chosen!r} is no command line: {error}.") from error
+    found = _resolve(words, path)
+    compiler = _try(found) if found is not None else None
+    if compiler is None:
+        raise CompilerError(
+            f"SEQPIPE_CC={chosen!r} is no C compiler that runs here: its --version gave no answer. Correct it, or "
+            f"unset it to let seqpipe look for one."
+        )
+    return compiler
+
+
+def _resolve(words: tuple[str, ...], path: str) -> tuple[str, ...] | None:
+    """Return the command with the full path of its program, as it will be run in another folder."""
+    program = shutil.which(words[0], path=path) if words else None
+    return None if program is None else (os.path.abspath(program), *words[1:])
+
+
+def _try(command: tuple[str, ...]) -> Compiler | None:
+    """Return the compiler if it tells its version."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="seqpipe-", ignore_cleanup_errors=True) as scratch:
+            ran = _call(command, ["--version"], _VERSION_SECONDS, scratch=scratch)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = ran.stdout.strip().splitlines()
+    return Compiler(command, lines[0]) if ran.returncode == 0 and lines else None
+
+
+def _call(
+    command: tuple[str, ...], arguments: list[str], seconds: float, *, scratch: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    # zig spins for ever where the home folder, its default, cannot be written.
+    zig = {"ZIG_GLOBAL_CACHE_DIR": scratch, "ZIG_LOCAL_CACHE_DIR": scratch}
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=folder,
+        env={**os.environ, **zig} if _is_zig(command) else None,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=seconds,
+    )
+
+
+def _is_zig(command: tuple[str, ...]) -> bool:
+    return "ziglang" in command or Path(command[0]).stem == "zig"
+
+
+def _run(compiler: Compiler, arguments: list[str], folder: Path, scratch: Path) -> str | None:
+    """Run the compiler in ``folder``; return None, or the last lines of what it complains about."""
+    try:
+        ran = _call(compiler.command, arguments, _COMPILE_SECONDS, scratch=str(scratch), folder=folder)
+    except subprocess.TimeoutExpired as error:
+        raise CompilerError(
+            f"The C compiler {shlex.join(compiler.command)!r} did not end within {_COMPILE_SECONDS:.0f} seconds. "
+            f"Set SEQPIPE_CC to use another compiler."
+        ) from error
+    except OSError as error:
+        raise CompilerError(
+            f"The C compiler {shlex.join(compiler.command)!r} can no longer be run: {error}."
+        ) from error
+    if ran.returncode == 0:
+        return None
+    return "\n".join(ran.stderr.strip().splitlines()[-_LAST_LINES:]) or f"(nothing; exit status {ran.returncode})"

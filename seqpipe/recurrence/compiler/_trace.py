@@ -1,0 +1,205 @@
+"""One step of a cell, forward and backward, recorded as the list of torch's operations that it calls."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence._states import state_tensors
+
+__all__ = ["Node", "Trace", "Unplannable", "trace_step"]
+
+#: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
+_PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
+_LIBRARY = ("/torch/", "/seqpipe/recurrence/")
+
+
+class Unplannable(Exception):
+    """The step has something that the compiler cannot plan; the message names the operation and the line."""
+
+
+@dataclass(eq=False)
+class Node:
+    """One tensor of the trace: what made it, and the tensor that the trial run gave."""
+
+    op: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    value: Any
+    line: str
+
+
+@dataclass
+class Trace:
+    """A traced step.
+
+    Attributes
+    ----------
+    batch_size : int
+        What it was traced with; a dimension of this size is the batch.
+    parameters, states, state_grads : list of Node
+        Inputs: the cell's parameters and buffers, the state before, and the gradient of the state after.
+    x, output_grad : Node
+        Inputs: one step of x, and the gradient of its output.
+    output, new_states : Node, list of Node
+    grads : list of Node or None
+        Of the parameters, of x and of the states before, in this order.
+    """
+
+    batch_size: int
+    parameters: list[Node] = field(default_factory=list)
+    states: list[Node] = field(default_factory=list)
+    state_grads: list[Node] = field(default_factory=list)
+    new_states: list[Node] = field(default_factory=list)
+    grads: list[Node | None] = field(default_factory=list)
+    x: Any = None
+    output_grad: Any = None
+    output: Any = None
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down every operation; holds on to all tensors, so that none is taken for another."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._nodes: dict[int, tuple[Tensor, Node]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        line = _authors_line()
+        if func is torch.ops.aten._local_scalar_dense.default:
+            raise Unplannable(f"its step needs the value of a tensor{line}")
+        if func._schema.is_mutable:
+            raise Unplannable(f"its step changes a tensor in place ({func}){line}")
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            raise Unplannable(f"its step draws random numbers ({func}){line}")
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        make = {"op": func, "args": self._lookup(args), "kwargs": self._lookup(kwargs), "line": line}
+        if isinstance(result, Tensor):
+            self._keep(result, Node(value=result, **make))
+        else:
+            for i, item in enumerate(result):
+                if isinstance(item, Tensor):
+                    self._keep(item, Node(value=item, **{**make, "kwargs": {**make["kwargs"], "__item__": i}}))
+        return result
+
+    def add_input(self, tensor: Tensor) -> Node:
+        return self._keep(tensor, Node("input", (), {}, tensor, ""))
+
+    def find(self, tensor: Tensor) -> Node:
+        if id(tensor) not in self._nodes:  # a tensor that the cell holds outside parameters and buffers
+            return self._keep(tensor, Node("constant", (), {}, tensor, ""))
+        return self._nodes[id(tensor)][1]
+
+    def _keep(self, tensor: Tensor, node: Node) -> Node:
+        self._nodes[id(tensor)] = (tensor, node)
+        return node
+
+    def _lookup(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return self.find(value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._lookup(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self._lookup(item) for key, item in value.items()}
+        return value
+
+
+# torch wraps the method above so that its first call imports torch._dynamo, 1.5 s: not needed, nothing here is compiled by it.
+_wrapped = getattr(_Recorder.__torch_dispatch__, "__wrapped__", None)
+if _wrapped is not None:
+    setattr(_wrapped, "__dynamo_disable", _wrapped)
+
+
+def trace_step(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> Trace:
+    """Take one step on zeros and walk back through it, writing down every operation.
+
+    Parameters
+    ----------
+    cell : Cell
+    input_grad : bool
+        Whether the gradient of x is wanted.
+    parameter_grads : tuple of bool
+        For each parameter and buffer, whether its gradient is.
+
+    Raises
+    ------
+    Unplannable
+        If the step needs a tensor's value, changes one in place or draws random numbers.
+    """
+    names = [name for name, _ in _tensors(cell)]
+    tensors = [tensor.detach().clone() for _, tensor in _tensors(cell)]
+    like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
+    trace = Trace(_batch_size(cell, tensors))
+    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        states = [s.detach().clone() for s in state_tensors(cell.initial_state(trace.batch_size))]
+        x = torch.zeros(trace.batch_size, cell.input_size, dtype=like.dtype)
+        for tensor, wanted in zip([x, *states, *tensors], [True, *[True] * len(states), *parameter_grads]):
+            tensor.requires_grad_(wanted and tensor.is_floating_point())
+        recorder = _Recorder()
+        trace.parameters = [recorder.add_input(t) for t in tensors]
+        trace.x, trace.states = recorder.add_input(x), [recorder.add_input(s) for s in states]
+        parts = dict(zip(names, tensors))
+        with recorder:
+            output, after = torch.func.functional_call(_Step(cell), parts, (x, tuple(states)))
+        results = [output, *state_tensors(after)]
+        trace.output, *trace.new_states = [recorder.find(r) for r in results]
+        trace.grads = _walk_back(trace, recorder, results, [*tensors, x, *states], input_grad)
+    return trace
+
+
+def _walk_back(
+    trace: Trace, recorder: _Recorder, results: list[Tensor], inputs: list[Tensor], input_grad: bool
+) -> list[Node | None]:
+    grads = [torch.zeros_like(r) for r in results]
+    trace.output_grad, *trace.state_grads = [recorder.add_input(g) for g in grads]
+    n_parameters = len(trace.parameters)
+    wanted = [t for i, t in enumerate(inputs) if t.requires_grad and (input_grad or i != n_parameters)]
+    live = [(r, g) for r, g in zip(results, grads) if r.requires_grad]
+    if not live or not wanted:
+        return [None] * len(inputs)
+    with recorder:
+        found = torch.autograd.grad([r for r, _ in live], wanted, [g for _, g in live], allow_unused=True)
+    by_input = {id(t): recorder.find(g) for t, g in zip(wanted, found) if g is not None}
+    return [by_input.get(id(t)) for t in inputs]
+
+
+class _Step(torch.nn.Module):
+    """One step from plain x, so that `functional_call` can put traced parameters in place."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+        self._several = isinstance(cell.initial_state(1), tuple)
+
+    def forward(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, Any]:
+        return self.cell.step(self.cell.project(x[:, None])[:, 0], states if self._several else states[0])
+
+
+def _tensors(cell: Cell) -> list[tuple[str, Tensor]]:
+    """Return the parameters, then the buffers, under the names that `_Step` gives them."""
+    return [(f"cell.{n}", t) for n, t in [*cell.named_parameters(), *cell.named_buffers()]]
+
+
+def _batch_size(cell: Cell, tensors: list[Tensor]) -> int:
+    sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}
+    sizes |= {s for t in state_tensors(cell.initial_state(1)) for s in t.shape[1:]}
+    return next(prime for prime in _PRIMES if not any(size % prime == 0 for size in sizes))
+
+
+def _authors_line() -> str:
+    """Return " at file:line" of the innermost frame that is neither torch's nor the compiler's."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not any(part in name for part in _LIBRARY) and not name.startswith("<"):
+            return f" at {name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from seqpipe.recurrence.compiler._native import Batch, NativeProgram
+from seqpipe.recurrence.compiler._native import Batch, NativeProgram, Run
 
 __all__ = ["run_program"]
 
@@ -23,31 +22,38 @@ def run_program(
         )
         return output, tuple(finals)
     batch, order = _sorted(x.detach(), lengths)
-    run = program.forward(batch, _take(states, order), program.free_values([t.detach() for t in tensors]), keep=False)
-    return _back(program.output_of(run), order), tuple(_back(f, order) for f in run.finals)
+    values = program.free_values([t.detach() for t in tensors])
+    run, finals = program.forward(batch, _take(states, order), values, keep=False)
+    return _back(program.output_of(run), order), tuple(_back(f, order) for f in finals)
 
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, program: NativeProgram, lengths: Tensor | None, n_states: int, x: Tensor, *rest: Tensor
-    ) -> Any:
+    ) -> tuple[Tensor, ...]:
         states, tensors = rest[:n_states], rest[n_states:]
         batch, order = _sorted(x, lengths)
-        run = program.forward(batch, _take(states, order), program.free_values(tensors), keep=True)
-        ctx.save_for_backward(*tensors)  # so that torch refuses a backward pass after they were changed in place
-        ctx.program, ctx.run, ctx.order = program, run, order
-        return _back(program.output_of(run), order), *(_back(f, order) for f in run.finals)
+        values = program.free_values(tensors)
+        run, finals = program.forward(batch, _take(states, order), values, keep=True)
+        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
+        ctx.save_for_backward(*tensors, batch.x, run.kept, *run.stacks)
+        ctx.program, ctx.lengths, ctx.ragged, ctx.values = program, batch.lengths, batch.ragged, values
+        ctx.n_tensors, ctx.order = len(tensors), order
+        return _back(program.output_of(run), order), *(_back(f, order) for f in finals)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, output_grad: Tensor, *state_grads: Tensor) -> Any:
-        _ = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "The compiled recurrence cannot be differentiated twice (create_graph=True). "
+                'Use Recurrent(…, unroll="dynamic"), or set the environment variable SEQPIPE_ENGINE=loop.'
+            )
+        x, kept, *stacks = ctx.saved_tensors[ctx.n_tensors :]
+        run = Run(Batch(x, ctx.lengths, ctx.ragged), ctx.values, stacks, kept)
         grads = _take(state_grads, ctx.order)
         output_grad = output_grad if ctx.order is None else output_grad[ctx.order]
-        x_grad, before, parameters = ctx.program.backward(
-            ctx.run, output_grad, grads, input_grad=ctx.needs_input_grad[3]
-        )
+        x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, input_grad=ctx.needs_input_grad[3])
         x_grad = None if x_grad is None else _back(x_grad, ctx.order)
         return None, None, None, x_grad, *(_back(g, ctx.order) for g in before), *parameters
 

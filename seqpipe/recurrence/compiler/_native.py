@@ -21,7 +21,7 @@ from seqpipe.recurrence.compiler._plan import Free, Program, make_program
 from seqpipe.recurrence.compiler._schedule import merge_products
 from seqpipe.recurrence.compiler._trace import trace_step
 
-__all__ = ["Batch", "NativeProgram"]
+__all__ = ["Batch", "NativeProgram", "Run"]
 
 #: Rows that go through all time steps together, and rows times steps whose gradients are summed at once.
 _BLOCK_ROWS = 48
@@ -96,10 +96,13 @@ class NativeProgram:
         _run_steps(self.program.early, values)
         return values
 
-    def forward(self, batch: Batch, states: Sequence[Tensor], values: list[Any], *, keep: bool) -> _Run:
+    def forward(
+        self, batch: Batch, states: Sequence[Tensor], values: list[Any], *, keep: bool
+    ) -> tuple[Run, list[Tensor]]:
         """Run over a batch; what the result holds is laid out time-major, rows in whole vectors."""
         n, n_timesteps = batch.x.shape[:2]
-        run = _Run(batch, values, [], [], torch.empty(0), torch.empty(0))
+        run = Run(batch, values, [], torch.empty(0))
+        finals: list[Tensor] = []
         for k, (state, width) in enumerate(zip(states, self.layout.state_widths)):
             whole = keep or k == self.layout.output_state
             stack = self._stack(
@@ -108,23 +111,25 @@ class NativeProgram:
             stack[0, :, width:] = 0
             stack[0, :, :width] = state.reshape(n, width)
             run.stacks.append(stack)
-            run.finals.append(batch.x.new_empty(state.shape))
+            finals.append(batch.x.new_empty(state.shape))
         if self.layout.output_state is None:
             run.output = self._stack(n_timesteps, n, self.layout.output_width, zero=batch.ragged)
         if keep:
             run.kept = batch.x.new_empty(n_timesteps * n * self.layout.kept_width + self.target.lanes)
         kernel = self.keeping_kernel if keep else self.forward_kernel
-        self._call(kernel, run, {("output",): run.output, ("kept",): run.kept})
-        return run
+        out: dict[tuple[object, ...], Tensor | None] = {("output",): run.output, ("kept",): run.kept}
+        self._call(kernel, run, out | {("final", k): f for k, f in enumerate(finals)})
+        return run, finals
 
-    def output_of(self, run: _Run) -> Tensor:
+    def output_of(self, run: Run) -> Tensor:
         """Return the outputs, of shape (batch, n_timesteps, output_size)."""
         k = self.layout.output_state
-        stack = run.output if k is None else run.stacks[k][1:]
+        stack = run.stacks[k][1:] if k is not None else run.output
+        assert stack is not None
         return stack.transpose(0, 1)[:, :, : self.layout.output_width]
 
     def backward(
-        self, run: _Run, output_grad: Tensor, state_grads: Sequence[Tensor], *, input_grad: bool
+        self, run: Run, output_grad: Tensor, state_grads: Sequence[Tensor], *, input_grad: bool
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
         """Return the gradients of x, of the states before, and of parameters and buffers."""
         batch = run.batch
@@ -174,7 +179,7 @@ class NativeProgram:
         return [(a, b) for a, b in itertools.pairwise(cuts) if b > a]
 
     def _call(
-        self, kernel: _Compiled, run: _Run, tensors: dict[tuple[object, ...], Tensor | None], sums: Tensor | None = None
+        self, kernel: _Compiled, run: Run, tensors: dict[tuple[object, ...], Tensor | None], sums: Tensor | None = None
     ) -> None:
         batch = run.batch
         x_grad, output_grad = tensors.get(("x_grad",)), tensors.get(("output_grad",))
@@ -186,8 +191,8 @@ class NativeProgram:
         for name, tensor in (("grad", output_grad), ("x_grad", x_grad)):
             if tensor is not None:
                 numbers[(f"{name}_step",)], numbers[(f"{name}_row",)] = tensor.stride(1), tensor.stride(0)
-        for k, (stack, final) in enumerate(zip(run.stacks, run.finals)):
-            tensors[("state", k)], tensors[("final", k)] = stack, final
+        for k, stack in enumerate(run.stacks):
+            tensors[("state", k)] = stack
             numbers[("mask", k)] = -1 if len(stack) == batch.x.shape[1] + 1 else 1
         parts = self._threads(batch)
         calls = []
@@ -205,15 +210,14 @@ class NativeProgram:
 
 
 @dataclass
-class _Run:
+class Run:
     """What a forward pass leaves for the backward pass."""
 
     batch: Batch
     values: list[Any]
     stacks: list[Tensor]
-    finals: list[Tensor]
-    output: Tensor
     kept: Tensor
+    output: Tensor | None = None
 
 
 class _Compiled:

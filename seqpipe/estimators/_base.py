@@ -40,6 +40,7 @@ from seqpipe.training import (
     auto_batch_size,
     auto_epochs,
     device_or_cpu,
+    fused_settings,
     peak_memory_mib,
     reset_peak_memory,
     resolve_device,
@@ -203,6 +204,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         }
         own = dict(self.net_params or {})
         own.pop("callbacks", None)
+        settings |= fused_settings(own.get("optimizer", torch.optim.AdamW), device, given=own)
         if "optimizer" not in own:
             settings["optimizer__weight_decay"] = self.weight_decay
         guard = GradientGuard(self.gradient_clip_norm)

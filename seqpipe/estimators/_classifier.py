@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._input import check_labels, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.estimators._stream import SequenceStream
 from seqpipe.exceptions import DataWarning
 from seqpipe.training import Samples
 
@@ -227,13 +229,14 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         y = check_labels(y, len(found))
         check_classification_targets(y)
         weight = check_weight(sample_weight, len(found))
-        kept = slice(None) if weight is None else np.flatnonzero(weight > 0)
-        found, y = found[kept], y[kept]
+        if weight is not None:
+            kept = np.flatnonzero(weight > 0)
+            found, y, weight = found[kept], y[kept], weight[kept]
         if goes_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes={classes!r} are not those of the first partial_fit, {self.classes_.tolist()}.")
         if not goes_on:
             self.classes_ = np.unique(y if classes is None else classes)
-        samples = Samples(found, self._numbers(y), self._weight(y, None if weight is None else weight[kept]))
+        samples = Samples(found, self._numbers(y), self._weight(y, weight))
         self._train(samples, max(2, len(self.classes_)), listeners, partial=partial, labels=samples.y)
 
     def _numbers(self, y: NDArray[Any]) -> NDArray[np.int64]:
@@ -265,13 +268,36 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class, shape (n_samples, n_classes), columns as in ``classes_``."""
-        logits = torch.from_numpy(self._outputs(X))[:, : len(self.classes_)]
-        return logits.softmax(dim=1).numpy()
+        check_is_fitted(self)
+        return _probabilities(self.classes_, self._outputs(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable label of each sequence, shape (n_samples,)."""
         check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return _labels(self.classes_, self._outputs(X))
+
+    def stream(self, *, method: str = "predict") -> SequenceStream:
+        """Open a stream of predictions on one sequence, which takes its steps as they come.
+
+        Parameters
+        ----------
+        method : {"predict", "predict_proba"}, default="predict"
+            Whose answers it gives.
+
+        Raises
+        ------
+        ValueError
+            If there is no such method, or the estimator is bidirectional: it has to know a sequence's end before its
+            first output.
+        """
+        check_is_fitted(self)
+        finish = {"predict": _labels, "predict_proba": _probabilities}.get(method)
+        if finish is None:
+            raise ValueError(
+                "The 'method' parameter of SequenceClassifier.stream must be 'predict' or 'predict_proba'. "
+                f"Got {method!r} instead."
+            )
+        return SequenceStream(self.net_, partial(finish, self.classes_))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of right labels; warns of labels in y that the classifier never saw, and can only miss."""
@@ -285,3 +311,12 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
                 stacklevel=2,
             )
         return float(super().score(X, y, sample_weight))
+
+
+def _probabilities(classes: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return the probability of each class from the network's outputs, which are two even for one class."""
+    return torch.from_numpy(outputs)[:, : len(classes)].softmax(dim=1).numpy()
+
+
+def _labels(classes: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+    return classes[_probabilities(classes, outputs).argmax(axis=1)]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._input import check_targets, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._scaling import weighted_statistics
+from seqpipe.estimators._stream import SequenceStream
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.training import Samples
 
@@ -214,16 +218,17 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         found = check_X(self, X, reset=not goes_on)
         y = check_targets(self, y, len(found))
         weight = check_weight(sample_weight, len(found))
-        kept = slice(None) if weight is None else np.flatnonzero(weight > 0)
-        targets = y.reshape(len(y), -1)[kept]
-        weight = None if weight is None else weight[kept]
+        if weight is not None:
+            kept = np.flatnonzero(weight > 0)
+            found, y, weight = found[kept], y[kept], weight[kept]
+        targets = y.reshape(len(y), -1)
         if not goes_on:
             self._y_ndim = y.ndim
             self.y_mean_, self.y_scale_ = weighted_statistics(targets, weight)
         self._check_outputs(targets)
         scaled = ((targets - self.y_mean_) / self.y_scale_).astype(self.dtype)
         weight = None if weight is None else (weight / weight.mean()).astype(self.dtype)
-        self._train(Samples(found[kept], scaled, weight), targets.shape[1], listeners, partial=partial)
+        self._train(Samples(found, scaled, weight), targets.shape[1], listeners, partial=partial)
 
     def _check_outputs(self, targets: NDArray[np.float64]) -> None:
         if targets.shape[1] != len(self.y_mean_):
@@ -236,5 +241,29 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the predictions, shaped as y was."""
-        outputs = self._outputs(X) * self.y_scale_ + self.y_mean_
-        return outputs[:, 0] if self._y_ndim == 1 else outputs
+        check_is_fitted(self)
+        return self._restore(self._outputs(X))
+
+    def stream(self) -> SequenceStream:
+        """Open a stream of predictions on one sequence, which takes its steps as they come.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is bidirectional: it has to know a sequence's end before its first output.
+        """
+        check_is_fitted(self)
+        return SequenceStream(self.net_, self._restore)
+
+    @property
+    def _restore(self) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+        """What maps the network's outputs to targets, for this fit and no later one."""
+        return partial(_restore_targets, self.y_mean_, self.y_scale_, self._y_ndim)
+
+
+def _restore_targets(
+    mean: NDArray[np.float64], scale: NDArray[np.float64], ndim: int, outputs: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return targets of shape (n_samples,) or (n_samples, n_outputs) from standardised ones, always of two axes."""
+    targets = outputs * scale + mean
+    return targets[:, 0] if ndim == 1 else targets

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 
-__all__ = ["as_matrix", "checked_lengths", "offsets_of"]
+__all__ = ["as_matrix", "checked_lengths", "offsets_of", "take_runs"]
 
 
 def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
@@ -70,3 +71,11 @@ def checked_lengths(lengths: Any, n_samples: int, n_timesteps: int) -> NDArray[n
         i = int(wrong[0])
         raise InvalidSequencesError(f"The length of sample {i} must be from 0 to {n_timesteps}, got {lengths[i]}.")
     return np.asarray(lengths, dtype=np.int64)
+
+
+def take_runs(matrix: NDArray[Any], starts: NDArray[np.int64], length: int) -> NDArray[Any]:
+    """Return copies of runs of rows, shape (n_starts, length, n_columns): each is copied as one block, not row by row."""
+    n_rows, n_columns = matrix.shape
+    shape = (max(n_rows - length + 1, 0), length, n_columns)
+    runs = as_strided(matrix, shape, (matrix.strides[0], *matrix.strides), writeable=False)
+    return np.asarray(runs[starts])

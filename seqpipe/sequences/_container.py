@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences._arrays import as_matrix, checked_lengths, offsets_of
+from seqpipe.sequences._arrays import as_matrix, checked_lengths, offsets_of, take_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,10 +223,11 @@ class Sequences:
         lengths : array of int, shape (n,), or None
             None where all are equally long.
         """
-        starts, lengths = self.offsets[:-1][indices], self.lengths[indices]
+        starts = self.offsets[:-1][indices]
+        lengths = self.offsets[1:][indices] - starts
         longest = int(lengths.max(initial=0))
         if (lengths == longest).all():
-            return self.values[starts[:, None] + np.arange(longest)], None
+            return take_runs(self.values, starts, longest), None
         batch = np.zeros((len(indices), longest, self.n_features), dtype=self.dtype)
         valid = np.arange(longest) < lengths[:, None]
         batch[valid] = self.values[(starts[:, None] + np.arange(longest))[valid]]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences._arrays import as_matrix, offsets_of
+from seqpipe.sequences._arrays import as_matrix, offsets_of, take_runs
 
 __all__ = ["Windows"]
 
@@ -72,13 +72,14 @@ class Windows:
         self._check_inside()
 
     def _check_inside(self) -> None:
-        ends = self.offsets[np.clip(self.series + 1, 0, len(self.offsets) - 1)]
+        one = len(self.offsets) == 2  # then nothing as long as the starts is needed to know the end
+        ends = self.offsets[-1:] if one else self.offsets[np.clip(self.series + 1, 0, len(self.offsets) - 1)]
         outside = np.flatnonzero((self.starts < 0) | (self.starts + self.window > ends))
         if len(outside):
             i = int(outside[0])
             raise InvalidSequencesError(
                 f"The window of {self.window} rows from row {self.starts[i]} leaves its series, which ends "
-                f"at row {ends[i]}."
+                f"at row {ends[0 if one else i]}."
             )
 
     @property
@@ -130,7 +131,7 @@ class Windows:
 
     def gather(self, indices: NDArray[np.int64]) -> tuple[NDArray[Any], None]:
         """Return some windows as an array of shape (n, window, n_features); there are no lengths to tell."""
-        return self.base[self.starts[indices][:, None] + np.arange(self.window)], None
+        return take_runs(self.base, self.starts[indices], self.window), None
 
     @property
     def series(self) -> NDArray[np.int64]:

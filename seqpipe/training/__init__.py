@@ -5,6 +5,7 @@ from seqpipe.training._budget import auto_batch_size, auto_epochs
 from seqpipe.training._callbacks import EpochListener, OneCycle, ProgressBar
 from seqpipe.training._guard import Diverged, GradientGuard
 from seqpipe.training._net import SequenceNet
+from seqpipe.training._optimizer import fused_settings
 from seqpipe.training._resources import device_or_cpu, peak_memory_mib, reset_peak_memory, resolve_device
 from seqpipe.training._samples import Samples
 
@@ -20,6 +21,7 @@ __all__ = [
     "auto_batch_size",
     "auto_epochs",
     "device_or_cpu",
+    "fused_settings",
     "peak_memory_mib",
     "reset_peak_memory",
     "resolve_device",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,7 +29,7 @@ class GradientGuard(Callback):
     """Clip the gradient, and stop before a loss, gradient or weight that is not finite does harm.
 
     Before each update the weights that just gave a finite loss and gradient are kept; when the next ones do not, they
-    are put back.
+    are put back. Loss and norms are read together, once an update: on a GPU each reading waits for all work before it.
 
     Parameters
     ----------
@@ -40,52 +42,57 @@ class GradientGuard(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Keep the first weights and their norm."""
-        self.weights_ = [p for group in net.optimizer_.param_groups for p in group["params"]]
-        self.kept_ = [p.detach().clone() for p in self.weights_]
-        self.limit_ = _EXPLODED * (1 + float(_norm(self.kept_)))
+        self.weights_ = [p.detach() for group in net.optimizer_.param_groups for p in group["params"]]
+        self.parameters_ = [p for group in net.optimizer_.param_groups for p in group["params"]]
+        self.kept_ = [weight.clone() for weight in self.weights_]
+        self.limit_ = _EXPLODED * (1 + _weight_norm(self.weights_))
+        self.loss_ = torch.zeros(())
         self.n_updates_ = 0
-        self.norms_: list[Tensor] = []
+        self.norms_: list[float] = []
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Begin a new mean of the gradient's norm."""
         self.norms_ = []
 
     def on_loss_computed(self, loss: Tensor) -> None:
-        """Stop if the loss is not finite; the net calls this between forward and backward."""
-        if not torch.isfinite(loss):
-            self._diverge("the loss is not finite")
+        """Remember the loss until its gradient is there; the net calls this between forward and backward."""
+        self.loss_ = loss.detach()
 
     def on_grad_computed(self, net: Any, named_parameters: Iterable[Any], **kwargs: Any) -> None:
-        """Clip; stop if gradient or weights are lost, else keep the weights."""
-        gradients = [p.grad for p in self.weights_ if p.grad is not None]
-        norm = _norm(gradients)
-        if not torch.isfinite(norm):
+        """Stop if loss, gradient or weights are lost; else clip, and keep the weights."""
+        gradients = [p.grad for p in self.parameters_ if p.grad is not None]
+        loss, norm, weight_norm = self._read(gradients)
+        if not math.isfinite(loss):
+            self._diverge("the loss is not finite")
+        if not math.isfinite(norm):
             self._diverge("the gradient is not finite")
-        self._check_weights()
-        if self.max_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.weights_, self.max_norm, norm)
-        with torch.no_grad():
-            for kept, weight in zip(self.kept_, self.weights_):
-                kept.copy_(weight)
+        self._check_weights(weight_norm)
+        if self.max_norm is not None and norm + 1e-6 > self.max_norm:  # torch.nn.utils.clip_grad_norm_'s allowance
+            torch._foreach_mul_(gradients, self.max_norm / (norm + 1e-6))
+        torch._foreach_copy_(self.kept_, self.weights_)
         self.norms_.append(norm)
         self.n_updates_ += 1
 
+    def _read(self, gradients: list[Tensor]) -> tuple[float, float, float]:
+        """Return the loss, and the norms of gradient and weights."""
+        norms = torch._foreach_norm([*gradients, *self.weights_])
+        loss, *found = torch.stack([self.loss_.to(norms[0].device), *norms]).tolist()
+        return loss, math.hypot(*found[: len(gradients)]), math.hypot(*found[len(gradients) :])
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Check what the last update left, and record the mean norm of the gradient before clipping."""
-        self._check_weights()
+        self._check_weights(_weight_norm(self.weights_))
         if self.norms_:
-            net.history.record("grad_norm", float(torch.stack(self.norms_).mean()))
+            net.history.record("grad_norm", statistics.fmean(self.norms_))
 
-    def _check_weights(self) -> None:
-        if not float(_norm(self.weights_)) <= self.limit_:
+    def _check_weights(self, norm: float) -> None:
+        if not norm <= self.limit_:
             self._diverge("the weights exploded")
 
     def _diverge(self, what: str) -> None:
-        with torch.no_grad():
-            for kept, weight in zip(self.kept_, self.weights_):
-                weight.copy_(kept)
+        torch._foreach_copy_(self.weights_, self.kept_)
         raise Diverged(what)
 
 
-def _norm(tensors: list[Tensor]) -> Tensor:
-    return torch.nn.utils.get_total_norm([t.detach() for t in tensors])
+def _weight_norm(weights: list[Tensor]) -> float:
+    return math.hypot(*torch.stack(torch._foreach_norm(weights)).tolist())

@@ -66,17 +66,17 @@ class SequenceNet(skorch.NeuralNet):
 
     def outputs(self, samples: Samples) -> NDArray[Any]:
         """Return the network's outputs, shape (n_samples, n_outputs), in the samples' order."""
-        self.module_.eval()
-        rows: list[NDArray[Any]] = []
-        order: list[NDArray[np.int64]] = []
+        self._set_training(False)
+        result: NDArray[Any] | None = None
         batch_size = self._prediction_batch(samples)
         with torch.no_grad(), self._threads(batch_size):
             for inputs, _ in Batches(samples, batch_size, torch.device(self.device)):
-                rows.append(self.infer(inputs).cpu().numpy())
-                order.append(inputs["indices"])
-        stacked = np.concatenate(rows)
-        result = np.empty_like(stacked)
-        result[np.concatenate(order)] = stacked
+                outputs = self.infer(inputs).cpu().numpy()
+                if result is None:
+                    result = np.empty((len(samples), *outputs.shape[1:]), dtype=outputs.dtype)
+                result[inputs["indices"]] = outputs
+                del inputs  # or two batches are there at a time
+        assert result is not None  # there is at least one sample
         return result
 
     def _prediction_batch(self, samples: Samples) -> int:
@@ -95,8 +95,11 @@ class SequenceNet(skorch.NeuralNet):
         return X
 
     def get_iterator(self, dataset: Samples, training: bool = False) -> Batches:
-        """Return whole batches: shuffled for training, by length otherwise."""
-        return Batches(dataset, self.batch_size, torch.device(self.device), self.random if training else None)
+        """Return whole batches: shuffled for training; for validation by length, as large as in prediction."""
+        device = torch.device(self.device)
+        if training:
+            return Batches(dataset, self.batch_size, device, self.random)
+        return Batches(dataset, self._prediction_batch(dataset), device)
 
     def infer(self, x: dict[str, Any], **kwargs: Any) -> Tensor:
         """Return the module's outputs for a batch."""
@@ -109,8 +112,29 @@ class SequenceNet(skorch.NeuralNet):
         loss = self.criterion_(y_pred, y_true)
         if loss.ndim == 0:
             raise ValueError("The criterion must give one loss a sample, so that weights count: leave its mean out.")
-        loss = loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss
-        return (loss * X["weight"]).mean() if "weight" in X else loss.mean()
+        if "weight" not in X:
+            return loss.mean()
+        return ((loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss) * X["weight"]).mean()
+
+    def run_single_epoch(
+        self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """Take a step a batch, and record its loss and size; do nothing without an iterator."""
+        if iterator is None:
+            return
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            self.history.record_batch(prefix + "_loss", step["loss"].item())
+            self.history.record_batch(prefix + "_batch_size", len(batch[0]["x"]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            del batch, step  # or two batches, and what the backward pass kept, are there at a time
+        self.history.record(prefix + "_batch_count", len(iterator))
+
+    def _set_training(self, training: bool = True) -> None:
+        """Set the mode where it changes: to walk all modules at each batch costs as much as a small step."""
+        if self.module_.training != training:
+            super()._set_training(training)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Run forward and backward on one batch."""

@@ -251,3 +251,11 @@ def test_a_state_that_names_anything_but_a_network_is_not_loaded() -> None:
     for forged in ({"net_params": {"criterion": os.system}}, {"cell": os.system}, {"hidden_size": {}}):
         with pytest.raises((TypeError, ValueError)):
             SequenceClassifier().__setstate__({**state, **forged})
+
+
+def test_the_optimizer_is_fused_unless_the_user_says_otherwise() -> None:
+    fused = SequenceClassifier(**TINY).fit(X, y)
+    assert fused.net_.optimizer_.defaults["fused"]
+    model = SequenceClassifier(net_params={"optimizer__fused": False}, **TINY).fit(X, y)
+    assert not model.net_.optimizer_.defaults["fused"]
+    np.testing.assert_allclose(fused.predict_proba(X), model.predict_proba(X), atol=1e-3)

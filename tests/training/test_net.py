@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,33 @@ def test_validation_is_scored_but_not_learned(make_net: Any, make_samples: Any, 
     assert all(torch.equal(a, b) for a, b in zip(weights(alone), weights(watched)))
     expected = np.square(watched.outputs(make_samples(seed=1)) - make_samples(seed=1).y).mean()
     np.testing.assert_allclose(watched.history[-1, "valid_loss"], expected)
+
+
+def test_validation_comes_in_large_batches_and_leaves_the_net_training(make_net: Any, make_samples: Any) -> None:
+    seen = []
+
+    class Watch(Callback):
+        def on_batch_begin(self, net: Any, batch: Any, training: bool = False, **kwargs: Any) -> None:
+            seen.append((training, len(batch[0]["x"])))
+
+        def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+            assert net.module_.training == net.criterion_.training == training
+
+    net = make_net(batch_size=8, callbacks=[("watch", Watch())])
+    net.train(make_samples(16), make_samples(20), 2)
+    assert seen == 2 * [(True, 8), (True, 8), (False, 20)]
+
+
+def test_a_batch_is_gone_before_the_next_is_gathered(make_net: Any, make_samples: Any) -> None:
+    alive = []
+
+    class Watch(Callback):
+        def on_batch_begin(self, net: Any, batch: Any, **kwargs: Any) -> None:
+            assert all(tensor() is None for tensor in alive)
+            alive[:] = [weakref.ref(batch[0]["x"])]
+
+    make_net(callbacks=[("watch", Watch())]).train(make_samples(40), make_samples(20), 2)
+    assert alive
 
 
 def test_metadata_routing_does_not_come_between(make_net: Any, make_samples: Any) -> None:

@@ -1,0 +1,118 @@
+"""`SequenceStream`: a fitted estimator on a sequence that is still coming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqpipe.estimators._running import RunningPooling, running_pooling
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.networks import SequenceNetwork
+from seqpipe.training import SequenceNet
+
+__all__ = ["SequenceStream"]
+
+
+class SequenceStream:
+    """Predict on one sequence while its steps come, at the same cost for each; made by ``estimator.stream()``.
+
+    It keeps the recurrent state and what the pooling needs, not the steps. It stays with the fit that made it: after
+    another fit, open a new one.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        Fitted, in one direction.
+    finish : callable
+        Maps the network's outputs (1, n_outputs) to predictions of one sequence.
+
+    Attributes
+    ----------
+    n_steps : int
+        Time steps taken since the start or the last `reset`.
+
+    Raises
+    ------
+    ValueError
+        If the net is bidirectional: it has to know a sequence's end before its first output.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqpipe import SequenceRegressor
+    >>> X = np.random.default_rng(0).normal(size=(100, 12, 1))
+    >>> model = SequenceRegressor(hidden_size=8, max_epochs=2, random_state=0).fit(X, X.sum(axis=(1, 2)))
+    >>> stream = model.stream()
+    >>> for step in X[0]:
+    ...     so_far = stream.push(step)
+    >>> bool(np.isclose(so_far, model.predict(X[:1])[0], atol=1e-5))
+    True
+    """
+
+    def __init__(self, net: SequenceNet, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        self._network: SequenceNetwork = net.module_.eval()
+        if self._network.recurrent.bidirectional:
+            raise ValueError(
+                "A bidirectional net reads each sequence from its end too and cannot follow one that is still coming: "
+                "fit with bidirectional=False."
+            )
+        self._pooling_name = str(net.module__pooling)
+        self._finish = finish
+        self._like = self._network.shift
+        self._dtype = np.dtype(str(self._like.dtype).removeprefix("torch."))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the steps so far: the next one begins a new sequence."""
+        self.n_steps = 0
+        self._state: Any = None
+        self._pooling: RunningPooling = running_pooling(self._pooling_name, self._network.pooling)
+
+    def push(self, steps: Any) -> Any:
+        """Take the next time steps; return the prediction for all so far.
+
+        Parameters
+        ----------
+        steps : array of shape (n_features,) or (n_timesteps, n_features)
+            One step, or several in order, from 1.
+
+        Returns
+        -------
+        prediction
+            The first item of what the estimator's method gives for a list of this one sequence.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If the steps have another shape or are not finite; the stream is then as it was before.
+        """
+        x = self._check(steps)
+        network = self._network
+        with torch.inference_mode():
+            batch = torch.from_numpy(x)[None].to(self._like.device)
+            outputs, self._state = network.recurrent((batch - network.shift) / network.scale, None, self._state)
+            logits = network.head(self._pooling.update(outputs)).cpu().numpy()
+        self.n_steps += len(x)
+        return self._finish(logits)[0]
+
+    def _check(self, steps: Any) -> NDArray[Any]:
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            x = np.array(steps, dtype=self._dtype, ndmin=1)
+        n_features = len(self._like)
+        found = x.shape
+        x = x[None] if x.ndim == 1 else x
+        if x.ndim != 2 or x.shape[1] != n_features or not len(x):
+            raise InvalidSequencesError(
+                f"push takes one step of shape ({n_features},), or n_timesteps from 1 of shape (n_timesteps, "
+                f"{n_features}). Got shape {found}."
+            )
+        if not np.isfinite(x).all():
+            step, column = np.argwhere(~np.isfinite(x))[0]
+            raise InvalidSequencesError(
+                f"The steps contain NaN or infinity: step {self.n_steps + step}, feature {column}. Fill it before push."
+            )
+        return x

@@ -1,0 +1,152 @@
+"""Streams: the prediction while a sequence comes equals the one on the whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+
+from seqpipe.estimators import SequenceClassifier, SequenceRegressor
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.networks import POOLINGS
+
+SMALL = {"hidden_size": 8, "max_epochs": 2, "random_state": 0}
+rng = np.random.default_rng(0)
+X = rng.normal(size=(40, 12, 3))
+TARGETS = X[:, :, 0].sum(axis=1)
+LABELS = np.array(["down", "level", "up"])[np.digitize(TARGETS, [-1, 1])]
+
+
+@pytest.fixture(scope="module")
+def regressor() -> SequenceRegressor:
+    return SequenceRegressor(**SMALL).fit(X, TARGETS)
+
+
+@pytest.fixture(scope="module")
+def classifier() -> SequenceClassifier:
+    return SequenceClassifier(**SMALL).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("cell", ["gru", "lstm", "mlp"])
+def test_every_step_gives_the_prediction_on_the_steps_so_far(cell: str, pooling: str) -> None:
+    model = SequenceRegressor(cell, pooling=pooling, num_layers=2, dropout=0.2, **SMALL).fit(X, TARGETS)
+    stream = model.stream()
+    so_far = [stream.push(step) for step in X[0]]
+    whole = model.predict([X[0, : n + 1] for n in range(12)])
+    np.testing.assert_allclose(so_far, whole, rtol=0, atol=1e-6 * model.y_scale_[0])
+
+
+@given(cuts=st.sets(st.integers(1, 199)), pooling=st.sampled_from(POOLINGS))
+@settings(max_examples=25, deadline=None)
+def test_any_chunks_give_the_prediction_on_the_whole(cuts: set[int], pooling: str) -> None:
+    model = _fitted(pooling)
+    steps = np.random.default_rng(1).normal(size=(200, 3)) * 5
+    stream = model.stream()
+    for chunk in np.split(steps, sorted(cuts)):
+        last = stream.push(chunk)
+    assert stream.n_steps == 200
+    np.testing.assert_allclose(last, model.predict([steps])[0], rtol=0, atol=1e-12)
+
+
+_models: dict[str, SequenceRegressor] = {}
+
+
+def _fitted(pooling: str) -> SequenceRegressor:
+    if pooling not in _models:
+        _models[pooling] = SequenceRegressor(pooling=pooling, dtype="float64", **SMALL).fit(X, TARGETS)
+    return _models[pooling]
+
+
+def test_a_classifier_streams_labels_or_probabilities(classifier: SequenceClassifier) -> None:
+    labels, probabilities = classifier.stream(), classifier.stream(method="predict_proba")
+    assert labels.push(X[1]) == classifier.predict(X[1:2])[0]
+    np.testing.assert_allclose(probabilities.push(X[1]), classifier.predict_proba(X[1:2])[0], rtol=0, atol=1e-6)
+
+
+def test_several_outputs_stream_as_a_row() -> None:
+    model = SequenceRegressor(**SMALL).fit(X, np.stack([TARGETS, 100 * TARGETS], axis=1))
+    np.testing.assert_allclose(model.stream().push(X[0]), model.predict(X[:1])[0], rtol=1e-5)
+
+
+def test_a_fit_to_a_table_streams_one_number_a_step() -> None:
+    table = X[:, :, 0]
+    model = SequenceRegressor(**SMALL).fit(table, TARGETS)
+    stream = model.stream()
+    for value in table[0]:
+        last = stream.push([value])
+    np.testing.assert_allclose(last, model.predict(table[:1])[0], rtol=0, atol=1e-5)
+
+
+def test_reset_begins_a_new_sequence(regressor: SequenceRegressor) -> None:
+    stream = regressor.stream()
+    first = stream.push(X[0])
+    assert stream.push(X[1]) != first
+    stream.reset()
+    assert stream.n_steps == 0
+    assert stream.push(X[0]) == first
+
+
+def test_two_streams_do_not_meet(regressor: SequenceRegressor) -> None:
+    one, other, alone = (regressor.stream() for _ in range(3))
+    for step, step_of_other in zip(X[0], X[1]):
+        together = one.push(step)
+        other.push(step_of_other)
+        assert together == alone.push(step)
+
+
+def test_a_stream_stays_with_the_fit_that_made_it() -> None:
+    model = SequenceRegressor(**SMALL).fit(X, TARGETS)
+    stream, before = model.stream(), model.predict(X[:1])[0]
+    model.fit(X, 1000 - TARGETS)
+    np.testing.assert_allclose(stream.push(X[0]), before, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (np.zeros(4), r"shape \(3,\).*Got shape \(4,\)"),
+        (np.zeros((2, 4)), r"Got shape \(2, 4\)"),
+        (np.zeros((0, 3)), r"n_timesteps from 1.*Got shape \(0, 3\)"),
+        (np.zeros((1, 2, 3)), r"Got shape \(1, 2, 3\)"),
+        (0.5, r"Got shape \(1,\)"),
+        ([[0, 0, 0], [0, np.nan, 0]], "step 13, feature 1"),
+        ([1e300, 0, 0], "infinity: step 12, feature 0"),
+    ],
+)
+def test_unfit_steps_are_refused_and_change_nothing(regressor: SequenceRegressor, steps: Any, message: str) -> None:
+    stream, spared = regressor.stream(), regressor.stream()
+    stream.push(X[0])
+    spared.push(X[0])
+    with pytest.raises(InvalidSequencesError, match=message):
+        stream.push(steps)
+    assert stream.push(X[1]) == spared.push(X[1])
+
+
+def test_the_users_steps_are_left_as_they_were(regressor: SequenceRegressor) -> None:
+    steps: NDArray[np.float32] = X[0].astype(np.float32)
+    kept = steps.copy()
+    steps.flags.writeable = False
+    regressor.stream().push(steps)
+    np.testing.assert_array_equal(steps, kept)
+
+
+def test_a_bidirectional_net_is_refused() -> None:
+    model = SequenceRegressor(bidirectional=True, **SMALL).fit(X, TARGETS)
+    with pytest.raises(ValueError, match="fit with bidirectional=False"):
+        model.stream()
+
+
+def test_an_unknown_method_is_refused(classifier: SequenceClassifier) -> None:
+    with pytest.raises(ValueError, match="'predict' or 'predict_proba'. Got 'score'"):
+        classifier.stream(method="score")
+
+
+def test_an_unfitted_estimator_has_no_stream() -> None:
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        SequenceRegressor().stream()

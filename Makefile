@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The libraries that are compared with are installed nowhere else.
+BENCH := $(VENV)/bench
+AROUND := fit stream imports memory
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench ui clean
+.PHONY: demo test check bench defaults ui clean
 
 demo: $(INSTALLED)  ## the main job: search, track and compare cells on real data
 	$(BIN)/seqpipe run pipelines/digits.yaml
@@ -18,7 +21,17 @@ check: $(INSTALLED)  ## style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED)  ## what the defaults reach
+bench: $(BENCH)/.installed  ## how fast, against torch and other libraries: measured anew, written to docs/speed.md
+	mkdir -p benchmarks/results
+	# What could not be measured stands in the report, and fails nothing.
+	-$(BENCH)/bin/python benchmarks/engines.py
+	-$(BENCH)/bin/python benchmarks/peers.py
+	for script in $(AROUND); do \
+	    $(BENCH)/bin/python benchmarks/$$script.py > benchmarks/results/$$script.md || rm benchmarks/results/$$script.md; \
+	done
+	$(BENCH)/bin/python benchmarks/report.py
+
+defaults: $(INSTALLED)  ## what the defaults reach
 	$(BIN)/python benchmarks/defaults.py
 
 ui: $(INSTALLED)  ## the runs in the browser
@@ -29,6 +42,12 @@ $(INSTALLED): pyproject.toml constraints.txt plugins/seqpipe-mgu/pyproject.toml
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable plugins/seqpipe-mgu
 	touch $(INSTALLED)
+
+$(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --requirement benchmarks/requirements.txt
+	touch $(BENCH)/.installed
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

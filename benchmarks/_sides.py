@@ -1,0 +1,153 @@
+"""The two sides of a comparison: the same weights run in two ways, one training step or one pass without gradients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from cells import Problem
+from torch import Tensor, nn
+
+from seqpipe import Cell, Recurrent
+
+__all__ = [
+    "MODES", "Disagreement", "Side", "calls", "check_agreement", "engines_of", "forced", "loop_side", "recurrent_side",
+    "step_flops", "torch_side",
+]  # fmt: skip
+
+MODES = ("training", "inference")
+#: Relative error, in norm, from which two sides do not compute the same.
+_TOLERANCE = 1e-4
+
+
+class Disagreement(RuntimeError):
+    """The sides of a comparison do not compute the same: their times say nothing."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A way to map x to outputs, with the module that holds the weights.
+
+    Both are batch first, (batch, n_timesteps, …), or time first: each side is given the layout that suits it.
+    """
+
+    module: nn.Module
+    run: Callable[[Tensor], Tensor]
+    time_first: bool
+
+
+@contextmanager
+def forced(engine: str) -> Iterator[None]:
+    """Let this engine run every cell inside; "auto" leaves the choice to seqpipe."""
+    before = os.environ.get("SEQPIPE_ENGINE")
+    os.environ["SEQPIPE_ENGINE"] = engine
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SEQPIPE_ENGINE"]
+        else:
+            os.environ["SEQPIPE_ENGINE"] = before
+
+
+def recurrent_side(recurrent: Recurrent, engine: str = "auto") -> Side:
+    """Return seqpipe's side."""
+
+    def run(x: Tensor) -> Tensor:
+        with forced(engine):
+            outputs: Tensor = recurrent(x)[0]
+        return outputs
+
+    return Side(recurrent, run, time_first=False)
+
+
+def engines_of(recurrent: Recurrent, engine: str = "auto") -> str:
+    """Return the names of the engines that run the layers."""
+    with forced(engine):
+        return ", ".join(sorted({choice.engine for choice in recurrent.explain()}))
+
+
+def torch_side(module: nn.RNNBase) -> Side:
+    """Return torch's own module's side."""
+    return Side(module, lambda x: module(x)[0], time_first=True)
+
+
+def loop_side(recurrent: Recurrent) -> Side:
+    """Return the side of whoever writes the loop over time by hand, for a stack of cells."""
+
+    def run(x: Tensor) -> Tensor:
+        for cell in recurrent.cells:
+            assert isinstance(cell, Cell)
+            x = _loop(cell, x)
+        return x
+
+    return Side(recurrent, run, time_first=True)
+
+
+def _loop(cell: Cell, x: Tensor) -> Tensor:
+    state, outputs = cell.initial_state(x.shape[1]), []
+    for x_t in cell.project(x).unbind(0):
+        output, state = cell.step(x_t, state)
+        outputs.append(output)
+    return torch.stack(outputs)
+
+
+def calls(side: Side, mode: str, x: Tensor, w: Tensor) -> Callable[[], Tensor]:
+    """Return what is timed: one step with gradients of the outputs weighted by w, or one pass without.
+
+    Parameters
+    ----------
+    side : Side
+        Which.
+    mode : {"training", "inference"}
+        What to do.
+    x, w : tensors of shape (batch, n_timesteps, …)
+        Inputs, and weights of the outputs in the loss.
+    """
+    if side.time_first:
+        x, w = x.transpose(0, 1).contiguous(), w.transpose(0, 1).contiguous()
+
+    def train() -> Tensor:
+        side.module.zero_grad(set_to_none=True)
+        outputs = side.run(x)
+        outputs.backward(w)
+        return outputs
+
+    def infer() -> Tensor:
+        with torch.no_grad():
+            return side.run(x)
+
+    return train if mode == "training" else infer
+
+
+def check_agreement(ours: Side, theirs: Side, x: Tensor, w: Tensor) -> None:
+    """Check that both sides give the same outputs and gradients.
+
+    Raises
+    ------
+    Disagreement
+        If they differ by more than 1e-4 of the norm, or one of them fails.
+    """
+    try:
+        results = [_outputs_and_gradient(side, x, w) for side in (ours, theirs)]
+    except Exception as error:  # one failing engine must not end the measuring of the others
+        raise Disagreement(f"a side fails: {type(error).__name__}: {error}") from error
+    for what, a, b in zip(("outputs", "gradients"), *results, strict=True):
+        error = ((a - b).norm() / b.norm()).item()
+        if not error <= _TOLERANCE:
+            raise Disagreement(f"{what} differ by {error:.1e} of their norm")
+
+
+def _outputs_and_gradient(side: Side, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    outputs = calls(side, "training", x, w)().detach()
+    gradients = [p.grad.flatten() for p in side.module.parameters() if p.grad is not None]
+    return outputs.transpose(0, 1) if side.time_first else outputs, torch.cat(gradients)
+
+
+def step_flops(module: nn.Module, problem: Problem, mode: str) -> float:
+    """Return the arithmetic of the products with weights: 2 operations a weight, row and step, thrice in training."""
+    weights = sum(p.numel() for p in module.parameters() if p.ndim == 2)
+    return 2.0 * weights * problem.batch * problem.steps * (3 if mode == "training" else 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import ContextVar
 
 import torch
@@ -23,7 +23,7 @@ def n_threads() -> int:
 
 
 def run_in_threads(tasks: Sequence[Callable[[], object]]) -> None:
-    """Run tasks that release Python's lock, the first one in this thread."""
+    """Run tasks that release Python's lock, the first one in this thread, and wait for all."""
     if len(tasks) == 1:
         tasks[0]()
         return
@@ -31,7 +31,10 @@ def run_in_threads(tasks: Sequence[Callable[[], object]]) -> None:
     if _pool is None or _pool._max_workers < len(tasks) - 1:
         _pool = ThreadPoolExecutor(max(len(tasks) - 1, (os.cpu_count() or 1)), thread_name_prefix="seqpipe-engine")
     futures = [_pool.submit(task) for task in tasks[1:]]
-    tasks[0]()
+    try:
+        tasks[0]()
+    finally:
+        wait(futures)
     for future in futures:
         future.result()
 

@@ -518,8 +518,10 @@ def _carries(e: _Emitter, program: Program, layout: Layout) -> tuple[list[Atom],
         e.places[Input("state_grad", k, 0, 0)] = _Place(f"carry{k}", str(ld))
         goals += e.put(atoms, f"next{k}", str(ld), padded=True)
         outside = f"{e.pointer('state_grad', k)} + (b + r) * {width}"
+        # What is left in memory could be denormal numbers beyond the last column, which are slow to compute with.
         begin += (
-            f"  REAL *carry{k} = {one}, *next{k} = {two}; for (L r = 0; r < rows; r++) {{ "
+            f"  REAL *carry{k} = {one}, *next{k} = {two}; "
+            f"memset({one}, 0, rows * {ld} * sizeof(REAL)); memset({two}, 0, rows * {ld} * sizeof(REAL)); for (L r = 0; r < rows; r++) {{ "
             f"memcpy({one} + r * {ld}, {outside}, {width} * sizeof(REAL)); memcpy({two} + r * {ld}, {outside}, {width} * sizeof(REAL)); }}\n"
         )
         swap += f"{{ REAL *s = carry{k}; carry{k} = next{k}; next{k} = s; }} "

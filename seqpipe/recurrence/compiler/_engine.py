@@ -46,7 +46,7 @@ class CompiledEngine(Engine):
         states = state_tensors(state)
         training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors))
         program = self._program(cell, input_grad=training and x.requires_grad)
-        if isinstance(program, str) or not self._trusted(program, cell, training) or not x.numel():
+        if isinstance(program, str) or not _fits(program, x, *states) or not self._trusted(program, cell, training):
             return LoopEngine().run(cell, x, valid, state)
         outputs, finals = run_program(program, x, None if valid is None else valid.lengths, states, tensors)
         return outputs, finals if isinstance(state, tuple) else finals[0]
@@ -94,6 +94,10 @@ def _unfit(cell: Cell) -> str | None:
     ):
         return "a module of the cell has hooks"
     return None
+
+
+def _fits(program: NativeProgram, *tensors: Tensor) -> bool:
+    return all(t.numel() and t.dtype == program.dtype and t.device.type == "cpu" for t in tensors)
 
 
 def _plan(cell: Cell, *, input_grad: bool) -> NativeProgram | str:

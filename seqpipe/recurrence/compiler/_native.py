@@ -239,9 +239,10 @@ class _Compiled:
         p = (ctypes.c_void_p * len(self.kernel.pointers))(
             *[_pointer(key, tensors, values) for key in self.kernel.pointers]
         )
-        return partial(self._run, n, p)
+        return partial(self._run, n, p, (tensors, values))
 
-    def _run(self, n: Any, p: Any) -> None:
+    def _run(self, n: Any, p: Any, alive: Any) -> None:
+        """Call the kernel; its memory stays ``alive`` even where Ctrl-C ends the waiting for it."""
         if self._function(n, p):
             raise MemoryError("The compiled recurrence could not allocate its working memory.")
 

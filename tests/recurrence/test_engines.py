@@ -203,3 +203,35 @@ def test_a_cell_within_a_cell_is_laid_out_too() -> None:
     cell, x = Residual(3, 5), torch.randn(2, 4, 3)
     expected = Recurrent(cell, unroll="dynamic")(x, [4, 2])
     torch.testing.assert_close(Recurrent(cell, unroll="static")(x, [4, 2]), expected)
+
+
+class Normalised(Cell):
+    """A gated step with layer normalisation, and torch functions whose derivatives work in place."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.input = nn.Linear(input_size, 2 * hidden_size)
+        self.recurrent = nn.Linear(hidden_size, 2 * hidden_size, bias=False)
+        self.gates = nn.LayerNorm(2 * hidden_size)
+        self.out = nn.LayerNorm(hidden_size, elementwise_affine=False)
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        z, n = (self.input(x_t) + self.gates(self.recurrent(h))).chunk(2, dim=1)
+        h = torch.lerp(torch.tanh(n), h, torch.sigmoid(z))
+        return self.out(h), h
+
+
+@pytest.mark.usefixtures("compiled")
+def test_layer_normalisation_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    recurrent = Recurrent(Normalised(3, 20).double())
+    assert only(recurrent).engine == "c"
+    nn.init.normal_(recurrent.cells[0].gates.weight)
+    x = torch.randn(4, 6, 3, dtype=torch.float64, requires_grad=True)
+    found = []
+    for engine in ("c", "loop"):
+        monkeypatch.setenv("SEQPIPE_ENGINE", engine)
+        outputs, state = recurrent(x, [6, 1, 4, 2])
+        loss = (outputs * torch.linspace(0, 1, 20)).sum() + state.sum()
+        found.append([outputs, state, *torch.autograd.grad(loss, [x, *recurrent.parameters()])])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-12)

@@ -397,7 +397,9 @@ class _Emitter:
             ):
                 atom = copy(atom)
             place = _Place(pointer, stride, start)
-            self.stores.setdefault(atom, []).append(_Store(place, whole=padded and i == len(atoms) - 1))
+            self.stores.setdefault(atom, []).append(
+                _Store(place, whole=padded and i == len(atoms) - 1 and start % self.target.lanes == 0)
+            )
             goals.append(atom)
             start += atom.width
         return goals

@@ -46,7 +46,7 @@ class CompiledEngine(Engine):
         states = state_tensors(state)
         training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors))
         program = self._program(cell, input_grad=training and x.requires_grad)
-        if isinstance(program, str) or not _fits(program, x, *states) or not self._trusted(program, cell, training):
+        if isinstance(program, str) or not _fits(program, x, *states) or not self._trusts(program, cell, training):
             return LoopEngine().run(cell, x, valid, state)
         outputs, finals = run_program(program, x, None if valid is None else valid.lengths, states, tensors)
         return outputs, finals if isinstance(state, tuple) else finals[0]
@@ -61,8 +61,7 @@ class CompiledEngine(Engine):
         unfit = _unfit(cell)
         if unfit is not None:
             return unfit
-        signature, shared = signature_of(cell)
-        programs = self._programs if shared else self._own.setdefault(cell, {})
+        programs, signature = self._known(cell)
         key = (*signature, input_grad)
         if key not in programs:
             with self._lock, torch.inference_mode(False):
@@ -70,12 +69,22 @@ class CompiledEngine(Engine):
                     programs[key] = _plan(cell, input_grad=input_grad)
         return programs[key]
 
-    def _trusted(self, program: NativeProgram, cell: Cell, training: bool) -> bool:
-        """Compare the program with the plain loop before its first use."""
+    def _known(self, cell: Cell) -> tuple[dict[Signature, NativeProgram | str], Signature]:
+        """Return the programs among which a cell's is kept, and the key to it."""
+        signature, shared = signature_of(cell)
+        return self._programs if shared else self._own.setdefault(cell, {}), signature
+
+    def _trusts(self, program: NativeProgram, cell: Cell, training: bool) -> bool:
+        """Compare the program with the plain loop before its first use; a wrong one is never used."""
         if training not in program.checked:
             with self._lock, torch.inference_mode(False):
                 if training not in program.checked:
-                    program.checked[training] = _compare(program, cell, training)
+                    doubt = _doubt(program, cell, training)
+                    program.checked[training] = doubt is None
+                    if doubt is not None:
+                        programs, signature = self._known(cell)
+                        programs |= {(*signature, False): doubt, (*signature, True): doubt}
+                        warnings.warn(f"{type(cell).__name__} is not compiled: {doubt}.", RuntimeWarning, stacklevel=3)
         return program.checked[training]
 
 
@@ -116,15 +125,11 @@ def _plan(cell: Cell, *, input_grad: bool) -> NativeProgram | str:
         return f"its step cannot be traced ({type(error).__name__}: {error})"
 
 
-def _compare(program: NativeProgram, cell: Cell, training: bool) -> bool:
-    found: float | str
+def _doubt(program: NativeProgram, cell: Cell, training: bool) -> str | None:
+    """Say what speaks against using a program."""
     try:
-        found = difference_from_loop(program, cell, training=training)
+        difference = difference_from_loop(program, cell, training=training)
     except CompilerError as error:
-        found = str(error)
+        return str(error)
     limit = 1e-3 if program.dtype == torch.float32 else 1e-8
-    if isinstance(found, float) and found <= limit:
-        return True
-    reason = found if isinstance(found, str) else f"the compiled step differs from the plain loop by {found:.1e}"
-    warnings.warn(f"{type(cell).__name__} runs in the plain loop: {reason}.", RuntimeWarning, stacklevel=2)
-    return False
+    return None if difference <= limit else f"the compiled step differs from the plain loop by {difference:.1e}"

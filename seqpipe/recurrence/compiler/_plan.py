@@ -658,7 +658,7 @@ def _sum(p: _Planner, n: Node) -> Any:
             return Rows(rows.atoms, tuple(n.value.shape))
         if not inner <= dims:
             raise _Refused("sums over some of the inner dimensions")
-        total = Rows((row_sum(rows.atoms),), (rows.shape[0], 1))
+        total = _row_total(rows)
         shape = (rows.shape[0], 1)
         scaled = combine("mul", [total, 1.0 / rows.width], shape) if is_mean else total
         return Rows(scaled.atoms, tuple(n.value.shape))
@@ -675,6 +675,55 @@ def _sum(p: _Planner, n: Node) -> Any:
         return (whole.sum(rest) if rest else whole).reshape(shape)
 
     return p.assemble(n, [slots], put_together)
+
+
+@_rule("native_layer_norm")
+def _layer_norm(p: _Planner, n: Node) -> Rows:
+    x, shape, weight, bias, epsilon = n.args
+    rows = _normalised_rows(p, x, shape)
+    column = (rows.shape[0], 1)
+    mean = combine("mul", [_row_total(rows), 1.0 / rows.width], column)
+    centred = combine("sub", [rows, mean], rows.shape)
+    squares = _row_total(combine("mul", [centred, centred], rows.shape))
+    variance = combine("add", [combine("mul", [squares, 1.0 / rows.width], column), float(epsilon)], column)
+    scale = combine("rsqrt", [variance], column)
+    if n.kwargs["__item__"] != 0:
+        return Rows((mean if n.kwargs["__item__"] == 1 else scale).atoms, tuple(n.value.shape))
+    result = combine("mul", [centred, scale], rows.shape)
+    result = result if weight is None else p.pointwise("mul", n, result, weight)
+    return result if bias is None else p.pointwise("add", n, result, bias)
+
+
+@_rule("native_layer_norm_backward")
+def _layer_norm_backward(p: _Planner, n: Node) -> Any:
+    grad, x, shape, mean, scale, weight = n.args[:6]
+    rows, g = _normalised_rows(p, x, shape), _rows_of(p, grad)
+    column = (rows.shape[0], 1)
+    scale_rows = _rows_of(p, scale)
+    normal = combine("mul", [combine("sub", [rows, _rows_of(p, mean)], rows.shape), scale_rows], rows.shape)
+    item = n.kwargs["__item__"]
+    if item != 0:
+        summed = g if item == 2 else combine("mul", [g, normal], rows.shape)
+        slots = [p.reduce(ColumnSum(a)) for a in summed.atoms]
+        return p.assemble(n, [list(slots)], lambda blocks: torch.cat(blocks[0]))
+    weighted = g if weight is None else combine("mul", [g, p.operand(weight, len(rows.shape))], rows.shape)
+    average = combine("mul", [_row_total(weighted), 1.0 / rows.width], column)
+    along = combine("mul", [weighted, normal], rows.shape)
+    share = combine("mul", [_row_total(along), 1.0 / rows.width], column)
+    rest = combine("sub", [weighted, average], rows.shape)
+    rest = combine("sub", [rest, combine("mul", [normal, share], rows.shape)], rows.shape)
+    return combine("mul", [rest, scale_rows], rows.shape)
+
+
+def _normalised_rows(p: _Planner, x: Any, shape: Any) -> Rows:
+    rows = _rows_of(p, x)
+    if len(rows.shape) != 2 or tuple(shape) != rows.shape[1:]:
+        raise _Refused("normalises over some of the inner dimensions")
+    return rows
+
+
+def _row_total(rows: Rows) -> Rows:
+    return Rows((row_sum(rows.atoms),), (rows.shape[0], 1))
 
 
 # Views.

@@ -70,16 +70,17 @@ class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._nodes: dict[int, tuple[Tensor, Node]] = {}
+        self.backward = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         line = _authors_line()
         if func is torch.ops.aten._local_scalar_dense.default:
             raise Unplannable(f"its step needs the value of a tensor{line}")
-        if func._schema.is_mutable:
-            raise Unplannable(f"its step changes a tensor in place ({func}){line}")
         if torch.Tag.nondeterministic_seeded in func.tags:
             raise Unplannable(f"its step draws random numbers ({func}){line}")
         kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            return self._in_place(func, args, kwargs, line)
         result = func(*args, **kwargs)
         make = {"op": func, "args": self._lookup(args), "kwargs": self._lookup(kwargs), "line": line}
         if isinstance(result, Tensor):
@@ -89,6 +90,23 @@ class _Recorder(TorchDispatchMode):
                 if isinstance(item, Tensor):
                     self._keep(item, Node(value=item, **{**make, "kwargs": {**make["kwargs"], "__item__": i}}))
         return result
+
+    def _in_place(self, func: Any, args: Any, kwargs: Any, line: str) -> Any:
+        """Write down an operation that some of torch's derivatives do in place, on a tensor of their own, as one that does not."""
+        name = func._schema.name.split("::")[1].rstrip("_")
+        same = getattr(getattr(torch.ops.aten, name, None), func._overloadname, None)
+        if not self.backward or kwargs or (name != "fill" and same is None) or name == "copy":
+            raise Unplannable(f"its step changes a tensor in place ({func}){line}")
+        given = self._lookup(args)
+        result = func(*args)
+        if name == "fill":
+            return self._keep(
+                result,
+                Node(
+                    torch.ops.aten.full.default, (list(result.shape), *given[1:]), {"dtype": result.dtype}, result, line
+                ),
+            ).value
+        return self._keep(result, Node(same, given, {}, result, line)).value
 
     def add_input(self, tensor: Tensor) -> Node:
         return self._keep(tensor, Node("input", (), {}, tensor, ""))
@@ -165,6 +183,7 @@ def _walk_back(
     live = [(r, g) for r, g in zip(results, grads) if r.requires_grad]
     if not live or not wanted:
         return [None] * len(inputs)
+    recorder.backward = True
     with recorder:
         found = torch.autograd.grad([r for r, _ in live], wanted, [g for _, g in live], allow_unused=True)
     by_input = {id(t): recorder.find(g) for t, g in zip(wanted, found) if g is not None}

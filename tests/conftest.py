@@ -14,6 +14,19 @@ os.environ.setdefault("SEQPIPE_ENGINE", "fused")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the compiled engine take what it can, as it does for users; there has to be a C compiler."""
+    from seqpipe.exceptions import CompilerError
+    from seqpipe.recurrence.compiler._toolchain import find_compiler
+
+    try:
+        find_compiler()
+    except CompilerError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database that one migration serves for all tests."""

@@ -12,18 +12,8 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from seqpipe import Forecaster, SequenceClassifier, SequenceRegressor
-from seqpipe.exceptions import CompilerError
-from seqpipe.recurrence.compiler._toolchain import find_compiler
 
-
-@pytest.fixture(autouse=True)
-def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the compiled engine take what it can."""
-    try:
-        find_compiler()
-    except CompilerError as error:
-        pytest.skip(str(error))
-    monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
+pytestmark = pytest.mark.usefixtures("compiled")
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
 from seqpipe.exceptions import CellError
 from seqpipe.recurrence import Choice, Recurrent
-from seqpipe.recurrence.compiler._toolchain import find_compiler
 
 
 class Halved(GRUCell):
@@ -57,13 +56,6 @@ def test_the_loop_runs_cells_that_torch_has_no_kernel_for(cell: Cell) -> None:
         "loop",
         "SEQPIPE_ENGINE=fused; not fused: torch has no kernel for this cell",
     )
-
-
-@pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the compiled engine take what it can."""
-    find_compiler()
-    monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
 
 
 @pytest.mark.usefixtures("compiled")

@@ -1,7 +1,10 @@
 """What has to be set before scikit-learn is imported, and a tracking store that tests share."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,11 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 # Most tests draw sizes, and each size would be compiled: they run on torch's kernels and the plain loop. Tests of the
 # compiled engine, and of all that stands on it, choose it themselves.
 os.environ.setdefault("SEQPIPE_ENGINE", "fused")
+if (
+    "SEQPIPE_CACHE" not in os.environ
+):  # the first process of a run makes the folder for what tests compile, and removes it
+    os.environ["SEQPIPE_CACHE"] = tempfile.mkdtemp(prefix="seqpipe-objects-")
+    atexit.register(shutil.rmtree, os.environ["SEQPIPE_CACHE"], ignore_errors=True)
 # A shell without job control starts background jobs deaf to Ctrl-C; the tests of Ctrl-C must hear it all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

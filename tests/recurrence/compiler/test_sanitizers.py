@@ -1,0 +1,98 @@
+"""The generated C under the address and undefined-behaviour sanitizers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqpipe.exceptions import CompilerError
+from seqpipe.recurrence.compiler._toolchain import find_compiler
+
+try:
+    COMPILER = find_compiler()
+except CompilerError:
+    pytest.skip("needs a C compiler", allow_module_level=True)
+
+SCRIPT = """
+import sys
+import torch
+from torch import nn
+from seqpipe.cells import Cell, GRUCell, LSTMCell
+from seqpipe.recurrence.compiler import _native
+from seqpipe.recurrence.compiler._function import run_program
+from seqpipe.recurrence.compiler._objects import load
+
+flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
+room = ("* sizeof(REAL) + 64", "/ 2 * sizeof(REAL)" if sys.argv[2] == "wrong" else "* sizeof(REAL) + 64")
+_native.load = lambda source: load(source.replace(*room), optimize=False, extra_flags=flags)
+
+class Wide(Cell):
+    output_size = 10
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.inner = nn.Linear(input_size + 3, hidden_size)
+        self.narrow = nn.Linear(hidden_size, 3)
+        self.gain = nn.Parameter(torch.ones(hidden_size))
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, 3)
+    def step(self, x_t, state):
+        a, b = state
+        a = torch.tanh(self.inner(torch.cat([x_t, b], dim=1))) + a[:, :1]
+        a = self.gain * (a - a.mean(dim=1, keepdim=True))
+        b = torch.log1p(self.narrow(a).abs())
+        return torch.cat([a[:, 2:], b, b, x_t[:, 1:]], dim=1), (a, b)
+
+cell = {"gru": lambda: GRUCell(3, 5), "lstm": lambda: LSTMCell(7, 17), "wide": lambda: Wide(3, 4)}[sys.argv[1]]()
+program = _native.NativeProgram(cell, torch.float32, input_grad=True, parameter_grads=(True,) * len(list(cell.parameters())))
+program.work = 10**9
+torch.set_num_threads(2)
+for batch, steps in ((1, 1), (5, 4), (13, 9)):
+    for lengths in (None, torch.arange(batch) % (steps + 1)):
+        x = torch.randn(batch, steps, cell.input_size, requires_grad=True)
+        initial = cell.initial_state(batch)
+        states = tuple(initial if isinstance(initial, tuple) else [initial])
+        states = tuple(s.clone().requires_grad_() for s in states)
+        with torch.no_grad():
+            run_program(program, x, lengths, states, tuple(cell.parameters()))
+        output, finals = run_program(program, x, lengths, states, tuple(cell.parameters()))
+        (output.sum() + sum(f.sum() for f in finals)).backward()
+print("clean")
+"""
+
+
+def runtimes() -> list[str]:
+    """Return the sanitizers' libraries, which have to be loaded before all others."""
+    asked = [[*COMPILER.command, f"-print-file-name=lib{name}.so"] for name in ("asan", "ubsan")]
+    return [subprocess.run(command, capture_output=True, text=True).stdout.strip() for command in asked]
+
+
+def run_sanitized(name: str, how: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    if sys.platform != "linux" or not all(os.path.isabs(path) for path in runtimes()):
+        pytest.skip("needs the sanitizers of gcc on Linux")
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": " ".join(runtimes()),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "SEQPIPE_CACHE": str(folder),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, name, how], env=environment, capture_output=True, text=True, timeout=240
+    )
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "wide"])
+def test_both_loops_stay_within_their_memory_and_the_language(name: str, tmp_path: Path) -> None:
+    ran = run_sanitized(name, "right", tmp_path)
+    assert (ran.returncode, ran.stdout) == (0, "clean\n"), ran.stderr[-4000:]
+
+
+def test_a_loop_that_leaves_its_memory_is_caught(tmp_path: Path) -> None:
+    ran = run_sanitized("gru", "wrong", tmp_path)
+    assert ran.returncode != 0
+    assert "ERROR: AddressSanitizer: heap-buffer-overflow" in ran.stderr

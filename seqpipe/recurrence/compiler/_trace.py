@@ -73,7 +73,7 @@ class _Recorder(TorchDispatchMode):
         self.backward = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        line = _authors_line()
+        line = " in its derivative" if self.backward else _authors_line()
         if func is torch.ops.aten._local_scalar_dense.default:
             raise Unplannable(f"its step needs the value of a tensor{line}")
         if torch.Tag.nondeterministic_seeded in func.tags:

@@ -46,3 +46,18 @@ def test_a_number_that_another_process_has_by_now_does_not_count(status_after):
 def test_runs_of_other_hosts_and_other_programs_are_left_alone(status_after):
     assert status_after({**process_tags(), "seqpipe.host": "elsewhere", "seqpipe.pid": "1"}) == "RUNNING"
     assert status_after({}) == "RUNNING"
+
+
+def test_a_run_that_its_process_finished_after_the_listing_stays_finished(client, monkeypatch):
+    tags = {**process_tags(), "seqpipe.process_start": "1.0"}
+    run = client.create_run(experiment_id(client, "stale"), tags=tags)
+    search = client.search_runs
+
+    def search_then_finish(*args, **kwargs):
+        found = search(*args, **kwargs)
+        client.set_terminated(run.info.run_id, "FINISHED")
+        return found
+
+    monkeypatch.setattr(client, "search_runs", search_then_finish)
+    close_stale_runs(client)
+    assert client.get_run(run.info.run_id).info.status == "FINISHED"

@@ -417,7 +417,7 @@ class _Emitter:
         )
         return (
             f"{head}{kernels}int run(const L *n, void *const *p) {{\n"
-            "  const L T = n[0], B = n[1], b0 = n[2], b1 = n[3], R = n[4], C = n[5]; (void)T; (void)C;\n"
+            "  const L B = n[0], b0 = n[1], b1 = n[2], R = n[3], C = n[4]; (void)C;\n"
             "  const L *len = p[0];\n"
             f"  REAL *space = malloc(({sizes}) * sizeof(REAL) + 64); if (!space) return 1;\n"
             f"  REAL *w = (REAL *)(((uintptr_t)space + 63) & ~(uintptr_t)63);\n{cuts}"
@@ -425,7 +425,7 @@ class _Emitter:
         )
 
 
-_FIXED = [("T",), ("B",), ("b0",), ("b1",), ("R",), ("C",)]
+_FIXED = [("B",), ("b0",), ("b1",), ("R",), ("C",)]
 _BLOCKS = "  const L blocks = (b1 - b0 + R - 1) / R;\n  for (L block = 0; block < blocks; block++) {\n  const L b = b0 + (b1 - b0) * block / blocks, rows = b0 + (b1 - b0) * (block + 1) / blocks - b;\n"
 
 
@@ -493,7 +493,6 @@ def emit_backward(program: Program, layout: Layout, target: Target) -> Kernel:
     at_hand = set(e.places)
     goals, begin, swap, end = _carries(e, program, layout)
     if program.x_grad is not None:
-        width = sum(a.width for a in program.x_grad)
         lines.append(
             f"REAL *to_x = {e.pointer('x_grad')} + t * {e.number('x_grad_step')} + b * {e.number('x_grad_row')};"
         )

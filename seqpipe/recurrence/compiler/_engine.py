@@ -119,9 +119,7 @@ def _plan(cell: Cell, *, input_grad: bool) -> NativeProgram | str:
         )
     except (CompilerError, Unplannable) as error:
         return str(error)
-    except (
-        Exception
-    ) as error:  # what a step does is its author's choice: whatever goes wrong here, the plain loop can run it
+    except Exception as error:  # what a step does is its author's choice: the plain loop can run it all the same
         return f"its step cannot be traced ({type(error).__name__}: {error})"
 
 

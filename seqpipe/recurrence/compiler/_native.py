@@ -186,7 +186,7 @@ class NativeProgram:
         tensors[("lengths",)] = batch.lengths
         tensors[("x",)] = batch.x
         numbers: dict[tuple[object, ...], int] = {
-            ("T",): batch.x.shape[1], ("B",): len(batch.x), ("x_step",): batch.x.stride(1), ("x_row",): batch.x.stride(0),
+            ("B",): len(batch.x), ("x_step",): batch.x.stride(1), ("x_row",): batch.x.stride(0),
         }  # fmt: skip
         for name, tensor in (("grad", output_grad), ("x_grad", x_grad)):
             if tensor is not None:

@@ -21,6 +21,7 @@ from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.compiler import _engine, _native
+from seqpipe.recurrence.compiler._compare import _difference
 from seqpipe.recurrence.compiler._objects import load
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 
@@ -596,3 +597,8 @@ def test_source_that_the_compiler_refuses_warns_and_is_not_used(monkeypatch: pyt
     with pytest.warns(RuntimeWarning, match=r"Uncompiled is not compiled: The C compiler .* failed"):
         found = run_with("c", recurrent, x)[0]
     assert torch.equal(found, run_with("loop", recurrent, x)[0])
+
+
+def test_nan_in_one_result_is_never_hidden_by_another() -> None:
+    good, wrong = torch.ones(2), torch.tensor([1.0, float("nan")])
+    assert max(_difference(good, found) for found in (good, wrong)) == float("inf")

@@ -25,6 +25,7 @@ from torch import nn
 from seqpipe import SequenceRegressor, make_windows
 from seqpipe.cells import GRUCell
 from seqpipe.networks import SequenceNetwork
+from seqpipe.recurrence import Recurrent
 
 WINDOWS, WINDOW, HIDDEN, BATCH, EPOCHS, REPEATS = 20_000, 20, 32, 64, 2, 7
 
@@ -52,9 +53,9 @@ def loop_fit(windows: Any, y: Any) -> tuple[float, list[float]]:
     begin = time.perf_counter()
     seed = int(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
     torch.manual_seed(seed)
-    network = SequenceNetwork(1, 1, cell=GRUCell, hidden_size=HIDDEN)
+    network = SequenceNetwork(1, 1, recurrent=lambda n_features: Recurrent(GRUCell(n_features, HIDDEN)))
     base, starts = torch.from_numpy(windows.base), torch.from_numpy(windows.starts)
-    network.set_scaling(base[:-1].double().mean(0), base[:-1].double().std(0, correction=0))
+    network.input.set(base[:-1].double().mean(0), base[:-1].double().std(0, correction=0))
     targets = torch.from_numpy(((y - y.mean()) / y.std()).astype(np.float32))[:, None]
     losses = train(network, base.unfold(0, WINDOW, 1).transpose(1, 2), starts, targets, np.random.default_rng(seed))
     score(network, base.unfold(0, WINDOW, 1).transpose(1, 2), starts, targets)

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import EarlyStopping
 
 from seqpipe.cells import Cell
-from seqpipe.estimators._cells import cell_factory
+from seqpipe.estimators._cells import cell_factory, recurrent_factory
 from seqpipe.estimators._input import check_X
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
 from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
@@ -27,14 +27,16 @@ from seqpipe.estimators._scaling import feature_statistics
 from seqpipe.estimators._state import net_state, restore_net
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
-from seqpipe.networks import POOLINGS, SequenceNetwork
+from seqpipe.networks import StandardisedInput
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import (
     Diverged,
     EpochListener,
     GradientGuard,
+    Objective,
     OneCycle,
     ProgressBar,
+    SampleLoss,
     Samples,
     SequenceNet,
     auto_batch_size,
@@ -50,9 +52,15 @@ __all__ = ["RecurrentEstimator"]
 
 
 class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
-    """What the estimators share: parameters, the net, the fit, persistence."""
+    """What the estimators share: parameters, the net, the fit, persistence.
+
+    A subclass names its network and criterion, and hands `_train` samples and the sizes of its network; it overrides
+    `_network_settings` where its network takes more than the others, and `_objective` where its loss is not one a
+    sequence.
+    """
 
     _criterion: ClassVar[type[torch.nn.Module]]
+    _network: ClassVar[type[torch.nn.Module]]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "cell": "no_validation",
@@ -61,7 +69,11 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         "num_layers": [Interval(Integral, 1, None, closed="left")],
         "bidirectional": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "pooling": [StrOptions(set(POOLINGS))],
+        "wrappers": [list, tuple, None],
+        "initial_state": [StrOptions({"zeros", "learned"})],
+        "embedding": [Interval(Integral, 1, None, closed="left"), StrOptions({"one_hot"}), None],
+        "memory": [StrOptions({"keep", "recompute", "offload"})],
+        "unroll": [StrOptions({"auto", "dynamic", "static"})],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -87,7 +99,11 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     num_layers: int
     bidirectional: bool
     dropout: float
-    pooling: str
+    wrappers: list[Any] | tuple[Any, ...] | None
+    initial_state: str
+    embedding: int | str | None
+    memory: str
+    unroll: str
     lr: float
     max_epochs: str | int
     batch_size: str | int
@@ -105,6 +121,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     verbose: int
 
     net_: SequenceNet
+    n_tokens_: int
     history_: list[dict[str, Any]]
 
     def __sklearn_tags__(self) -> Any:
@@ -138,9 +155,12 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         return (partial or self.warm_start) and hasattr(self, "net_")
 
     def _train(
-        self, samples: Samples, n_outputs: int, listeners: FitListeners, *, partial: bool, labels: Any = None
+        self, samples: Samples, sizes: dict[str, int], listeners: FitListeners, *, partial: bool, labels: Any = None
     ) -> None:
-        """Fit the net to samples, or a new one; set the attributes that every fitted estimator has."""
+        """Fit the net, or a new one, to samples; set the attributes that every fitted estimator has.
+
+        ``sizes`` are the arguments of the network that come from the data, such as n_outputs.
+        """
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         train, validation = samples, None
         if self.early_stopping and not partial:
@@ -148,7 +168,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
         with _seeded(seed, device):
-            net, epochs = self._prepare_net(train, n_outputs, device, seed, listeners, partial=partial)
+            net, epochs = self._prepare_net(train, sizes, device, seed, listeners, partial=partial)
             reset_peak_memory(device)
             stop_reason = self._run(net, train, validation, epochs)
         listeners.summary = self._summary(net, stop_reason)
@@ -156,7 +176,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     def _prepare_net(
         self,
         train: Samples,
-        n_outputs: int,
+        sizes: dict[str, int],
         device: str,
         seed: int,
         listeners: FitListeners,
@@ -167,31 +187,42 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         n_batches = -(-len(train) // batch_size)
         epochs = 1 if partial else auto_epochs(n_batches) if self.max_epochs == "auto" else int(self.max_epochs)
         callbacks = self._callbacks(epochs, n_batches, listeners, partial=partial)
-        fresh = self._make_net(train.X.n_features, n_outputs, device, seed, batch_size, callbacks)
+        fresh = self._make_net(sizes, device, seed, batch_size, callbacks)
         if self._continues(partial):
             restore_net(fresh, net_state(self.net_))
         else:
             self.history_ = []
             self._scale_inputs(fresh, train)
         self.net_ = fresh
-        self._net_shape = (int(train.X.n_features), int(n_outputs))
+        self._sizes = sizes
         self.device_ = device
         return fresh, epochs
 
+    def _input_sizes(self, X: Sequences | Windows) -> dict[str, int]:
+        """Return the sizes of a network's input layer."""
+        tokens = {} if self.embedding is None else {"n_tokens": int(self.n_tokens_)}
+        return {"n_features": int(X.n_features), **tokens}
+
+    def _network_settings(self) -> dict[str, Any]:
+        """Return the arguments of the network that come from parameters."""
+        return {
+            "recurrent": recurrent_factory(self),
+            "embedding": self.embedding,
+            "dropout": self.dropout,
+            "dtype": getattr(torch, self.dtype),
+        }
+
+    def _objective(self) -> Objective:
+        """Return what reduces the criterion over a batch."""
+        return SampleLoss()
+
     def _make_net(
-        self, n_features: int, n_outputs: int, device: str, seed: int, batch_size: int, callbacks: list[Any]
+        self, sizes: dict[str, int], device: str, seed: int, batch_size: int, callbacks: list[Any]
     ) -> SequenceNet:
         settings: dict[str, Any] = {
-            "module": SequenceNetwork,
-            "module__n_features": n_features,
-            "module__n_outputs": n_outputs,
-            "module__cell": cell_factory(self.cell, self.cell_params, owner=type(self).__name__),
-            "module__hidden_size": self.hidden_size,
-            "module__num_layers": self.num_layers,
-            "module__bidirectional": self.bidirectional,
-            "module__dropout": self.dropout,
-            "module__pooling": self.pooling,
-            "module__dtype": getattr(torch, self.dtype),
+            "module": self._network,
+            **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
+            "objective": self._objective(),
             "criterion": self._criterion,
             "criterion__reduction": "none",
             "optimizer": torch.optim.AdamW,
@@ -230,9 +261,9 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]
 
     def _scale_inputs(self, net: SequenceNet, train: Samples) -> None:
-        if self.scale_inputs:
+        if self.scale_inputs and isinstance(net.module_.input, StandardisedInput):
             mean, scale = feature_statistics(train.X, train.weight)
-            net.module_.set_scaling(torch.from_numpy(mean), torch.from_numpy(scale))
+            net.module_.input.set(torch.from_numpy(mean), torch.from_numpy(scale))
 
     def _run(self, net: SequenceNet, train: Samples, validation: Samples | None, epochs: int) -> str:
         try:
@@ -257,7 +288,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             "fit_seconds": sum(epoch.get("dur", 0.0) for epoch in self.history_),
             "peak_memory_mib": peak_memory_mib(self.device_),
             "stop_reason": stop_reason,
-            "engine": "; ".join(str(choice) for choice in net.module_.recurrent.explain()),
+            "engine": "; ".join(str(choice) for layers in net.recurrents for choice in layers.explain()),
         }
 
     # ---- predict
@@ -284,10 +315,10 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         if kept is None:
             return
         self._check_parameters()  # a file may hold anything
-        self._net_shape = (int(self._net_shape[0]), int(self._net_shape[1]))
+        self._sizes = {str(name): int(size) for name, size in self._sizes.items()}
         self.device_ = device_or_cpu(self.device_)
         with _seeded(0, self.device_):
-            self.net_ = self._make_net(*self._net_shape, self.device_, 0, kept["batch_size"], [])
+            self.net_ = self._make_net(self._sizes, self.device_, 0, kept["batch_size"], [])
         restore_net(self.net_, kept)
 
 

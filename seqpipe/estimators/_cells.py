@@ -1,8 +1,8 @@
-"""From what the user gave as ``cell`` to something that makes cells."""
+"""From what the user gave as ``cell`` and its kin to something that makes recurrent layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from seqpipe.exceptions import CellError
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 
-__all__ = ["cell_factory"]
+__all__ = ["cell_factory", "recurrent_factory"]
 
 
 def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, owner: str) -> Callable[[int, int], Cell]:
@@ -45,6 +45,31 @@ def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, ow
         f"The 'cell' parameter of {owner} must be one of {host().names('cell')} or a subclass of seqpipe.Cell. "
         f"Got {cell!r} instead."
     )
+
+
+def recurrent_factory(estimator: Any) -> Callable[[int], Recurrent]:
+    """Return a function input_size -> Recurrent, from an estimator's parameters.
+
+    Raises
+    ------
+    UnknownNameError, PluginError, TypeError
+        As `cell_factory` does.
+    """
+    settings = {name: getattr(estimator, name) for name in ("num_layers", "bidirectional", "dropout", "unroll")}
+    make = cell_factory(estimator.cell, estimator.cell_params, owner=type(estimator).__name__)
+    dtype = getattr(torch, estimator.dtype)
+    return partial(_make_layers, make, estimator.wrappers or (), estimator.hidden_size, dtype, settings)
+
+
+def _make_layers(
+    make: Callable[[int, int], Cell],
+    wrappers: Sequence[Any],
+    hidden_size: int,
+    dtype: torch.dtype,
+    settings: dict[str, Any],
+    input_size: int,
+) -> Recurrent:
+    return Recurrent(make(input_size, hidden_size).to(dtype), **settings)
 
 
 def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], input_size: int, hidden_size: int) -> Cell:

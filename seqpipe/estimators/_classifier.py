@@ -15,9 +15,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._input import check_labels, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._stream import SequenceStream
 from seqpipe.exceptions import DataWarning
 from seqpipe.training import Samples
@@ -25,7 +25,7 @@ from seqpipe.training import Samples
 __all__ = ["SequenceClassifier"]
 
 
-class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
+class SequenceClassifier(ClassifierMixin, PooledEstimator):
     """Predict one label per sequence.
 
     X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
@@ -45,8 +45,20 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         Whether every layer also reads each sequence from its end.
     dropout : float, default=0.0
         Share of values dropped in training, between layers and before the output layer.
+    wrappers : list, optional
+        What is put around each cell, the first one innermost: names ("dropout", "zoneout", "residual", "layer_norm",
+        "projection", "attention"), ``{name: parameters}``, or callables Cell -> Cell.
+    initial_state : {"zeros", "learned"}, default="zeros"
+        "learned" trains the state before the first step.
+    embedding : int, "one_hot" or None, default=None
+        For token numbers, one a step: the width of their learned vectors, or one-hot vectors; None for real numbers.
     pooling : {"attention", "last", "last_mean", "max", "mean"}, default="last_mean"
         How the outputs at all steps become one vector; "last_mean" joins the last one and the mean of all.
+    memory : {"keep", "recompute", "offload"}, default="keep"
+        What becomes of the values that the way back through time needs: kept, computed again in chunks of about
+        √n_timesteps steps, or, on a GPU, moved to the main memory.
+    unroll : {"auto", "dynamic", "static"}, default="auto"
+        "auto" takes the fastest engine that knows the cell; see `Recurrent`.
     lr : float, default=0.01
         Learning rate; the peak of the schedule.
     max_epochs : int or "auto", default="auto"
@@ -115,7 +127,7 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
     _criterion = torch.nn.CrossEntropyLoss
     classes_: NDArray[Any]
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **RecurrentEstimator._parameter_constraints,
+        **PooledEstimator._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -128,7 +140,12 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         num_layers=1,
         bidirectional=False,
         dropout=0.0,
+        wrappers=None,
+        initial_state="zeros",
+        embedding=None,
         pooling="last_mean",
+        memory="keep",
+        unroll="auto",
         lr=0.01,
         max_epochs="auto",
         batch_size="auto",
@@ -153,7 +170,12 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.wrappers = wrappers
+        self.initial_state = initial_state
+        self.embedding = embedding
         self.pooling = pooling
+        self.memory = memory
+        self.unroll = unroll
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -237,7 +259,13 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
         if not goes_on:
             self.classes_ = np.unique(y if classes is None else classes)
         samples = Samples(found, self._numbers(y), self._weight(y, weight))
-        self._train(samples, max(2, len(self.classes_)), listeners, partial=partial, labels=samples.y)
+        self._train(
+            samples,
+            self._input_sizes(found) | {"n_outputs": max(2, len(self.classes_))},
+            listeners,
+            partial=partial,
+            labels=samples.y,
+        )
 
     def _numbers(self, y: NDArray[Any]) -> NDArray[np.int64]:
         unknown = np.setdiff1d(y, self.classes_)
@@ -297,7 +325,7 @@ class SequenceClassifier(ClassifierMixin, RecurrentEstimator):
                 "The 'method' parameter of SequenceClassifier.stream must be 'predict' or 'predict_proba'. "
                 f"Got {method!r} instead."
             )
-        return SequenceStream(self.net_, partial(finish, self.classes_))
+        return SequenceStream(self.net_, self.pooling, partial(finish, self.classes_))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of right labels; warns of labels in y that the classifier never saw, and can only miss."""

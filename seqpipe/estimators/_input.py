@@ -20,6 +20,9 @@ from sklearn.utils.validation import (
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table
 
+#: Whole numbers up to it are exact in float32.
+_LARGEST_TOKEN = 2**24 - 1
+
 __all__ = ["check_X", "check_container", "check_labels", "check_rows", "check_targets", "check_weight"]
 
 
@@ -46,9 +49,34 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     else:
         found = as_sequences(X, dtype=dtype)
         _check_columns(estimator, found, reset=reset)
+    if getattr(estimator, "embedding", None) is not None:
+        _check_tokens(estimator, found, reset=reset)
     if reset:
         estimator._takes_table = table
     return found
+
+
+def _check_tokens(estimator: Any, X: Sequences | Windows, *, reset: bool) -> None:
+    """Check that X holds one token number a step; with ``reset`` learn ``n_tokens_``."""
+    tokens = X.base if isinstance(X, Windows) else X.values
+    what = f"{type(estimator).__name__} with embedding={estimator.embedding!r}"
+    if X.n_features != 1:
+        raise InvalidSequencesError(f"{what} takes one token number a step, got {X.n_features} features.")
+    check_finite(X)
+    wrong = np.flatnonzero((tokens < 0) | (tokens != np.floor(tokens)) | (tokens > _LARGEST_TOKEN))
+    if len(wrong):
+        raise InvalidSequencesError(
+            f"{what} takes whole numbers from 0 to {_LARGEST_TOKEN} as tokens, got {tokens[wrong[0], 0]}: "
+            "turn texts into token numbers with TokenizeTexts."
+        )
+    n_tokens = int(tokens.max(initial=0)) + 1
+    if reset:
+        estimator.n_tokens_ = n_tokens
+    elif n_tokens > estimator.n_tokens_:
+        raise InvalidSequencesError(
+            f"X has the token {n_tokens - 1}; {type(estimator).__name__} was fitted to tokens below {estimator.n_tokens_}. "
+            "Map unknown tokens to one that the training data has."
+        )
 
 
 def check_container(X: Any) -> None:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._input import check_targets, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._scaling import weighted_statistics
 from seqpipe.estimators._stream import SequenceStream
 from seqpipe.exceptions import InvalidSequencesError
@@ -23,7 +23,7 @@ from seqpipe.training import Samples
 __all__ = ["SequenceRegressor"]
 
 
-class SequenceRegressor(RegressorMixin, RecurrentEstimator):
+class SequenceRegressor(RegressorMixin, PooledEstimator):
     """Predict one number, or several, per sequence.
 
     X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
@@ -44,8 +44,20 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         Whether every layer also reads each sequence from its end.
     dropout : float, default=0.0
         Share of values dropped in training, between layers and before the output layer.
+    wrappers : list, optional
+        What is put around each cell, the first one innermost: names ("dropout", "zoneout", "residual", "layer_norm",
+        "projection", "attention"), ``{name: parameters}``, or callables Cell -> Cell.
+    initial_state : {"zeros", "learned"}, default="zeros"
+        "learned" trains the state before the first step.
+    embedding : int, "one_hot" or None, default=None
+        For token numbers, one a step: the width of their learned vectors, or one-hot vectors; None for real numbers.
     pooling : {"attention", "last", "last_mean", "max", "mean"}, default="last_mean"
         How the outputs at all steps become one vector; "last_mean" joins the last one and the mean of all.
+    memory : {"keep", "recompute", "offload"}, default="keep"
+        What becomes of the values that the way back through time needs: kept, computed again in chunks of about
+        √n_timesteps steps, or, on a GPU, moved to the main memory.
+    unroll : {"auto", "dynamic", "static"}, default="auto"
+        "auto" takes the fastest engine that knows the cell; see `Recurrent`.
     lr : float, default=0.01
         Learning rate; the peak of the schedule.
     max_epochs : int or "auto", default="auto"
@@ -117,7 +129,12 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         num_layers=1,
         bidirectional=False,
         dropout=0.0,
+        wrappers=None,
+        initial_state="zeros",
+        embedding=None,
         pooling="last_mean",
+        memory="keep",
+        unroll="auto",
         lr=0.01,
         max_epochs="auto",
         batch_size="auto",
@@ -141,7 +158,12 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.wrappers = wrappers
+        self.initial_state = initial_state
+        self.embedding = embedding
         self.pooling = pooling
+        self.memory = memory
+        self.unroll = unroll
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -228,7 +250,8 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
         self._check_outputs(targets)
         scaled = ((targets - self.y_mean_) / self.y_scale_).astype(self.dtype)
         weight = None if weight is None else (weight / weight.mean()).astype(self.dtype)
-        self._train(Samples(found, scaled, weight), targets.shape[1], listeners, partial=partial)
+        sizes = self._input_sizes(found) | {"n_outputs": targets.shape[1]}
+        self._train(Samples(found, scaled, weight), sizes, listeners, partial=partial)
 
     def _check_outputs(self, targets: NDArray[np.float64]) -> None:
         if targets.shape[1] != len(self.y_mean_):
@@ -253,7 +276,7 @@ class SequenceRegressor(RegressorMixin, RecurrentEstimator):
             If the estimator is bidirectional: it has to know a sequence's end before its first output.
         """
         check_is_fitted(self)
-        return SequenceStream(self.net_, self._restore)
+        return SequenceStream(self.net_, self.pooling, self._restore)
 
     @property
     def _restore(self) -> Callable[[NDArray[Any]], NDArray[np.float64]]:

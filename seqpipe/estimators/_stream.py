@@ -27,6 +27,8 @@ class SequenceStream:
     ----------
     net : SequenceNet
         Fitted, in one direction.
+    pooling : str
+        The name of its pooling.
     finish : callable
         Maps the network's outputs (1, n_outputs) to predictions of one sequence.
 
@@ -53,16 +55,17 @@ class SequenceStream:
     True
     """
 
-    def __init__(self, net: SequenceNet, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+    def __init__(self, net: SequenceNet, pooling: str, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
         self._network: SequenceNetwork = net.module_.eval()
         if self._network.recurrent.bidirectional:
             raise ValueError(
                 "A bidirectional net reads each sequence from its end too and cannot follow one that is still coming: "
                 "fit with bidirectional=False."
             )
-        self._pooling_name = str(net.module__pooling)
+        self._pooling_name = pooling
         self._finish = finish
-        self._like = self._network.shift
+        self._like = self._network.head.weight
+        self._n_features = int(net.module__n_features)
         self._dtype = np.dtype(str(self._like.dtype).removeprefix("torch."))
         self.reset()
 
@@ -94,7 +97,7 @@ class SequenceStream:
         network = self._network
         with torch.inference_mode():
             batch = torch.from_numpy(x)[None].to(self._like.device)
-            outputs, self._state = network.recurrent((batch - network.shift) / network.scale, None, self._state)
+            outputs, self._state = network.recurrent(network.input(batch), None, self._state)
             logits = network.head(self._pooling.update(outputs)).cpu().numpy()
         self.n_steps += len(x)
         return self._finish(logits)[0]
@@ -102,7 +105,7 @@ class SequenceStream:
     def _check(self, steps: Any) -> NDArray[Any]:
         with np.errstate(over="ignore"):  # what overflows is refused below
             x = np.array(steps, dtype=self._dtype, ndmin=1)
-        n_features = len(self._like)
+        n_features = self._n_features
         found = x.shape
         x = x[None] if x.ndim == 1 else x
         if x.ndim != 2 or x.shape[1] != n_features or not len(x):

@@ -36,10 +36,10 @@ class Batches:
     Yields
     ------
     inputs : dict
-        ``x`` (batch, n_timesteps, n_features), and where samples have them ``lengths``, ``weight`` (batch,) and
-        ``indices`` (batch,), the last one a numpy array.
+        ``x`` (batch, n_timesteps, n_features), and where samples have them ``lengths``, ``y_lengths``, ``weight``
+        (batch,) and ``indices`` (batch,), the last one a numpy array.
     y : tensor
-        Targets; empty where there are none.
+        Targets, padded with zeros to (batch, n_timesteps, n_outputs) where they are sequences; empty where there are none.
     """
 
     def __init__(
@@ -88,7 +88,12 @@ class Batches:
         if self.samples.weight is not None:
             inputs["weight"] = self._tensor(self.samples.weight[indices])
         y = self.samples.y
-        return inputs, torch.empty(0) if y is None else self._tensor(y[indices])
+        if not isinstance(y, Sequences):
+            return inputs, torch.empty(0) if y is None else self._tensor(y[indices])
+        padded, y_lengths = y.gather(indices)
+        if y_lengths is not None:
+            inputs["y_lengths"] = torch.from_numpy(y_lengths)
+        return inputs, self._tensor(padded)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqpipe.recurrence import Recurrent
 from seqpipe.sequences import Windows
 from seqpipe.training._batches import Batches
 from seqpipe.training._guard import GradientGuard, StopTraining
+from seqpipe.training._objective import Objective, SampleLoss
 from seqpipe.training._samples import Samples
 from seqpipe.training._threads import threads_for
 
@@ -35,13 +38,23 @@ class SequenceNet(skorch.NeuralNet):
         Watches every update.
     random : numpy Generator
         Shuffles the batches.
+    objective : Objective, optional
+        Reduces the criterion over a batch; the mean over sequences by default.
     **kwargs
         skorch's.
     """
 
-    def __init__(self, *args: Any, guard: GradientGuard, random: np.random.Generator, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        guard: GradientGuard,
+        random: np.random.Generator,
+        objective: Objective | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.guard = guard
         self.random = random
+        self.objective: Objective = SampleLoss() if objective is None else objective
         super().__init__(*args, **kwargs)
 
     def train(self, samples: Samples, validation: Samples | None, epochs: int) -> str | None:
@@ -66,26 +79,52 @@ class SequenceNet(skorch.NeuralNet):
 
     def outputs(self, samples: Samples) -> NDArray[Any]:
         """Return the network's outputs, shape (n_samples, n_outputs), in the samples' order."""
-        self._set_training(False)
         result: NDArray[Any] | None = None
-        batch_size = self._prediction_batch(samples)
-        with torch.no_grad(), self._threads(batch_size):
-            for inputs, _ in Batches(samples, batch_size, torch.device(self.device)):
-                outputs = self.infer(inputs).cpu().numpy()
-                if result is None:
-                    result = np.empty((len(samples), *outputs.shape[1:]), dtype=outputs.dtype)
-                result[inputs["indices"]] = outputs
-                del inputs  # or two batches are there at a time
+        for indices, _, outputs in self._inferred(samples):
+            if result is None:
+                result = np.empty((len(samples), *outputs.shape[1:]), dtype=outputs.dtype)
+            result[indices] = outputs
         assert result is not None  # there is at least one sample
         return result
 
+    def step_outputs(self, samples: Samples) -> NDArray[Any]:
+        """Return the outputs of a network with one a step, shape (total_steps, n_outputs), one sequence after the other."""
+        offsets = samples.step_offsets
+        result: NDArray[Any] | None = None
+        for indices, lengths, outputs in self._inferred(samples):
+            if result is None:
+                result = np.empty((offsets[-1], outputs.shape[2]), dtype=outputs.dtype)
+            steps = np.arange(outputs.shape[1])
+            valid = np.broadcast_to(True if lengths is None else steps < lengths[:, None], outputs.shape[:2])
+            result[(offsets[indices][:, None] + steps)[valid]] = outputs[valid]
+        assert result is not None  # there is at least one sample
+        return result
+
+    def _inferred(self, samples: Samples) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[Any]]]:
+        """Yield indices, lengths if they differ, and outputs, a batch at a time."""
+        self._set_training(False)
+        batch_size = self._prediction_batch(samples)
+        for inputs, _ in Batches(samples, batch_size, torch.device(self.device)):
+            with torch.no_grad(), self._threads(batch_size):
+                outputs = self.infer(inputs).cpu().numpy()
+            lengths = inputs["lengths"].numpy() if "lengths" in inputs else None
+            indices = inputs["indices"]
+            del inputs  # or two batches are there at a time
+            yield indices, lengths, outputs
+
     def _prediction_batch(self, samples: Samples) -> int:
         longest = samples.X.window if isinstance(samples.X, Windows) else int(samples.X.lengths.max())
-        bounded = _PREDICTION_VALUES // (longest * self.module_.recurrent.output_size)
+        widest = max(layers.output_size for layers in self.recurrents)
+        bounded = _PREDICTION_VALUES // (max(1, longest) * widest)
         return max(1, min(len(samples), _PREDICTION_BATCH, bounded))
 
     def _threads(self, batch_size: int) -> AbstractContextManager[None]:
-        return threads_for(batch_size, self.module_.recurrent.cells[0].hidden_size)
+        return threads_for(batch_size, max(layers.cells[0].hidden_size for layers in self.recurrents))
+
+    @property
+    def recurrents(self) -> list[Recurrent]:
+        """The recurrent layers of the module, in the order of the data's way."""
+        return [module for module in self.module_.modules() if isinstance(module, Recurrent)]
 
     def check_data(self, X: Any, y: Any = None) -> None:
         """Do nothing: estimators check."""
@@ -106,15 +145,8 @@ class SequenceNet(skorch.NeuralNet):
         return self.module_(x["x"], x.get("lengths"))
 
     def get_loss(self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
-        """Return the weighted mean loss; a criterion that gives (batch, n_outputs) is averaged over outputs."""
-        if y_true.is_floating_point() and y_pred.shape != y_true.shape:
-            raise ValueError(f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}.")
-        loss = self.criterion_(y_pred, y_true)
-        if loss.ndim == 0:
-            raise ValueError("The criterion must give one loss a sample, so that weights count: leave its mean out.")
-        if "weight" not in X:
-            return loss.mean()
-        return ((loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss) * X["weight"]).mean()
+        """Return the objective's loss of a batch."""
+        return self.objective(self.criterion_, y_pred, y_true, X)
 
     def run_single_epoch(
         self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **fit_params: Any

@@ -21,18 +21,24 @@ class Samples:
     ----------
     X : Sequences or Windows
         Of the network's dtype.
-    y : array of shape (n_samples,) of int64, or (n_samples, n_outputs) of the network's dtype; None to predict
-        Class numbers, or standardised targets.
+    y : array of shape (n_samples,) of int64, or (n_samples, n_outputs) of the network's dtype, or Sequences; or None
+        Class numbers or standardised targets; a sequence of them a sample; None to predict.
     weight : array of shape (n_samples,), or None
         Of mean 1 over the training samples.
     """
 
     X: Sequences | Windows
-    y: NDArray[Any] | None = None
+    y: NDArray[Any] | Sequences | None = None
     weight: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.X)
+
+    @property
+    def step_offsets(self) -> NDArray[np.int64]:
+        """Where each sequence begins when all stand one after the other, and where the last ends: (n_samples + 1,)."""
+        X = self.X
+        return X.offsets if isinstance(X, Sequences) else np.arange(len(X) + 1) * X.window
 
     def take(self, indices: NDArray[np.int64]) -> Samples:
         """Return some of the samples."""

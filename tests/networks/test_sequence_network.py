@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from seqpipe.cells import GRUCell, LSTMCell
 from seqpipe.networks import POOLINGS, SequenceNetwork
+from seqpipe.recurrence import Recurrent
 
 every_pooling = pytest.mark.parametrize("pooling", POOLINGS)
 either_way = pytest.mark.parametrize("bidirectional", [False, True])
@@ -18,8 +19,14 @@ either_way = pytest.mark.parametrize("bidirectional", [False, True])
 
 def make(n_features: int = 3, n_outputs: int = 2, **kwargs: Any) -> SequenceNetwork:
     torch.manual_seed(0)
-    settings = {"cell": GRUCell, "hidden_size": 5, "dtype": torch.float64, **kwargs}
-    return SequenceNetwork(n_features, n_outputs, **settings).eval()
+    dtype = kwargs.setdefault("dtype", torch.float64)
+    cell, hidden_size = kwargs.pop("cell", GRUCell), kwargs.pop("hidden_size", 5)
+    layers = {name: kwargs.pop(name) for name in ("num_layers", "bidirectional") if name in kwargs}
+
+    def recurrent(input_size: int) -> Recurrent:
+        return Recurrent(cell(input_size, hidden_size).to(dtype), **layers)
+
+    return SequenceNetwork(n_features, n_outputs, recurrent=recurrent, **kwargs).eval()
 
 
 @every_pooling
@@ -66,18 +73,18 @@ def test_nan_in_the_padding_leaves_every_gradient_finite(pooling: str, bidirecti
 def test_the_input_is_standardised_by_the_statistics_that_were_set() -> None:
     network, x = make(), 10 + 3 * torch.randn(4, 6, 3).double()
     plain = network((x - 10) / 3)
-    network.set_scaling(torch.full((3,), 10.0), torch.full((3,), 3.0))
+    network.input.set(torch.full((3,), 10.0), torch.full((3,), 3.0))
     torch.testing.assert_close(network(x), plain)
 
 
 def test_the_statistics_are_saved_with_the_weights_and_not_trained() -> None:
     network, other = make(), make()
-    network.set_scaling(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 5.0, 6.0]))
+    network.input.set(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 5.0, 6.0]))
     other.load_state_dict(network.state_dict())
-    assert other.shift.tolist() == [1, 2, 3]
-    assert other.scale.tolist() == [4, 5, 6]
-    assert not {"shift", "scale"} & dict(network.named_parameters()).keys()
-    assert network.shift.dtype == torch.float64
+    assert other.input.shift.tolist() == [1, 2, 3]
+    assert other.input.scale.tolist() == [4, 5, 6]
+    assert not {"input.shift", "input.scale"} & dict(network.named_parameters()).keys()
+    assert network.input.shift.dtype == torch.float64
 
 
 def test_dropout_acts_before_the_head_in_training_only() -> None:
@@ -97,3 +104,24 @@ def test_everything_is_of_one_type(dtype: torch.dtype) -> None:
 def test_the_same_seed_makes_the_same_network() -> None:
     x = torch.randn(2, 4, 3).double()
     assert torch.equal(make(num_layers=2)(x), make(num_layers=2)(x))
+
+
+@pytest.mark.parametrize(("embedding", "width"), [(4, 4), ("one_hot", 7)])
+def test_tokens_become_vectors_of_the_width_asked_for(embedding: int | str, width: int) -> None:
+    network = make(n_features=1, n_tokens=7, embedding=embedding)
+    assert network.recurrent.input_size == width
+    tokens = torch.tensor([[0.0, 6, 3], [5, 0, 0]]).double()[:, :, None]
+    assert network(tokens, torch.tensor([3, 1])).shape == (2, 2)
+    longer = torch.cat([tokens[1:, :1], tokens[1:, :1]], dim=1)
+    torch.testing.assert_close(network(longer, torch.tensor([1])), network(tokens, torch.tensor([3, 1]))[1:])
+
+
+def test_a_one_hot_vector_has_its_one_at_the_tokens_place() -> None:
+    network = make(n_features=1, n_tokens=3, embedding="one_hot")
+    vectors = network.input(torch.tensor([[[2.0], [0.0]]]).double())
+    assert vectors.tolist() == [[[0, 0, 1], [1, 0, 0]]]
+
+
+def test_tokens_of_several_features_are_refused() -> None:
+    with pytest.raises(ValueError, match="one token number a step, got 2 features"):
+        make(n_features=2, n_tokens=3, embedding=4)

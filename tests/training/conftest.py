@@ -11,6 +11,7 @@ import torch
 
 from seqpipe.cells import GRUCell
 from seqpipe.networks import SequenceNetwork
+from seqpipe.recurrence import Recurrent
 from seqpipe.sequences import Sequences
 from seqpipe.training import GradientGuard, Samples, SequenceNet
 
@@ -22,8 +23,7 @@ def net(**kwargs: Any) -> SequenceNet:
         "module": SequenceNetwork,
         "module__n_features": 2,
         "module__n_outputs": 1,
-        "module__cell": GRUCell,
-        "module__hidden_size": 4,
+        "module__recurrent": lambda input_size: Recurrent(GRUCell(input_size, 4).double()),
         "module__dtype": torch.float64,
         "criterion": torch.nn.MSELoss,
         "criterion__reduction": "none",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import torch
 
-__all__ = ["allowed_threads", "n_threads", "run_in_threads"]
+__all__ = ["OpenMP", "allowed_threads", "n_threads", "openmp", "run_in_threads"]
 
 #: Set where torch itself is held to one thread, because its threads meet after every operation: an engine's do not.
 allowed_threads: ContextVar[int | None] = ContextVar("allowed_threads", default=None)
-
-_pool: ThreadPoolExecutor | None = None
 
 
 def n_threads() -> int:
@@ -22,27 +24,61 @@ def n_threads() -> int:
     return allowed_threads.get() or torch.get_num_threads()
 
 
+@dataclass(frozen=True)
+class OpenMP:
+    """Addresses of the functions of torch's own OpenMP library.
+
+    After each of torch's operations its threads wait for the next one without giving up their cores. An engine with
+    threads of its own would have to take a core from them; one that borrows them finds them awake.
+    """
+
+    parallel: int
+    number: int
+    size: int
+
+
+class _Process:
+    """What belongs to one process: a fork has none of its parent's threads."""
+
+    def __init__(self) -> None:
+        self.pool: ThreadPoolExecutor | None = None
+        self.forked = False
+
+    def begin_as_fork(self) -> None:
+        self.pool, self.forked = None, True
+
+
+_PROCESS = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_PROCESS.begin_as_fork)
+
+
+def openmp() -> OpenMP | None:
+    """Return torch's OpenMP, or None where it is not GNU's, or was forked: it then waits for threads that are gone."""
+    return None if _PROCESS.forked else _find_openmp()
+
+
+@cache
+def _find_openmp() -> OpenMP | None:
+    loaded = getattr(os, "RTLD_NOLOAD", None)
+    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")) if loaded is not None else []:
+        try:
+            library = ctypes.CDLL(str(path), mode=loaded)
+            functions = (library.GOMP_parallel, library.omp_get_thread_num, library.omp_get_num_threads)
+        except (OSError, AttributeError):
+            continue
+        return OpenMP(*(ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions))
+    return None
+
+
 def run_in_threads(tasks: Sequence[Callable[[], object]]) -> None:
     """Run tasks that release Python's lock, the first one in this thread, and wait for all."""
-    if len(tasks) == 1:
-        tasks[0]()
-        return
-    global _pool
-    if _pool is None or _pool._max_workers < len(tasks) - 1:
-        _pool = ThreadPoolExecutor(max(len(tasks) - 1, (os.cpu_count() or 1)), thread_name_prefix="seqpipe-engine")
-    futures = [_pool.submit(task) for task in tasks[1:]]
+    if _PROCESS.pool is None or _PROCESS.pool._max_workers < len(tasks) - 1:
+        _PROCESS.pool = ThreadPoolExecutor(max(len(tasks) - 1, os.cpu_count() or 1), thread_name_prefix="seqpipe-engine")
+    futures = [_PROCESS.pool.submit(task) for task in tasks[1:]]
     try:
         tasks[0]()
     finally:
         wait(futures)
     for future in futures:
         future.result()
-
-
-def _forget_pool() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
-    os.register_at_fork(after_in_child=_forget_pool)

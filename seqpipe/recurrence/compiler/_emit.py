@@ -18,7 +18,7 @@ from seqpipe.recurrence.compiler._atoms import (
     copy,
 )
 from seqpipe.recurrence.compiler._plan import Program
-from seqpipe.recurrence.compiler._preamble import microkernel, preamble
+from seqpipe.recurrence.compiler._preamble import TEAM, microkernel, preamble
 from seqpipe.recurrence.compiler._schedule import Stage, Sums, depends_on_gradient, kept_atoms, schedule
 
 __all__ = ["Kernel", "Layout", "Target", "emit_backward", "emit_forward", "layout_of"]
@@ -421,7 +421,7 @@ class _Emitter:
             "  const L *len = p[0];\n"
             f"  REAL *space = malloc(({sizes}) * sizeof(REAL) + 64); if (!space) return 1;\n"
             f"  REAL *w = (REAL *)(((uintptr_t)space + 63) & ~(uintptr_t)63);\n{cuts}"
-            f"  {' '.join(self.setup)}\n{body}  free(space);\n  return 0;\n}}\n"
+            f"  {' '.join(self.setup)}\n{body}  free(space);\n  return 0;\n}}\n{TEAM}"
         )
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence._threads import n_threads, run_in_threads
+from seqpipe.recurrence._threads import n_threads, openmp, run_in_threads
 from seqpipe.recurrence.compiler._emit import Kernel, Layout, Target, emit_backward, emit_forward, layout_of
 from seqpipe.recurrence.compiler._machine import vector_unit
 from seqpipe.recurrence.compiler._objects import load
@@ -195,7 +195,7 @@ class NativeProgram:
             tensors[("state", k)] = stack
             numbers[("mask", k)] = -1 if len(stack) == batch.x.shape[1] + 1 else 1
         parts = self._threads(batch)
-        calls = []
+        bound = []
         for i, (first, last) in enumerate(parts):
             blocks = -(-(last - first) // _BLOCK_ROWS)
             rows = -(-(last - first) // blocks)
@@ -205,8 +205,8 @@ class NativeProgram:
                 ("R",): rows,
                 ("C",): max(1, min(batch.x.shape[1], _CHUNK_ROWS // rows)),
             }
-            calls.append(kernel.bind(numbers, tensors | {("sums",): None if sums is None else sums[i]}, run.values))
-        run_in_threads(calls)
+            bound.append(kernel.bind(numbers, tensors | {("sums",): None if sums is None else sums[i]}, run.values))
+        kernel.run(bound, alive=(tensors, run.values))
 
 
 @dataclass
@@ -220,30 +220,50 @@ class Run:
     output: Tensor | None = None
 
 
+#: The numbers and the pointers that a kernel is called with.
+_Part = tuple[Any, Any]
+
+
 class _Compiled:
     """A kernel, built when it is first called."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self._function = load(kernel.source).run
-        self._function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-        self._function.restype = ctypes.c_int
+        library = load(kernel.source)
+        self._run, self._run_team = library.run, library.run_team
+        self._run.argtypes = [ctypes.c_void_p] * 2
+        self._run_team.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int64] + [ctypes.c_void_p] * 3
 
     def bind(
         self,
         numbers: dict[tuple[object, ...], int],
         tensors: dict[tuple[object, ...], Tensor | None],
         values: list[Any],
-    ) -> Any:
+    ) -> _Part:
+        """Return the arguments for a part of the batch."""
         n = (ctypes.c_int64 * len(self.kernel.numbers))(*[_number(key, numbers, values) for key in self.kernel.numbers])
         p = (ctypes.c_void_p * len(self.kernel.pointers))(
             *[_pointer(key, tensors, values) for key in self.kernel.pointers]
         )
-        return partial(self._run, n, p, (tensors, values))
+        return n, p
 
-    def _run(self, n: Any, p: Any, alive: Any) -> None:
-        """Call the kernel; its memory stays ``alive`` even where Ctrl-C ends the waiting for it."""
-        if self._function(n, p):
+    def run(self, parts: Sequence[_Part], *, alive: Any) -> None:
+        """Run all parts at the same time; what they point to stays ``alive`` even where Ctrl-C ends the waiting for it."""
+        team = openmp()
+        if len(parts) == 1:
+            self._check(self._run(*parts[0]))
+        elif team is None:
+            run_in_threads([partial(self._run_part, part, alive) for part in parts])
+        else:
+            pointers = ctypes.c_void_p * len(parts)
+            n, p = (pointers(*[ctypes.addressof(part[k]) for part in parts]) for k in (0, 1))
+            self._check(self._run_team(n, p, len(parts), team.parallel, team.number, team.size))
+
+    def _run_part(self, part: _Part, alive: Any) -> None:
+        self._check(self._run(*part))
+
+    def _check(self, failed: int) -> None:
+        if failed:
             raise MemoryError("The compiled recurrence could not allocate its working memory.")
 
 

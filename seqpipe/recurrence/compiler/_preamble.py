@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["microkernel", "preamble"]
+__all__ = ["TEAM", "microkernel", "preamble"]
 
 _COMMON = r"""
 #include <stdint.h>
@@ -34,6 +34,20 @@ FN V vexp(V x) {
 }
 FN V vsigmoid(V x) { return 1 / (1 + vexp(-x)); }
 FN V vsqrt(V a) { EACH(a[l] = SQRT(a[l])) return a; }
+"""
+
+#: All parts of a batch, in an OpenMP team whose functions the caller brings; a team may be smaller than was asked for.
+TEAM = r"""
+typedef struct { const L *const *n; void *const *const *p; L count; int (*number)(void), (*size)(void); int failed; } Team;
+static void member(void *data) {
+  Team *t = data;
+  for (L i = t->number(); i < t->count; i += t->size()) if (run(t->n[i], t->p[i])) t->failed = 1;
+}
+int run_team(const L *const *n, void *const *const *p, L count, void (*parallel)(void (*)(void *), void *, unsigned, unsigned), int (*number)(void), int (*size)(void)) {
+  Team team = {n, p, count, number, size, 0};
+  parallel(member, &team, (unsigned)count, 0);
+  return team.failed;
+}
 """
 
 _LIBRARY = {

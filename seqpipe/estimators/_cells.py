@@ -12,8 +12,13 @@ from seqpipe.cells import Cell
 from seqpipe.exceptions import CellError
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
+from seqpipe.recurrence.wrappers import wrap
 
 __all__ = ["cell_factory", "recurrent_factory"]
+
+#: Parameters of estimators that say what a cell is, and how cells are run.
+_OF_CELLS = ("cell", "cell_params", "wrappers", "hidden_size", "dtype")
+_OF_LAYERS = ("num_layers", "bidirectional", "dropout", "unroll", "memory", "initial_state")
 
 
 def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, owner: str) -> Callable[[int, int], Cell]:
@@ -47,18 +52,26 @@ def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, ow
     )
 
 
-def recurrent_factory(estimator: Any) -> Callable[[int], Recurrent]:
+def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurrent]:
     """Return a function input_size -> Recurrent, from an estimator's parameters.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``cell``, ``hidden_size``, ``num_layers`` and their kin are read.
+    **instead
+        Values that take the place of the estimator's.
 
     Raises
     ------
     UnknownNameError, PluginError, TypeError
         As `cell_factory` does.
     """
-    settings = {name: getattr(estimator, name) for name in ("num_layers", "bidirectional", "dropout", "unroll")}
-    make = cell_factory(estimator.cell, estimator.cell_params, owner=type(estimator).__name__)
-    dtype = getattr(torch, estimator.dtype)
-    return partial(_make_layers, make, estimator.wrappers or (), estimator.hidden_size, dtype, settings)
+    given = {name: getattr(estimator, name) for name in (*_OF_CELLS, *_OF_LAYERS)} | instead
+    settings = {name: given[name] for name in _OF_LAYERS}
+    make = cell_factory(given["cell"], given["cell_params"], owner=type(estimator).__name__)
+    dtype = getattr(torch, given["dtype"])
+    return partial(_make_layers, make, given["wrappers"] or (), given["hidden_size"], dtype, settings)
 
 
 def _make_layers(
@@ -69,7 +82,7 @@ def _make_layers(
     settings: dict[str, Any],
     input_size: int,
 ) -> Recurrent:
-    return Recurrent(make(input_size, hidden_size).to(dtype), **settings)
+    return Recurrent(wrap(make(input_size, hidden_size), wrappers).to(dtype), **settings)
 
 
 def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], input_size: int, hidden_size: int) -> Cell:

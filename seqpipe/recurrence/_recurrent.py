@@ -14,7 +14,10 @@ from seqpipe.exceptions import CellError
 from seqpipe.recurrence._check import check_step
 from seqpipe.recurrence._dispatch import UNROLL, choose_engine
 from seqpipe.recurrence._engine import Choice
+from seqpipe.recurrence._initial import INITIAL_STATES, LearnedState
 from seqpipe.recurrence._input import check_state, check_x
+from seqpipe.recurrence._memory import MEMORY
+from seqpipe.recurrence._sizes import Sizes
 from seqpipe.recurrence._states import stack_states, state_at
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
 
@@ -37,6 +40,13 @@ class Recurrent(nn.Module):
     unroll : {"auto", "dynamic", "static"}, default="auto"
         "dynamic" loops over as many steps as the batch has; "static" lays out one copy of the step for each before
         running; "auto" takes the fastest engine that knows the cell.
+    memory : {"keep", "offload", "recompute"}, default="keep"
+        What a training step does with what it needs on the way back: "keep" keeps it where it is; "recompute" keeps the
+        states between about √n_timesteps chunks and runs each chunk a second time on the way back; "offload" moves it
+        from an accelerator's memory to the host's, and is the same as "keep" on a CPU.
+    initial_state : {"zeros", "learned"}, default="zeros"
+        Each sequence's state before its first step: "zeros" takes the cell's own, zeros unless a cell says otherwise;
+        "learned" begins with the same and trains it, for each layer and direction.
 
     Raises
     ------
@@ -56,9 +66,12 @@ class Recurrent(nn.Module):
     """
 
     cells: nn.ModuleList
+    learned_states: nn.ModuleList
     num_layers: int
     bidirectional: bool
     unroll: str
+    memory: str
+    initial_state: str
     dropout: nn.Dropout
 
     def __init__(
@@ -69,25 +82,34 @@ class Recurrent(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         unroll: str = "auto",
+        memory: str = "keep",
+        initial_state: str = "zeros",
     ) -> None:
         super().__init__()
         if not isinstance(num_layers, Integral) or num_layers < 1:
             raise ValueError(
                 f"The 'num_layers' parameter of Recurrent must be an int from 1. Got {num_layers!r} instead."
             )
-        if unroll not in UNROLL:
-            raise ValueError(
-                f"The 'unroll' parameter of Recurrent must be one of {list(UNROLL)}. Got {unroll!r} instead."
-            )
+        for name, value, values in (
+            ("unroll", unroll, UNROLL),
+            ("memory", memory, MEMORY),
+            ("initial_state", initial_state, INITIAL_STATES),
+        ):
+            _check_choice(name, value, list(values))
         check_step(cell)
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.unroll = unroll
+        self.memory = memory
+        self.initial_state = initial_state
         self.dropout = nn.Dropout(dropout)
+        self._last_sizes: dict[bool, Sizes] = {}
         self.cells = nn.ModuleList([cell])
         for k in range(1, num_layers * self.num_directions):
             above = k >= self.num_directions
             self.cells.append(_sibling(cell, cell.output_size * self.num_directions if above else cell.input_size))
+        if initial_state == "learned":
+            self.learned_states = nn.ModuleList(LearnedState(self._cell(k)) for k in range(len(self.cells)))
         self.to(next(cell.parameters(), torch.empty(0)))
 
     @classmethod
@@ -182,7 +204,7 @@ class Recurrent(nn.Module):
             outputs = []
             for direction in range(self.num_directions):
                 k = layer * self.num_directions + direction
-                before = self._cell(k).initial_state(len(x)) if state is None else state_at(state, k)
+                before = self._initial_state(k, len(x)) if state is None else state_at(state, k)
                 output, after = self._run_direction(k, x, valid, before)
                 outputs.append(output)
                 final.append(after)
@@ -191,30 +213,51 @@ class Recurrent(nn.Module):
             x = self.dropout(x) if layer < self.num_layers - 1 else x
         return x, stack_states(final)
 
+    def _initial_state(self, k: int, batch_size: int) -> State:
+        state = self._cell(k).initial_state(batch_size)
+        return self.learned_states[k](state) if self.initial_state == "learned" else state
+
     def _run_direction(self, k: int, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         cell = self._cell(k)
-        engine, _ = choose_engine(cell, self.unroll)
+        sizes = Sizes.of(cell, x, valid, state)
+        self._last_sizes[sizes.training] = sizes
+        engine, _ = choose_engine(cell, self.unroll, sizes)
         if k % self.num_directions == 0:
-            return engine.run(cell, x, valid, state)
+            return MEMORY[self.memory](engine, cell, x, valid, state)
         flip = (lambda z: z.flip(1)) if valid is None else valid.reverse
-        outputs, state = engine.run(cell, flip(x), valid, state)
+        outputs, state = MEMORY[self.memory](engine, cell, flip(x), valid, state)
         return flip(outputs), state
 
-    def explain(self, *, code: bool = False) -> list[Choice]:
+    def explain(
+        self, *, code: bool = False, sizes: tuple[int, int] | None = None, training: bool = True
+    ) -> list[Choice]:
         """Return which engine runs each layer and direction, and why.
 
         Parameters
         ----------
         code : bool, default=False
             Whether to add the C that the engine made.
+        sizes : tuple of int (batch, n_timesteps), optional
+            The batch that is asked about. By default the last one that gradients were taken of or, if there was none, the
+            last one of all; before the first, only the engines' general order is known.
+        training : bool, default=True
+            Whether gradients of that batch are wanted.
         """
+        asked = self._last_sizes.get(True, self._last_sizes.get(False))
+        if sizes is not None:
+            asked = Sizes.now(*sizes, training=training)
         choices = []
         for k in range(len(self.cells)):
-            engine, reason = choose_engine(self._cell(k), self.unroll)
+            engine, reason = choose_engine(self._cell(k), self.unroll, asked)
             layer, direction = divmod(k, self.num_directions)
             made = engine.code(self._cell(k)) if code else ""
             choices.append(Choice(layer, "backward" if direction else "forward", engine.name, reason, made))
         return choices
+
+
+def _check_choice(name: str, value: object, choices: list[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"The {name!r} parameter of Recurrent must be one of {choices}. Got {value!r} instead.")
 
 
 def _sibling(cell: Cell, input_size: int) -> Cell:

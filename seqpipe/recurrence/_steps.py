@@ -64,6 +64,12 @@ class ValidSteps:
         lengths = lengths.to(device)
         return cls(lengths, torch.arange(n_timesteps, device=device) < lengths[:, None], shortest)
 
+    def between(self, start: int, stop: int) -> ValidSteps:
+        """Return the valid steps of the batch cut to its steps from ``start`` up to ``stop``."""
+        size = stop - start
+        lengths = (self.lengths - start).clamp(0, size)
+        return ValidSteps(lengths, self.mask[:, start:stop], min(max(self.shortest - start, 0), size))
+
     def clear(self, x: Tensor) -> Tensor:
         """Return x of shape (batch, n_timesteps, …) with zeros in the padding, whatever was there."""
         return x.masked_fill(~self.mask.view(*self.mask.shape, *[1] * (x.ndim - 2)), 0)

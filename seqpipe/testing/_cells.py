@@ -24,13 +24,14 @@ def check_cell(
 ) -> None:
     """Check a cell alone, stacked, and in both directions.
 
-    A step of the right shapes, siblings, padding, NaN in the padding, permuted batches, causality, chunks with the
-    state carried on, sequences alone, equal engines, saved and loaded weights, and in float64 the gradients.
+    A step of the right shapes, siblings, coefficients of a linear recurrence, padding, NaN in the padding, permuted
+    batches, causality, chunks with the state carried on, sequences alone, equal engines, saved and loaded weights, and in
+    float64 the gradients.
 
     Parameters
     ----------
     factory : callable (input_size, hidden_size) -> Cell
-        The cell's class.
+        The cell's class, or a function that wraps one.
     input_size, hidden_size : int
         Sizes to try.
     dtype : torch.dtype, default=torch.float64
@@ -53,6 +54,7 @@ def check_cell(
         check_step(cell)
         _check_sibling(cell)
         x = torch.randn(4, 7, input_size, dtype=dtype)
+        _check_linear_coefficients(cell, x[:, :1])
         for num_layers in (1, 2):
             for bidirectional in (False, True):
                 recurrent = Recurrent(copy.deepcopy(cell), num_layers=num_layers, bidirectional=bidirectional).eval()
@@ -72,6 +74,27 @@ def _check_recurrent(recurrent: Recurrent, x: Tensor) -> None:
     if not recurrent.bidirectional:
         _invariants.check_causality(recurrent, x, 3)
         _invariants.check_chunks(recurrent, x, 4)
+
+
+def _check_linear_coefficients(cell: Cell, x: Tensor) -> None:
+    """Check that a declared linear recurrence is the one that the step takes."""
+    if type(cell).linear_coefficients is Cell.linear_coefficients:
+        return
+    h = cell.initial_state(len(x))
+    assert isinstance(h, Tensor), "a cell with linear_coefficients must have one tensor as its state"
+    with torch.no_grad():
+        h = h + torch.linspace(-1, 1, h.numel(), dtype=x.dtype).view(h.shape)
+        output, after = cell.step(cell.project(x)[:, 0], h)
+        a, b = cell.linear_coefficients(cell.project(x))
+    expected = (len(x), 1, cell.hidden_size)
+    for name, tensor in (("a", a), ("b", b)):
+        assert tensor.shape == expected, (
+            f"linear_coefficients gives {name} of shape {tuple(tensor.shape)}, not {expected}"
+        )
+    assert torch.equal(output, after), "a cell with linear_coefficients must give its new state as its output"
+    difference = float((a[:, 0] * h + b[:, 0] - after).abs().max())
+    tolerance = 10 * _invariants.TOLERANCE[x.dtype] * max(1.0, float(after.abs().max()))
+    assert difference <= tolerance, f"linear_coefficients and the step differ by {difference:.2g}"
 
 
 def _check_sibling(cell: Cell) -> None:

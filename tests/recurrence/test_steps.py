@@ -87,3 +87,16 @@ def test_clearing_zeroes_the_padding_whatever_was_there(case: Any) -> None:
     cleared = valid.clear(spoilt)
     assert torch.equal(cleared[valid.mask], x[valid.mask])
     assert not cleared[~valid.mask].any()
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=5), st.integers(0, 8), st.integers(1, 9))
+def test_a_part_of_the_steps_is_valid_where_the_whole_is(lengths: list[int], start: int, size: int) -> None:
+    stop = min(start + size, 9)
+    whole = ValidSteps.of(torch.tensor(lengths), 9, torch.device("cpu"))
+    part = whole.between(start, stop)
+    alone = ValidSteps.of(
+        torch.tensor([min(max(n - start, 0), stop - start) for n in lengths]), stop - start, whole.mask.device
+    )
+    assert torch.equal(part.lengths, alone.lengths)
+    assert torch.equal(part.mask, alone.mask)
+    assert part.shortest == alone.shortest

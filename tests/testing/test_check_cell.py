@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqpipe.cells import Cell, RNNCell
+from seqpipe.cells import Cell, MinGRUCell, RNNCell
 from seqpipe.exceptions import CellError
 from seqpipe.plugins import host
 from seqpipe.testing import check_cell
@@ -129,6 +129,25 @@ class Branches(Sound):
         return super().step(x_t, h) if h.isfinite().all() else super().step(x_t, 0 * h)
 
 
+class WrongCoefficients(MinGRUCell):
+    """Says that it forgets nothing."""
+
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        _, b = super().linear_coefficients(x)
+        return torch.ones_like(b), b
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = super().linear_coefficients(x_t)
+        h = a * h + b
+        return h, h
+
+
+class BroadcastCoefficients(MinGRUCell):
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = super().linear_coefficients(x)
+        return a.mean(dim=-1, keepdim=True), b
+
+
 DEFECTS: dict[Callable[[int, int], Cell], tuple[type[Exception], str]] = {
     LooksAhead: (AssertionError, "outputs up to step 3 depend on later steps"),
     ReadsPadding: (AssertionError, "outputs of sequence 1 alone differ by"),
@@ -146,6 +165,8 @@ DEFECTS: dict[Callable[[int, int], Cell], tuple[type[Exception], str]] = {
     ),
     SiblingTooWide: (AssertionError, r"sibling\(\) forgets the hidden size"),
     SiblingOfAnotherKind: (AssertionError, r"sibling\(\) gives a RNNCell"),
+    WrongCoefficients: (AssertionError, "linear_coefficients and the step differ by"),
+    BroadcastCoefficients: (AssertionError, r"linear_coefficients gives a of shape \(4, 1, 1\), not \(4, 1, 5\)"),
     Branches: (CellError, "Branches cannot be unrolled ahead of time"),
 }
 

@@ -1,0 +1,152 @@
+"""A run along time in chunks that are run a second time on the way back, instead of being kept.
+
+The sublinear memory of Chen et al., 2016, arXiv:1604.06174: about √n_timesteps chunks, of which each leaves the state that
+it began with. ``torch.utils.checkpoint`` would do the same chunk by chunk, but lets each chunk's working memory be
+allocated on the way forward too, between what stays: a process grows then as if all of it had stayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import isqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqpipe.cells import Cell, State
+from seqpipe.recurrence._engine import Engine
+from seqpipe.recurrence._states import state_tensors
+from seqpipe.recurrence._steps import ValidSteps
+
+__all__ = ["recompute"]
+
+
+def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+    """Run an engine, and its chunks again on the way back; see `Engine.run`.
+
+    Random numbers are drawn again as they were. Gradients cannot be differentiated again.
+    """
+    before, weights = state_tensors(state), tuple(cell.parameters())
+    if not torch.is_grad_enabled() or not any(t.requires_grad for t in (x, *before, *weights)):
+        return engine.run(cell, x, valid, state)
+    chunks = _Chunks(engine, cell, x, valid, state)
+    output, *after = _Recomputed.apply(chunks, len(before), x, *before, *weights)  # type: ignore[no-untyped-call]
+    return output, chunks.state(after)
+
+
+class _Chunks(nn.Module):
+    """What all chunks of a run have in common."""
+
+    def __init__(self, engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> None:
+        super().__init__()
+        self.engine = engine
+        self.cell = cell
+        self.valid = valid
+        self.names = [f"cell.{name}" for name, _ in cell.named_parameters()]
+        self.state_is_tuple = isinstance(state, tuple)
+        size = isqrt(x.shape[1] - 1) + 1
+        self.bounds = [(start, min(start + size, x.shape[1])) for start in range(0, x.shape[1], size)]
+        kind = x.device.type
+        self.autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+
+    def state(self, tensors: Sequence[Tensor]) -> State:
+        """Return tensors as the cell's state."""
+        return tuple(tensors) if self.state_is_tuple else tensors[0]
+
+    def forward(self, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
+        """Run one chunk, x being its own steps."""
+        valid = None if self.valid is None else self.valid.between(start, stop)
+        return self.engine.run(self.cell, x, valid, state)
+
+    def again(self, weights: list[Tensor], x: Tensor, *args: Any) -> tuple[Tensor, State]:
+        """Run one chunk with the weights and the types that it was run with."""
+        with torch.autocast(x.device.type, self.autocast, enabled=self.autocast is not None):
+            result: tuple[Tensor, State] = torch.func.functional_call(self, dict(zip(self.names, weights)), (x, *args))
+        return result
+
+
+class _Recomputed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, chunks: _Chunks, n_states: int, x: Tensor, *tensors: Tensor) -> Any:
+        before, weights = tensors[:n_states], tensors[n_states:]
+        state, outputs = chunks.state(before), x.new_empty(0)
+        starts: list[Tensor] = []
+        ctx.random = []
+        for start, stop in chunks.bounds:
+            starts += state_tensors(state)
+            ctx.random.append(_random_state(x.device))
+            output, state = chunks(x[:, start:stop], start, stop, state)
+            outputs = outputs if start else output.new_empty(len(x), x.shape[1], output.shape[2])
+            outputs[:, start:stop] = output
+        ctx.chunks, ctx.n_states = chunks, n_states
+        ctx.save_for_backward(x, *weights, *starts)
+        return outputs, *state_tensors(state)
+
+    @staticmethod
+    def backward(ctx: Any, output_grad: Tensor, *state_grads: Any) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                'What is recomputed cannot be differentiated twice (create_graph=True). Use Recurrent(…, memory="keep").'
+            )
+        x, *saved = ctx.saved_tensors
+        chunks, n_states, n_weights = ctx.chunks, ctx.n_states, len(ctx.chunks.names)
+        weights, starts = [_leaf(w, w.requires_grad) for w in saved[:n_weights]], saved[n_weights:]
+        x_grad = torch.zeros_like(x) if x.requires_grad else None
+        sums: list[Any] = [None] * n_weights
+        for i, (start, stop) in reversed(list(enumerate(chunks.bounds))):
+            part = _leaf(x[:, start:stop], x.requires_grad)
+            before = [_leaf(s, s.is_floating_point()) for s in starts[i * n_states : (i + 1) * n_states]]
+            with torch.enable_grad(), _random_numbers(x.device, ctx.random[i]):
+                output, after = chunks.again(weights, part, start, stop, chunks.state(before))
+            results, grads = [output, *state_tensors(after)], [output_grad[:, start:stop], *state_grads]
+            part_grad, *found = _grads(results, [part, *before, *weights], grads)
+            if x_grad is not None and part_grad is not None:
+                x_grad[:, start:stop] = part_grad
+            state_grads = tuple(found[:n_states])
+            sums = [_sum(a, b) for a, b in zip(sums, found[n_states:])]
+        return None, None, x_grad, *state_grads, *sums
+
+
+def _grads(results: list[Tensor], inputs: list[Tensor], grads: list[Any]) -> list[Any]:
+    """Return the gradients of the inputs, None where there is none."""
+    live = [(r, g) for r, g in zip(results, grads) if r.requires_grad and g is not None]
+    wanted = [t for t in inputs if t.requires_grad]
+    if not live:
+        return [None] * len(inputs)
+    found = iter(torch.autograd.grad([r for r, _ in live], wanted, [g for _, g in live], allow_unused=True))
+    return [next(found) if t.requires_grad else None for t in inputs]
+
+
+def _leaf(tensor: Tensor, requires_grad: bool) -> Tensor:
+    return tensor.detach().requires_grad_(requires_grad)
+
+
+def _sum(total: Tensor | None, more: Tensor | None) -> Tensor | None:
+    if total is None or more is None:
+        return more if total is None else total
+    return total + more
+
+
+def _random_state(device: torch.device) -> tuple[Tensor, ...]:
+    """Return the states of torch's random generators, the host's and the device's."""
+    host = torch.get_rng_state()
+    return (host,) if device.type == "cpu" else (host, torch.get_device_module(device).get_rng_state(device))
+
+
+@contextmanager
+def _random_numbers(device: torch.device, state: tuple[Tensor, ...]) -> Iterator[None]:
+    """Draw random numbers from a state on, and leave the generators as they were."""
+    now = _random_state(device)
+    _set_random_state(device, state)
+    try:
+        yield
+    finally:
+        _set_random_state(device, now)
+
+
+def _set_random_state(device: torch.device, state: tuple[Tensor, ...]) -> None:
+    torch.set_rng_state(state[0])
+    if len(state) > 1:
+        torch.get_device_module(device).set_rng_state(state[1], device)

@@ -1,0 +1,23 @@
+"""Cells around cells: what regularises, normalises, shortens the way or looks back, over any cell and in any order."""
+
+from seqpipe.recurrence.wrappers._attention import Attention
+from seqpipe.recurrence.wrappers._dropout import Dropout
+from seqpipe.recurrence.wrappers._layer_norm import LayerNorm
+from seqpipe.recurrence.wrappers._projection import Projection
+from seqpipe.recurrence.wrappers._residual import Residual
+from seqpipe.recurrence.wrappers._wrap import WRAPPERS, wrap
+from seqpipe.recurrence.wrappers._wrapper import Wrapper, innermost
+from seqpipe.recurrence.wrappers._zoneout import Zoneout
+
+__all__ = [
+    "Attention",
+    "Dropout",
+    "LayerNorm",
+    "Projection",
+    "Residual",
+    "WRAPPERS",
+    "Wrapper",
+    "Zoneout",
+    "innermost",
+    "wrap",
+]

@@ -1,0 +1,105 @@
+"""`wrap`: a cell in wrappers that are given by name, as a recipe does, or as what makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from seqpipe.cells import Cell
+from seqpipe.exceptions import CellError, UnknownNameError, did_you_mean
+from seqpipe.recurrence.wrappers._attention import Attention
+from seqpipe.recurrence.wrappers._dropout import Dropout
+from seqpipe.recurrence.wrappers._layer_norm import LayerNorm
+from seqpipe.recurrence.wrappers._projection import Projection
+from seqpipe.recurrence.wrappers._residual import Residual
+from seqpipe.recurrence.wrappers._wrapper import Wrapper
+from seqpipe.recurrence.wrappers._zoneout import Zoneout
+
+__all__ = ["WRAPPERS", "wrap"]
+
+#: The wrappers by the names that recipes use.
+WRAPPERS: dict[str, type[Wrapper]] = {
+    "attention": Attention,
+    "dropout": Dropout,
+    "layer_norm": LayerNorm,
+    "projection": Projection,
+    "residual": Residual,
+    "zoneout": Zoneout,
+}
+
+
+def wrap(cell: Cell, wrappers: Sequence[str | Mapping[str, Any] | Callable[[Cell], Cell]] | None) -> Cell:
+    """Return the cell in wrappers, the first one innermost.
+
+    Parameters
+    ----------
+    cell : Cell
+        What is wrapped.
+    wrappers : list or None
+        Each item is a name of `WRAPPERS`, a mapping ``{name: parameters}``, or a callable that maps a cell to a cell:
+        a class, a ``functools.partial`` of one.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no wrapper of a name.
+    CellError
+        If a wrapper cannot be made, or gives no cell.
+    TypeError
+        If ``wrappers`` is no list of such items.
+
+    Examples
+    --------
+    >>> from seqpipe import GRUCell
+    >>> from seqpipe.recurrence.wrappers import wrap
+    >>> cell = wrap(GRUCell(3, 8), ["layer_norm", {"dropout": {"p": 0.3, "on": "state"}}, "residual"])
+    >>> [type(c).__name__ for c in (cell, cell.cell, cell.cell.cell, cell.cell.cell.cell)]
+    ['Residual', 'Dropout', 'LayerNorm', 'GRUCell']
+    """
+    if wrappers is not None and not isinstance(wrappers, (list, tuple)):
+        raise TypeError(f"'wrappers' must be a list, the innermost wrapper first, or None. Got {wrappers!r} instead.")
+    for item in wrappers or ():
+        cell = _wrapped(cell, item)
+    return cell
+
+
+def _wrapped(cell: Cell, item: Any) -> Cell:
+    make, origin, params = _read(item)
+    try:
+        wrapped = make(cell, **params)
+    except Exception as error:
+        said = "".join(f" {k}={v!r}" for k, v in params.items())
+        raise CellError(
+            f"The wrapper {origin} cannot be put around {type(cell).__name__}{said and f' with{said}'}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(wrapped, Cell):
+        raise CellError(f"The wrapper {origin} must return a seqpipe.Cell. Got {type(wrapped).__name__} instead.")
+    return wrapped
+
+
+def _read(item: Any) -> tuple[Callable[..., Any], str, dict[str, Any]]:
+    """Return what makes the wrapper that an item stands for, how errors name it, and its parameters."""
+    if isinstance(item, str):
+        return _named(item), repr(item), {}
+    if isinstance(item, Mapping) and len(item) == 1:
+        [(name, params)] = item.items()
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(f"The parameters of the wrapper {name!r} must be a mapping. Got {params!r} instead.")
+        return _named(name), repr(name), {str(key): value for key, value in (params or {}).items()}
+    if callable(item) and not isinstance(item, Cell):
+        return item, getattr(item, "__name__", repr(item)), {}
+    raise TypeError(
+        "Each of 'wrappers' must be a name, a mapping {name: parameters} of one entry, or a callable that maps a cell "
+        f"to a cell. Got {item!r:.80} instead."
+    )
+
+
+def _named(name: Any) -> type[Wrapper]:
+    names = sorted(WRAPPERS)
+    if name not in names:
+        raise UnknownNameError(
+            f"Each of 'wrappers' must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)} "
+            "A wrapper of your own is given as its class."
+        )
+    return WRAPPERS[name]

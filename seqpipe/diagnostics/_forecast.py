@@ -7,24 +7,22 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from seqpipe.diagnostics._style import (
-    INK,
-    PALETTE,
-    LineEnd,
-    dress,
-    fitted,
-    label_ends,
-    new_figure,
-    write_as_is,
+from seqpipe.diagnostics._style import INK, PALETTE, LineEnd, dress, fitted, label_ends
+from seqpipe.diagnostics._time_panels import (
+    MOST_PANELS,
+    n_columns,
+    panels_for,
+    positions,
+    show_time,
+    write_legend,
+    write_title,
 )
 
 __all__ = ["plot_forecast"]
 
-_MOST_PANELS = 12
 _TAIL = 4
 
 
@@ -55,18 +53,20 @@ def plot_forecast(
     history, truth = pd.DataFrame(history), pd.DataFrame(truth)
     values = {name: _shaped(name, forecast, truth) for name, forecast in forecasts.items()}
     tail = history.iloc[-max(_TAIL * len(truth), 12) :]
-    names = list(truth.columns[:_MOST_PANELS])
+    names = list(truth.columns[:MOST_PANELS])
     time = fitted(truth.index.name or "time step", lines=1)
-    figure, panels = _panels(len(names))
+    figure, panels = panels_for(len(names))
     for i, (axes, name) in enumerate(zip(panels, names)):
         drawn = {key: forecast[:, i] for key, forecast in values.items()}
         ends = _draw(axes, tail.iloc[:, i], truth.iloc[:, i], drawn)
-        lowest = i + _columns(len(names)) >= len(names)
-        dress(axes, title=fitted(name, width=60 // _columns(len(names)), lines=1), x=time if lowest else "")
-        _show_time(axes, truth.index)
+        lowest = i + n_columns(len(names)) >= len(names)
+        dress(axes, title=fitted(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
+        show_time(axes, truth.index)
         if len(names) == 1:
             label_ends(axes, ends)
-    _finish(figure, panels, truth)
+    if len(names) > 1:
+        write_legend(figure, panels[0])
+    write_title(figure, f"Forecast of {len(truth)} steps", len(names), truth.shape[1])
     return figure
 
 
@@ -79,23 +79,9 @@ def _shaped(name: str, forecast: ArrayLike, truth: pd.DataFrame) -> NDArray[np.f
     return array.reshape(truth.shape)
 
 
-def _columns(n_panels: int) -> int:
-    return 1 if n_panels == 1 else 2 if n_panels <= 4 else 3
-
-
-def _panels(n_panels: int) -> tuple[Figure, list[Axes]]:
-    n_columns = _columns(n_panels)
-    n_rows = -(-n_panels // n_columns)
-    figure = new_figure(9, 4.5 if n_rows == 1 else 1.2 + 2.3 * n_rows)
-    panels = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
-    for unused in panels[n_panels:]:
-        unused.remove()
-    return figure, panels[:n_panels]
-
-
 def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, forecasts: Mapping[str, NDArray[np.float64]]) -> list[LineEnd]:
     """Draw one column; return the ends of its lines."""
-    x, ahead = _positions(tail.index, truth.index)
+    x, ahead = positions(tail.index, truth.index)
     last = tail.to_numpy(dtype=np.float64)[-1:]
     joined = np.concatenate([x[-1:], ahead])
     axes.axvspan(joined[0], joined[-1], color="#f4f4f4", zorder=0, linewidth=0)
@@ -110,36 +96,3 @@ def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, forecasts: Mapping[str,
             label=fitted(name, lines=1), marker=marker, markersize=3,
         )  # fmt: skip
     return [LineEnd(fitted(name), joined[-1], float(line[0][-1]), line[1]) for name, line in lines.items()]
-
-
-def _positions(before: pd.Index, after: pd.Index) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return places on the x-axis: days for dates, the index where it is numeric, else row numbers."""
-    if isinstance(after, pd.DatetimeIndex):
-        return _days(before), _days(after)
-    if pd.api.types.is_numeric_dtype(after):
-        return before.to_numpy(dtype=np.float64), after.to_numpy(dtype=np.float64)
-    x = np.arange(len(before) + len(after), dtype=np.float64)
-    return x[: len(before)], x[len(before) :]
-
-
-def _days(index: pd.Index) -> NDArray[np.float64]:
-    return np.asarray(date2num(index), dtype=np.float64)  # type: ignore[no-untyped-call]
-
-
-def _show_time(axes: Axes, index: pd.Index) -> None:
-    if isinstance(index, pd.DatetimeIndex):
-        locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-
-
-def _finish(figure: Figure, panels: list[Axes], truth: pd.DataFrame) -> None:
-    """Write the title and, where there are several panels, one legend below them."""
-    title = f"Forecast of {len(truth)} steps"
-    if truth.shape[1] > len(panels):
-        title += f" (the first {len(panels)} of {truth.shape[1]} series)"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
-    if len(panels) > 1:
-        handles, labels = panels[0].get_legend_handles_labels()
-        legend = figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
-        write_as_is(legend.get_texts())

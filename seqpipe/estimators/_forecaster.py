@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,7 @@ from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, li
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._time import check_time
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Windows
 from seqpipe.transformers import make_windows
 
 __all__ = ["Forecaster"]
@@ -107,17 +109,33 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         self._validate_params()
         series, exogenous = self._check_series(X, y)
         self._last = series[-1]
-        if self.difference:
-            series, exogenous = np.diff(series, axis=0), exogenous[1:]
-        self._check_long_enough(series)
-        steps = self.horizon if self.strategy == "direct" else 1
-        windows, targets, _ = make_windows(
-            _with_leads(series, exogenous, steps), series, window=self.window, horizon=steps
-        )
+        series, exogenous = self._changes(series, exogenous)
+        windows, targets = self._windows(series, exogenous)
         self.estimator_ = clone(SequenceRegressor() if self.estimator is None else self.estimator)
         with listeners.inner(self.estimator_):
-            self.estimator_.fit(windows, targets.reshape(len(windows), -1))
+            self.estimator_.fit(windows, targets)
         self._series, self._exogenous = series[-self.window :], exogenous[-self.window :]
+
+    def _inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Return what the estimator inside would be fitted to, for diagnostics."""
+        series, exogenous = copy(self)._check_series(X, y)  # which learns the shapes of what it checks
+        return self._windows(*self._changes(series, exogenous))
+
+    def _changes(
+        self, series: NDArray[np.float64], exogenous: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the series as it is modelled, and the exogenous columns beside it."""
+        return (np.diff(series, axis=0), exogenous[1:]) if self.difference else (series, exogenous)
+
+    def _windows(
+        self, series: NDArray[np.float64], exogenous: NDArray[np.float64]
+    ) -> tuple[Windows, NDArray[np.float64]]:
+        """Return each window of the modelled series and, flat, the steps after it, shape (n_windows, steps * n_outputs)."""
+        self._check_long_enough(series)
+        steps = self.horizon if self.strategy == "direct" else 1
+        table = _with_leads(series, exogenous, steps)
+        windows, targets, _ = make_windows(table, series, window=self.window, horizon=steps)
+        return windows, targets.reshape(len(windows), -1)
 
     def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
@@ -164,14 +182,62 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         """
         check_is_fitted(self)
         n, future = self._check_future(X)
-        series = self._series
-        exogenous = np.concatenate([self._exogenous, future])
-        while len(series) < len(self._series) + n:
-            series = np.concatenate([series, self._next(series, exogenous)])
-        forecast = series[len(self._series) :][:n]
+        forecast = self._roll(self._series, np.concatenate([self._exogenous, future]), n)
         if self.difference:
             forecast = self._last + np.cumsum(forecast, axis=0)
         return forecast.reshape(n, *self._shape)
+
+    def backtest(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """Forecast ``horizon`` steps from every origin in a series that follows the training data, without fitting anew.
+
+        Parameters
+        ----------
+        X : array of shape (n_timesteps,) or (n_timesteps, n_features)
+            The steps right after the training data: the series themselves, or with y the exogenous columns.
+        y : array of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
+            The series, where ``fit`` was given one.
+
+        Returns
+        -------
+        forecasts : array of shape (n_timesteps - horizon + 1, horizon) or (n_timesteps - horizon + 1, horizon, n_outputs)
+            Row i knows the first i of these steps.
+
+        Raises
+        ------
+        ValueError
+            If X or y is unfit, unlike what ``fit`` was given, or shorter than the horizon.
+        """
+        check_is_fitted(self)
+        levels, exogenous = self._check_what_followed(X, y)
+        known, before = len(self._series), np.concatenate([self._last[None], levels])
+        series = np.concatenate([self._series, np.diff(before, axis=0) if self.difference else levels])
+        exogenous = np.concatenate([self._exogenous, exogenous])
+        ends = range(known, len(series) - self.horizon + 1)
+        forecasts = np.stack([self._roll(series[:k], exogenous[: k + self.horizon], self.horizon) for k in ends])
+        if self.difference:
+            forecasts = before[: len(forecasts), None] + np.cumsum(forecasts, axis=1)
+        return forecasts.reshape(len(forecasts), self.horizon, *self._shape)
+
+    def _check_what_followed(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the series (n_timesteps, n_outputs) and exogenous columns after those of fit."""
+        series, exogenous = copy(self)._check_series(X, y)  # which learns the shapes of what it checks
+        if (series.shape[1], exogenous.shape[1]) != (self._series.shape[1], self._exogenous.shape[1]):
+            raise ValueError(
+                f"This Forecaster was fitted to {self._series.shape[1]} series and {self._exogenous.shape[1]} exogenous "
+                f"columns. Got {series.shape[1]} and {exogenous.shape[1]}: give X and y as to fit."
+            )
+        if len(series) < self.horizon:
+            raise InvalidSequencesError(
+                f"backtest needs at least one horizon of {self.horizon} time steps. Got {len(series)}."
+            )
+        return series, exogenous
+
+    def _roll(self, series: NDArray[np.float64], exogenous: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+        """Return the ``n`` steps after the modelled series, shape (n, n_outputs)."""
+        known = len(series)
+        while len(series) < known + n:
+            series = np.concatenate([series, self._next(series, exogenous)])
+        return series[known : known + n]
 
     def _next(self, series: NDArray[np.float64], exogenous: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the steps that one prediction gives, shape (steps, n_outputs)."""

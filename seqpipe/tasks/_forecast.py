@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import TimeSeriesSplit
 
-from seqpipe.diagnostics import plot_forecast, plot_learning_curves
+from seqpipe.diagnostics import plot_forecast, plot_forecast_fan, plot_learning_curves
 from seqpipe.estimators import Forecaster, SequenceRegressor
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tasks._columns import check_roles, numeric_features
@@ -154,10 +154,14 @@ class ForecastTask(Task):
         return {name: _judged(test, forecast) for name, forecast in self._naive(train, test).items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return the forecast against the truth and the baselines, and the learning curves."""
+        """Return the forecast against the truth and the baselines, the learning curves, and a fan where there is one.
+
+        The fan takes more than one horizon of held-out steps.
+        """
         forecasts = {"model": _forecast(estimator, test), **self._naive(train, test)}
         return {
             "forecast": plot_forecast(_series(train), _series(test), forecasts),
+            **_fan(last_step(estimator), train, test),
             "learning_curves": plot_learning_curves({"model": last_step(estimator).estimator_.history_}),
         }
 
@@ -210,6 +214,13 @@ def _forecast(estimator: Any, data: TaskData) -> NDArray[np.float64]:
     exogenous = data.y is not None or data.roles.features is not None
     forecast = np.asarray(estimator.predict(data.X if exogenous else len(data.X)), dtype=np.float64)
     return forecast.reshape(len(data.X), -1)
+
+
+def _fan(forecaster: Forecaster, train: TaskData, test: TaskData) -> dict[str, Figure]:
+    """Return the picture of forecasts from every origin in the held-out steps, if these are more than one horizon."""
+    if len(test.X) <= forecaster.horizon:
+        return {}
+    return {"forecast_fan": plot_forecast_fan(_series(train), _series(test), forecaster.backtest(test.X, test.y))}
 
 
 def _judged(data: TaskData, forecast: NDArray[np.float64]) -> dict[str, float]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqpipe.tracking._channel import Channel, open_channel
 from seqpipe.tracking._device import DeviceReport, describe_device
+from seqpipe.tracking._diagnosis import Diagnostic
 from seqpipe.tracking._tracker import MLflowTracker
 from seqpipe.tracking._ui import ui_command
 from seqpipe.tracking._uri import redacted_uri
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Channel",
     "DeviceReport",
+    "Diagnostic",
     "MLflowTracker",
     "describe_device",
     "load_model",

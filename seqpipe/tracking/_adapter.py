@@ -39,6 +39,7 @@ class _Fit:
     tree: RunTree
     handled_before: BaseException | None
     X: Any = None
+    y: Any = None
 
 
 class FitListener:
@@ -91,7 +92,8 @@ class FitListener:
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
         """Tell of a task that begins; scikit-learn calls this."""
         if context.parent is None and context.root_uuid in self._fits:
-            self._fits[context.root_uuid].X = X
+            fit = self._fits[context.root_uuid]
+            fit.X, fit.y = X, y
         self._tell(partial(began, estimator, context, X, y, self.tags.get("dataset", "training data")))
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> bool:
@@ -114,10 +116,10 @@ class FitListener:
         outcome = outcome_of(error)
         self._receive([FitEnded(tree=context.root_uuid, time=time, outcome=outcome, held=self._held)])
         if error is None:
-            self._keep(fit.tree, estimator, fit.X)
+            self._keep(fit.tree, estimator, fit.X, fit.y)
         self._settle()
 
-    def _keep(self, tree: RunTree, estimator: Any, X: Any) -> None:
+    def _keep(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
         """Do something with the fitted estimator."""
 
     def _travelling(self, context: Any) -> BaseException | None:

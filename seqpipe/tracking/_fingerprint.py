@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.sequences import Sequences, Windows, is_table
+from seqpipe.transformers import is_texts
 
 __all__ = ["DataSet", "fingerprint"]
 
@@ -61,7 +62,7 @@ def fingerprint(X: Any, y: Any = None, *, name: str = "training data") -> DataSe
 
 def _gathered(X: Any) -> Any:
     """Bring ragged lists, Series and object arrays to `Sequences`; leave the rest."""
-    if is_table(X) or isinstance(X, Sequences | Windows) or getattr(X, "ndim", 1) == 3:
+    if is_texts(X) or is_table(X) or isinstance(X, Sequences | Windows) or getattr(X, "ndim", 1) == 3:
         return X
     column = X.iloc[:, 0] if hasattr(X, "iloc") and X.ndim == 2 else X
     return Sequences.from_arrays(list(column))
@@ -78,6 +79,8 @@ def _lengths(X: Any) -> tuple[int | None, int | None]:
 def _n_features(X: Any) -> int | None:
     if isinstance(X, Sequences | Windows):
         return X.n_features
+    if is_texts(X):
+        return None
     shape: tuple[int, ...] = np.shape(X) if isinstance(X, list | tuple) else getattr(X, "shape", ())
     return int(shape[-1]) if len(shape) > 1 else None
 
@@ -96,7 +99,10 @@ def _parts(data: Any) -> list[NDArray[Any]]:
     if isinstance(data, Windows):
         return [data.base, data.starts, np.array([data.window])]
     if not hasattr(data, "iloc") and not hasattr(data, "tocsr"):
-        array = np.asarray(data)
+        try:
+            array = np.asarray(data)
+        except ValueError:  # targets of unequal length, one a time step
+            return [np.array([joblib.hash(data)])]
         if array.dtype.kind in "fiubcSU":
             return [array]
     return [np.array([joblib.hash(data)])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking._adapter import FitListener
+from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._params import as_text
 from seqpipe.tracking._run import Run
@@ -51,6 +52,9 @@ class MLflowTracker(FitListener):
         What a logged model says about itself, JSON's types only; `load_model` gives it back.
     tags : mapping of str to str, optional
         Tags of the parent run; "dataset" also names the data.
+    diagnostics : sequence of {"gradient_flow", "hidden_states"}, default=()
+        What to look for in the fitted estimator, the refitted one of a search, on its training data: pictures, the
+        metric ``gradient_growth`` and the tag ``seqpipe.gradient_flow``; see `seqpipe.diagnostics`.
 
     Attributes
     ----------
@@ -66,6 +70,13 @@ class MLflowTracker(FitListener):
         The logged model, such as "models:/m-0123"; None if none was logged.
     tracking_uri_ : str
         The store.
+    figures_ : dict of str to matplotlib.figure.Figure
+        The diagnostics of the last fit by name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such diagnostic.
 
     Examples
     --------
@@ -84,24 +95,27 @@ class MLflowTracker(FitListener):
         log_model: bool = True,
         model_metadata: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        diagnostics: Iterable[str] = (),
     ) -> None:
         super().__init__(
             experiment, tracking_uri, run_name, {name: as_text(value) for name, value in (tags or {}).items()}
         )
         self._keeps_model = log_model
         self._model_metadata = dict(model_metadata or {})
+        self._diagnostics = check_diagnostics(diagnostics)
 
     def _forget(self) -> None:
         super()._forget()
         self._model_uri: str | None = None
+        self._figures: dict[str, Figure] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_keeps_model": self._keeps_model, "_model_metadata": self._model_metadata}
-        return {**super().__getstate__(), **own}
+        own = ("_keeps_model", "_model_metadata", "_diagnostics")
+        return {**super().__getstate__(), **{name: getattr(self, name) for name in own}}
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Make the parent run of an outermost fit; scikit-learn calls this."""
-        self._model_uri = None
+        self._model_uri, self._figures = None, {}
         super().setup(estimator, context)
 
     def __enter__(self) -> Self:
@@ -126,6 +140,11 @@ class MLflowTracker(FitListener):
         """The run of its refit, None without a search that refits."""
         refit = self._fitted_tree("refit_run_id_").refit
         return None if refit is None else _known(refit)
+
+    @property
+    def figures_(self) -> dict[str, Figure]:
+        """The diagnostics of the last fit by name."""
+        return dict(self._figures)
 
     @property
     def experiment_id_(self) -> str:
@@ -247,15 +266,30 @@ class MLflowTracker(FitListener):
         self._model_uri = model_uri
         return model_uri
 
-    def _keep(self, tree: RunTree, estimator: Any, X: Any) -> None:
-        """Log the model of a fit that went well, if that is wished and it is one."""
+    def _keep(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
+        """Log the model of a fit that went well, and what is to be seen inside it, if that is wished and it is one."""
         model = getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
-        if not self._keeps_model or X is None or not hasattr(model, "predict"):
+        if X is None or not hasattr(model, "predict"):
             return
-        try:
-            self._log_model(tree, model, X)
-        except Exception as error:
-            warnings.warn(f"The model was not logged. {error}", TrackingWarning, stacklevel=2)
+        if self._keeps_model:
+            try:
+                self._log_model(tree, model, X)
+            except Exception as error:
+                warnings.warn(f"The model was not logged. {error}", TrackingWarning, stacklevel=2)
+        if self._diagnostics:
+            try:
+                self._log_diagnosis(tree, diagnose(self._diagnostics, model, X, y))
+            except Exception as error:
+                warnings.warn(f"The diagnostics were not logged. {error}", TrackingWarning, stacklevel=2)
+
+    def _log_diagnosis(self, tree: RunTree, found: Diagnosis) -> None:
+        self._figures = found.figures
+        for run in (tree.root, tree.refit):
+            if run is not None:
+                self._edit(partial(run.add_points, found.metrics, now()))
+                self._edit(partial(run.tags.update, found.tags))
+        for name, figure in found.figures.items():
+            self.log_figure(figure, f"pictures/{name}.png")
 
     def _add_file(self, name: str, content: bytes) -> None:
         self._edit(partial(self._required_tree().root.files.update, {name: content}))

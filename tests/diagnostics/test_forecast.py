@@ -85,3 +85,13 @@ def test_a_forecast_of_another_shape_is_refused(shape):
         ValueError, match=r"The forecast 'model' of shape .* must have the shape of the truth, \(12, 1\)"
     ):
         plot_forecast(whole[:48], whole[48:], {"model": np.zeros(shape)})
+
+
+@pytest.mark.parametrize("frequency", ["YS", "MS", "D", "h", "min"])
+@pytest.mark.parametrize("n_steps", [10, 20])
+def test_dates_of_any_span_have_some_ticks_and_not_too_many(frequency, n_steps, drawn):
+    series = pd.Series(np.arange(5.0 * n_steps), index=pd.date_range("2000-03-05", periods=5 * n_steps, freq=frequency))
+    truth = series.iloc[-n_steps:]
+    axes = drawn(plot_forecast(series.iloc[:-n_steps], truth, {"model": truth})).axes[0]
+    low, high = axes.get_xlim()
+    assert 2 <= sum(low <= tick <= high for tick in axes.get_xticks()) <= 8

@@ -264,7 +264,15 @@ def test_a_window_is_searched_and_the_best_forecast_is_shown(monthly_table, role
     pictures = task.pictures(search, train, test)
     assert len(pictures["forecast"].axes) == len(roles.target)
     assert len(pictures["learning_curves"].axes[0].lines) >= 1
+    assert len(pictures["forecast_fan"].axes) == len(roles.target)
     assert len(task.predictions(search, test)) == 12
+
+
+def test_one_horizon_of_held_out_steps_makes_no_fan(monthly_table):
+    task = ForecastTask()
+    estimator = task.estimator(SMALL | {"horizon": 12})
+    train, test = task.split(data_of(monthly_table, ONE), test_size=12, seed=0)
+    assert set(task.pictures(estimator.fit(train.X), train, test)) == {"forecast", "learning_curves"}
 
 
 def test_a_series_may_come_without_a_table():

@@ -126,7 +126,7 @@ def test_only_classes_that_hold_data_are_trusted(name, is_foreign):
 
 def test_a_model_with_an_optimizer_of_torch_is_read_back(tmp_path):
     X = np.random.default_rng(0).normal(size=(8, 4, 2)).astype("f4")
-    fitted = SequenceClassifier(max_epochs=1, hidden_size=2, net_params={"optimizer": SGD}).fit(X, np.arange(8) % 2)
+    fitted = SequenceClassifier(max_epochs=1, hidden_size=2, optimizer=SGD).fit(X, np.arange(8) % 2)
     save_model(fitted, X, tmp_path / "model")
     loaded, _ = load_model(str(tmp_path / "model"))
     np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))

@@ -1,0 +1,118 @@
+"""Forecasts from one origin after the other, and how far they are off with the distance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from seqpipe.diagnostics._style import INK, PALETTE, QUIET, dress, fitted
+from seqpipe.diagnostics._time_panels import (
+    MOST_PANELS,
+    n_columns,
+    panels_for,
+    positions,
+    show_time,
+    write_legend,
+    write_title,
+)
+
+__all__ = ["plot_forecast_fan"]
+
+_MOST_LINES = 12
+_FEWEST_ERRORS = 5
+_BANDS = ((10, 90, 0.15), (25, 75, 0.25))
+
+
+def plot_forecast_fan(
+    history: pd.Series | pd.DataFrame, truth: pd.Series | pd.DataFrame, forecasts: ArrayLike
+) -> Figure:
+    """Draw forecasts from successive origins, and about the last one the spread of the errors before it.
+
+    The bands are the middle 50 % and 80 % of the errors that earlier forecasts made at the same distance, as far as they
+    were known when the last forecast was made; they are left out where these are fewer than five. One panel a column,
+    twelve at most; at most twelve earlier forecasts are drawn.
+
+    Parameters
+    ----------
+    history : Series or DataFrame of shape (n_timesteps, n_columns)
+        What came before the first origin; its last steps are drawn.
+    truth : Series or DataFrame of shape (n_steps, n_columns)
+        What followed; its index goes on where that of ``history`` ends.
+    forecasts : array-like of shape (n_origins, horizon) or (n_origins, horizon, n_columns)
+        Row i knows the first i steps of ``truth``, and ``n_origins + horizon - 1 == n_steps``: what
+        `Forecaster.backtest` gives.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        900 pixels wide.
+
+    Raises
+    ------
+    ValueError
+        If the forecasts do not fit the truth.
+    """
+    history, truth = pd.DataFrame(history), pd.DataFrame(truth)
+    fan = _shaped(forecasts, truth)
+    tail = history.iloc[-max(len(truth), 12) :]
+    names = list(truth.columns[:MOST_PANELS])
+    time = fitted(truth.index.name or "time step", lines=1)
+    figure, panels = panels_for(len(names))
+    for i, (axes, name) in enumerate(zip(panels, names)):
+        _draw(axes, tail.iloc[:, i], truth.iloc[:, i], fan[:, :, i])
+        lowest = i + n_columns(len(names)) >= len(names)
+        dress(axes, title=fitted(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
+        show_time(axes, truth.index)
+    write_legend(figure, panels[0])
+    write_title(figure, f"Forecasts of {fan.shape[1]} steps from {fan.shape[0]} origins", len(names), truth.shape[1])
+    return figure
+
+
+def _shaped(forecasts: ArrayLike, truth: pd.DataFrame) -> NDArray[np.float64]:
+    fan = np.asarray(forecasts, dtype=np.float64)
+    fan = fan[:, :, None] if fan.ndim == 2 else fan
+    if fan.ndim != 3 or fan.shape[0] + fan.shape[1] - 1 != len(truth) or fan.shape[2] != truth.shape[1]:
+        raise ValueError(
+            "forecasts must have the shape (n_origins, horizon, n_columns) with n_origins + horizon - 1 steps and the "
+            f"columns of the truth, {truth.shape}. Got {np.shape(forecasts)} instead."
+        )
+    return fan
+
+
+def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, fan: NDArray[np.float64]) -> None:
+    x, ahead = positions(tail.index, truth.index)
+    values = np.concatenate([tail.to_numpy(dtype=np.float64)[-1:], truth.to_numpy(dtype=np.float64)])
+    at = np.concatenate([x[-1:], ahead])
+    axes.plot(x, tail.to_numpy(dtype=np.float64), color=QUIET, linewidth=1.2, label="history")
+    axes.plot(at, values, color=INK, linewidth=1.8, label="truth", zorder=4)
+    *earlier, last = range(len(fan))
+    steps = fan.shape[1] + 1
+    for n, i in enumerate(_few(earlier)):
+        line = np.concatenate([values[i : i + 1], fan[i]])
+        label = "earlier forecasts" if n == 0 else None
+        axes.plot(at[i : i + steps], line, color=PALETTE[5], linewidth=1.0, label=label, zorder=3)
+    line = np.concatenate([values[last : last + 1], fan[last]])
+    axes.plot(at[last:], line, color=PALETTE[0], linewidth=2.0, label="last forecast", zorder=5)
+    bands = _bands(fan, values[1:])
+    for (low, high, alpha), band in zip(_BANDS, bands):
+        edges = np.concatenate([np.full((2, 1), line[0]), line[1:] + band], axis=1)
+        label = f"{high - low} % of earlier errors"
+        axes.fill_between(at[last:], *edges, color=PALETTE[0], alpha=alpha, linewidth=0, zorder=2, label=label)
+
+
+def _few(origins: list[int]) -> list[int]:
+    """Return at most twelve of the origins, spread evenly."""
+    every = -(-len(origins) // _MOST_LINES) or 1
+    return origins[::-1][every - 1 :: every][::-1]
+
+
+def _bands(fan: NDArray[np.float64], truth: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return quantiles of the errors at each distance that were known at the last origin, shape (2, horizon) each."""
+    last, horizon = len(fan) - 1, fan.shape[1]
+    errors = [truth[k:last] - fan[: max(last - k, 0), k] for k in range(horizon)]
+    if len(errors[-1]) < _FEWEST_ERRORS:
+        return []
+    return [np.array([np.percentile(each, [low, high]) for each in errors]).T for low, high, _ in _BANDS]

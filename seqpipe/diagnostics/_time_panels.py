@@ -1,0 +1,67 @@
+"""Panels of series along time: one a column, dates where there are dates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from seqpipe.diagnostics._style import INK, new_figure, write_as_is
+
+__all__ = ["MOST_PANELS", "n_columns", "panels_for", "positions", "show_time", "write_legend", "write_title"]
+
+MOST_PANELS = 12
+
+
+def n_columns(n_panels: int) -> int:
+    """Return how many panels stand side by side."""
+    return 1 if n_panels == 1 else 2 if n_panels <= 4 else 3
+
+
+def panels_for(n_panels: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its panels, 900 pixels wide."""
+    columns = n_columns(n_panels)
+    n_rows = -(-n_panels // columns)
+    figure = new_figure(9, 4.5 if n_rows == 1 else 1.2 + 2.3 * n_rows)
+    panels = list(figure.subplots(n_rows, columns, squeeze=False).flat)
+    for unused in panels[n_panels:]:
+        unused.remove()
+    return figure, panels[:n_panels]
+
+
+def positions(before: pd.Index, after: pd.Index) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return places on the x-axis: days for dates, the index where it is numeric, else row numbers."""
+    if isinstance(after, pd.DatetimeIndex):
+        return _days(before), _days(after)
+    if pd.api.types.is_numeric_dtype(after):
+        return before.to_numpy(dtype=np.float64), after.to_numpy(dtype=np.float64)
+    x = np.arange(len(before) + len(after), dtype=np.float64)
+    return x[: len(before)], x[len(before) :]
+
+
+def _days(index: pd.Index) -> NDArray[np.float64]:
+    return np.asarray(date2num(index), dtype=np.float64)  # type: ignore[no-untyped-call]
+
+
+def show_time(axes: Axes, index: pd.Index) -> None:
+    """Write dates along the axis where the index has some."""
+    if isinstance(index, pd.DatetimeIndex):
+        locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def write_title(figure: Figure, title: str, n_panels: int, n_series: int) -> None:
+    """Write a title above all panels, and how many series they leave out."""
+    left_out = f" (the first {n_panels} of {n_series} series)" if n_series > n_panels else ""
+    figure.suptitle(title + left_out, x=0.01, ha="left", fontsize=11, color=INK)
+
+
+def write_legend(figure: Figure, axes: Axes) -> None:
+    """Write the legend of one panel below all of them."""
+    handles, labels = axes.get_legend_handles_labels()
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    write_as_is(legend.get_texts())

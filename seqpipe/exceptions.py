@@ -101,5 +101,6 @@ class TrackingWarning(SeqpipeWarning):
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the choice closest to ``name``, or nothing."""
-    close = get_close_matches(str(name), list(choices), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    folded = {choice.casefold(): choice for choice in choices}
+    close = get_close_matches(str(name).casefold(), folded, n=1)
+    return f" Did you mean {folded[close[0]]!r}?" if close else ""

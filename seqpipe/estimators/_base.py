@@ -34,15 +34,21 @@ from seqpipe.training import (
     EpochListener,
     GradientGuard,
     Objective,
-    OneCycle,
     ProgressBar,
     SampleLoss,
     Samples,
+    Schedule,
     SequenceNet,
+    Truncation,
     auto_batch_size,
     auto_epochs,
+    check_precision,
+    check_schedule,
+    check_schedule_params,
+    check_tbptt,
     device_or_cpu,
-    fused_settings,
+    find_optimizer,
+    optimizer_settings,
     peak_memory_mib,
     reset_peak_memory,
     resolve_device,
@@ -77,9 +83,12 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         "lr": [Interval(Real, 0, None, closed="neither")],
         "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "lr_schedule": [StrOptions({"one_cycle"}), None],
+        "optimizer": [str, type],
+        "lr_schedule": [str, None],
+        "lr_schedule_params": [dict, None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "gradient_clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "mixed_precision": ["boolean"],
         "scale_inputs": ["boolean"],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -107,9 +116,12 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     lr: float
     max_epochs: str | int
     batch_size: str | int
+    optimizer: str | type[torch.optim.Optimizer]
     lr_schedule: str | None
+    lr_schedule_params: dict[str, Any] | None
     weight_decay: float
     gradient_clip_norm: float | None
+    mixed_precision: bool
     scale_inputs: bool
     early_stopping: bool
     validation_fraction: float
@@ -134,10 +146,18 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        find_optimizer(self.optimizer, owner=type(self).__name__)
+        check_schedule(self.lr_schedule, owner=type(self).__name__)
+
     def _check_parameters(self) -> None:
         self._validate_params()
+        owner = type(self).__name__
         check_net_params(self)
-        cell_factory(self.cell, self.cell_params, owner=type(self).__name__)
+        check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
+        self._truncation()
+        cell_factory(self.cell, self.cell_params, owner=owner)
 
     def _known_epochs(self) -> int | None:
         """Return the epochs of a fit, if that is known before the data is."""
@@ -167,6 +187,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels)
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
+        check_precision(self.mixed_precision, self.dtype, device)
         with _seeded(seed, device):
             net, epochs = self._prepare_net(train, sizes, device, seed, listeners, partial=partial)
             reset_peak_memory(device)
@@ -185,8 +206,10 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     ) -> tuple[SequenceNet, int]:
         batch_size = auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
         n_batches = -(-len(train) // batch_size)
-        epochs = 1 if partial else auto_epochs(n_batches) if self.max_epochs == "auto" else int(self.max_epochs)
-        callbacks = self._callbacks(epochs, n_batches, listeners, partial=partial)
+        usual, most = self._updates_per_batch(train.X)
+        epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
+        schedule = None if partial else self._schedule(epochs, n_batches, most)
+        callbacks = self._callbacks(epochs, schedule, listeners, partial=partial)
         fresh = self._make_net(sizes, device, seed, batch_size, callbacks)
         if self._continues(partial):
             restore_net(fresh, net_state(self.net_))
@@ -197,6 +220,25 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._sizes = sizes
         self.device_ = device
         return fresh, epochs
+
+    def _truncation(self) -> Truncation | None:
+        """Return how this estimator cuts a batch along time: not at all, but where its outputs are one a step."""
+        tbptt = getattr(self, "tbptt", None)
+        return check_tbptt(tbptt, bidirectional=self.bidirectional, owner=type(self).__name__)
+
+    def _updates_per_batch(self, X: Sequences | Windows) -> tuple[int, int]:
+        """Return the updates of a batch of sequences of mean length, and of the longest one."""
+        truncation = self._truncation()
+        if truncation is None:
+            return 1, 1
+        lengths = X.lengths if isinstance(X, Sequences) else np.array([X.window])
+        return truncation.n_updates(int(lengths.mean())), truncation.n_updates(int(lengths.max()))
+
+    def _schedule(self, epochs: int, n_batches: int, updates_per_batch: int) -> Schedule | None:
+        if self.lr_schedule is None:
+            return None
+        params = self.lr_schedule_params
+        return Schedule(self.lr_schedule, epochs, n_batches, params=params, updates_per_batch=updates_per_batch)
 
     def _input_sizes(self, X: Sequences | Windows) -> dict[str, int]:
         """Return the sizes of a network's input layer."""
@@ -219,13 +261,16 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     def _make_net(
         self, sizes: dict[str, int], device: str, seed: int, batch_size: int, callbacks: list[Any]
     ) -> SequenceNet:
+        optimizer = find_optimizer(self.optimizer, owner=type(self).__name__)
         settings: dict[str, Any] = {
             "module": self._network,
             **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
             "objective": self._objective(),
             "criterion": self._criterion,
             "criterion__reduction": "none",
-            "optimizer": torch.optim.AdamW,
+            "truncation": self._truncation(),
+            "mixed_precision": self.mixed_precision,
+            "optimizer": optimizer,
             "lr": self.lr,
             "batch_size": batch_size,
             "train_split": None,
@@ -235,15 +280,15 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         }
         own = dict(self.net_params or {})
         own.pop("callbacks", None)
-        settings |= fused_settings(own.get("optimizer", torch.optim.AdamW), device, given=own)
-        if "optimizer" not in own:
-            settings["optimizer__weight_decay"] = self.weight_decay
+        settings |= optimizer_settings(optimizer, device, weight_decay=self.weight_decay, given=own)
         guard = GradientGuard(self.gradient_clip_norm)
         callbacks = [("guard", guard), *callbacks]
         settings |= {"callbacks": callbacks, "guard": guard, "random": np.random.default_rng(seed), **own}
         return SequenceNet(**settings).initialize()
 
-    def _callbacks(self, epochs: int, n_batches: int, listeners: FitListeners, *, partial: bool) -> list[Any]:
+    def _callbacks(
+        self, epochs: int, schedule: Schedule | None, listeners: FitListeners, *, partial: bool
+    ) -> list[Any]:
 
         def listen(record: dict[str, Any]) -> bool:
             record["epoch"] = len(self.history_) + 1
@@ -251,8 +296,8 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             return listeners.epoch(record)
 
         callbacks: list[Any] = [("listener", EpochListener(listen))]
-        if self.lr_schedule == "one_cycle" and not partial and epochs * n_batches > 1:
-            callbacks.append(("one_cycle", OneCycle(epochs * n_batches)))
+        if schedule is not None:
+            callbacks.append(("schedule", schedule))
         if self.early_stopping and not partial:
             stopping = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
             callbacks.append(("early_stopping", stopping))

@@ -2,14 +2,18 @@
 
 from seqpipe.training._batches import Batches
 from seqpipe.training._budget import auto_batch_size, auto_epochs
-from seqpipe.training._callbacks import EpochListener, OneCycle, ProgressBar
+from seqpipe.training._callbacks import EpochListener, ProgressBar
 from seqpipe.training._guard import Diverged, GradientGuard
 from seqpipe.training._net import SequenceNet
 from seqpipe.training._objective import Criterion, Objective, SampleLoss, StepObjective
-from seqpipe.training._optimizer import fused_settings
+from seqpipe.training._optimizer import OPTIMIZERS, find_optimizer, optimizer_settings
+from seqpipe.training._precision import check_precision
 from seqpipe.training._resources import device_or_cpu, peak_memory_mib, reset_peak_memory, resolve_device
 from seqpipe.training._samples import Samples
+from seqpipe.training._schedule import SCHEDULES, Schedule, check_schedule, check_schedule_params
 from seqpipe.training._step_loss import StepLoss, StepRule, chosen_steps
+from seqpipe.training._target_loss import TargetLoss
+from seqpipe.training._truncation import Truncation, check_tbptt
 
 __all__ = [
     "Batches",
@@ -17,20 +21,29 @@ __all__ = [
     "Diverged",
     "EpochListener",
     "GradientGuard",
+    "OPTIMIZERS",
     "Objective",
-    "OneCycle",
     "ProgressBar",
+    "SCHEDULES",
     "SampleLoss",
     "Samples",
+    "Schedule",
     "SequenceNet",
     "StepLoss",
-    "StepRule",
     "StepObjective",
+    "StepRule",
+    "TargetLoss",
+    "Truncation",
     "auto_batch_size",
     "auto_epochs",
+    "check_precision",
+    "check_schedule",
+    "check_schedule_params",
+    "check_tbptt",
     "chosen_steps",
     "device_or_cpu",
-    "fused_settings",
+    "find_optimizer",
+    "optimizer_settings",
     "peak_memory_mib",
     "reset_peak_memory",
     "resolve_device",

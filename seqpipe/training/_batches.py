@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,12 +17,19 @@ from seqpipe.training._samples import Samples
 
 __all__ = ["Batches"]
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+#: Inputs and targets.
+Batch = tuple[dict[str, Any], Tensor]
+
 #: Batches that are sorted by length together: enough to save most padding, few enough to stay random.
 _POOL = 10
 
 
 class Batches:
     """Iterates over samples in batches, without touching a sample alone.
+
+    For a GPU a thread gathers the next batch into pinned memory while the GPU works on the last one.
 
     Parameters
     ----------
@@ -57,9 +66,10 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.samples) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[dict[str, Any], Tensor]]:
-        for indices in self._order():
-            yield self._gather(indices)
+    def __iter__(self) -> Iterator[Batch]:
+        if self.device.type == "cuda":
+            return map(self._sent, _one_ahead(self._pinned, self._order()))
+        return map(self._sent, map(self._gather, self._order()))
 
     def _order(self) -> list[NDArray[np.int64]]:
         n = len(self.samples)
@@ -80,20 +90,42 @@ class Batches:
         step = self.batch_size * factor
         return [order[i : i + step] for i in range(0, len(order), step)]
 
-    def _gather(self, indices: NDArray[np.int64]) -> tuple[dict[str, Any], Tensor]:
+    def _gather(self, indices: NDArray[np.int64]) -> Batch:
         x, lengths = self.samples.X.gather(indices)
-        inputs: dict[str, Any] = {"x": self._tensor(x), "indices": indices}
+        inputs: dict[str, Any] = {"x": torch.from_numpy(x), "indices": indices}
         if lengths is not None:
             inputs["lengths"] = torch.from_numpy(lengths)
         if self.samples.weight is not None:
-            inputs["weight"] = self._tensor(self.samples.weight[indices])
+            inputs["weight"] = torch.from_numpy(self.samples.weight[indices])
         y = self.samples.y
         if not isinstance(y, Sequences):
-            return inputs, torch.empty(0) if y is None else self._tensor(y[indices])
+            return inputs, torch.empty(0) if y is None else torch.from_numpy(y[indices])
         padded, y_lengths = y.gather(indices)
         if y_lengths is not None:
             inputs["y_lengths"] = torch.from_numpy(y_lengths)
-        return inputs, self._tensor(padded)
+        return inputs, torch.from_numpy(padded)
 
-    def _tensor(self, array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
+    def _pinned(self, indices: NDArray[np.int64]) -> Batch:
+        with torch.cuda.device(self.device):
+            return _moved(self._gather(indices), Tensor.pin_memory)
+
+    def _sent(self, batch: Batch) -> Batch:
+        return _moved(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
+
+
+def _moved(batch: Batch, move: Callable[[Tensor], Tensor]) -> Batch:
+    """Move what is computed with; lengths are read on the host."""
+    inputs, y = batch
+    return {k: move(v) if k in ("x", "weight") else v for k, v in inputs.items()}, move(y)
+
+
+def _one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Map items in a thread, which works on the next one while the caller has the last."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming: deque[Future[Result]] = deque()
+        for item in items:
+            coming.append(thread.submit(function, item))
+            if len(coming) > 1:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

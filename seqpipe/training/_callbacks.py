@@ -1,4 +1,4 @@
-"""What happens beside the updates: the learning-rate schedule, the progress bar, the word to listeners."""
+"""What happens beside the updates: the progress bar, the word to listeners."""
 
 from __future__ import annotations
 
@@ -6,33 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from skorch.callbacks import Callback
-from torch.optim.lr_scheduler import OneCycleLR
 
-__all__ = ["EpochListener", "OneCycle", "ProgressBar", "last_epoch"]
-
-
-class OneCycle(Callback):
-    """Raise the learning rate to ``lr`` and anneal it, over exactly one fit (Smith and Topin, 2018, arXiv:1708.07120).
-
-    Parameters
-    ----------
-    n_updates : int
-        Updates of the fit.
-    """
-
-    def __init__(self, n_updates: int) -> None:
-        self.n_updates = n_updates
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Begin the cycle."""
-        self.left_ = self.n_updates - 1
-        self.schedule_ = OneCycleLR(net.optimizer_, max_lr=net.lr, total_steps=self.n_updates)
-
-    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
-        """Go on by one update."""
-        if training and self.left_ > 0:
-            self.schedule_.step()
-            self.left_ -= 1
+__all__ = ["EpochListener", "ProgressBar", "last_epoch"]
 
 
 class ProgressBar(Callback):

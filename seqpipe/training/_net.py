@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import skorch
@@ -13,15 +14,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqpipe.cells import Cell
 from seqpipe.recurrence import Recurrent
 from seqpipe.sequences import Windows
 from seqpipe.training._batches import Batches
 from seqpipe.training._guard import GradientGuard, StopTraining
-from seqpipe.training._objective import Objective, SampleLoss
+from seqpipe.training._objective import Objective, SampleLoss, StepObjective
+from seqpipe.training._precision import autocast
 from seqpipe.training._samples import Samples
 from seqpipe.training._threads import threads_for
+from seqpipe.training._truncation import Truncation
 
 __all__ = ["SequenceNet"]
+
+T = TypeVar("T")
 
 #: Samples of one batch in prediction, where nothing is kept for a backward pass.
 _PREDICTION_BATCH = 2048
@@ -40,6 +46,10 @@ class SequenceNet(skorch.NeuralNet):
         Shuffles the batches.
     objective : Objective, optional
         Reduces the criterion over a batch; the mean over sequences by default.
+    truncation : Truncation, optional
+        Takes several updates along each batch; the objective has to be a `StepObjective`.
+    mixed_precision : bool, default=False
+        Whether the forward pass of training runs in bfloat16 where that is safe.
     **kwargs
         skorch's.
     """
@@ -50,11 +60,15 @@ class SequenceNet(skorch.NeuralNet):
         guard: GradientGuard,
         random: np.random.Generator,
         objective: Objective | None = None,
+        truncation: Truncation | None = None,
+        mixed_precision: bool = False,
         **kwargs: Any,
     ) -> None:
         self.guard = guard
         self.random = random
         self.objective: Objective = SampleLoss() if objective is None else objective
+        self.truncation = truncation
+        self.mixed_precision = mixed_precision
         super().__init__(*args, **kwargs)
 
     def train(self, samples: Samples, validation: Samples | None, epochs: int) -> str | None:
@@ -65,6 +79,7 @@ class SequenceNet(skorch.NeuralNet):
         Diverged
             If a loss, gradient or weight left the finite numbers; the last good weights are in place.
         """
+        self.batches_done_ = 0.0
         self.notify("on_train_begin", X=samples, y=None)
         try:
             with self._threads(self.batch_size):
@@ -102,15 +117,35 @@ class SequenceNet(skorch.NeuralNet):
 
     def _inferred(self, samples: Samples) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[Any]]]:
         """Yield indices, lengths if they differ, and outputs, a batch at a time."""
-        self._set_training(False)
-        batch_size = self._prediction_batch(samples)
-        for inputs, _ in Batches(samples, batch_size, torch.device(self.device)):
-            with torch.no_grad(), self._threads(batch_size):
-                outputs = self.infer(inputs).cpu().numpy()
-            lengths = inputs["lengths"].numpy() if "lengths" in inputs else None
-            indices = inputs["indices"]
-            del inputs  # or two batches are there at a time
+
+        def infer(inputs: dict[str, Any], _: Tensor) -> tuple[NDArray[np.int64] | None, NDArray[Any]]:
+            return inputs["lengths"].numpy() if "lengths" in inputs else None, self.infer(inputs).cpu().numpy()
+
+        for indices, (lengths, outputs) in self.each_batch(samples, infer):
             yield indices, lengths, outputs
+
+    def each_batch(
+        self, samples: Samples, function: Callable[[dict[str, Any], Tensor], T], *, rows: int = 1
+    ) -> Iterator[tuple[NDArray[np.int64], T]]:
+        """Yield each batch's indices and what a function makes of its inputs and targets, in evaluation mode.
+
+        Parameters
+        ----------
+        samples : Samples
+            All of them.
+        function : callable (inputs, y) -> object
+            Runs without gradients; takes what `Batches` yields.
+        rows : int
+            Rows that the network runs for each sample.
+        """
+        self._set_training(False)
+        batch_size = max(1, self._prediction_batch(samples) // rows)
+        for inputs, y in Batches(samples, batch_size, torch.device(self.device)):
+            with torch.no_grad(), self._threads(batch_size * rows):
+                result = function(inputs, y)
+            indices = inputs["indices"]
+            del inputs, y  # or two batches are there at a time
+            yield indices, result
 
     def _prediction_batch(self, samples: Samples) -> int:
         longest = samples.X.window if isinstance(samples.X, Windows) else int(samples.X.lengths.max())
@@ -119,7 +154,8 @@ class SequenceNet(skorch.NeuralNet):
         return max(1, min(len(samples), _PREDICTION_BATCH, bounded))
 
     def _threads(self, batch_size: int) -> AbstractContextManager[None]:
-        return threads_for(batch_size, max(layers.cells[0].hidden_size for layers in self.recurrents))
+        widths = [cell.hidden_size for layers in self.recurrents for cell in layers.cells if isinstance(cell, Cell)]
+        return threads_for(batch_size, max(widths))
 
     @property
     def recurrents(self) -> list[Recurrent]:
@@ -140,9 +176,13 @@ class SequenceNet(skorch.NeuralNet):
             return Batches(dataset, self.batch_size, device, self.random)
         return Batches(dataset, self._prediction_batch(dataset), device)
 
-    def infer(self, x: dict[str, Any], **kwargs: Any) -> Tensor:
-        """Return the module's outputs for a batch."""
-        return self.module_(x["x"], x.get("lengths"))
+    def infer(self, x: dict[str, Any], *, y: Tensor | None = None, **kwargs: Any) -> Tensor:
+        """Return the module's outputs for a batch, or a part; one with ``takes_targets`` is given the targets as well."""
+        if "window" in x:
+            outputs: Tensor = x["window"].outputs(self.module_)
+            return outputs
+        targets = (y,) if getattr(self.module_, "takes_targets", False) else ()
+        return self.module_(x["x"], x.get("lengths"), *targets)
 
     def get_loss(self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """Return the objective's loss of a batch."""
@@ -151,17 +191,37 @@ class SequenceNet(skorch.NeuralNet):
     def run_single_epoch(
         self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
-        """Take a step a batch, and record its loss and size; do nothing without an iterator."""
+        """Take a step a batch, or several along it, and record losses and sizes; do nothing without an iterator."""
         if iterator is None:
             return
         for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            self.history.record_batch(prefix + "_loss", step["loss"].item())
-            self.history.record_batch(prefix + "_batch_size", len(batch[0]["x"]))
-            self.notify("on_batch_end", batch=batch, training=training, **step)
-            del batch, step  # or two batches, and what the backward pass kept, are there at a time
+            before = math.ceil(self.batches_done_)
+            for part in self._parts(batch, training):
+                self.notify("on_batch_begin", batch=part, training=training)
+                step = step_fn(part, **fit_params)
+                self.history.record_batch(prefix + "_loss", step["loss"].item())
+                self.history.record_batch(prefix + "_batch_size", len(part[0]["x"]) * part[0].get("share", 1))
+                if training:
+                    self.batches_done_ = before + part[0].get("done", 1)
+                self.notify("on_batch_end", batch=part, training=training, **step)
+                del part, step  # or two batches, and what the backward pass kept, are there at a time
+            del batch
         self.history.record(prefix + "_batch_count", len(iterator))
+
+    def _parts(self, batch: Any, training: bool) -> Iterator[Any]:
+        """Give the batch, or the parts of it that have an update each; the others are run for their state alone."""
+        if self.truncation is None or not training:
+            yield batch
+            return
+        assert isinstance(self.objective, StepObjective)
+        inputs, y = batch
+        for part in self.truncation.walk(inputs, y, self.objective):
+            if part[0]["share"] > 0:
+                yield part
+                continue
+            self._set_training(True)
+            with torch.no_grad():
+                self.infer(part[0])
 
     def _set_training(self, training: bool = True) -> None:
         """Set the mode where it changes: to walk all modules at each batch costs as much as a small step."""
@@ -172,7 +232,9 @@ class SequenceNet(skorch.NeuralNet):
         """Run forward and backward on one batch."""
         self._set_training(True)
         inputs, y = batch
-        y_pred = self.infer(inputs)
+        with autocast(self.mixed_precision, torch.device(self.device)):
+            y_pred = self.infer(inputs, y=y)
+        y_pred = y_pred.float() if self.mixed_precision else y_pred
         loss = self.get_loss(y_pred, y, X=inputs)
         self.guard.on_loss_computed(loss)
         loss.backward()
@@ -183,7 +245,7 @@ class SequenceNet(skorch.NeuralNet):
         self._set_training(False)
         inputs, y = batch
         with torch.no_grad():
-            y_pred = self.infer(inputs)
+            y_pred = self.infer(inputs, y=y)
             return {"loss": self.get_loss(y_pred, y, X=inputs), "y_pred": y_pred}
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:

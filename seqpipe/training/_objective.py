@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["Criterion", "Objective", "SampleLoss", "StepObjective"]
@@ -36,12 +38,13 @@ class Objective(Protocol):
 class StepObjective(Objective, Protocol):
     """Reduces a criterion over the time steps of a batch, which truncated back-propagation can cut.
 
-    Where a batch is cut, ``inputs["step_weights"]`` holds the columns of `step_weights` that belong to the part: a call
-    takes them in place of its own, or it would take the last step of a part for the last one of a sequence.
+    Where a batch is cut, the inputs of a part have ``chosen``, the part's columns of what `chosen` gave for the batch,
+    which a call takes in place of its own choice, or it would take the last step of a part for a sequence's last;
+    ``n_chosen``, the chosen steps of the whole batch; and ``share``, how much of their weight the part holds.
     """
 
-    def step_weights(self, inputs: dict[str, Any], n_timesteps: int) -> Tensor:
-        """Return what each step counts in the loss, shape (batch, n_timesteps); zero in the padding."""
+    def chosen(self, inputs: dict[str, Any], n_samples: int, n_timesteps: int) -> NDArray[np.bool_]:
+        """Return which steps of a batch have a loss, shape (n_samples, n_timesteps); none in the padding."""
 
 
 class SampleLoss:

@@ -1,4 +1,4 @@
-"""The fastest way an optimizer has to update all parameters: in one kernel, else in one call an operation."""
+"""Optimizers by torch's names, and the fastest way each has to update all parameters."""
 
 from __future__ import annotations
 
@@ -7,16 +7,60 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
-__all__ = ["fused_settings"]
+from seqpipe.exceptions import UnknownNameError, did_you_mean
+
+__all__ = ["OPTIMIZERS", "find_optimizer", "optimizer_settings"]
 
 _PREFIX = "optimizer__"
 #: What the user may have set in their place, or what forbids them.
 _OVERRULED_BY = {_PREFIX + name for name in ("fused", "foreach", "differentiable")}
+_UNFIT = {
+    "LBFGS": "evaluates the loss several times an update",
+    "Muon": "takes matrices only, and a network also has biases",
+    "SparseAdam": "takes sparse gradients only",
+}
+#: The optimizers of torch that make one update from one dense gradient, by name.
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    name: kind
+    for name, kind in sorted(vars(torch.optim).items())
+    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer and name not in _UNFIT
+}
 
 
-def fused_settings(optimizer: type[Any], device: str, *, given: Iterable[str]) -> dict[str, bool]:
-    """Return skorch's settings that make an optimizer fused where torch can, else foreach where it can, else none.
+def find_optimizer(optimizer: Any, *, owner: str) -> type[Optimizer]:
+    """Return the class that an estimator's parameter stands for: one of torch's names, or a class itself.
+
+    Raises
+    ------
+    UnknownNameError
+        If torch has no such optimizer, or it cannot be used here.
+    TypeError
+        If it is neither a name nor a class of optimizers.
+    """
+    expected = (
+        f"The 'optimizer' parameter of {owner} must be one of {list(OPTIMIZERS)} or a subclass of torch's Optimizer."
+    )
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        name = next((n for n in _UNFIT if issubclass(optimizer, getattr(torch.optim, n, ()))), "")
+        found = None if name else optimizer
+    elif isinstance(optimizer, str):
+        name, found = optimizer, OPTIMIZERS.get(optimizer)
+    else:
+        raise TypeError(f"{expected} Got {optimizer!r} instead.")
+    if found is None:
+        reason = f" {name} {_UNFIT[name]}." if name in _UNFIT else did_you_mean(name, OPTIMIZERS)
+        raise UnknownNameError(f"{expected} Got {optimizer!r} instead.{reason}")
+    return found
+
+
+def optimizer_settings(
+    optimizer: type[Optimizer], device: str, *, weight_decay: float, given: Iterable[str]
+) -> dict[str, Any]:
+    """Return skorch's settings of an optimizer.
+
+    It is fused where torch can, else foreach where it can, else neither. ``weight_decay`` goes to those that have it.
 
     Parameters
     ----------
@@ -24,12 +68,15 @@ def fused_settings(optimizer: type[Any], device: str, *, given: Iterable[str]) -
         A class of torch's, or one like them.
     device : str
         Where the parameters are.
+    weight_decay : float
+        In the optimizer's own sense of it.
     given : iterable of str
         Settings of the user, such as "optimizer__foreach", which are not overruled.
     """
-    if _OVERRULED_BY & set(given):
-        return {}
     known = inspect.signature(optimizer).parameters
+    decay = {_PREFIX + "weight_decay": weight_decay} if "weight_decay" in known else {}
+    if _OVERRULED_BY & set(given):
+        return decay
     if "fused" in known and not (issubclass(optimizer, torch.optim.Adagrad) and device != "cpu"):
-        return {_PREFIX + "fused": True}
-    return {_PREFIX + "foreach": True} if "foreach" in known else {}
+        return {**decay, _PREFIX + "fused": True}
+    return {**decay, _PREFIX + "foreach": True} if "foreach" in known else decay

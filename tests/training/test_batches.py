@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import Batches, Samples
+from seqpipe.training._batches import _one_ahead
 
 CPU = torch.device("cpu")
 some = settings(max_examples=60, deadline=None)
@@ -130,6 +132,39 @@ def test_taking_samples_takes_targets_and_weights_along() -> None:
     assert part.weight is not None
     assert part.y.tolist() == part.weight.tolist() == [2, 0]
     assert Samples(part.X).take(np.array([1])).y is None
+
+
+def test_the_next_batch_is_gathered_while_the_caller_has_the_last_and_no_further_one() -> None:
+    begun = [threading.Event() for _ in range(5)]
+
+    def gather(i: int) -> int:
+        begun[i].set()
+        return i
+
+    seen = []
+    for i in _one_ahead(gather, range(5)):
+        seen.append(i)
+        assert i == 4 or begun[i + 1].wait(10)
+        assert not any(event.is_set() for event in begun[i + 2 :])
+    assert seen == [0, 1, 2, 3, 4]
+    assert list(_one_ahead(gather, [])) == []
+
+
+def test_what_fails_in_the_thread_is_raised_where_the_batch_is_wanted() -> None:
+    batches = _one_ahead(lambda i: 1 // (2 - i), range(4))
+    assert [next(batches), next(batches)] == [0, 1]
+    with pytest.raises(ZeroDivisionError, match="by zero"):
+        next(batches)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_gets_what_a_cpu_gets() -> None:
+    samples = ragged([5, 1, 4, 1, 3])
+    for (here, y), (there, z) in zip(Batches(samples, 2, CPU), Batches(samples, 2, torch.device("cuda:0"))):
+        assert there["x"].device.type == there["weight"].device.type == z.device.type == "cuda"
+        assert torch.equal(here["x"], there["x"].cpu())
+        assert torch.equal(y, z.cpu())
+        assert torch.equal(torch.as_tensor(here["indices"]), torch.as_tensor(there["indices"]))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -1,4 +1,4 @@
-"""Optimizers are fused where torch can, and the user's word counts."""
+"""Optimizers by name: fused where torch can, the user's word counts, and those that cannot work are refused."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from seqpipe.training import fused_settings
+from seqpipe.exceptions import UnknownNameError
+from seqpipe.training import OPTIMIZERS, find_optimizer, optimizer_settings
 
 FUSED, FOREACH = {"optimizer__fused": True}, {"optimizer__foreach": True}
+DECAY = {"optimizer__weight_decay": 0.1}
 
 
 class Plain(torch.optim.SGD):
@@ -22,35 +24,60 @@ class Plain(torch.optim.SGD):
 @pytest.mark.parametrize(
     ("optimizer", "device", "settings"),
     [
-        (torch.optim.AdamW, "cpu", FUSED),
-        (torch.optim.SGD, "cuda:0", FUSED),
-        (torch.optim.Adagrad, "cpu", FUSED),
-        (torch.optim.Adagrad, "cuda:0", FOREACH),
-        (torch.optim.RMSprop, "cpu", FOREACH),
-        (torch.optim.LBFGS, "cpu", {}),
+        (torch.optim.AdamW, "cpu", DECAY | FUSED),
+        (torch.optim.SGD, "cuda:0", DECAY | FUSED),
+        (torch.optim.Adagrad, "cpu", DECAY | FUSED),
+        (torch.optim.Adagrad, "cuda:0", DECAY | FOREACH),
+        (torch.optim.RMSprop, "cpu", DECAY | FOREACH),
+        (torch.optim.Rprop, "cpu", FOREACH),
         (Plain, "cpu", {}),
     ],
 )
 def test_an_optimizer_is_fused_else_foreach_else_as_it_is(optimizer: Any, device: str, settings: Any) -> None:
-    assert fused_settings(optimizer, device, given=[]) == settings
+    assert optimizer_settings(optimizer, device, weight_decay=0.1, given=[]) == settings
 
 
 @pytest.mark.parametrize("name", ["optimizer__foreach", "optimizer__fused", "optimizer__differentiable"])
 def test_what_the_user_set_is_not_overruled(name: str) -> None:
-    assert fused_settings(torch.optim.AdamW, "cpu", given=[name]) == {}
+    assert optimizer_settings(torch.optim.AdamW, "cpu", weight_decay=0.1, given=[name]) == DECAY
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_trains_with_its_settings(name: str, make_net: Any, make_samples: Any, weights: Any) -> None:
+    settings = optimizer_settings(OPTIMIZERS[name], "cpu", weight_decay=0.01, given=[])
+    net = make_net(optimizer=OPTIMIZERS[name], lr=1e-3, **settings)
+    before = weights(net)
+    net.train(make_samples(), None, 2)
+    assert net.guard.n_updates_ == 6
+    assert not any(torch.equal(a, b) for a, b in zip(before, weights(net)))
+
+
+def test_the_names_are_torchs_but_for_those_that_cannot_work() -> None:
+    of_torch = {n for n, kind in vars(torch.optim).items() if isinstance(kind, type)}
+    assert of_torch - set(OPTIMIZERS) == {"LBFGS", "Muon", "Optimizer", "SparseAdam"}
+    assert all(find_optimizer(name, owner="Model") is getattr(torch.optim, name) for name in OPTIMIZERS)
+
+
+def test_a_class_is_taken_as_it_is() -> None:
+    assert find_optimizer(Plain, owner="Model") is Plain
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in vars(torch.optim) if isinstance(getattr(torch.optim, n), type) and n[0] != "_"]
+    ("optimizer", "message"),
+    [
+        ("adamw", r"must be one of \['ASGD', .* Got 'adamw' instead\. Did you mean 'AdamW'"),
+        ("Optimizer", "Got 'Optimizer' instead"),
+        ("LBFGS", "LBFGS evaluates the loss several times an update"),
+        (torch.optim.SparseAdam, "SparseAdam takes sparse gradients only"),
+        ("Muon", "Muon takes matrices only"),
+    ],
 )
-def test_every_optimizer_of_torch_takes_its_settings_and_a_step(name: str) -> None:
-    optimizer = getattr(torch.optim, name)
-    settings = {k.removeprefix("optimizer__"): v for k, v in fused_settings(optimizer, "cpu", given=[]).items()}
-    if name in ("Optimizer", "SparseAdam"):
-        assert settings == {}
-        return
-    weight = torch.nn.Parameter(torch.ones(2, 2))
-    made = optimizer([weight], lr=0.1, **settings)
-    weight.grad = torch.ones(2, 2)
-    made.step(lambda: weight.sum())
-    assert not torch.equal(weight, torch.ones(2, 2))
+def test_an_optimizer_that_cannot_work_is_refused_with_the_reason(optimizer: Any, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        find_optimizer(optimizer, owner="Model")
+
+
+@pytest.mark.parametrize("optimizer", [torch.nn.Linear, 3])
+def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
+    with pytest.raises(TypeError, match="or a subclass of torch's Optimizer"):
+        find_optimizer(optimizer, owner="Model")

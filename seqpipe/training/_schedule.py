@@ -1,0 +1,164 @@
+"""Learning-rate schedules by torch's names, over exactly one fit."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from skorch.callbacks import Callback
+from torch.optim import Optimizer, lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from seqpipe.exceptions import UnknownNameError, did_you_mean
+
+__all__ = ["SCHEDULES", "Schedule", "check_schedule", "check_schedule_params"]
+
+#: Those that are made of others.
+_UNFIT = {"ChainedScheduler", "LRScheduler", "SequentialLR", "_LRScheduler"}
+#: The schedules of torch, by name.
+SCHEDULES: dict[str, type[LRScheduler]] = {
+    name: kind
+    for name, kind in sorted(vars(lr_scheduler).items())
+    if isinstance(kind, type) and issubclass(kind, LRScheduler) and name not in _UNFIT
+}
+#: Those that move on at every update, as torch's documentation has it; the others do at each epoch's end.
+_BY_UPDATE = {"CyclicLR", "OneCycleLR"}
+
+
+def check_schedule(name: str | None, *, owner: str) -> None:
+    """Refuse a schedule that torch does not have.
+
+    Raises
+    ------
+    UnknownNameError
+        Names those that it has.
+    """
+    if name is not None and name not in SCHEDULES:
+        raise UnknownNameError(
+            f"The 'lr_schedule' parameter of {owner} must be None or one of {list(SCHEDULES)}. Got {name!r} instead."
+            f"{did_you_mean(name, SCHEDULES)}"
+        )
+
+
+def check_schedule_params(name: str | None, params: Mapping[str, Any] | None, *, owner: str) -> None:
+    """Refuse parameters that a schedule does not take.
+
+    Raises
+    ------
+    UnknownNameError
+        If the schedule has no such parameter.
+    ValueError
+        If there are parameters but no schedule, or one that torch demands and no fit knows is missing.
+    """
+    if name is None:
+        if params:
+            raise ValueError(f"lr_schedule_params of {owner} has no effect with lr_schedule=None. Remove it.")
+        return
+    known = {
+        p: d for p, d in inspect.signature(SCHEDULES[name]).parameters.items() if p not in ("optimizer", "last_epoch")
+    }
+    for param in params or {}:
+        if param not in known:
+            raise UnknownNameError(
+                f"The 'lr_schedule_params' parameter of {owner} holds {param!r}, which {name} does not take."
+                f"{did_you_mean(param, known)} It takes {list(known)}."
+            )
+    if "lr_lambda" in known and "lr_lambda" not in (params or {}):
+        raise ValueError(
+            f"lr_schedule={name!r} of {owner} needs lr_schedule_params={{'lr_lambda': function of the epoch}}."
+        )
+
+
+class Schedule(Callback):
+    """Change the learning rate as one of torch's schedules does, over exactly one fit.
+
+    "OneCycleLR" (Smith and Topin, 2018, arXiv:1708.07120) and "CyclicLR" move on at every update, the others at each
+    epoch's end; "ReduceLROnPlateau" looks at the validation loss, or the training loss where there is none. Where a batch
+    takes several updates, as many steps of the schedule are planned for it as the longest batch takes, and a shorter one
+    skips some: so the schedule ends with the fit, whatever batches come.
+
+    Parameters
+    ----------
+    name : str
+        One of `SCHEDULES`.
+    epochs : int
+        Of the fit.
+    n_batches : int
+        Of an epoch.
+    params : dict, optional
+        The schedule's parameters; what torch demands and a fit knows is filled in.
+    updates_per_batch : int, default=1
+        Of the longest batch.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        epochs: int,
+        n_batches: int,
+        *,
+        params: Mapping[str, Any] | None = None,
+        updates_per_batch: int = 1,
+    ) -> None:
+        self.name = name
+        self.epochs = epochs
+        self.n_batches = n_batches
+        self.params = params
+        self.updates_per_batch = updates_per_batch
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Begin the schedule."""
+        total = self.epochs * self.n_batches * self.updates_per_batch
+        self.left_ = total - 1 if self.name in _BY_UPDATE else 0
+        self.done_ = 0
+        if self.name in _BY_UPDATE and total < 2:
+            return  # the only update is made at lr
+        settings = _defaults(self.name, net.lr, self.epochs, total, net.optimizer_) | dict(self.params or {})
+        try:
+            self.schedule_ = SCHEDULES[self.name](net.optimizer_, **settings)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"lr_schedule={self.name!r} cannot be made with lr_schedule_params={settings}: {error}"
+            ) from error
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        """Go on to where the fit is, if the schedule goes by updates."""
+        if not training:
+            return
+        planned = round(net.batches_done_ * self.updates_per_batch)
+        while self.left_ > 0 and self.done_ < planned:
+            self.schedule_.step()
+            self.done_ += 1
+            self.left_ -= 1
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Go on by one epoch, if the schedule goes by epochs."""
+        if self.name in _BY_UPDATE:
+            return
+        if isinstance(self.schedule_, ReduceLROnPlateau):
+            record = net.history[-1]
+            self.schedule_.step(record.get("valid_loss", record["train_loss"]))
+        else:
+            self.schedule_.step()
+
+
+def _defaults(name: str, lr: float, epochs: int, n_updates: int, optimizer: Optimizer) -> dict[str, Any]:
+    """Return what a schedule demands and a fit knows."""
+    cycled = "betas" in optimizer.defaults or optimizer.defaults.get("momentum", 0) > 0
+    known: dict[str, dict[str, Any]] = {
+        "CosineAnnealingLR": {"T_max": epochs},
+        "CosineAnnealingWarmRestarts": {"T_0": max(1, epochs // 4)},
+        "CyclicLR": {
+            "base_lr": lr / 25,
+            "max_lr": lr,
+            "step_size_up": max(1, n_updates // 8),
+            "cycle_momentum": cycled,
+        },
+        "ExponentialLR": {"gamma": 0.01 ** (1 / epochs)},
+        "MultiStepLR": {"milestones": [epochs // 2, 3 * epochs // 4]},
+        "OneCycleLR": {"max_lr": lr, "total_steps": n_updates, "cycle_momentum": cycled},
+        "PolynomialLR": {"total_iters": epochs},
+        "StepLR": {"step_size": max(1, epochs // 3)},
+    }
+    return known.get(name, {})

@@ -1,0 +1,132 @@
+"""The loss at chosen time steps: at all of them, at the last ones, or wherever a rule says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqpipe.training._objective import Criterion
+
+__all__ = ["StepLoss", "StepRule", "chosen_steps"]
+
+#: "all", "last", the number of last steps, or a function from a sequence's length to a mask of its steps.
+StepRule = str | int | Callable[[int], Any]
+
+
+def chosen_steps(loss_on: StepRule, lengths: NDArray[np.int64], n_timesteps: int) -> NDArray[np.bool_]:
+    """Return which steps count, shape (n_samples, n_timesteps), none of them in the padding.
+
+    Parameters
+    ----------
+    loss_on : "all", "last", int or callable
+        All valid steps, the last one, that many last ones (all of a shorter sequence), or a function that takes a
+        sequence's length and returns a boolean array of that length.
+    lengths : array of int, shape (n_samples,)
+        Valid steps of each sequence.
+    n_timesteps : int
+        Steps of the padded batch.
+
+    Raises
+    ------
+    ValueError
+        If the function gives anything but a boolean array of that length.
+    """
+    steps = np.arange(n_timesteps)
+    valid = steps < lengths[:, None]
+    if callable(loss_on):
+        for length in np.unique(lengths):
+            valid[lengths == length, :length] = _mask(loss_on, int(length))
+        return valid
+    if loss_on == "all":
+        return valid
+    last = 1 if loss_on == "last" else int(loss_on)
+    return valid & (steps >= lengths[:, None] - last)
+
+
+def _mask(rule: Callable[[int], Any], length: int) -> NDArray[np.bool_]:
+    mask = np.asarray(rule(length))
+    if mask.shape != (length,) or mask.dtype != bool:
+        raise ValueError(
+            "The 'loss_on' parameter as a function must take a number of time steps and return a boolean array of that "
+            f"length. For {length} it gave shape {mask.shape} and dtype {mask.dtype} instead."
+        )
+    return mask
+
+
+class StepLoss:
+    """The weighted mean of a criterion over the chosen valid steps of a batch.
+
+    Parameters
+    ----------
+    loss_on : "all", "last", int or callable, default="all"
+        Which steps count, see `chosen_steps`.
+    labels : bool, default=False
+        Whether targets are class numbers; the criterion then takes (n_steps, n_classes) and int64 (n_steps,), else
+        (n_steps, n_outputs) twice.
+    class_weight : array of shape (n_classes,), optional
+        Weight of a step by its class.
+    steps_per_sample : float, optional
+        Chosen steps of a sequence on the average of all data. With it a batch's sum is divided by what it has on the
+        average, not by what it happens to have: then each step of the data has the same share in an epoch, whether its
+        batch holds long sequences or short ones, and the batches' losses average to the mean over all steps.
+    """
+
+    def __init__(
+        self,
+        loss_on: StepRule = "all",
+        *,
+        labels: bool = False,
+        class_weight: NDArray[Any] | None = None,
+        steps_per_sample: float | None = None,
+    ) -> None:
+        self.loss_on = loss_on
+        self.labels = labels
+        self.class_weight = class_weight
+        self.steps_per_sample = steps_per_sample
+
+    def __call__(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, inputs: dict[str, Any]) -> Tensor:
+        """Return the loss of outputs (batch, n_timesteps, n_outputs) for targets of as many steps, a scalar."""
+        self._check(y_pred, y_true)
+        n_samples, n_timesteps = y_pred.shape[:2]
+        rows = self._rows(inputs, n_samples, n_timesteps)
+        picked = torch.from_numpy(rows).to(y_pred.device)
+        outputs, targets = y_pred.flatten(0, 1), y_true.flatten(0, 1)
+        if len(rows) < len(outputs):
+            outputs, targets = outputs.index_select(0, picked), targets.index_select(0, picked)
+        if self.labels:
+            targets = targets[:, 0].long()
+        loss = criterion(outputs, targets)
+        if loss.ndim == 0:
+            raise ValueError("The criterion must give one loss a step, so that weights count: leave its mean out.")
+        loss = loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss
+        if "weight" in inputs:
+            loss = loss * inputs["weight"].index_select(0, picked // n_timesteps)
+        if self.class_weight is not None:
+            loss = loss * torch.from_numpy(self.class_weight).to(loss).index_select(0, targets)
+        counted = inputs.get("n_chosen", len(rows))
+        of_batch = counted if self.steps_per_sample is None else n_samples * self.steps_per_sample
+        return loss.sum() / (of_batch * inputs.get("share", 1) or 1)
+
+    def _check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        aligned = y_pred.shape[:2] == y_true.shape[:2]
+        if not aligned or (not self.labels and y_pred.shape != y_true.shape):
+            raise ValueError(f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}.")
+
+    def chosen(self, inputs: dict[str, Any], n_samples: int, n_timesteps: int) -> NDArray[np.bool_]:
+        """Return which steps of a batch count, shape (n_samples, n_timesteps)."""
+        lengths = inputs.get("lengths")
+        known = np.full(n_samples, n_timesteps) if lengths is None else lengths.numpy()
+        return chosen_steps(self.loss_on, known, n_timesteps)
+
+    def _rows(self, inputs: dict[str, Any], n_samples: int, n_timesteps: int) -> NDArray[np.int64]:
+        """Return the places of chosen steps in a batch whose sequences follow one another."""
+        if "chosen" in inputs:
+            return np.flatnonzero(inputs["chosen"])
+        if "lengths" not in inputs and self.loss_on == "all":
+            return np.arange(n_samples * n_timesteps)
+        return np.flatnonzero(self.chosen(inputs, n_samples, n_timesteps))

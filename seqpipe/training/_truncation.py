@@ -1,0 +1,212 @@
+"""Truncated back-propagation through time: a batch is walked in parts, and the state goes on from part to part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqpipe.cells import State
+from seqpipe.recurrence import map_state
+from seqpipe.training._objective import StepObjective
+
+__all__ = ["Span", "Truncation", "Window", "check_tbptt"]
+
+
+class Advancing(Protocol):
+    """A network that goes on from a state, as `StepNetwork` does."""
+
+    def advance(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
+        """Return outputs (batch, n_timesteps, n_outputs) and the new state."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The steps of one update, each counted from a sequence's first, ends excluded.
+
+    Attributes
+    ----------
+    start : int
+        Where the way back ends: the state before this step is a constant.
+    first : int
+        The first step that has a loss; the last update took those before it.
+    mark : int
+        Where the next update's way back ends: the state before this step is kept.
+    stop : int
+        After the last step.
+    """
+
+    start: int
+    first: int
+    mark: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """An update every k1 steps, each back-propagated through k2 steps: BPTT(h; h') of Williams and Peng.
+
+    After the steps k1, 2·k1, … and after the last one, the mean loss of the steps since the last update is lowered. Its
+    gradient is that of a run over the last k2 steps with the weights of now, which begins at the state kept before them,
+    a constant: the state that the earlier update's run, with that update's weights, had there. So a state is carried from
+    the first step to the last, while no gradient goes back further than k2 steps from the end of a part.
+
+    - (1, n), n the longest sequence: an update each step, all the way back.
+    - (n, n): an update a batch, all the way back; no truncation.
+    - k1 = k2 < n: parts side by side, each run once.
+    - k1 < k2 < n: overlapping parts; a step is run k2 / k1 times.
+
+    Parameters
+    ----------
+    k1 : int
+        Steps between two updates.
+    k2 : int
+        Steps of the way back, from k1: with fewer the losses at the first k1 − k2 of each k1 steps would be lost.
+
+    References
+    ----------
+    Williams and Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent network
+    trajectories, Neural Computation 2(4), 490-501, doi:10.1162/neco.1990.2.4.490.
+    """
+
+    k1: int
+    k2: int
+
+    def n_updates(self, n_timesteps: int) -> int:
+        """Return the updates of a batch whose longest sequence has so many steps."""
+        return -(-n_timesteps // self.k1)
+
+    def spans(self, n_timesteps: int) -> list[Span]:
+        """Return the steps of each update of a batch."""
+        stops = [min(k, n_timesteps) for k in range(self.k1, n_timesteps + self.k1, self.k1)]
+        starts = [max(0, stop - self.k2) for stop in stops]
+        firsts, marks = [0, *stops[:-1]], [*starts[1:], n_timesteps]
+        return [Span(*steps) for steps in zip(starts, firsts, marks, stops)]
+
+    def walk(
+        self, inputs: dict[str, Any], y: Tensor, objective: StepObjective
+    ) -> Iterator[tuple[dict[str, Any], Tensor]]:
+        """Yield the parts of a batch, each like a batch of the steps that it scores.
+
+        Its inputs have ``chosen``, ``n_chosen`` and ``share``, as `StepObjective` has it, ``done``, how much of the
+        batch's time steps is behind when it is, and ``window``, which the outputs come from.
+        """
+        n_samples, n_timesteps = inputs["x"].shape[:2]
+        chosen = objective.chosen(inputs, n_samples, n_timesteps)
+        weights = _step_weights(chosen, inputs.get("weight"))
+        carried, total = _Carried(), weights.sum() or 1.0
+        for span in self.spans(n_timesteps):
+            part = {
+                **inputs,
+                **_cut_entries(inputs, span),
+                "chosen": chosen[:, span.first : span.stop],
+                "n_chosen": int(chosen.sum()),
+                "share": float(weights[span.first : span.stop].sum() / total),
+                "done": span.stop / n_timesteps,
+                "window": Window.of(inputs, span, carried),
+            }
+            yield part, y[:, span.first : span.stop]
+
+
+@dataclass
+class _Carried:
+    """The state that the next window begins at; None before the first."""
+
+    state: State | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """The steps that one update runs: those that it scores, and those before them on the way back.
+
+    Attributes
+    ----------
+    x : tensor of shape (batch, n_timesteps, n_features)
+        Their input.
+    lengths : tensor of shape (batch,), or None
+        Their valid steps, from 0.
+    mark, first : int
+        As in `Span`, counted from the window's first step.
+    """
+
+    x: Tensor
+    lengths: Tensor | None
+    mark: int
+    first: int
+    _carried: _Carried = field(repr=False)
+
+    @classmethod
+    def of(cls, inputs: dict[str, Any], span: Span, carried: _Carried) -> Window:
+        """Cut it out of a batch."""
+        x = inputs["x"][:, span.start : span.stop]
+        lengths = _within(inputs.get("lengths"), span.start, span.stop)
+        return cls(x, lengths, span.mark - span.start, span.first - span.start, carried)
+
+    def outputs(self, network: Advancing) -> Tensor:
+        """Return the outputs at the scored steps, and keep the state that the next window begins at."""
+        state, found = self._carried.state, []
+        for start, stop in ((0, self.mark), (self.mark, self.x.shape[1])):
+            if start < stop:
+                outputs, state = network.advance(self.x[:, start:stop], _within(self.lengths, start, stop), state)
+                found.append(outputs)
+            if stop == self.mark and state is not None:
+                self._carried.state = map_state(torch.Tensor.detach, state)
+        return (found[0] if len(found) == 1 else torch.cat(found, dim=1))[:, self.first :]
+
+
+def _step_weights(chosen: NDArray[np.bool_], weight: Tensor | None) -> NDArray[np.float64]:
+    """Return what each time step of a batch weighs in its loss, shape (n_timesteps,)."""
+    of_sample = np.ones(len(chosen)) if weight is None else weight.cpu().numpy().astype(np.float64)
+    return of_sample @ chosen
+
+
+def _cut_entries(inputs: dict[str, Any], span: Span) -> dict[str, Any]:
+    cut: dict[str, Any] = {"x": inputs["x"][:, span.first : span.stop]}
+    for name in {"lengths", "y_lengths"} & inputs.keys():
+        cut[name] = _within(inputs[name], span.first, span.stop)
+    return cut
+
+
+def _within(lengths: Tensor | None, start: int, stop: int) -> Tensor | None:
+    """Return how many of the steps from start to stop are valid."""
+    return None if lengths is None else (lengths - start).clamp(0, stop - start)
+
+
+def _is_count(k: Any) -> bool:
+    return isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1
+
+
+def check_tbptt(tbptt: Any, *, bidirectional: bool, owner: str) -> Truncation | None:
+    """Return the truncation that an estimator's parameter stands for, or None.
+
+    Raises
+    ------
+    ValueError
+        If it is not two whole numbers with 1 <= k1 <= k2, or the estimator is bidirectional.
+    """
+    if tbptt is None:
+        return None
+    pair = tuple(tbptt) if isinstance(tbptt, list | tuple) else ()
+    if len(pair) != 2 or not all(_is_count(k) for k in pair):
+        raise ValueError(
+            f"The 'tbptt' parameter of {owner} must be None or two whole numbers (k1, k2), 1 <= k1 <= k2: an update every "
+            f"k1 steps, back-propagated through k2. Got {tbptt!r} instead."
+        )
+    k1, k2 = map(int, pair)
+    if k2 < k1:
+        raise ValueError(
+            f"The 'tbptt' parameter of {owner} must have k1 <= k2. Got {tbptt!r} instead: nothing would be learned at the "
+            f"first {k1 - k2} of each {k1} steps. Use tbptt=({k2}, {k2}), or ({k1}, {k1})."
+        )
+    if bidirectional:
+        raise ValueError(
+            f"The 'tbptt' parameter of {owner} cuts sequences along time, and bidirectional=True reads them from their end: "
+            "there is no state to carry. Set tbptt=None or bidirectional=False."
+        )
+    return Truncation(k1, k2)

@@ -74,7 +74,9 @@ def _find_openmp() -> OpenMP | None:
 def run_in_threads(tasks: Sequence[Callable[[], object]]) -> None:
     """Run tasks that release Python's lock, the first one in this thread, and wait for all."""
     if _PROCESS.pool is None or _PROCESS.pool._max_workers < len(tasks) - 1:
-        _PROCESS.pool = ThreadPoolExecutor(max(len(tasks) - 1, os.cpu_count() or 1), thread_name_prefix="seqpipe-engine")
+        _PROCESS.pool = ThreadPoolExecutor(
+            max(len(tasks) - 1, os.cpu_count() or 1), thread_name_prefix="seqpipe-engine"
+        )
     futures = [_PROCESS.pool.submit(task) for task in tasks[1:]]
     try:
         tasks[0]()

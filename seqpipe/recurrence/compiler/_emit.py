@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from seqpipe.recurrence.compiler._atoms import (
@@ -10,6 +10,7 @@ from seqpipe.recurrence.compiler._atoms import (
     Const,
     Elementwise,
     Input,
+    Matrix,
     OuterSum,
     Product,
     RowSum,
@@ -166,6 +167,8 @@ class _Emitter:
     scratch: list[tuple[str, str]] = field(default_factory=list)
     setup: list[str] = field(default_factory=list)
     step: list[str] = field(default_factory=list)
+    hoisting: bool = False
+    before: list[str] = field(default_factory=list)
     kernels: set[tuple[int, int]] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
     vectors: dict[Vector, str] = field(default_factory=dict)
@@ -220,32 +223,45 @@ class _Emitter:
             )
         return code + self._product_stage(stage.width, rest, products, n_vectors)
 
-    def _product_stage(self, width: int, atoms: list[Atom], products: list[Product], n_vectors: int) -> str:
+    def _product_stage(
+        self, width: int, atoms: list[Atom], products: list[Product], n_vectors: int, *, inner: str = ""
+    ) -> str:
+        """Return the code of products, panel by panel of columns; ``inner`` opens a loop that reuses each panel."""
         nv = _panel_vectors(len(products), n_vectors, self.target.registers)
         panels, total = -(-n_vectors // nv), len(products) * nv
         heights = _tile_heights(total, self.target.registers)
-        groups: dict[Atom, list[tuple[int, object]]] = {}
-        for i, found in enumerate(products):
-            for atom, matrix in found.terms:
-                groups.setdefault(atom, []).append((i, matrix))
-        calls = dict.fromkeys(heights, "")
-        for atom, members in groups.items():
-            while members:  # a product may read one atom through several matrices
-                part = list(dict(members).items())
-                members = [m for m in members if m not in part]
-                self._group(atom, part, width, nv, panels, total, calls)
-        tiles = self._tiles(heights, calls, total)
+        calls, ahead = dict.fromkeys(heights, ""), dict.fromkeys(heights, "")
+        for atom, part in _shared_operands(products):
+            hoisted = self.hoisting and isinstance(atom, Input) and atom.source == "x"
+            self._group(atom, part, width, nv, panels, total, ahead if hoisted else calls)
+        start = f"memset(z, 0, {heights[0] * total} * sizeof(V));"
+        if ahead[1]:
+            start = self._hoist(heights, ahead, panels, total)
+        tiles = self._tiles(heights, calls)
         values: dict[Atom, str] = {a: f"z[i * {total} + {i * nv} + v]" for i, a in enumerate(products)}
         body = self._columns(atoms, values)
         return (
-            f"  for (L q = 0; q < {panels}; q++) for (L r0 = 0, k; r0 < m; r0 += k) {{ V z[{heights[0] * total}]; memset(z, 0, sizeof z); L left = m - r0;\n{tiles}"
-            f"  for (L i = 0; i < k; i++) {{ L r = r0 + i; for (L v = 0; v < {nv} && q * {nv} + v < {n_vectors}; v++) {{ L j = (q * {nv} + v) * VL;\n{body}  }} }} }}\n"
+            f"  for (L q = 0; q < {panels}; q++) {{ {inner}for (L r0 = 0, k; r0 < m; r0 += k) {{ V z[{heights[0] * total}]; const L left = m - r0; {start}\n{tiles}"
+            f"  for (L i = 0; i < k; i++) {{ L r = r0 + i; for (L v = 0; v < {nv} && q * {nv} + v < {n_vectors}; v++) {{ L j = (q * {nv} + v) * VL;\n{body}  }} }} }}{' }' if inner else ''} }}\n"
+        )
+
+    def _hoist(self, heights: list[int], calls: dict[int, str], panels: int, total: int) -> str:
+        """Multiply x of the next H steps before they are taken; return the code that starts a tile from the result."""
+        kept = self.buffer(f"{panels} * H * R * {total} * VL")
+        at = f"{kept} + ((q * H + {{step}}) * R + r0) * {total} * VL"
+        self.before.append(
+            f"  for (L q = 0; q < {panels}; q++) for (L h = 0; h < H && t + h < steps; h++) {{ const REAL *const x0 = x, *x = x0 + h * {self.number('x_step')};\n"
+            f"  for (L r0 = 0, k; r0 < m; r0 += k) {{ const L left = m - r0; V *z = (V *)({at.format(step='h')}); memset(z, 0, (left < {heights[0]} ? left : {heights[0]}) * {total} * sizeof(V));\n"
+            f"{self._tiles(heights, calls)}  }} }}\n"
+        )
+        return (
+            f"memcpy(z, {at.format(step='t % H')}, (left < {heights[0]} ? left : {heights[0]}) * {total} * sizeof(V));"
         )
 
     def _group(
         self,
         atom: Atom,
-        members: list[tuple[int, object]],
+        members: list[tuple[int, Matrix]],
         width: int,
         nv: int,
         panels: int,
@@ -256,9 +272,8 @@ class _Emitter:
         vectors = len(members) * nv
         packed = self.buffer(f"{panels * atom.width * vectors} * VL")
         for a, (_, matrix) in enumerate(members):
-            slot, row, column = matrix.slot, matrix.row, matrix.column  # type: ignore[attr-defined]
-            rs, cs = self.number("stride", slot, 0), self.number("stride", slot, 1)
-            source = f"{self.pointer('free', slot)} + {row} * {rs} + {column} * {cs}"
+            rs, cs = self.number("stride", matrix.slot, 0), self.number("stride", matrix.slot, 1)
+            source = f"{self.pointer('free', matrix.slot)} + {matrix.row} * {rs} + {matrix.column} * {cs}"
             self.setup.append(
                 f"pack({packed}, {source}, {rs}, {cs}, {atom.width}, {width}, {panels}, {vectors}, {nv}, {a});"
             )
@@ -271,7 +286,7 @@ class _Emitter:
                 f"{packed} + q * {atom.width * vectors} * VL, z, {total}, (const L[]){{{offsets}}});"
             )
 
-    def _tiles(self, heights: list[int], calls: dict[int, str], total: int) -> str:
+    def _tiles(self, heights: list[int], calls: dict[int, str]) -> str:
         code = "  "
         for height in heights:
             test = f"left >= {height}" + (" && left != 8" if height == 6 else "")
@@ -417,7 +432,7 @@ class _Emitter:
         )
         return (
             f"{head}{kernels}int run(const L *n, void *const *p) {{\n"
-            "  const L B = n[0], b0 = n[1], b1 = n[2], R = n[3], C = n[4]; (void)C;\n"
+            f"  const L B = n[0], b0 = n[1], b1 = n[2], R = n[3], C = n[4], H = {_AHEAD_ROWS} / R + 1; (void)C; (void)H;\n"
             "  const L *len = p[0];\n"
             f"  REAL *space = malloc(({sizes}) * sizeof(REAL) + 64); if (!space) return 1;\n"
             f"  REAL *w = (REAL *)(((uintptr_t)space + 63) & ~(uintptr_t)63);\n{cuts}"
@@ -425,6 +440,10 @@ class _Emitter:
         )
 
 
+#: Bytes of matrices that a step may read: more, and those that no step waits for are multiplied for many steps at once.
+_CACHE_BYTES = 2**20
+#: Rows of x that are multiplied ahead of their steps.
+_AHEAD_ROWS = 96
 _FIXED = [("B",), ("b0",), ("b1",), ("R",), ("C",)]
 _BLOCKS = "  const L blocks = (b1 - b0 + R - 1) / R;\n  for (L block = 0; block < blocks; block++) {\n  const L b = b0 + (b1 - b0) * block / blocks, rows = b0 + (b1 - b0) * (block + 1) / blocks - b;\n"
 
@@ -446,7 +465,9 @@ def emit_forward(program: Program, layout: Layout, target: Target, *, keep: bool
             e.stores.setdefault(atom, []).append(_Store(_Place("kept", str(layout.kept_width), start), whole=True))
             goals.append(atom)
     stages = schedule(goals, lambda a: isinstance(a, Input))
+    e.hoisting = _outgrows_cache(stages, target)
     code = e.emit(stages)
+    before = f"  if (t % H == 0) {{\n{''.join(e.before)}  }}\n" if e.before else ""
     final = "".join(
         f" memcpy({e.pointer('final', k)} + (b + m) * {w}, {e.pointer('state', k)} + ((at & {e.number('mask', k)}) * B + b + m) * {target.padded(w)}, {w} * sizeof(REAL));"
         for k, w in enumerate(layout.state_widths)
@@ -454,7 +475,7 @@ def emit_forward(program: Program, layout: Layout, target: Target, *, keep: bool
     finish = f"while (m && len[b + m - 1] == at) {{ m--;{final} }}"
     body = (
         f"{_BLOCKS}  L m = rows; const L steps = m ? len[b] : 0; {{ const L at = 0; {finish} }}\n"
-        f"  for (L t = 0; t < steps; t++) {{\n  {' '.join(lines)}\n{code}  {{ const L at = t + 1; {finish} }}\n  }} }}\n"
+        f"  for (L t = 0; t < steps; t++) {{\n  {' '.join(lines)}\n{before}{code}  {{ const L at = t + 1; {finish} }}\n  }} }}\n"
     )
     return Kernel(e.source(body), e.pointers, e.numbers)
 
@@ -492,19 +513,22 @@ def emit_backward(program: Program, layout: Layout, target: Target) -> Kernel:
     e.places[Input("output_grad", 0, 0, 0)] = _Place("grad", gb, edge=True)
     at_hand = set(e.places)
     goals, begin, swap, end = _carries(e, program, layout)
-    if program.x_grad is not None:
+    sunk = _sunk(program, layout, target, lambda a: isinstance(a, Input) or a in at_hand)
+    if program.x_grad is not None and not sunk:
         lines.append(
             f"REAL *to_x = {e.pointer('x_grad')} + t * {e.number('x_grad_step')} + b * {e.number('x_grad_row')};"
         )
         goals += e.put(program.x_grad, "to_x", e.number("x_grad_row"), padded=False)
-    sums, sizes = _sum_code(e, layout, goals, lines, at_hand)
+    chunks = _Chunks(e, goals, lines, at_hand)
+    sums, sizes = _sum_code(e, layout, chunks)
+    after = _sunk_code(e, sunk, chunks)
     stages = schedule(goals, lambda a: isinstance(a, Input) or a in at_hand)
     code = e.emit(stages)
     chunk = e.buffer("C * sizeof(L) / sizeof(REAL) + 8")
     body = (
         f"  L *ms = (L *)(((uintptr_t){chunk} + 7) & ~(uintptr_t)7);\n{_BLOCKS}  L m = 0, slot = 0; const L steps = rows ? len[b] : 0;\n{begin}"
         f"  for (L t = steps - 1; t >= 0; t--) {{\n  while (m < rows && len[b + m] > t) m++;\n  {' '.join(lines)}\n{code}  {swap}\n"
-        f"  ms[slot++] = m;\n  if (slot == C || t == 0) {{\n{sums}  slot = 0; }}\n  }}\n{end}  }}\n"
+        f"  ms[slot++] = m;\n  if (slot == C || t == 0) {{\n{sums}{after}  slot = 0; }}\n  }}\n{end}  }}\n"
     )
     return Kernel(e.source(body), e.pointers, e.numbers, sizes)
 
@@ -530,35 +554,43 @@ def _carries(e: _Emitter, program: Program, layout: Layout) -> tuple[list[Atom],
     return goals, begin, swap, end
 
 
-def _sum_code(
-    e: _Emitter, layout: Layout, goals: list[Atom], lines: list[str], at_hand: set[Atom]
-) -> tuple[str, tuple[int, ...]]:
-    """Store what is summed over rows and steps for a chunk of steps, and return the code that sums it."""
-    chunks: dict[Atom, tuple[str, int]] = {}
+@dataclass
+class _Chunks:
+    """What the backward loop stores for a chunk of steps, the last step first."""
 
-    def chunk_of(atom: Atom) -> tuple[str, int]:
-        if atom not in chunks:
-            width = e.target.padded(atom.width)
+    emitter: _Emitter
+    goals: list[Atom]
+    lines: list[str]
+    at_hand: set[Atom]
+    found: dict[Atom, tuple[str, int]] = field(default_factory=dict)
+
+    def of(self, atom: Atom) -> tuple[str, int]:
+        """Return where an atom's chunk starts, and how wide its rows are."""
+        if atom not in self.found:
+            e, width = self.emitter, self.emitter.target.padded(atom.width)
             name = e.buffer(f"C * R * {width}")
-            lines.append(f"REAL *at_{name} = {name} + slot * R * {width};")
-            computed = atom if atom not in at_hand else copy(atom)
+            self.lines.append(f"REAL *at_{name} = {name} + slot * R * {width};")
+            computed = atom if atom not in self.at_hand else copy(atom)
             e.stores.setdefault(computed, []).append(_Store(_Place(f"at_{name}", str(width)), whole=True))
             if computed is atom:
                 e.places.setdefault(atom, _Place(f"at_{name}", str(width)))
-            goals.append(computed)
-            chunks[atom] = name, width
-        return chunks[atom]
+            self.goals.append(computed)
+            self.found[atom] = name, width
+        return self.found[atom]
 
+
+def _sum_code(e: _Emitter, layout: Layout, chunks: _Chunks) -> tuple[str, tuple[int, ...]]:
+    """Return the code that sums over the rows and steps of a chunk, and where each sum starts."""
     code, sizes, start = "", [], 0
     for found in layout.sums:
-        name, width = chunk_of(found.columns)
+        name, width = chunks.of(found.columns)
         vectors = width // e.target.lanes
         into = f"(V *)({e.pointer('sums')} + {start})"
         if found.rows is None:
             code += f"  column_sum({into}, {vectors}, {name}, R * {width}, {width}, slot, ms);\n"
             size = width
         else:
-            pointer, step, row = _row_operand(e, found.rows, layout, chunk_of)
+            pointer, step, row = _row_operand(e, found.rows, layout, chunks)
             code += f"  outer_sum({into}, {vectors}, {name}, R * {width}, {width}, {pointer}, {step}, {row}, {found.rows.width}, slot, ms);\n"
             size = width * found.rows.width
         sizes.append(start)
@@ -566,9 +598,43 @@ def _sum_code(
     return code, (*sizes, start)
 
 
-def _row_operand(
-    e: _Emitter, atom: Atom, layout: Layout, chunk_of: Callable[[Atom], tuple[str, int]]
-) -> tuple[str, str, str]:
+def _sunk(program: Program, layout: Layout, target: Target, available: Callable[[Atom], bool]) -> tuple[Product, ...]:
+    """Return the products that make up the gradient of x, if no step waits for them and the matrices are many."""
+    wanted = program.x_grad or ()
+    sums = [a for found in layout.sums for a in (found.columns, found.rows) if a is not None]
+    loop = schedule([*(a for atoms in program.state_grads for a in atoms), *sums], available)
+    in_loop = {a for stage in loop for a in stage.atoms}
+    found = tuple(a for a in wanted if isinstance(a, Product) and a not in in_loop)
+    outgrows = _outgrows_cache([*loop, *schedule(wanted, available)], target)
+    return found if outgrows and len(set(found)) == len(wanted) else ()
+
+
+def _sunk_code(e: _Emitter, sunk: tuple[Product, ...], chunks: _Chunks) -> str:
+    """Return the code that multiplies the rows of all steps of a chunk, panel by panel."""
+    if not sunk:
+        return ""
+    row, step = e.number("x_grad_row"), e.number("x_grad_step")
+    inner = f"for (L s = 0; s < slot; s++) {{ const L m = ms[s]; REAL *to_x = {e.pointer('x_grad')} + (t + slot - 1 - s) * {step} + b * {row}; "
+    e.put(sunk, "to_x", row, padded=False)
+    operands = {a for found in sunk for a, _ in found.terms}
+    stored = {a: chunks.of(copy(a) if isinstance(a, (Input, Const)) else a) for a in operands}
+    places = dict(e.places)
+    e.places |= {a: _Place(f"({name} + s * R * {width})", str(width)) for a, (name, width) in stored.items()}
+    code = "".join(
+        e._product_stage(a.width, [a], [a], e.target.padded(a.width) // e.target.lanes, inner=inner) for a in sunk
+    )
+    e.places = places
+    return code
+
+
+def _outgrows_cache(stages: list[Stage], target: Target) -> bool:
+    """Tell whether the matrices that a step multiplies with would push each other out of a core's cache."""
+    products = [a for stage in stages for a in stage.atoms if isinstance(a, Product)]
+    numbers = sum(a.width * product.width for product in products for a, _ in product.terms)
+    return numbers * (8 if target.double else 4) > _CACHE_BYTES
+
+
+def _row_operand(e: _Emitter, atom: Atom, layout: Layout, chunks: _Chunks) -> tuple[str, str, str]:
     """Return pointer at the chunk's first step, and strides from step to step and from row to row."""
     if isinstance(atom, Input) and atom.source == "x":
         xt, xb = e.number("x_step"), e.number("x_row")
@@ -583,8 +649,21 @@ def _row_operand(
     if atom in layout.kept:
         ld = layout.kept_width
         return f"{e.pointer('kept')} + ((t + slot - 1) * B + b) * {ld} + {layout.kept[atom]}", f"-B * {ld}", str(ld)
-    name, width = chunk_of(atom)
+    name, width = chunks.of(atom)
     return name, f"R * {width}", str(width)
+
+
+def _shared_operands(products: list[Product]) -> Iterator[tuple[Atom, list[tuple[int, Matrix]]]]:
+    """Return each atom that products multiply, with the products' numbers and matrices: at most one a product."""
+    groups: dict[Atom, list[tuple[int, Matrix]]] = {}
+    for i, found in enumerate(products):
+        for atom, matrix in found.terms:
+            groups.setdefault(atom, []).append((i, matrix))
+    for atom, members in groups.items():
+        while members:  # a product may read one atom through several matrices
+            part = list(dict(members).items())
+            members = [m for m in members if m not in part]
+            yield atom, part
 
 
 def _literal(value: float) -> str:

@@ -136,7 +136,9 @@ if _wrapped is not None:
     setattr(_wrapped, "__dynamo_disable", _wrapped)
 
 
-def trace_step(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> Trace:
+def trace_step(
+    cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...], batch_size: int | None = None
+) -> Trace:
     """Take one step on zeros and walk back through it, writing down every operation.
 
     Parameters
@@ -146,6 +148,8 @@ def trace_step(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...
         Whether the gradient of x is wanted.
     parameter_grads : tuple of bool
         For each parameter and buffer, whether its gradient is.
+    batch_size : int, optional
+        By default one that is no size of the cell.
 
     Raises
     ------
@@ -155,18 +159,18 @@ def trace_step(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...
     names = [name for name, _ in _tensors(cell)]
     tensors = [tensor.detach().clone() for _, tensor in _tensors(cell)]
     like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
-    trace = Trace(_batch_size(cell, tensors))
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        trace = Trace(batch_size or _batch_size(cell, tensors))
         states = [s.detach().clone() for s in state_tensors(cell.initial_state(trace.batch_size))]
-        x = torch.zeros(trace.batch_size, cell.input_size, dtype=like.dtype)
+        x = torch.zeros(trace.batch_size, cell.input_size, dtype=like.dtype, device=like.device)
         for tensor, wanted in zip([x, *states, *tensors], [True, *[True] * len(states), *parameter_grads]):
             tensor.requires_grad_(wanted and tensor.is_floating_point())
         recorder = _Recorder()
         trace.parameters = [recorder.add_input(t) for t in tensors]
         trace.x, trace.states = recorder.add_input(x), [recorder.add_input(s) for s in states]
-        parts = dict(zip(names, tensors))
+        parts, step = dict(zip(names, tensors)), _Step(cell)  # the first state, which may be drawn, is no part of a step
         with recorder:
-            output, after = torch.func.functional_call(_Step(cell), parts, (x, tuple(states)))
+            output, after = torch.func.functional_call(step, parts, (x, tuple(states)))
         results = [output, *state_tensors(after)]
         trace.output, *trace.new_states = [recorder.find(r) for r in results]
         trace.grads = _walk_back(trace, recorder, results, [*tensors, x, *states], input_grad)

@@ -1,4 +1,4 @@
-"""Random cells, compiled, beside autograd: what is planned and emitted is right for steps that no one thought of."""
+"""Random cells, planned, beside autograd: what is planned and emitted is right for steps that no one thought of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,7 @@ from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._loop import LoopEngine
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler import _native
+from seqpipe.recurrence.compiler import _eager, _emit, _native
 from seqpipe.recurrence.compiler._emit import Target, emit_backward, emit_forward
 from seqpipe.recurrence.compiler._function import run_program
 from seqpipe.recurrence.compiler._native import NativeProgram
@@ -27,12 +27,7 @@ from seqpipe.recurrence.compiler._objects import load
 from seqpipe.recurrence.compiler._preamble import microkernel, preamble
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 
-try:
-    find_compiler()
-except CompilerError:
-    pytest.skip("needs a C compiler", allow_module_level=True)
-
-N_CELLS, N_TOGETHER = 600, 20
+N_CELLS, N_TOGETHER, N_IN_TORCH = 600, 20, 40
 LENGTHS = [4, 0, 2, 4, 1, 3, 3]
 FUNCTIONS = {"log", "sin", "cos", "erf", "log1p", "expm1", "pow"}
 
@@ -179,6 +174,10 @@ class Random(Cell):
         return self.function(self, x_t, state)
 
 
+#: What every program defines under the same name.
+OWN_NAMES = r"\b(run_team|run|member|Team)\b"
+
+
 def cell_of(seed: int) -> Random:
     torch.manual_seed(seed)
     return Random(seed).double()
@@ -188,28 +187,32 @@ def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
     """Compile several programs as one, which takes a fraction of the time."""
     needed = sorted({(int(h), int(v)) for s in sources for h, v in re.findall(r"static void mk(\d+)_(\d+)\(", s)})
     head = preamble(double=True, vector_bytes=target.vector_bytes, registers=target.registers, functions=FUNCTIONS)
-    bodies = [s[s.index("int run(") :].replace("int run(", f"int run{i}(", 1) for i, s in enumerate(sources)]
+    bodies = [re.sub(OWN_NAMES, rf"\g<0>{i}", s[s.index("int run(") :]) for i, s in enumerate(sources)]
     library = load("".join([head, *(microkernel(*k) for k in needed), *bodies]), optimize=False, extra_flags=("-O0",))
-    return {source: SimpleNamespace(run=library[f"run{i}"]) for i, source in enumerate(sources)}
+    return {
+        source: SimpleNamespace(run=library[f"run{i}"], run_team=library[f"run_team{i}"])
+        for i, source in enumerate(sources)
+    }
 
 
 @cache
 def programs(first: int) -> list[tuple[int, Random, NativeProgram]]:
-    """Plan and compile the cells from a number on."""
+    """Plan and compile the cells from a number on; every other lot multiplies for many steps at once what it can."""
     found, sources = [], []
-    for seed in range(first, first + N_TOGETHER):
-        cell = cell_of(seed)
-        try:
-            program = NativeProgram(
-                cell, torch.float64, input_grad=True, parameter_grads=(True,) * len(list(cell.parameters()))
-            )
-        except Exception as error:
-            raise AssertionError(f"cell {seed} has no plan: {error}\n{cell.drawn.code}") from error
-        found.append((seed, cell, program))
-        sources += [emit_forward(program.program, program.layout, program.target, keep=True).source]
-        sources += [emit_backward(program.program, program.layout, program.target).source]
-    made = compile_together(sources, found[0][2].target)
     with pytest.MonkeyPatch.context() as patch:
+        if first // N_TOGETHER % 2:
+            patch.setattr(_emit, "_CACHE_BYTES", 0)
+        for seed in range(first, first + N_TOGETHER):
+            cell = cell_of(seed)
+            wanted = (True,) * len(list(cell.parameters()))
+            try:
+                program = NativeProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted)
+            except Exception as error:
+                raise AssertionError(f"cell {seed} has no plan: {error}\n{cell.drawn.code}") from error
+            found.append((seed, cell, program))
+            sources += [emit_forward(program.program, program.layout, program.target, keep=True).source]
+            sources += [emit_backward(program.program, program.layout, program.target).source]
+        made = compile_together(sources, found[0][2].target)
         patch.setattr(_native, "load", made.__getitem__)
         for _, _, program in found:
             _ = program.keeping_kernel, program.backward_kernel
@@ -226,28 +229,54 @@ def several_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module")
+def needs_compiler() -> None:
+    """Skip where there is no C compiler."""
+    try:
+        find_compiler()
+    except CompilerError as error:
+        pytest.skip(str(error))
+
+
+def compare(
+    cell: Random, run: Callable[..., Any], everything: Callable[..., list[Tensor]], furthest: Callable[..., float]
+) -> float:
+    """Return how far a planned run is from autograd through the plain loop."""
+    lengths = torch.tensor(LENGTHS)
+    valid = ValidSteps.of(lengths, max(LENGTHS), lengths.device)
+    weights = tuple(cell.parameters())
+    x = valid.clear(torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)).requires_grad_()
+    several = isinstance(cell.initial_state(1), tuple)
+    states = tuple(torch.randn_like(s).mul(0.5).requires_grad_() for s in state_tensors(cell.initial_state(len(x))))
+
+    def loop(x: Tensor, states: Any) -> tuple[Tensor, ...]:
+        outputs, after = LoopEngine().run(cell, x, valid, states if several else states[0])
+        return valid.clear(outputs), *state_tensors(after)
+
+    def planned(x: Tensor, states: Any) -> tuple[Tensor, ...]:
+        outputs, finals = run(x, lengths, states, weights)
+        return outputs, *finals
+
+    return furthest(everything(loop, x, states, weights), everything(planned, x, states, weights))
+
+
+@pytest.mark.usefixtures("needs_compiler")
 @pytest.mark.parametrize("first", range(0, N_CELLS, N_TOGETHER))
 def test_random_cells_give_what_autograd_gives(
     first: int, everything: Callable[..., list[Tensor]], furthest: Callable[..., float]
 ) -> None:
-    lengths = torch.tensor(LENGTHS)
-    valid = ValidSteps.of(lengths, max(LENGTHS), lengths.device)
     for seed, cell, program in programs(first):
-        weights = tuple(cell.parameters())
-        x = valid.clear(torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)).requires_grad_()
-        several = isinstance(cell.initial_state(1), tuple)
-        states = tuple(torch.randn_like(s).mul(0.5).requires_grad_() for s in state_tensors(cell.initial_state(len(x))))
+        error = compare(cell, partial(run_program, program), everything, furthest)
+        assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"
 
-        def loop(x: Tensor, states: Any, cell: Random = cell, several: bool = several) -> tuple[Tensor, ...]:
-            outputs, after = LoopEngine().run(cell, x, valid, states if several else states[0])
-            return valid.clear(outputs), *state_tensors(after)
 
-        def compiled(
-            x: Tensor, states: Any, program: NativeProgram = program, weights: Any = weights
-        ) -> tuple[Tensor, ...]:
-            outputs, finals = run_program(program, x, lengths, states, weights)
-            return outputs, *finals
-
-        expected, found = everything(loop, x, states, weights), everything(compiled, x, states, weights)
-        error = furthest(expected, found)
+@pytest.mark.parametrize("first", range(0, N_CELLS, 100))
+def test_random_cells_planned_for_torch_give_what_autograd_gives(
+    first: int, everything: Callable[..., list[Tensor]], furthest: Callable[..., float]
+) -> None:
+    for seed in range(first, first + N_IN_TORCH):
+        cell = cell_of(seed)
+        parameter_grads = (True,) * len(list(cell.parameters()))
+        program = _eager.TorchProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
+        error = compare(cell, partial(_eager.run_program, program), everything, furthest)
         assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"

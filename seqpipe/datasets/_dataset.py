@@ -22,8 +22,9 @@ class Dataset:
     name : str
         What recipes call it.
     X : array of shape (n_samples, n_timesteps, n_features), or Sequences, or None
-        The sequences; None where the data is a series.
-    y : array of shape (n_samples,) or None
+        The sequences; also texts, an object array of shape (n_samples,), or vectors, (n_samples, n_features); None where
+        the data is a series.
+    y : array of shape (n_samples,), or (n_samples, n_timesteps, n_outputs) where each step has its own, or None
         Their targets.
     frame : DataFrame of shape (n_timesteps, n_features) or None
         The series, its index the time.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pydoc_data.topics import topics
 
-__all__ = ["load_manual"]
+import numpy as np
+
+from seqpipe.datasets._dataset import Dataset
+
+__all__ = ["load_manual", "manual_by_topic"]
 
 
 def load_manual() -> str:
@@ -22,3 +26,18 @@ def load_manual() -> str:
     True
     """
     return "\n\n".join(topics[name].strip() for name in sorted(topics)) + "\n"
+
+
+def manual_by_topic() -> Dataset:
+    """Return the manual as texts without targets, a topic each: ``X`` is an object array of strings, shape (n_topics,).
+
+    Joined they are the text of `load_manual`. Source and licence: see there.
+    """
+    texts = [topics[name].strip() + "\n\n" for name in sorted(topics)]
+    return Dataset(
+        name="manual",
+        X=np.array([*texts[:-1], texts[-1][:-1]], dtype=object),
+        description="The topics of Python's reference manual, as the running Python's help() shows them.",
+        source="pydoc_data.topics of this Python",
+        licence="PSF License Version 2, code examples also Zero-Clause BSD",
+    )

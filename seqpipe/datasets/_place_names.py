@@ -10,7 +10,7 @@ import numpy as np
 from seqpipe.datasets._dataset import Dataset
 from seqpipe.sequences import Sequences
 
-__all__ = ["load_place_names", "place_names_by_letter"]
+__all__ = ["load_place_names", "load_places", "place_names_by_letter"]
 
 _REGIONS = (
     "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
@@ -47,6 +47,24 @@ def load_place_names() -> tuple[list[str], list[str]]:
         raise RuntimeError("This machine has no time zone database: install one with 'pip install tzdata'.")
     names = sorted(name for name, found in regions.items() if len(found) == 1)
     return names, [next(iter(regions[name])) for name in names]
+
+
+def load_places() -> Dataset:
+    """Return the place names as texts, with their continents or oceans as classes.
+
+    ``X`` is an object array of strings and ``y`` an array of the same shape, (n_samples,). Source, licence and errors: see
+    :func:`load_place_names`.
+    """
+    names, continents = load_place_names()
+    return Dataset(
+        name="places",
+        X=np.array(names, dtype=object),
+        y=np.array(continents),
+        target_names=tuple(sorted(set(continents))),
+        description="Names of places, and the continent or ocean they lie in.",
+        source="IANA time zone database of this machine",
+        licence="public domain",
+    )
 
 
 def place_names_by_letter() -> Dataset:

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from seqpipe.datasets._dataset import Dataset
 from seqpipe.exceptions import InvalidSequencesError
 
-__all__ = ["load_waves", "make_waves"]
+__all__ = ["load_wave_windows", "load_waves", "make_waves"]
 
 _END = 30.0
 _STEP = 0.1
@@ -68,6 +68,25 @@ def load_waves() -> Dataset:
         frame=pd.DataFrame({"value": _wave(t.to_numpy())}, index=t),
         feature_names=("value",),
         description="The wave t·sin(t)/3 + 2·sin(5t) at t = 0, 0.1, …, 30.",
+        source="computed, after A. Géron, Hands-On Machine Learning (2017), chapter 14",
+        licence="none needed",
+    )
+
+
+def load_wave_windows() -> Dataset:
+    """Return 2,000 random windows of 20 steps of the wave, and the same windows one step later.
+
+    ``X`` and ``y`` are float64 of shape (2000, 20, 1). All are cut from one series of 300 steps, so that held-out windows
+    overlap those trained on: scores tell how well the wave is learned, not how it would go on. Source and licence: see
+    :func:`make_waves`.
+    """
+    X, y = make_waves(2000, random_state=0)
+    return Dataset(
+        name="wave_windows",
+        X=X,
+        y=y,
+        feature_names=("value",),
+        description="Windows of 20 steps of the wave t·sin(t)/3 + 2·sin(5t), and the value after each step.",
         source="computed, after A. Géron, Hands-On Machine Learning (2017), chapter 14",
         licence="none needed",
     )

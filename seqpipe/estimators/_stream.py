@@ -1,36 +1,32 @@
-"""`SequenceStream`: a fitted estimator on a sequence that is still coming."""
+"""A fitted estimator on a sequence that is still coming: one answer for all steps so far, or one for each."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seqpipe.estimators._running import RunningPooling, running_pooling
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.networks import SequenceNetwork
 from seqpipe.training import SequenceNet
 
-__all__ = ["SequenceStream"]
+__all__ = ["SequenceStream", "StepStream", "Stream"]
 
 
-class SequenceStream:
+class Stream(ABC):
     """Predict on one sequence while its steps come, at the same cost for each; made by ``estimator.stream()``.
 
-    It keeps the recurrent state and what the pooling needs, not the steps. It stays with the fit that made it: after
-    another fit, open a new one.
+    It keeps the recurrent state, not the steps. It stays with the fit that made it: after another fit, open a new one.
 
     Parameters
     ----------
     net : SequenceNet
         Fitted, in one direction.
-    pooling : str
-        The name of its pooling.
-    finish : callable
-        Maps the network's outputs (1, n_outputs) to predictions of one sequence.
 
     Attributes
     ----------
@@ -41,6 +37,66 @@ class SequenceStream:
     ------
     ValueError
         If the net is bidirectional: it has to know a sequence's end before its first output.
+    """
+
+    def __init__(self, net: SequenceNet) -> None:
+        self._network: Any = net.module_.eval()  # a SequenceNetwork or a StepNetwork
+        if self._network.recurrent.bidirectional:
+            raise ValueError(
+                "A bidirectional net reads each sequence from its end too and cannot follow one that is still coming: "
+                "fit with bidirectional=False."
+            )
+        self._like = self._network.head.weight
+        self._n_features = int(net.module__n_features)
+        self._dtype = np.dtype(str(self._like.dtype).removeprefix("torch."))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the steps so far: the next one begins a new sequence."""
+        self.n_steps = 0
+        self._state: Any = None
+
+    @abstractmethod
+    def push(self, steps: Any) -> Any:
+        """Take the next time steps, one of shape (n_features,) or several of shape (n_timesteps, n_features)."""
+
+    def _advance(self, x: NDArray[Any]) -> Tensor:
+        """Run the recurrent layers over checked steps; return their outputs (1, n_timesteps, n_features)."""
+        batch = torch.from_numpy(x)[None].to(self._like.device)
+        outputs, self._state = self._network.recurrent(self._network.input(batch), None, self._state)
+        self.n_steps += len(x)
+        return outputs
+
+    def _check(self, steps: Any) -> NDArray[Any]:
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            x = np.array(steps, dtype=self._dtype, ndmin=1)
+        n_features = self._n_features
+        found = x.shape
+        x = x[None] if x.ndim == 1 else x
+        if x.ndim != 2 or x.shape[1] != n_features or not len(x):
+            raise InvalidSequencesError(
+                f"push takes one step of shape ({n_features},), or n_timesteps from 1 of shape (n_timesteps, "
+                f"{n_features}). Got shape {found}."
+            )
+        if not np.isfinite(x).all():
+            step, column = np.argwhere(~np.isfinite(x))[0]
+            raise InvalidSequencesError(
+                f"The steps contain NaN or infinity: step {self.n_steps + step}, feature {column}. Fill it before push."
+            )
+        return x
+
+
+class SequenceStream(Stream):
+    """One answer for all steps so far.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        Fitted, in one direction.
+    pooling : str
+        The name of its pooling, of which a running form is kept.
+    finish : callable
+        Maps the network's outputs (1, n_outputs) to predictions of one sequence.
 
     Examples
     --------
@@ -56,23 +112,13 @@ class SequenceStream:
     """
 
     def __init__(self, net: SequenceNet, pooling: str, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
-        self._network: SequenceNetwork = net.module_.eval()
-        if self._network.recurrent.bidirectional:
-            raise ValueError(
-                "A bidirectional net reads each sequence from its end too and cannot follow one that is still coming: "
-                "fit with bidirectional=False."
-            )
         self._pooling_name = pooling
         self._finish = finish
-        self._like = self._network.head.weight
-        self._n_features = int(net.module__n_features)
-        self._dtype = np.dtype(str(self._like.dtype).removeprefix("torch."))
-        self.reset()
+        super().__init__(net)
 
     def reset(self) -> None:
         """Forget the steps so far: the next one begins a new sequence."""
-        self.n_steps = 0
-        self._state: Any = None
+        super().reset()
         self._pooling: RunningPooling = running_pooling(self._pooling_name, self._network.pooling)
 
     def push(self, steps: Any) -> Any:
@@ -94,28 +140,56 @@ class SequenceStream:
             If the steps have another shape or are not finite; the stream is then as it was before.
         """
         x = self._check(steps)
-        network = self._network
         with torch.inference_mode():
-            batch = torch.from_numpy(x)[None].to(self._like.device)
-            outputs, self._state = network.recurrent(network.input(batch), None, self._state)
-            logits = network.head(self._pooling.update(outputs)).cpu().numpy()
-        self.n_steps += len(x)
+            logits = self._network.head(self._pooling.update(self._advance(x))).cpu().numpy()
         return self._finish(logits)[0]
 
-    def _check(self, steps: Any) -> NDArray[Any]:
-        with np.errstate(over="ignore"):  # what overflows is refused below
-            x = np.array(steps, dtype=self._dtype, ndmin=1)
-        n_features = self._n_features
-        found = x.shape
-        x = x[None] if x.ndim == 1 else x
-        if x.ndim != 2 or x.shape[1] != n_features or not len(x):
-            raise InvalidSequencesError(
-                f"push takes one step of shape ({n_features},), or n_timesteps from 1 of shape (n_timesteps, "
-                f"{n_features}). Got shape {found}."
-            )
-        if not np.isfinite(x).all():
-            step, column = np.argwhere(~np.isfinite(x))[0]
-            raise InvalidSequencesError(
-                f"The steps contain NaN or infinity: step {self.n_steps + step}, feature {column}. Fill it before push."
-            )
-        return x
+
+class StepStream(Stream):
+    """One answer for each step.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        Fitted, in one direction.
+    finish : callable
+        Maps the network's outputs (n_timesteps, n_outputs) to predictions of as many steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqpipe import StepRegressor
+    >>> X = np.random.default_rng(0).normal(size=(100, 12, 1))
+    >>> model = StepRegressor(hidden_size=8, max_epochs=2, random_state=0).fit(X, X.cumsum(axis=1)[:, :, 0])
+    >>> stream = model.stream()
+    >>> one_by_one = [stream.push(step) for step in X[0]]
+    >>> bool(np.allclose(one_by_one, model.predict(X[:1])[0], atol=1e-5))
+    True
+    """
+
+    def __init__(self, net: SequenceNet, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        self._finish = finish
+        super().__init__(net)
+
+    def push(self, steps: Any) -> Any:
+        """Take the next time steps; return the prediction at each.
+
+        Parameters
+        ----------
+        steps : array of shape (n_features,) or (n_timesteps, n_features)
+            One step, or several in order, from 1.
+
+        Returns
+        -------
+        prediction
+            That of the step for one; for several an array with one item a step.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If the steps have another shape or are not finite; the stream is then as it was before.
+        """
+        x = self._check(steps)
+        with torch.inference_mode():
+            answers = self._finish(self._network.head(self._advance(x))[0].cpu().numpy())
+        return answers[0] if np.ndim(steps) < 2 else answers

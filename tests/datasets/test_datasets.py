@@ -1,5 +1,7 @@
 """The embedded data sets: their sizes, and that they are what their descriptions say."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,13 +12,17 @@ from seqpipe.datasets import (
     load_digits,
     load_manual,
     load_place_names,
+    load_places,
     load_stocks,
+    load_tunes,
     load_waves,
     make_waves,
+    manual_by_topic,
     place_names_by_letter,
 )
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import as_sequences
+from seqpipe.transformers import is_texts
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -24,10 +30,19 @@ def test_every_data_set_is_whole_and_tells_its_origin(name):
     dataset = DATASETS[name]()
     assert dataset.name == name
     assert all([dataset.description, dataset.source, dataset.licence])
-    if dataset.frame is None:
+    if is_texts(dataset.X):
+        assert all(dataset.X)
+        assert dataset.y is None or len(dataset.X) == len(dataset.y)
+    elif np.ndim(dataset.X) == 2:
+        assert dataset.X.shape == (len(dataset.y), len(dataset.feature_names))
+    elif dataset.frame is None:
         assert len(as_sequences(dataset.X)) == len(dataset.y)
         assert len(dataset.feature_names) == as_sequences(dataset.X).n_features
-        assert len(dataset.target_names) == len(set(dataset.y))
+        if dataset.target_names:
+            assert len(dataset.target_names) == len(set(dataset.y))
+        else:
+            assert dataset.y.dtype.kind == "f"
+            assert dataset.y.ndim == 1 or dataset.y.shape[:2] == dataset.X.shape[:2]
     else:
         assert dataset.X is None
         assert dataset.feature_names == tuple(dataset.frame.columns)
@@ -70,6 +85,26 @@ def test_the_manual_is_one_long_english_text():
     assert len(text) > 300_000
     assert " the " in text
     assert text == load_manual()
+
+
+def test_the_topics_of_the_manual_are_the_manual():
+    topics = manual_by_topic().X
+    assert len(topics) > 50
+    assert "".join(topics) == load_manual()
+
+
+def test_tunes_are_notes_with_pitch_and_length():
+    tunes = load_tunes().X
+    assert len(tunes) >= 20
+    notes = {note for tune in tunes for note in tune.split()}
+    assert all(re.fullmatch(r"[A-G][3-5]:(0\.5|1|1\.5|[2-6])", note) for note in notes)
+    assert tunes[0].startswith("E4:1 E4:1 F4:1 G4:1 G4:1 F4:1 E4:1 D4:1")
+    assert all(tune.split()[-1][0] in "CDG" for tune in tunes)
+
+
+def test_places_are_the_place_names_with_their_continents():
+    places = load_places()
+    assert (list(places.X), list(places.y)) == load_place_names()
 
 
 def test_place_names_are_sorted_and_each_lies_in_one_part_of_the_world():

@@ -1,0 +1,81 @@
+"""The task of predicting one number, or several, at each time step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
+from seqpipe.estimators import StepRegressor
+from seqpipe.tasks._parameters import configured, last_step
+from seqpipe.tasks._scores import number_scores
+from seqpipe.tasks._steps import StepTask, step_rows
+from seqpipe.tasks._targets import numbers_of
+from seqpipe.tasks._task import TaskData
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+__all__ = ["StepRegressTask"]
+
+
+class StepRegressTask(StepTask):
+    """One number, or one a target column, at each time step, by a `StepRegressor`."""
+
+    _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
+        "mae": ("mae", -1),
+        "neg_mean_absolute_error": ("mae", -1),
+        "neg_root_mean_squared_error": ("rmse", -1),
+        "r2": ("r2", 1),
+        "rmse": ("rmse", -1),
+    }
+
+    def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+        """Return a `StepRegressor` with ``params``.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such parameter.
+        """
+        return configured(StepRegressor(), params, task="step_regress")
+
+    def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
+        """Return r2, mae and rmse over all steps, the mean over outputs where there are several."""
+        return number_scores(step_rows(data.y), step_rows(estimator.predict(data.X)))
+
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return truth against prediction at the held-out steps, and the learning curves."""
+        predicted = step_rows(estimator.predict(test.X))
+        return {
+            "truth_against_prediction": plot_truth_against_prediction(
+                step_rows(test.y), predicted, names=test.roles.target or None
+            ),
+            "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
+        }
+
+    def _models(self) -> dict[str, BaseEstimator]:
+        return {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}
+
+    def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:
+        return number_scores(data.y, model.predict(data.X))
+
+    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        predicted = step_rows(estimator.predict(data.X))
+        if predicted.ndim == 1 or predicted.shape[1] == 1:
+            return pd.DataFrame({"prediction": predicted.ravel()})
+        names = data.roles.target or range(predicted.shape[1])
+        return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
+
+    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[np.float64]:
+        values = numbers_of(targets, name, for_labels="step_classify", unit="step")
+        return values[:, 0] if values.shape[1] == 1 else values

@@ -1,0 +1,143 @@
+"""What the tasks share that predict at every time step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold
+
+from seqpipe.exceptions import UnknownNameError, did_you_mean
+from seqpipe.sequences import Sequences, as_sequences
+from seqpipe.tasks._columns import check_roles
+from seqpipe.tasks._samples import SampleTask
+from seqpipe.tasks._table import sequences_of, step_targets_of
+from seqpipe.tasks._task import Roles, Task, TaskData
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+__all__ = ["StepScorer", "StepTask", "step_rows"]
+
+
+def step_rows(values: Any) -> NDArray[Any]:
+    """Return values of all time steps, shape (total_steps, …), from a list of arrays, `Sequences`, or one array."""
+    if isinstance(values, Sequences):
+        return values.values
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values.reshape(-1, *values.shape[2:])
+    return np.concatenate([np.asarray(each) for each in values])
+
+
+@dataclass(frozen=True)
+class StepScorer:
+    """A metric of a task as a score over all time steps, greater being better, for a search.
+
+    Parameters
+    ----------
+    task : Task
+        Whose metric it is.
+    measure : str
+        Its name.
+    sign : {-1, 1}
+        -1 for errors.
+    """
+
+    task: Task
+    measure: str
+    sign: int
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        """Return the score of a fitted estimator on sequences X and their targets y."""
+        return self.sign * self.task.metrics(estimator, TaskData(X, y, "data"))[self.measure]
+
+
+class StepTask(SampleTask):
+    """A task with a prediction at each time step.
+
+    A table is long: an ``id`` column, one row a step, and the step's own target in it.
+    """
+
+    #: The names of its scores, each with the metric it is and the sign that makes greater better.
+    _scores: ClassVar[Mapping[str, tuple[str, int]]]
+
+    def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
+        """Turn a long table into sequences, with their ids, and as many targets as they have steps.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_rows, n_columns)
+            The table, one row a time step.
+        roles : Roles
+            What its columns are; without features, every numeric column that has no other role.
+        name : str
+            What errors and reports call the data.
+        with_target : bool, default=True
+            False for prediction: the target columns need not be there.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If there is no id, a column is missing, or a value or a target is unfit or missing; names the place.
+        """
+        check_roles(frame, roles, name=name, with_target=with_target)
+        if not with_target:
+            return TaskData(sequences_of(frame, roles, name=name), None, name, roles)
+        targets = step_targets_of(frame, roles, name=name)
+        X = sequences_of(frame, roles, name=name)
+        return TaskData(X, np.split(self._target(targets, name), X.offsets[1:-1]), name, roles)
+
+    def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return one row a time step: its sequence's ``id``, or number from 0, its ``step`` from 0, and the prediction."""
+        X = _sequences(data.X)
+        frame = self._predicted(estimator, data)
+        ids = np.arange(len(X)) if X.ids is None else X.ids
+        frame.insert(0, "step", np.arange(len(frame)) - np.repeat(X.offsets[:-1], X.lengths))
+        frame.insert(0, "id", np.repeat(ids, X.lengths))
+        return frame
+
+    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of models that see each step alone."""
+        X_train, X_test = (_sequences(data.X).values for data in (train, test))
+        y_train, y_test = step_rows(train.y), step_rows(test.y)
+        y_train, y_test = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in (y_train, y_test))
+        alone = replace(test, X=X_test, y=y_test)
+        return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in self._models().items()}
+
+    def scorer(self, name: str | None) -> Any:
+        """Return what GridSearchCV takes as ``scoring``: over all steps of all sequences, errors negated.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such score.
+        """
+        if name is None:
+            return None
+        if name not in self._scores:
+            names = sorted(self._scores)
+            raise UnknownNameError(
+                f"There is no score {name!r} for steps.{did_you_mean(name, names)} There are {', '.join(names)}."
+            )
+        return StepScorer(self, *self._scores[name])
+
+    @abstractmethod
+    def _models(self) -> dict[str, BaseEstimator]:
+        """Return the baselines, which take a step a row."""
+
+    @abstractmethod
+    def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:
+        """Return the metrics of a baseline on steps."""
+
+    def _folds(self, n_splits: int, seed: int) -> KFold:
+        return KFold(n_splits, shuffle=True, random_state=seed)
+
+
+def _sequences(X: Any) -> Sequences:
+    found = as_sequences(np.asarray(X)[:, :, None] if getattr(X, "ndim", 1) == 2 else X)
+    return found if isinstance(found, Sequences) else Sequences.from_padded(np.asarray(found))

@@ -1,0 +1,144 @@
+"""Targets at each time step: from a long table to scores over all steps."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+
+from seqpipe.exceptions import DataWarning, InvalidSequencesError, UnknownNameError
+from seqpipe.tasks import Roles, StepClassifyTask, StepRegressTask, TaskData
+from seqpipe.tasks._steps import StepScorer, step_rows
+
+SMALL = {"hidden_size": 3, "max_epochs": 2, "random_state": 0, "device": "cpu"}
+ROLES = Roles(id="machine", time="hour", features=("speed", "heat"), target=("label",))
+
+
+@pytest.fixture
+def steps_table(long_table):
+    """The machines' table, each row with a label and a load of its own."""
+    table = long_table.copy()
+    return table.assign(label=np.where(table["heat"] > 0, "hot", "cold"), load=table["speed"] * 2)
+
+
+def rows_of(table, machine, column):
+    return table.loc[table["machine"] == machine, column].tolist()
+
+
+def test_each_step_gets_the_target_of_its_row_wherever_the_rows_of_an_id_stand(steps_table):
+    data = StepClassifyTask().from_table(steps_table, ROLES, name="machines")
+    assert data.X.ids.tolist() == list("abcdef")
+    for machine, labels in zip("abcdef", data.y):
+        assert labels.tolist() == rows_of(steps_table, machine, "label")
+
+
+def test_several_target_columns_stand_side_by_side(steps_table):
+    roles = Roles(id="machine", features=("speed",), target=("load", "heat"))
+    task = StepRegressTask()
+    data = task.from_table(steps_table, roles, name="machines")
+    assert [each.shape for each in data.y] == [(n, 2) for n in data.X.lengths]
+    frame = task.predictions(task.estimator(SMALL).fit(data.X, data.y), data)
+    assert list(frame) == ["id", "step", "prediction_load", "prediction_heat"]
+
+
+def test_predictions_say_id_and_step(steps_table):
+    task = StepClassifyTask()
+    data = task.from_table(steps_table, ROLES, name="machines")
+    frame = task.predictions(task.estimator(SMALL).fit(data.X, data.y), data)
+    assert list(frame) == ["id", "step", "prediction", "p_cold", "p_hot"]
+    assert frame["id"].tolist() == np.repeat(list("abcdef"), data.X.lengths).tolist()
+    assert frame["step"].tolist() == [step for n in data.X.lengths for step in range(n)]
+    np.testing.assert_allclose(frame["p_cold"] + frame["p_hot"], 1, rtol=1e-5)
+
+
+def test_new_tables_need_no_target(steps_table):
+    plain = steps_table.drop(columns=["label", "load"])
+    data = StepClassifyTask().from_table(plain, ROLES, name="new", with_target=False)
+    assert data.y is None
+    assert len(data.X) == 6
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [
+        (Roles(features=("speed",), target=("label",)), "needs one row a time step, with its target, and an id column"),
+        (Roles(id="machine", features=("speed",)), "needs a target column"),
+        (Roles(id="machine", features=("speed",), target=("label", "load")), "Classification has one target column"),
+        (Roles(id="machine", features=("speed",), target=("load",)), "fractions .* use the task 'step_regress'"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused_with_the_remedy(steps_table, roles, message):
+    with pytest.raises(InvalidSequencesError, match=message):
+        StepClassifyTask().from_table(steps_table, roles, name="machines")
+
+
+def test_labels_are_no_numbers(steps_table):
+    with pytest.raises(InvalidSequencesError, match="for labels use the task 'step_classify'"):
+        StepRegressTask().from_table(steps_table, ROLES, name="machines")
+
+
+def test_a_missing_target_is_named_with_id_and_row(steps_table):
+    steps_table.loc[3, "label"] = None
+    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: the target 'label' is missing \(1 such\)"):
+        StepClassifyTask().from_table(steps_table, ROLES, name="machines")
+
+
+def test_an_infinite_target_is_named_with_its_row(steps_table):
+    steps_table.loc[4, "load"] = np.inf
+    roles = Roles(id="machine", features=("speed",), target=("load",))
+    with pytest.raises(InvalidSequencesError, match="'load' of 'machines' is infinite at row 4: .* drop that step"):
+        StepRegressTask().from_table(steps_table, roles, name="machines")
+
+
+def test_the_baselines_see_each_step_alone(steps_table):
+    task = StepRegressTask()
+    roles = Roles(id="machine", features=("speed",), target=("load",))
+    data = task.from_table(steps_table, roles, name="machines")
+    train, test = task.split(data, test_size=2, seed=0)
+    baselines = task.baselines(train, test)
+    assert baselines["ridge regression"]["r2"] > 0.9  # the load is twice the speed at the same step
+    assert baselines["mean"]["r2"] <= 0
+
+
+def test_a_search_takes_the_scores_of_all_steps(steps_table):
+    task = StepClassifyTask()
+    data = task.from_table(steps_table, ROLES, name="machines")
+    search = GridSearchCV(
+        task.estimator(SMALL),
+        {"cell": ["rnn", "gru"]},
+        cv=task.cv(2, data=data, seed=0),
+        scoring=task.scorer("log_loss"),
+    ).fit(data.X, data.y)
+    assert (search.cv_results_["mean_test_score"] < 0).all()
+
+
+def test_errors_are_negated_by_the_scorer(steps_table):
+    task = StepRegressTask()
+    data = task.from_table(steps_table, Roles(id="machine", features=("speed",), target=("load",)), name="machines")
+    model = task.estimator(SMALL).fit(data.X, data.y)
+    metrics = task.metrics(model, data)
+    scorer = task.scorer("rmse")
+    assert isinstance(scorer, StepScorer)
+    assert scorer(model, data.X, data.y) == -metrics["rmse"]
+    assert task.scorer("r2")(model, data.X, data.y) == metrics["r2"] == pytest.approx(model.score(data.X, data.y))
+
+
+def test_classes_that_were_never_trained_on_count_as_errors(steps_table):
+    task = StepClassifyTask()
+    data = task.from_table(steps_table, ROLES, name="machines")
+    model = task.estimator(SMALL).fit(data.X, data.y)
+    other = TaskData(data.X, [np.full(n, "mild") for n in data.X.lengths], "other")
+    with pytest.warns(DataWarning, match=r"\['mild'\] were not in the training data"):
+        assert task.metrics(model, other)["accuracy"] == 0
+
+
+def test_a_score_of_whole_sequences_is_none_of_steps():
+    with pytest.raises(UnknownNameError, match="There is no score 'roc_auc' for steps"):
+        StepClassifyTask().scorer("roc_auc")
+
+
+def test_arrays_lists_and_sequences_flatten_to_the_same_rows(long_table):
+    array = np.arange(12.0).reshape(2, 3, 2)
+    data = StepRegressTask().from_table(
+        long_table, Roles(id="machine", features=("speed",), target=("heat",)), name="machines"
+    )
+    np.testing.assert_array_equal(step_rows(array), step_rows(list(array)))
+    np.testing.assert_array_equal(step_rows(data.X), step_rows(list(data.X)))

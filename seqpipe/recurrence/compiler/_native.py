@@ -15,9 +15,10 @@ from torch import Tensor
 from seqpipe.cells import Cell
 from seqpipe.recurrence._threads import n_threads, openmp, run_in_threads
 from seqpipe.recurrence.compiler._emit import Kernel, Layout, Target, emit_backward, emit_forward, layout_of
+from seqpipe.recurrence.compiler._gradients import Gradients
 from seqpipe.recurrence.compiler._machine import vector_unit
 from seqpipe.recurrence.compiler._objects import load
-from seqpipe.recurrence.compiler._plan import Free, Program, make_program
+from seqpipe.recurrence.compiler._plan import Program, make_program, run_steps
 from seqpipe.recurrence.compiler._schedule import merge_products
 from seqpipe.recurrence.compiler._trace import trace_step
 
@@ -77,6 +78,11 @@ class NativeProgram:
         """The loop back through time."""
         return _Compiled(emit_backward(self.program, self.layout, self.target))
 
+    @cached_property
+    def gradients(self) -> Gradients:
+        """What puts the parameters' gradients together."""
+        return Gradients(self.program, self.layout, self.target, self.backward_kernel.kernel.sum_sizes)
+
     @property
     def source(self) -> str:
         """The C of a training step: the loop forward, the loop back."""
@@ -93,7 +99,7 @@ class NativeProgram:
         values: list[Any] = [*tensors, *[None] * (self.program.n_slots - len(tensors))]
         for slot, constant in self.program.constants.items():
             values[slot] = constant
-        _run_steps(self.program.early, values)
+        run_steps(self.program.early, values)
         return values
 
     def forward(
@@ -142,7 +148,8 @@ class NativeProgram:
             )
         kernel = self.backward_kernel
         threads = self._threads(batch)
-        sums = batch.x.new_zeros(len(threads), kernel.kernel.sum_sizes[-1])
+        n_sums = kernel.kernel.sum_sizes[-1]
+        sums = batch.x.new_zeros(len(threads), n_sums + self.target.lanes)
         fixed: dict[tuple[object, ...], Tensor | None] = {
             ("output_grad",): output_grad,
             ("kept",): run.kept,
@@ -151,13 +158,7 @@ class NativeProgram:
         fixed |= {("state_grad", k): g for k, g in enumerate(grads)}
         self._call(kernel, run, fixed, sums)
         total = sums[0] if len(threads) == 1 else sums.sum(0)
-        values = list(run.values)
-        for found, start, end in zip(self.layout.sums, kernel.kernel.sum_sizes, kernel.kernel.sum_sizes[1:]):
-            width = found.columns.width
-            part = total[start:end].view(-1, self.target.padded(width))[:, :width]
-            values[found.slot] = part[0] if found.rows is None else part if found.turned else part.t()
-        _run_steps(self.program.late, values)
-        parameter_grads = [None if g is None else values[g.slot] for g in self.program.parameter_grads]
+        parameter_grads = self.gradients.of(total[: n_sums + 1], run.values)
         shapes = [s.shape for s in state_grads]
         return x_grad, [g.view(s) for g, s in zip(grads, shapes)], parameter_grads
 
@@ -277,19 +278,3 @@ def _number(key: tuple[object, ...], numbers: dict[tuple[object, ...], int], val
 def _pointer(key: tuple[object, ...], tensors: dict[tuple[object, ...], Tensor | None], values: list[Any]) -> int:
     tensor = values[key[1]] if key[0] == "free" else tensors[key]  # type: ignore[call-overload]
     return 0 if tensor is None else tensor.data_ptr()
-
-
-def _run_steps(steps: Sequence[Any], values: list[Any]) -> None:
-    for step in steps:
-        result = step.op(*_resolve(step.args, values), **_resolve(step.kwargs, values))
-        values[step.slot] = result if step.item is None else result[step.item]
-
-
-def _resolve(value: Any, values: list[Any]) -> Any:
-    if isinstance(value, Free):
-        return values[value.slot]
-    if isinstance(value, (list, tuple)):
-        return type(value)([_resolve(v, values) for v in value])
-    if isinstance(value, dict):
-        return {k: _resolve(v, values) for k, v in value.items()}
-    return value

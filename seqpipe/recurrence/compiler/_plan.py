@@ -26,7 +26,7 @@ from seqpipe.recurrence.compiler._atoms import (
 )  # fmt: skip
 from seqpipe.recurrence.compiler._trace import Node, Trace, Unplannable
 
-__all__ = ["Program", "Rows", "make_program"]
+__all__ = ["Program", "Rows", "make_program", "run_steps"]
 
 _ATEN = torch.ops.aten
 
@@ -101,6 +101,23 @@ class Program:
     constants: dict[int, Tensor] = field(default_factory=dict)
     shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     n_slots: int = 0
+
+
+def run_steps(steps: Sequence[Step], values: list[Any]) -> None:
+    """Let torch run operations on row-free values, and put the results into their slots."""
+    for step in steps:
+        result = step.op(*_resolve(step.args, values), **_resolve(step.kwargs, values))
+        values[step.slot] = result if step.item is None else result[step.item]
+
+
+def _resolve(value: Any, values: list[Any]) -> Any:
+    if isinstance(value, Free):
+        return values[value.slot]
+    if isinstance(value, (list, tuple)):
+        return type(value)([_resolve(v, values) for v in value])
+    if isinstance(value, dict):
+        return {k: _resolve(v, values) for k, v in value.items()}
+    return value
 
 
 def make_program(trace: Trace) -> Program:

@@ -95,8 +95,10 @@ def compare(
 @app.command()
 def predict(
     model: Annotated[str, typer.Argument(help="A model URI that a run printed, or a model's folder.")],
-    data: Annotated[Path | None, typer.Argument(help="CSV or Parquet with the columns that the recipe named.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV or Parquet to write.")] = None,
+    data: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet with the recipe's columns, or .txt with texts.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV, Parquet or .txt to write.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Time steps to forecast, instead of DATA.")] = None,
     uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
 ) -> None:
@@ -115,8 +117,32 @@ def predict(
 
 
 @app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="A model URI that a run printed, or a model's folder.")],
+    prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
+    length: Annotated[int, typer.Option(min=1, help="Most tokens to add to the prompt.")] = 500,
+    temperature: Annotated[float, typer.Option(min=0, help="Below 1 likely tokens become likelier.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from that many likeliest tokens only.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw from the likeliest tokens of this probability.")] = None,
+    stop: Annotated[str | None, typer.Option(help="The text ends with the first of these.")] = None,
+    label: Annotated[str | None, typer.Option(help="The class of the text, if the model knows classes.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same text.")] = None,
+    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
+) -> None:
+    """Write a text with a language model that a run has logged, token by token."""
+    with _clean_errors():
+        from seqpipe.pipeline import generate_text
+
+        drawn = {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "stop": stop}
+        for piece in generate_text(model, prompt, label=label, random_state=seed, tracking_uri=uri, **drawn):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        typer.echo()
+
+
+@app.command()
 def plugins() -> None:
-    """List cells and tasks, who offers them, and the plug-ins that could not be used."""
+    """List cells, engines and tasks, who offers them, and the plug-ins that could not be used."""
     with _clean_errors():
         from rich.table import Table
         from rich.text import Text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
@@ -14,10 +15,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from seqpipe import plugins
+from seqpipe import cli, plugins
 from seqpipe.cli import app
 from seqpipe.exceptions import TrackingError
-from seqpipe.pipeline import shipped_recipes
+from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
+from seqpipe.pipeline._load import load_recipe
 from seqpipe.tracking import read_runs
 
 RECIPE = """\
@@ -33,12 +35,29 @@ evaluate: {test_size: 0.5}
 
 #: What makes each shipped recipe small, and a score that it must report.
 TINY = {
+    "captions": (["task.caption.hidden_size=4", "task.caption.max_epochs=1"], "exact_match"),
     "cells": (
         ["task.classify.hidden_size=4", "task.classify.num_layers=1", "task.classify.max_epochs=1"],
         "accuracy",
     ),
+    "dates": (
+        ["task.translate.hidden_size=4", "task.translate.max_epochs=1", "evaluate.test_size=100"],
+        "exact_match",
+    ),
     "digits": (["search.grid.hidden_size=[4]", "task.classify.max_epochs=1"], "accuracy"),
+    "manual": (
+        [
+            "task.language_model.hidden_size=4",
+            "task.language_model.max_epochs=1",
+            "task.language_model.batch_size=256",
+            "evaluate.test_size=4",
+        ],
+        "bits_per_token",
+    ),
+    "place-names": (["task.language_model.hidden_size=4", "task.language_model.max_epochs=1"], "Africa: "),
+    "places": (["task.classify.hidden_size=4", "task.classify.max_epochs=1"], "f1_macro"),
     "stocks": (["task.forecast.hidden_size=4", "task.forecast.max_epochs=1"], "seasonal naive"),
+    "tunes": (["task.language_model.hidden_size=4", "task.language_model.max_epochs=1"], "samples:"),
 }
 
 
@@ -88,7 +107,7 @@ def test_help_imports_neither_torch_nor_mlflow(arguments: list[str]):
 
 def test_every_command_is_in_the_help():
     shown = seqpipe("--help").stdout
-    assert all(command in shown for command in ("run", "compare", "predict", "plugins", "ui"))
+    assert all(command in shown for command in ("run", "compare", "predict", "generate", "plugins", "ui"))
 
 
 def test_no_arguments_show_the_help_and_are_wrong_use():
@@ -107,7 +126,8 @@ def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str):
     overrides, told = TINY[name]
-    ran = seqpipe("run", name, "--set", "search.cv=2", *(part for each in overrides for part in ("--set", each)))
+    folds = [] if load_recipe(name).recipe.search is None else ["search.cv=2"]
+    ran = seqpipe("run", name, *(part for each in [*folds, *overrides] for part in ("--set", each)))
     assert ran.exit_code == 0, ran.output
     assert told in ran.stdout
     assert f"next: seqpipe compare {name}" in ran.stdout
@@ -245,6 +265,52 @@ def test_predict_prints_a_table_where_no_file_is_asked_for(own_folder: Path):
     shown = seqpipe("predict", model, "rows.csv")
     assert shown.exit_code == 0, shown.output
     assert all(column in shown.stdout for column in ("id", "prediction", "p_a", "p_b"))
+
+
+@pytest.fixture(scope="module")
+def writer(store: str) -> str:
+    """The URI of a language model that knows classes."""
+    task = {"language_model": {"hidden_size": 4, "max_epochs": 1}}
+    record = run_recipe({"data": {"dataset": "places"}, "task": task, "tracking": {"uri": store}}).record
+    assert record is not None
+    assert record.model_uri is not None
+    return record.model_uri
+
+
+def test_generate_writes_a_text_that_a_seed_repeats(writer: str):
+    options = ("--prompt", "San ", "--label", "America", "--length", "7", "--temperature", "0.8", "--top-k", "5")
+    texts = [seqpipe("generate", writer, *options, "--seed", seed).stdout for seed in ("1", "1", "2")]
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[0].startswith("San ")
+    assert texts[0].endswith("\n")
+    assert len(texts[0]) <= 12
+
+
+def test_generate_shows_each_token_at_once(writer: str, monkeypatch: pytest.MonkeyPatch):
+    class Terminal(io.StringIO):
+        def flush(self) -> None:
+            shown.append(self.getvalue())
+
+    shown: list[str] = []
+    tokens = list(generate_text(writer, random_state=2, length=5))
+    assert len(tokens) > 2
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    cli.generate(writer, seed=2, length=5)
+    assert [text for text in shown if text][: len(tokens)] == ["".join(tokens[: i + 1]) for i in range(len(tokens))]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--label", "Atlantis"], "error: 'Atlantis' is none of the classes that LanguageModel was fitted to"),
+        (["--prompt", "中"], "error: prompt: The character '中' at step 0"),
+        (["--top-p", "3"], "error: The 'top_p' parameter of generate must be"),
+    ],
+)
+def test_generate_tells_what_it_cannot_write(writer: str, options: list[str], message: str):
+    ran = seqpipe("generate", writer, *options)
+    assert ran.exit_code == 1
+    assert message in ran.output
 
 
 def test_plugins_lists_what_is_offered_and_what_failed(monkeypatch: pytest.MonkeyPatch):

@@ -1,17 +1,30 @@
 """scikit-learn estimators that hold a recurrent network."""
 
 from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._captioner import SequenceCaptioner
 from seqpipe.estimators._classifier import SequenceClassifier
 from seqpipe.estimators._forecaster import Forecaster
+from seqpipe.estimators._language_model import LanguageModel
 from seqpipe.estimators._regressor import SequenceRegressor
-from seqpipe.estimators._stream import SequenceStream
+from seqpipe.estimators._step_classifier import StepClassifier
+from seqpipe.estimators._step_regressor import StepRegressor
+from seqpipe.estimators._stream import SequenceStream, StepStream
+from seqpipe.estimators._token_scores import text_scores
+from seqpipe.estimators._translator import SequenceTranslator
 from seqpipe.estimators._windowed import WindowedRegressor
 
 __all__ = [
     "Forecaster",
+    "LanguageModel",
     "RecurrentEstimator",
+    "SequenceCaptioner",
     "SequenceClassifier",
     "SequenceRegressor",
     "SequenceStream",
+    "SequenceTranslator",
+    "StepClassifier",
+    "StepRegressor",
+    "StepStream",
     "WindowedRegressor",
+    "text_scores",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -10,16 +9,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.estimators._classes import (
+    class_labels,
+    class_numbers,
+    class_probabilities,
+    class_weights,
+    warn_of_unseen,
+)
 from seqpipe.estimators._input import check_labels, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._stream import SequenceStream
-from seqpipe.exceptions import DataWarning
 from seqpipe.training import Samples
 
 __all__ = ["SequenceClassifier"]
@@ -65,12 +69,20 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Passes over the data; "auto" makes at least 600 updates and at least 10 epochs.
     batch_size : int or "auto", default="auto"
         Sequences an update; "auto" grows from 32 to 256 with the data.
-    lr_schedule : {"one_cycle"} or None, default="one_cycle"
-        "one_cycle" raises the learning rate over the first 30% of the updates and anneals it; None keeps it.
+    optimizer : str or subclass of torch's Optimizer, default="AdamW"
+        One of torch's names ("Adam", "SGD", "RMSprop", "NAdam", …), or a class; its other settings go through
+        ``net__optimizer__<name>``.
+    lr_schedule : str or None, default="OneCycleLR"
+        One of torch's names ("CosineAnnealingLR", "StepLR", "ReduceLROnPlateau", …), see `Schedule`; None keeps the rate.
+        "OneCycleLR" raises it over the first 30% of the updates and anneals it.
+    lr_schedule_params : dict, optional
+        Further arguments of the schedule; what torch demands and the fit knows is filled in.
     weight_decay : float, default=0.01
-        Decoupled weight decay of AdamW.
+        The optimizer's weight decay, where it has one; AdamW's is decoupled from the gradient.
     gradient_clip_norm : float or None, default=1.0
         Largest norm of the gradient.
+    mixed_precision : bool, default=False
+        Whether training computes in bfloat16 what loses little by it; weights, validation and predictions stay float32.
     scale_inputs : bool, default=True
         Whether each feature is standardised by its mean and standard deviation over the training data's valid steps.
     early_stopping : bool, default=False
@@ -92,8 +104,8 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     verbose : int, default=0
         Above 0 shows a progress bar.
     net_params : dict, optional
-        Anything else of skorch's net, also settable as ``net__<name>``: ``net__optimizer``,
-        ``net__optimizer__weight_decay``, ``net__callbacks``, ``net__criterion``, …
+        Anything else of skorch's net, also settable as ``net__<name>``: ``net__optimizer__momentum``, ``net__callbacks``,
+        ``net__criterion``, …
 
     Attributes
     ----------
@@ -149,9 +161,12 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         lr=0.01,
         max_epochs="auto",
         batch_size="auto",
-        lr_schedule="one_cycle",
+        optimizer="AdamW",
+        lr_schedule="OneCycleLR",
+        lr_schedule_params=None,
         weight_decay=0.01,
         gradient_clip_norm=1.0,
+        mixed_precision=False,
         scale_inputs=True,
         early_stopping=False,
         validation_fraction=0.1,
@@ -179,9 +194,12 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.optimizer = optimizer
         self.lr_schedule = lr_schedule
+        self.lr_schedule_params = lr_schedule_params
         self.weight_decay = weight_decay
         self.gradient_clip_norm = gradient_clip_norm
+        self.mixed_precision = mixed_precision
         self.scale_inputs = scale_inputs
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -258,7 +276,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
             raise ValueError(f"classes={classes!r} are not those of the first partial_fit, {self.classes_.tolist()}.")
         if not goes_on:
             self.classes_ = np.unique(y if classes is None else classes)
-        samples = Samples(found, self._numbers(y), self._weight(y, weight))
+        samples = Samples(found, class_numbers(y, self.classes_), self._weight(y, weight))
         self._train(
             samples,
             self._input_sizes(found) | {"n_outputs": max(2, len(self.classes_))},
@@ -267,42 +285,27 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
             labels=samples.y,
         )
 
-    def _numbers(self, y: NDArray[Any]) -> NDArray[np.int64]:
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y has labels that the classifier was not told of: {unknown.tolist()[:10]}; it knows "
-                f"{self.classes_.tolist()[:20]}. Name all of them in the first partial_fit(..., classes=)."
-            )
-        return np.searchsorted(self.classes_, y).astype(np.int64)
+    def _as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return new data as fit hands it to the net, for diagnostics."""
+        found = check_X(self, X, reset=False)
+        return Samples(found, None if y is None else class_numbers(check_labels(y, len(found)), self.classes_))
 
     def _weight(self, y: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[Any] | None:
         """Return class weight times sample weight, of mean 1, in the network's dtype."""
         if self.class_weight is not None:
-            self._check_class_weight()
-            by_class = compute_sample_weight(self.class_weight, y)
+            by_class = class_weights(self.class_weight, y, owner=type(self).__name__)
             weight = by_class if weight is None else weight * by_class
         return None if weight is None else (weight / weight.mean()).astype(self.dtype)
-
-    def _check_class_weight(self) -> None:
-        if not isinstance(self.class_weight, dict):
-            return
-        weights = np.array(list(self.class_weight.values()), dtype=float)
-        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-            raise ValueError(
-                "The 'class_weight' parameter of SequenceClassifier must give weights from 0, not all 0. "
-                f"Got {self.class_weight!r} instead."
-            )
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class, shape (n_samples, n_classes), columns as in ``classes_``."""
         check_is_fitted(self)
-        return _probabilities(self.classes_, self._outputs(X))
+        return class_probabilities(self.classes_, self._outputs(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable label of each sequence, shape (n_samples,)."""
         check_is_fitted(self)
-        return _labels(self.classes_, self._outputs(X))
+        return class_labels(self.classes_, self._outputs(X))
 
     def stream(self, *, method: str = "predict") -> SequenceStream:
         """Open a stream of predictions on one sequence, which takes its steps as they come.
@@ -319,7 +322,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
             first output.
         """
         check_is_fitted(self)
-        finish = {"predict": _labels, "predict_proba": _probabilities}.get(method)
+        finish = {"predict": class_labels, "predict_proba": class_probabilities}.get(method)
         if finish is None:
             raise ValueError(
                 "The 'method' parameter of SequenceClassifier.stream must be 'predict' or 'predict_proba'. "
@@ -330,21 +333,5 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of right labels; warns of labels in y that the classifier never saw, and can only miss."""
         check_is_fitted(self)
-        unseen = np.setdiff1d(np.asarray(y), self.classes_)
-        if len(unseen):
-            warnings.warn(
-                f"y has labels that SequenceClassifier was not fitted to, and that count as missed: {unseen.tolist()[:10]}. "
-                "Split with StratifiedKFold, or drop them.",
-                DataWarning,
-                stacklevel=2,
-            )
+        warn_of_unseen(np.asarray(y), self.classes_, owner=type(self).__name__)
         return float(super().score(X, y, sample_weight))
-
-
-def _probabilities(classes: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-    """Return the probability of each class from the network's outputs, which are two even for one class."""
-    return torch.from_numpy(outputs)[:, : len(classes)].softmax(dim=1).numpy()
-
-
-def _labels(classes: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-    return classes[_probabilities(classes, outputs).argmax(axis=1)]

@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table
+from seqpipe.transformers import is_texts
 
 #: Whole numbers up to it are exact in float32.
 _LARGEST_TOKEN = 2**24 - 1
@@ -86,6 +87,11 @@ def check_container(X: Any) -> None:
         raise InvalidSequencesError(
             "X must be an array, a list of arrays, a pandas object, Sequences or Windows. "
             f"Got {X if X is None else type(X).__name__} instead."
+        )
+    if is_texts(X):
+        raise InvalidSequencesError(
+            "X holds texts, not real numbers: turn them into token numbers with TokenizeTexts, in a recipe the step "
+            "'tokenize', and set embedding."
         )
     if np.ma.is_masked(X):
         raise InvalidSequencesError("X is a masked array: fill the masked steps, or cut them out.")

@@ -20,7 +20,6 @@ _UNUSED = (
     "use_caching",
 )
 _OPEN = ("callbacks", "compile", "criterion", "optimizer")
-_CLASSES = {"criterion": torch.nn.Module, "optimizer": torch.optim.Optimizer}
 
 
 class NetParamsMixin:
@@ -56,13 +55,11 @@ def check_net_params(estimator: NetParamsMixin) -> None:
     name = type(estimator).__name__
     for key, value in (estimator.net_params or {}).items():
         root = key.split("__")[0]
-        if root in _OWN:
+        if root in _OWN or key == "optimizer":
             raise ValueError(f"{_PREFIX}{key} would be overruled: set the {root!r} parameter of {name} instead.")
         if root in _UNUSED or key in _UNUSED:
             raise ValueError(f"{_PREFIX}{key} has no effect: {name} feeds its net whole batches. Remove it.")
         if root not in _OPEN:
             raise ValueError(f"{_PREFIX}{key} is no parameter of skorch's net. It may begin with one of {list(_OPEN)}.")
-        if key in _CLASSES and not (isinstance(value, type) and issubclass(value, _CLASSES[key])):
-            raise ValueError(
-                f"{_PREFIX}{key} must be a subclass of torch's {_CLASSES[key].__name__}. Got {value!r} instead."
-            )
+        if key == "criterion" and not (isinstance(value, type) and issubclass(value, torch.nn.Module)):
+            raise ValueError(f"{_PREFIX}{key} must be a subclass of torch's Module. Got {value!r} instead.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,9 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._input import check_targets, check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._pooled import PooledEstimator
-from seqpipe.estimators._scaling import weighted_statistics
+from seqpipe.estimators._scaling import restored_targets, scaled_targets, target_statistics
 from seqpipe.estimators._stream import SequenceStream
-from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.training import Samples
 
 __all__ = ["SequenceRegressor"]
@@ -27,8 +26,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     """Predict one number, or several, per sequence.
 
     X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
-    pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`. Targets are
-    standardised inside.
+    pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`.
 
     Parameters
     ----------
@@ -64,14 +62,24 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         Passes over the data; "auto" makes at least 600 updates and at least 10 epochs.
     batch_size : int or "auto", default="auto"
         Sequences an update; "auto" grows from 32 to 256 with the data.
-    lr_schedule : {"one_cycle"} or None, default="one_cycle"
-        "one_cycle" raises the learning rate over the first 30% of the updates and anneals it; None keeps it.
+    optimizer : str or subclass of torch's Optimizer, default="AdamW"
+        One of torch's names ("Adam", "SGD", "RMSprop", "NAdam", …), or a class; its other settings go through
+        ``net__optimizer__<name>``.
+    lr_schedule : str or None, default="OneCycleLR"
+        One of torch's names ("CosineAnnealingLR", "StepLR", "ReduceLROnPlateau", …), see `Schedule`; None keeps the rate.
+        "OneCycleLR" raises it over the first 30% of the updates and anneals it.
+    lr_schedule_params : dict, optional
+        Further arguments of the schedule; what torch demands and the fit knows is filled in.
     weight_decay : float, default=0.01
-        Decoupled weight decay of AdamW.
+        The optimizer's weight decay, where it has one; AdamW's is decoupled from the gradient.
     gradient_clip_norm : float or None, default=1.0
         Largest norm of the gradient.
+    mixed_precision : bool, default=False
+        Whether training computes in bfloat16 what loses little by it; weights, validation and predictions stay float32.
     scale_inputs : bool, default=True
         Whether each feature is standardised by its mean and standard deviation over the training data's valid steps.
+    scale_targets : bool, default=True
+        Whether targets are standardised inside; the losses in ``history_`` are those of what the network is trained on.
     early_stopping : bool, default=False
         Whether to hold out samples, stop when their loss no longer falls, and keep the best weights.
     validation_fraction : float, default=0.1
@@ -89,8 +97,8 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     verbose : int, default=0
         Above 0 shows a progress bar.
     net_params : dict, optional
-        Anything else of skorch's net, also settable as ``net__<name>``: ``net__optimizer``,
-        ``net__optimizer__weight_decay``, ``net__callbacks``, ``net__criterion``, …
+        Anything else of skorch's net, also settable as ``net__<name>``: ``net__optimizer__momentum``, ``net__callbacks``,
+        ``net__criterion``, …
 
     Attributes
     ----------
@@ -119,6 +127,11 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     """
 
     _criterion = torch.nn.MSELoss
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **PooledEstimator._parameter_constraints,
+        "scale_targets": ["boolean"],
+    }
+    scale_targets: bool
 
     def __init__(
         self,
@@ -138,10 +151,14 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         lr=0.01,
         max_epochs="auto",
         batch_size="auto",
-        lr_schedule="one_cycle",
+        optimizer="AdamW",
+        lr_schedule="OneCycleLR",
+        lr_schedule_params=None,
         weight_decay=0.01,
         gradient_clip_norm=1.0,
+        mixed_precision=False,
         scale_inputs=True,
+        scale_targets=True,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -167,10 +184,14 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.optimizer = optimizer
         self.lr_schedule = lr_schedule
+        self.lr_schedule_params = lr_schedule_params
         self.weight_decay = weight_decay
         self.gradient_clip_norm = gradient_clip_norm
+        self.mixed_precision = mixed_precision
         self.scale_inputs = scale_inputs
+        self.scale_targets = scale_targets
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -246,21 +267,23 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         targets = y.reshape(len(y), -1)
         if not goes_on:
             self._y_ndim = y.ndim
-            self.y_mean_, self.y_scale_ = weighted_statistics(targets, weight)
-        self._check_outputs(targets)
-        scaled = ((targets - self.y_mean_) / self.y_scale_).astype(self.dtype)
+            self.y_mean_, self.y_scale_ = target_statistics(targets, weight, scaled=self.scale_targets)
+        scaled = self._scaled(targets)
         weight = None if weight is None else (weight / weight.mean()).astype(self.dtype)
         sizes = self._input_sizes(found) | {"n_outputs": targets.shape[1]}
         self._train(Samples(found, scaled, weight), sizes, listeners, partial=partial)
 
-    def _check_outputs(self, targets: NDArray[np.float64]) -> None:
-        if targets.shape[1] != len(self.y_mean_):
-            raise ValueError(
-                f"y has {targets.shape[1]} outputs where the fit that goes on had {len(self.y_mean_)}: give as many, or "
-                "fit anew."
-            )
-        if not (np.isfinite(self.y_mean_).all() and np.isfinite(self.y_scale_).all()):
-            raise InvalidSequencesError("y is so large that its mean or spread is not finite: rescale it.")
+    def _as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return new data as fit hands it to the net, for diagnostics."""
+        found = check_X(self, X, reset=False)
+        if y is None:
+            return Samples(found)
+        y = check_targets(self, y, len(found))
+        return Samples(found, self._scaled(y.reshape(len(y), -1)))
+
+    def _scaled(self, targets: NDArray[np.float64]) -> NDArray[Any]:
+        """Return targets of shape (n_samples, n_outputs) standardised, in the network's dtype."""
+        return scaled_targets(targets, self.y_mean_, self.y_scale_).astype(self.dtype)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the predictions, shaped as y was."""
@@ -281,12 +304,4 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     @property
     def _restore(self) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
         """What maps the network's outputs to targets, for this fit and no later one."""
-        return partial(_restore_targets, self.y_mean_, self.y_scale_, self._y_ndim)
-
-
-def _restore_targets(
-    mean: NDArray[np.float64], scale: NDArray[np.float64], ndim: int, outputs: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Return targets of shape (n_samples,) or (n_samples, n_outputs) from standardised ones, always of two axes."""
-    targets = outputs * scale + mean
-    return targets[:, 0] if ndim == 1 else targets
+        return partial(restored_targets, self.y_mean_, self.y_scale_, self._y_ndim)

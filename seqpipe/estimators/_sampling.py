@@ -38,14 +38,18 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not _is_number(self.temperature) or not 0 <= self.temperature < np.inf:
-            raise ValueError(f"The 'temperature' of generate must be a number from 0. Got {self.temperature!r} instead.")
+            raise ValueError(
+                f"The 'temperature' parameter of generate must be a number from 0. Got {self.temperature!r} instead."
+            )
         if self.top_k is not None and (
             not isinstance(self.top_k, Integral) or isinstance(self.top_k, bool) or self.top_k < 1
         ):
-            raise ValueError(f"The 'top_k' of generate must be an integer from 1, or None. Got {self.top_k!r} instead.")
+            raise ValueError(
+                f"The 'top_k' parameter of generate must be an integer from 1, or None. Got {self.top_k!r} instead."
+            )
         if self.top_p is not None and (not _is_number(self.top_p) or not 0 < self.top_p <= 1):
             raise ValueError(
-                f"The 'top_p' of generate must be above 0 and at most 1, or None. Got {self.top_p!r} instead."
+                f"The 'top_p' parameter of generate must be above 0 and at most 1, or None. Got {self.top_p!r} instead."
             )
 
     def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:

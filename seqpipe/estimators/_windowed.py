@@ -111,6 +111,10 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         with listeners.inner(self.estimator_):
             self.estimator_.fit(_suited(self.estimator_, windows), y, **self._routed(fit_params))
 
+    def _inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Return what the estimator inside would be fitted to, for diagnostics."""
+        return _suited(self.estimator_, self._windows(X, reset=False)), y
+
     def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
         from sklearn import get_config
 

@@ -1,8 +1,26 @@
 """Networks shaped by what they are for."""
 
+from seqpipe.networks._attention import ATTENTIONS
+from seqpipe.networks._beam import Hypotheses, beam_search
+from seqpipe.networks._caption import CaptionNetwork
+from seqpipe.networks._encoder_decoder import EncoderDecoder
 from seqpipe.networks._inputs import StandardisedInput
+from seqpipe.networks._language import LanguageNetwork
 from seqpipe.networks._pooling import POOLINGS
 from seqpipe.networks._sequence import SequenceNetwork
 from seqpipe.networks._steps import StepNetwork
+from seqpipe.networks._token_decoder import END
 
-__all__ = ["POOLINGS", "SequenceNetwork", "StandardisedInput", "StepNetwork"]
+__all__ = [
+    "ATTENTIONS",
+    "CaptionNetwork",
+    "END",
+    "EncoderDecoder",
+    "Hypotheses",
+    "LanguageNetwork",
+    "POOLINGS",
+    "SequenceNetwork",
+    "StandardisedInput",
+    "StepNetwork",
+    "beam_search",
+]

@@ -1,6 +1,7 @@
 """Recipes: files that say what to train, on what, and how to judge it."""
 
 from seqpipe.pipeline._compare import Comparison, compare_experiment
+from seqpipe.pipeline._generate import generate_text
 from seqpipe.pipeline._predict import predict_table, write_table
 from seqpipe.pipeline._report import local_path, print_table
 from seqpipe.pipeline._result import Record, RunResult
@@ -12,6 +13,7 @@ __all__ = [
     "Record",
     "RunResult",
     "compare_experiment",
+    "generate_text",
     "local_path",
     "predict_table",
     "print_table",

@@ -47,7 +47,7 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
     dataset = _dataset(loaded)
     if dataset.frame is not None:
         return _from_table(loaded, task, _embedded(dataset, section.roles), dataset.name)
-    if dataset.y is None:
+    if dataset.y is None and task.needs_target:
         raise loaded.error(("data", "dataset"), f"{dataset.name!r} has no targets: it fits no task of a recipe.")
     for role in ("id", "time", "features", "target", "sequence"):
         if getattr(section, role) is not None:

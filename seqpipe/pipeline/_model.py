@@ -45,6 +45,9 @@ def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str
     RecipeError
         If a step or parameter does not exist, or a value is none that it can have.
     """
+    if loaded.recipe.steps and not task.needs_target:
+        name = loaded.recipe.task.name
+        raise loaded.error(("steps",), f"the task {name!r} takes texts as they are: remove the steps.")
     if loaded.recipe.steps and data.y is None:
         raise loaded.error(
             ("steps",),

@@ -11,6 +11,7 @@ from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.pipeline._data import prepared
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._table import Table
+from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
 from seqpipe.plugins import host
 from seqpipe.sequences import read_table
 from seqpipe.tasks import Task, TaskData
@@ -29,7 +30,8 @@ def predict_table(
     model : str
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
-        A CSV or Parquet file with the columns that the recipe named; a target need not be there.
+        A CSV or Parquet file with the columns that the recipe named; a target need not be there. For a model of texts
+        also a .txt file, one text a line.
     n_steps : int, optional
         For a forecast without known columns instead of ``data``: how many time steps to go on.
     tracking_uri : str, optional
@@ -56,7 +58,7 @@ def predict_table(
                 f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
             )
         return task.predictions(estimator, _future(task, metadata, 1 if n_steps is None else n_steps))
-    table = _without_targets(Table.of(read_table(data), metadata.roles, str(data)))
+    table = _without_targets(Table.of(_read(data, metadata, model), metadata.roles, str(data)))
     _check_columns(table)
     table, _ = prepared(table, sort=metadata.sort, missing=metadata.missing)
     found = task.from_table(table.frame, metadata.roles, name=str(data), with_target=False)
@@ -66,12 +68,12 @@ def predict_table(
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a table without its index, by its suffix: .csv or .parquet.
+    """Write predictions by the file's suffix: the table to .csv or .parquet, what is predicted, one a line, to .txt.
 
     Raises
     ------
     InvalidSequencesError
-        If the suffix is another.
+        If the suffix is another, or what is predicted is not one a line.
     """
     path = Path(path)
     match path.suffix.lower():
@@ -79,8 +81,20 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
             frame.to_csv(path, index=False)
         case ".parquet":
             frame.to_parquet(path, index=False)
+        case ".txt":
+            write_lines(frame, path)
         case suffix:
-            raise InvalidSequencesError(f"{path}: tables are written as .csv or .parquet. Got {suffix!r} instead.")
+            raise InvalidSequencesError(
+                f"{path}: predictions are written as .csv, .parquet or .txt. Got {suffix!r} instead."
+            )
+
+
+def _read(data: str | Path, metadata: ModelMetadata, model: str) -> pd.DataFrame:
+    if not is_text_file(data):
+        return read_table(data)
+    if metadata.roles.sequence is None:
+        raise InvalidSequencesError(f"{data}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
+    return read_lines(data, metadata.roles.sequence)
 
 
 def _without_targets(table: Table) -> Table:

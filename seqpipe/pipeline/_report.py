@@ -28,6 +28,8 @@ def print_result(console: Console, result: RunResult) -> None:
     if len(result.table):
         console.print(_candidates(result.table))
     console.print(_scores(result))
+    for name, text in result.texts.items():
+        console.print(f"{name}:\n{text}", markup=False, highlight=False, soft_wrap=True)
     for line in _places(result):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -62,7 +62,9 @@ class RunResult:
     baselines : mapping of str to mapping of str to float
         The same scores of models that anything useful must beat.
     pictures : mapping of str to matplotlib.figure.Figure
-        The task's pictures.
+        The task's pictures, and the diagnostics that the recipe asked for.
+    texts : mapping of str to str
+        What the estimator writes, where the task shows such a thing.
     record : Record or None
         Where all of it was recorded; None if the recipe turned tracking off.
     """
@@ -75,4 +77,5 @@ class RunResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pictures: Mapping[str, Figure] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
     record: Record | None = None

@@ -83,6 +83,7 @@ def _tracker(job: Job) -> AbstractContextManager[MLflowTracker | None]:
         tracking_uri=tracking.uri,
         run_name=job.loaded.name,
         log_model=tracking.log_model,
+        diagnostics=tracking.diagnostics,
         model_metadata=ModelMetadata.of(job).as_dict(),
         tags={"dataset": job.train.name, "seqpipe.task": job.loaded.recipe.task.name},
     )
@@ -115,6 +116,7 @@ def _judged(job: Job, result: RunResult) -> RunResult:
         metrics=job.task.metrics(result.estimator, job.test),
         baselines=job.task.baselines(job.train, job.test),
         pictures=job.task.pictures(result.estimator, job.train, job.test),
+        texts=job.task.texts(result.estimator),
     )
 
 
@@ -131,9 +133,11 @@ def _recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
     tracker.log_table(scores_table(result).reset_index(names="score"), "held_out.csv")
     if len(result.table):
         tracker.log_table(result.table, "candidates.csv")
+    for name, text in result.texts.items():
+        tracker.log_text(text, f"{name}.txt")
     for name, figure in result.pictures.items():
         tracker.log_figure(figure, f"pictures/{name}.png")
-    return replace(result, record=_record(tracker))
+    return replace(result, pictures={**result.pictures, **tracker.figures_}, record=_record(tracker))
 
 
 def _named(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:

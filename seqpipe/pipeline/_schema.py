@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from seqpipe.tasks import Roles
+from seqpipe.tracking import Diagnostic
 
 __all__ = ["DataSection", "EvaluateSection", "Named", "Recipe", "SearchSection", "TrackingSection"]
 
@@ -154,12 +155,15 @@ class TrackingSection(_Section):
         MLflow's tracking URI; by default ``MLFLOW_TRACKING_URI``, else the embedded store under ``mlruns/``.
     enabled, log_model : bool
         Whether to record anything, and whether to record the model.
+    diagnostics : list of {"gradient_flow", "hidden_states"}
+        What to look for inside the fitted network: pictures and metrics of the run.
     """
 
     experiment: str | None = None
     uri: str | None = None
     enabled: bool = True
     log_model: bool = True
+    diagnostics: Annotated[list[Diagnostic], BeforeValidator(_as_list)] = Field(default_factory=list)
 
 
 class Recipe(_Section):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqpipe.transformers import PadSequences, SequenceScaler
+from seqpipe.transformers import PadSequences, SequenceScaler, TokenizeTexts
 
 __all__ = ["STEPS"]
 
 #: What stands under each name in ``steps:``.
-STEPS: dict[str, Callable[..., Any]] = {"pad": PadSequences, "scale": SequenceScaler}
+STEPS: dict[str, Callable[..., Any]] = {"pad": PadSequences, "scale": SequenceScaler, "tokenize": TokenizeTexts}

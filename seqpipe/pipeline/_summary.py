@@ -10,14 +10,20 @@ from sklearn.base import is_classifier
 
 from seqpipe.sequences import Sequences
 from seqpipe.tasks import TaskData
+from seqpipe.transformers import is_texts
 
 __all__ = ["count", "describe_data"]
 
 
 def describe_data(data: TaskData, estimator: Any) -> str:
     """Return words such as "400 sequences of 20 to 300 steps, 3 features, 4 classes"."""
+    if is_texts(data.X):
+        classes = f", {_targets(data.y, estimator)}" if is_classifier(estimator) else ""
+        return f"{_texts(data.X)}{classes}"
     if data.y is None or isinstance(data.y, pd.DataFrame):
         return _series(data)
+    if np.ndim(data.X) == 2 and is_texts(data.y):
+        return f"{count(len(data.X), 'vector')} of {count(np.shape(data.X)[1], 'feature')}, a text for each"
     return f"{_sequences(data.X)}, {_targets(data.y, estimator)}"
 
 
@@ -27,6 +33,12 @@ def _series(data: TaskData) -> str:
     span = f" from {index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}" if isinstance(index, pd.DatetimeIndex) else ""
     known = "" if data.y is None else f", with {count(data.X.shape[1], 'column')} known in advance"
     return f"a series of {count(len(target), 'step')}{span}: {columns}{known}"
+
+
+def _texts(X: Any) -> str:
+    shortest, longest = min(map(len, X)), max(map(len, X))
+    length = f"{shortest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
+    return f"{count(len(X), 'text')} of {length} {'characters' if isinstance(X[0], str) else 'tokens'}"
 
 
 def _sequences(X: Any) -> str:
@@ -40,9 +52,19 @@ def _sequences(X: Any) -> str:
 
 
 def _targets(y: Any, estimator: Any) -> str:
+    if isinstance(y, list) or np.ndim(y) == 3:
+        return f"{_step_targets(y)} a step"
     if is_classifier(estimator):
         return count(len(np.unique(y)), "class", plural="es")
     return count(1 if np.ndim(y) == 1 else np.shape(y)[1], "target")
+
+
+def _step_targets(y: Any) -> str:
+    """Return words for targets at each step: a list of arrays, or an array (n_samples, n_timesteps, n_outputs)."""
+    rows = np.concatenate(list(y))
+    if rows.dtype.kind != "f":
+        return f"one of {count(len(np.unique(rows)), 'class', plural='es')}"
+    return count(1 if rows.ndim == 1 else rows.shape[1], "target")
 
 
 def count(number: int, noun: str, plural: str = "s") -> str:

@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
 from seqpipe.estimators import SequenceClassifier
-from seqpipe.exceptions import DataWarning, InvalidSequencesError
+from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
+from seqpipe.tasks._scores import label_scores
 from seqpipe.tasks._tabular import tabular
+from seqpipe.tasks._targets import labels_of
 from seqpipe.tasks._task import TaskData
 
 if TYPE_CHECKING:
@@ -53,17 +54,8 @@ class ClassifyTask(SampleTask):
 
         Classes that the estimator never saw count as errors, with a `DataWarning` that names them.
         """
-        predicted = estimator.predict(data.X)
-        labels, probabilities = _with_unseen(data.y, estimator.classes_, estimator.predict_proba(data.X))
-        present = np.unique(data.y)
-        return {
-            "accuracy": float(accuracy_score(data.y, predicted)),
-            "balanced_accuracy": float(
-                recall_score(data.y, predicted, labels=present, average="macro", zero_division=0)
-            ),
-            "f1_macro": float(f1_score(data.y, predicted, average="macro", zero_division=0)),
-            "log_loss": float(log_loss(data.y, probabilities, labels=labels)),
-        }
+        probabilities = estimator.predict_proba(data.X)
+        return label_scores(data.y, estimator.predict(data.X), estimator.classes_, probabilities)
 
     def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the most frequent class, and of logistic regression on the steps."""
@@ -98,18 +90,7 @@ class ClassifyTask(SampleTask):
         return frame
 
     def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
-        if targets.shape[1] != 1:
-            raise InvalidSequencesError(
-                f"Classification has one target column. Got {list(targets.columns)} for {name!r}: choose one of them."
-            )
-        labels = targets.iloc[:, 0]
-        if pd.api.types.is_float_dtype(labels.dtype) and (labels % 1 != 0).any():
-            raise InvalidSequencesError(
-                f"The target {labels.name!r} of {name!r} holds fractions such as "
-                f"{labels[labels % 1 != 0].iloc[0]}, not labels: use the task 'regress', or bin it first."
-            )
-        array = np.asarray(labels)
-        return array.astype(str) if all(isinstance(label, str) for label in array) else array
+        return labels_of(targets, name, for_numbers="regress")
 
     def _strata(self, data: TaskData) -> NDArray[Any]:
         labels, counts = np.unique(data.y, return_counts=True)
@@ -119,20 +100,3 @@ class ClassifyTask(SampleTask):
                 "cannot be both trained on and held out: drop it, or merge it with another class."
             )
         return np.asarray(data.y)
-
-
-def _with_unseen(
-    y: NDArray[Any], classes: NDArray[Any], probabilities: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Add the classes of y that were never trained on, with probability zero, in sorted order."""
-    unseen = np.setdiff1d(y, classes)
-    if not len(unseen):
-        return classes, probabilities
-    warnings.warn(
-        f"The classes {unseen.tolist()} were not in the training data; each of their samples counts as an error.",
-        DataWarning,
-        stacklevel=3,
-    )
-    labels = np.concatenate([classes, unseen])
-    order = np.argsort(labels)
-    return labels[order], np.pad(probabilities, ((0, 0), (0, len(unseen))))[:, order]

@@ -11,17 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
 from seqpipe.estimators import SequenceRegressor
-from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
+from seqpipe.tasks._scores import number_scores
 from seqpipe.tasks._tabular import tabular
+from seqpipe.tasks._targets import numbers_of
 from seqpipe.tasks._task import TaskData
 
 if TYPE_CHECKING:
@@ -51,12 +51,7 @@ class RegressTask(SampleTask):
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return r2, mae and rmse, the mean over outputs where there are several."""
-        predicted = estimator.predict(data.X)
-        return {
-            "r2": float(r2_score(data.y, predicted)),
-            "mae": float(mean_absolute_error(data.y, predicted)),
-            "rmse": float(root_mean_squared_error(data.y, predicted)),
-        }
+        return number_scores(data.y, estimator.predict(data.X))
 
     def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the mean, and of ridge regression on the steps."""
@@ -87,17 +82,5 @@ class RegressTask(SampleTask):
         return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
 
     def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
-        for column in targets:
-            if not pd.api.types.is_numeric_dtype(targets[column].dtype):
-                raise InvalidSequencesError(
-                    f"The target {column!r} of {name!r} holds {targets[column].dtype}, not numbers: for "
-                    "labels use the task 'classify'."
-                )
-        values = targets.to_numpy(dtype=np.float64)
-        if not np.isfinite(values).all():
-            row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            raise InvalidSequencesError(
-                f"The target {targets.columns[column]!r} of {name!r} is infinite at "
-                f"{targets.index.name or 'row'} {targets.index[row]}: clip it, or drop that sequence."
-            )
+        values = numbers_of(targets, name, for_labels="classify", unit="sequence")
         return values[:, 0] if values.shape[1] == 1 else values

@@ -18,7 +18,8 @@ from seqpipe.sequences import Windows
 from seqpipe.tasks._columns import check_roles
 from seqpipe.tasks._table import sequences_of, targets_of
 from seqpipe.tasks._task import Roles, Task, TaskData
-from seqpipe.transformers import WindowSplit
+from seqpipe.tasks._texts import source_texts
+from seqpipe.transformers import WindowSplit, is_texts
 
 __all__ = ["SampleTask"]
 
@@ -27,7 +28,7 @@ class SampleTask(Task):
     """A task with one prediction a sequence.
 
     A table is read in one of three shapes: long, with an ``id`` column and one row a step; with a
-    ``sequence`` column of lists, one row a sequence; or with neither, when each row is a sequence whose
+    ``sequence`` column of lists or texts, one row a sequence; or with neither, when each row is a sequence whose
     features are its steps.
     """
 
@@ -55,7 +56,8 @@ class SampleTask(Task):
             the place.
         """
         check_roles(frame, roles, name=name, with_target=with_target)
-        X = sequences_of(frame, roles, name=name)
+        texts = roles.sequence is not None and is_texts(frame[roles.sequence])
+        X = (source_texts if texts else sequences_of)(frame, roles, name=name)
         y = self._target(targets_of(frame, roles, name=name), name) if with_target else None
         return TaskData(X, y, name, roles)
 

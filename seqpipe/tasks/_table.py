@@ -11,7 +11,7 @@ from seqpipe.sequences import Sequences, as_sequences, sequences_from_arrow, seq
 from seqpipe.tasks._columns import numeric_features, row_place
 from seqpipe.tasks._task import Roles
 
-__all__ = ["sequences_of", "targets_of"]
+__all__ = ["sequences_of", "step_targets_of", "targets_of"]
 
 
 def sequences_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Sequences:
@@ -48,14 +48,7 @@ def targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
     InvalidSequencesError
         If there is no target column, a target is missing, or it changes within an id; names the place.
     """
-    if not roles.target:
-        raise InvalidSequencesError(
-            f"{name!r} needs a target column, what is to be predicted: name one of "
-            f"{', '.join(map(str, frame.columns))}."
-        )
-    targets = frame[list(roles.target)]
-    for column in targets:
-        _refuse_missing(frame, roles, str(column), name)
+    targets = _target_columns(frame, roles, name)
     if roles.id is None or roles.sequence is not None:
         return targets
     codes, _ = pd.factorize(frame[roles.id])
@@ -63,6 +56,34 @@ def targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
     for column in targets:
         _refuse_changing(frame, roles.id, str(column), codes, first, name)
     return targets.iloc[first]
+
+
+def step_targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
+    """Return the target columns with one row a time step, in the order of the steps of `sequences_of`.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the table is not one row a step with an id, there is no target column, or a target is missing.
+    """
+    if roles.id is None or roles.sequence is not None:
+        raise InvalidSequencesError(
+            f"{name!r} needs one row a time step, with its target, and an id column: name the column that says which "
+            "sequence a row belongs to."
+        )
+    targets = _target_columns(frame, roles, name)
+    return targets.iloc[np.argsort(pd.factorize(frame[roles.id])[0], kind="stable")]
+
+
+def _target_columns(frame: pd.DataFrame, roles: Roles, name: str) -> pd.DataFrame:
+    if not roles.target:
+        raise InvalidSequencesError(
+            f"{name!r} needs a target column, what is to be predicted: name one of "
+            f"{', '.join(map(str, frame.columns))}."
+        )
+    for column in roles.target:
+        _refuse_missing(frame, roles, column, name)
+    return frame[list(roles.target)]
 
 
 def _from_lists(frame: pd.DataFrame, roles: Roles, name: str) -> Sequences:

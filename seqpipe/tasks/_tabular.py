@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import CountVectorizer
 
 from seqpipe.sequences import Sequences, as_sequences, is_table
+from seqpipe.transformers import is_texts
 
 __all__ = ["tabular"]
 
 _MOST_VALUES = 20_000_000
+#: Columns that texts become, the most frequent pieces of up to three tokens.
+_MOST_PIECES = 2_000
 
 
 def tabular(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -19,8 +23,10 @@ def tabular(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.floa
 
     Where all sequences are equally long their steps stand side by side. Else, or where that would be more
     than 20 million values, five columns a feature tell its mean, standard deviation, minimum, maximum and
-    last value.
+    last value. Of texts columns count the most frequent pieces of up to three characters.
     """
+    if is_texts(train):
+        return _pieces(train, test)
     both = [_plain(train), _plain(test)]
     if all(isinstance(X, np.ndarray) for X in both):
         return both[0], both[1]
@@ -28,6 +34,17 @@ def tabular(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.floa
     few = len(lengths) * int(lengths[0]) * both[0].n_features <= _MOST_VALUES
     make = _flat if few and (lengths == lengths[0]).all() else _summary
     return make(both[0]), make(both[1])
+
+
+def _pieces(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    counter = CountVectorizer(
+        analyzer="char", ngram_range=(1, 3), max_features=_MOST_PIECES, preprocessor=_spelt, dtype=np.float64
+    )
+    return counter.fit_transform(train).toarray(), counter.transform(test).toarray()
+
+
+def _spelt(text: Any) -> str:
+    return text if isinstance(text, str) else " ".join(map(str, text))
 
 
 def _plain(X: Any) -> Any:

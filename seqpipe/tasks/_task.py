@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqpipe.exceptions import InvalidSequencesError
 
@@ -50,8 +50,9 @@ class TaskData:
     ----------
     X : sequences, or a DataFrame of shape (n_timesteps, n_columns) for a series
         The input.
-    y : array of shape (n_samples,) or (n_samples, n_outputs), or None
-        The target; None where the series is its own.
+    y : array of shape (n_samples,) or (n_samples, n_outputs), or one of these a time step, or None
+        The target; a list of arrays, or an array with n_timesteps as its second axis, where each step has one; None where
+        the series is its own.
     name : str
         What reports call the data.
     roles : Roles
@@ -69,6 +70,9 @@ class Task(ABC):
 
     A plug-in offers a subclass through ``seqpipe_tasks``; the runner of recipes makes one instance a run.
     """
+
+    #: Whether data without targets, other than a series, is no use.
+    needs_target: ClassVar[bool] = True
 
     @abstractmethod
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
@@ -107,6 +111,10 @@ class Task(ABC):
     @abstractmethod
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return predictions as a table with one row a sample (or a time step ahead)."""
+
+    def texts(self, estimator: Any) -> dict[str, str]:
+        """Return what the fitted estimator writes, to be shown and recorded, by file name without ending; nothing by default."""
+        return {}
 
     def future(self, data: TaskData, n_steps: int) -> TaskData:
         """Return what stands for the ``n_steps`` after the end of a series, for `predictions`; series only."""

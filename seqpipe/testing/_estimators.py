@@ -16,6 +16,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import Pipeline
 
 from seqpipe.sequences import Sequences
+from seqpipe.testing._captions import check_caption_estimator, writes_captions
+from seqpipe.testing._texts import check_text_estimator, takes_texts
 from seqpipe.transformers import SequenceScaler
 
 __all__ = ["INPUT_KINDS", "check_estimator"]
@@ -42,7 +44,7 @@ INPUT_KINDS: dict[str, Callable[[Arrays], Any]] = {
 
 
 def check_estimator(estimator: BaseEstimator) -> None:
-    """Check an estimator of one target a sequence on ragged and three-dimensional input.
+    """Check an estimator of one target a sequence, or a time step, on ragged and three-dimensional input.
 
     All input kinds give the same predictions, a prediction depends on neither padding nor batch, a fit repeats itself,
     pickles, clones, leaves its data alone, works under scikit-learn's splits and searches, and bad data is refused.
@@ -50,7 +52,9 @@ def check_estimator(estimator: BaseEstimator) -> None:
     Parameters
     ----------
     estimator : estimator
-        Unfitted, with an int as random_state; a few dozen epochs are enough.
+        Unfitted, with an int as random_state; a few dozen epochs are enough. One that has ``loss_on`` among its
+        parameters is given a target a time step; one that says in its tags that its input is text is given texts; one
+        that has ``predict_n_best`` is given vectors.
 
     Raises
     ------
@@ -59,39 +63,68 @@ def check_estimator(estimator: BaseEstimator) -> None:
     """
     if getattr(estimator, "random_state", None) is None:
         raise ValueError("check_estimator needs an estimator instance with an int as random_state, to see fits repeat.")
-    X, y = _problem(is_classifier(estimator))
+    if takes_texts(estimator):
+        check_text_estimator(estimator)
+        return
+    if writes_captions(estimator):
+        check_caption_estimator(estimator)
+        return
+    X = _sequences()
+    y = _targets(estimator, X)
     _check_data_untouched(estimator, X, y)
     fitted = clone(estimator).fit(X, y)
     _check_input_kinds(estimator, fitted, X, y)
-    _check_three_dimensions(estimator, y)
+    _check_three_dimensions(estimator)
     _check_independence(fitted, X)
     _check_repeats(estimator, fitted, X, y)
     _check_model_selection(estimator, X, y)
     _check_refusals(estimator, fitted, X, y)
 
 
-def _problem(classifies: bool) -> tuple[Arrays, NDArray[Any]]:
+def _sequences() -> Arrays:
     rng = np.random.default_rng(0)
-    X = [rng.normal(size=(n, 2)) for n in rng.integers(3, 12, size=40)]
-    means = np.array([x[:, 0].mean() for x in X])
-    return X, np.where(means > np.median(means), "high", "low") if classifies else means
+    return [rng.normal(size=(n, 2)) for n in rng.integers(3, 12, size=40)]
 
 
-def _check_input_kinds(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> None:
+def _targets(estimator: Any, X: Any) -> Any:
+    """Return the mean of each sequence's first feature, or at each step the mean so far, as numbers or in two classes."""
+    means = [x[:, 0].cumsum() / np.arange(1, len(x) + 1) for x in X]
+    by_step = _predicts_steps(estimator)
+    numbers = means if by_step else np.array([mean[-1] for mean in means])
+    if not (is_classifier(estimator) or hasattr(estimator, "predict_proba")):
+        return numbers
+    middle = np.median(_flat(numbers))
+    labels = [np.where(mean > middle, "high", "low") for mean in numbers]
+    return labels if by_step else np.array(labels)
+
+
+def _predicts_steps(estimator: Any) -> bool:
+    return "loss_on" in estimator.get_params(deep=False)
+
+
+def _flat(values: Any) -> NDArray[Any]:
+    """Return a list of arrays, one a sequence, as one array, and any other as it is."""
+    return np.concatenate([*values]) if isinstance(values, list | Sequences) else np.asarray(values)
+
+
+def _check_input_kinds(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
     expected = fitted.predict(X)
     for name, make in INPUT_KINDS.items():
         _assert_same(f"predictions of {name}", fitted.predict(make(X)), expected)
         _assert_same(f"a fit to {name}", clone(estimator).fit(make(X), y).predict(X), expected)
 
 
-def _check_three_dimensions(estimator: Any, y: NDArray[Any]) -> None:
-    X = np.random.default_rng(1).normal(size=(len(y), 6, 2)).astype("float32").astype("float64")
+def _check_three_dimensions(estimator: Any) -> None:
+    X = np.random.default_rng(1).normal(size=(40, 6, 2)).astype("float32").astype("float64")
+    y = _targets(estimator, X)
     expected = clone(estimator).fit(X, y).predict(X)
     _assert_same("a fit to a list of equal lengths", clone(estimator).fit(list(X), y).predict(list(X)), expected)
     _assert_same("a fit to float32", clone(estimator).fit(X.astype("float32"), y).predict(X), expected)
     one = clone(estimator).fit(X[:, :, :1], y)
     assert one.n_features_in_ == 1, "n_features_in_ of (n_samples, n_timesteps, 1) is not 1"
-    assert one.predict(X[:1, :3, :1]).shape == (1,), "one sequence of another length gives no single prediction"
+    single = (1, 3) if _predicts_steps(estimator) else (1,)
+    found = np.shape(one.predict(X[:1, :3, :1]))
+    assert found == single, f"one sequence of another length gives predictions of shape {found}"
 
 
 def _check_independence(fitted: Any, X: Arrays) -> None:
@@ -100,10 +133,11 @@ def _check_independence(fitted: Any, X: Arrays) -> None:
     np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-5, err_msg="alone and batched predictions differ")
     order = np.random.default_rng(2).permutation(len(X))
     shuffled = _scores(fitted, [X[i] for i in order])
-    np.testing.assert_allclose(shuffled, together[order], rtol=1e-4, atol=1e-5, err_msg="predictions depend on order")
+    in_order = np.concatenate([_scores(fitted, X, i) for i in order])
+    np.testing.assert_allclose(shuffled, in_order, rtol=1e-4, atol=1e-5, err_msg="predictions depend on order")
 
 
-def _check_repeats(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> None:
+def _check_repeats(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
     again = clone(estimator).fit(X, y)
     assert np.array_equal(_scores(again, X), _scores(fitted, X)), "a second fit with the same random_state differs"
     assert np.array_equal(_scores(again.fit(X, y), X), _scores(fitted, X)), "fit again differs from fit anew"
@@ -111,17 +145,17 @@ def _check_repeats(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> N
     assert np.array_equal(_scores(loaded, X), _scores(fitted, X)), "the pickled estimator predicts something else"
 
 
-def _check_data_untouched(estimator: Any, X: Arrays, y: NDArray[Any]) -> None:
-    X_before, y_before = copy.deepcopy(X), y.copy()
+def _check_data_untouched(estimator: Any, X: Arrays, y: Any) -> None:
+    X_before, y_before = copy.deepcopy(X), copy.deepcopy(y)
     clone(estimator).fit(X_before, y_before).predict(X_before)
     assert all(np.array_equal(a, b) for a, b in zip(X, X_before)), "fit or predict changed X"
-    assert np.array_equal(y, y_before), "fit changed y"
-    for array in (*X_before, y_before):
+    assert all(np.array_equal(a, b) for a, b in zip(y, y_before)), "fit changed y"
+    for array in (*X_before, *(y_before if isinstance(y_before, list) else [y_before])):
         array.setflags(write=False)
     clone(estimator).fit(X_before, y_before).predict(X_before)
 
 
-def _check_model_selection(estimator: Any, X: Arrays, y: NDArray[Any]) -> None:
+def _check_model_selection(estimator: Any, X: Arrays, y: Any) -> None:
     train, test, y_train, y_test = train_test_split(Sequences.from_arrays(X), y, random_state=0)
     pipeline = Pipeline([("scale", SequenceScaler()), ("model", clone(estimator))])
     assert np.isfinite(pipeline.fit(train, y_train).score(test, y_test)), "a Pipeline gives no score"
@@ -130,7 +164,7 @@ def _check_model_selection(estimator: Any, X: Arrays, y: NDArray[Any]) -> None:
     assert search.best_params_["model__cell"] in ("rnn", "gru"), "a search over cells chooses none"
 
 
-def _check_refusals(estimator: Any, fitted: Any, X: Arrays, y: NDArray[Any]) -> None:
+def _check_refusals(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
     hole, endless = copy.deepcopy(X), copy.deepcopy(X)
     hole[3][1, 0] = np.nan
     endless[3][1, 0] = np.inf
@@ -159,12 +193,14 @@ def _assert_refused(what: str, call: Callable[[], Any], words: str) -> None:
     raise AssertionError(f"{what} is not refused")
 
 
-def _scores(fitted: Any, X: Any) -> NDArray[Any]:
-    """Return probabilities, or predictions where there are none."""
-    return np.asarray(fitted.predict_proba(X) if hasattr(fitted, "predict_proba") else fitted.predict(X))
+def _scores(fitted: Any, X: Any, i: int | None = None) -> NDArray[Any]:
+    """Return probabilities, or predictions where there are none: of all sequences, or of sequence ``i`` among them."""
+    found = fitted.predict_proba(X) if hasattr(fitted, "predict_proba") else fitted.predict(X)
+    return _flat(found if i is None else found[i : i + 1])
 
 
-def _assert_same(what: str, found: NDArray[Any], expected: NDArray[Any]) -> None:
+def _assert_same(what: str, found: Any, expected: Any) -> None:
+    found, expected = _flat(found), _flat(expected)
     if expected.dtype.kind == "f":
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=f"{what} differ")
         return

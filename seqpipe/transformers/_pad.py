@@ -83,7 +83,10 @@ class PadSequences(
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Return an array of shape (n_samples, length_, n_features), float32 or float64 as X is."""
+        """Return an array of shape (n_samples, length_, n_features), float32 or float64 as X is.
+
+        Steps that are tensors stay so: (n_samples, length_, *element_shape).
+        """
         check_is_fitted(self)
         sequences = _ragged(self._check_input(X, reset=False))
         lengths = np.minimum(sequences.lengths, self.length_)
@@ -94,7 +97,7 @@ class PadSequences(
             valid = places >= self.length_ - lengths[:, None]
         padded = np.full((len(sequences), self.length_, sequences.n_features), self.pad_value, dtype=sequences.dtype)
         padded[valid] = self._kept(sequences, lengths)
-        return padded
+        return padded.reshape(*padded.shape[:2], *(sequences.element_shape or padded.shape[2:]))
 
     def _kept(self, sequences: Sequences, lengths: NDArray[np.int64]) -> NDArray[Any]:
         """Return the steps that are left of all sequences, one after the other."""

@@ -83,7 +83,7 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
         if not isinstance(checked, Sequences):
             return scale(checked)
         scaled = checked.with_values(scale(checked.values))
-        return scaled.values.reshape(X.shape) if getattr(X, "ndim", 1) == 3 else scaled
+        return scaled.values.reshape(X.shape) if getattr(X, "ndim", 1) > 2 else scaled
 
 
 def _valid_rows(X: NDArray[Any] | Sequences | Windows) -> NDArray[Any]:

@@ -214,6 +214,7 @@ def test_a_parameter_out_of_range_is_named_before_training(parameter: str, value
     ("name", "words"),
     [
         ("net__lr", "set the 'lr' parameter of SequenceClassifier instead"),
+        ("net__optimizer", "set the 'optimizer' parameter of SequenceClassifier instead"),
         ("net__iterator_train__num_workers", "has no effect"),
         ("net__optimiser__momentum", "no parameter of skorch's net"),
     ],

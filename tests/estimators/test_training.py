@@ -168,7 +168,7 @@ def test_the_rest_of_skorch_is_within_reach() -> None:
             seen.append(type(net.optimizer_).__name__)
 
     model = SequenceClassifier(**TINY, lr_schedule=None)
-    model.set_params(net__optimizer=torch.optim.SGD, net__optimizer__momentum=0.9, net__callbacks=[("spy", Spy())])
+    model.set_params(optimizer=torch.optim.SGD, net__optimizer__momentum=0.9, net__callbacks=[("spy", Spy())])
     assert clone(model).get_params()["net__optimizer__momentum"] == 0.9
     model.fit(X, y)
     assert seen == ["SGD"] * 10

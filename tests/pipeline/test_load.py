@@ -32,7 +32,7 @@ search:
   scoring: accuracy
   jobs: 2
 evaluate: {test_size: 50}
-tracking: {experiment: e, uri: "sqlite:///x.db", enabled: true, log_model: false}
+tracking: {experiment: e, uri: "sqlite:///x.db", enabled: true, log_model: false, diagnostics: [gradient_flow]}
 """
 
 
@@ -58,12 +58,24 @@ def test_every_field_of_a_recipe_is_read(write: Callable[..., Path]):
     )
     assert recipe.evaluate.test_size == 50
     assert recipe.tracking.model_dump() == {
-        "experiment": "e", "uri": "sqlite:///x.db", "enabled": True, "log_model": False,
+        "experiment": "e", "uri": "sqlite:///x.db", "enabled": True, "log_model": False, "diagnostics": ["gradient_flow"],
     }  # fmt: skip
 
 
 def test_a_recipe_is_called_after_its_file(write: Callable[..., Path]):
     assert load_recipe(write("data: {dataset: digits}\ntask: classify", "my digits.yaml")).name == "my digits"
+
+
+def test_one_diagnostic_needs_no_list_and_an_unknown_one_is_named():
+    recipe = {"data": {"dataset": "digits"}, "task": "classify"}
+    assert load_recipe({**recipe, "tracking": {"diagnostics": "hidden_states"}}).recipe.tracking.diagnostics == [
+        "hidden_states"
+    ]
+    with pytest.raises(
+        RecipeError,
+        match=r"^recipe: tracking\.diagnostics.*: must be 'gradient_flow' or 'hidden_states'\. Got 'flow' instead",
+    ):
+        load_recipe({**recipe, "tracking": {"diagnostics": ["flow"]}})
 
 
 def test_a_mapping_is_a_recipe_too():

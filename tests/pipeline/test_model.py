@@ -163,6 +163,8 @@ def test_options_of_the_nets_parts_are_set_from_a_recipe():
         ({"grid": {"cel": ["gru"]}}, r"search\.grid\.cel: is no parameter here\. Did you mean 'cell'\?"),
         ({"grid": {"cell": ["gru", "gruu"]}}, r"search\.grid\.cell\[1\]: .*Did you mean 'gru'\?"),
         ({"random": {"lr": [0.1, -1]}, "n_iter": 2}, r"search\.random\.lr\[1\]: The 'lr' parameter"),
+        ({"grid": {"optimizer": ["SGD", "adamw"]}}, r"search\.grid\.optimizer\[1\]: .*Did you mean 'AdamW'\?"),
+        ({"grid": {"lr_schedule": ["one_cycle"]}}, r"search\.grid\.lr_schedule\[0\]: .*Did you mean 'OneCycleLR'\?"),
         (
             {"grid": {"scale__methd": ["robust"]}},
             r"search\.grid\.scale__methd: .*Did you mean 'scale__method'\?",

@@ -173,5 +173,5 @@ def test_a_table_is_written_by_its_suffix(name: str, own_folder: Path):
 
 
 def test_another_suffix_is_refused():
-    with pytest.raises(InvalidSequencesError, match=r"out\.xlsx: tables are written as \.csv or \.parquet"):
+    with pytest.raises(InvalidSequencesError, match=r"out\.xlsx: predictions are written as \.csv, \.parquet or \.txt"):
         write_table(pd.DataFrame(), "out.xlsx")

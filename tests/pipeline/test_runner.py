@@ -245,6 +245,37 @@ def test_wrong_recipes_and_data_leave_no_run(store: str, write: Callable[..., Pa
         read_runs("bad", store)
 
 
+def test_a_recipe_may_ask_for_diagnostics(store: str):
+    tracking = {"uri": store, "log_model": False, "diagnostics": ["gradient_flow", "hidden_states"]}
+    recipe = {
+        **TINY,
+        "name": "looked into",
+        "steps": [{"scale": {"method": "standard"}}],
+        "search": {"grid": {"cell": ["rnn", "gru"]}, "cv": 2},
+        "tracking": tracking,
+    }
+    console = Console(record=True, width=200, file=StringIO())
+    result = run_recipe(recipe, console=console)
+    assert list(result.pictures) == ["confusion_matrix", "learning_curves", "gradient_flow", "hidden_states"]
+    assert "learning_curves.png, gradient_flow.png, hidden_states.png" in console.export_text()
+    assert result.record is not None
+    folder = Path(local_path(result.record.artifact_uri)) / "pictures"
+    assert {path.stem for path in folder.iterdir()} == set(result.pictures)
+    runs = read_runs("looked into", store, kinds=("search", "refit"))
+    assert runs["metrics.gradient_growth"].notna().all()
+
+
+def test_a_forecast_is_looked_into_at_its_windows(store: str):
+    recipe = {
+        "name": "windows",
+        "data": {"dataset": "stocks", "target": ["IBM"]},
+        "task": {"forecast": {"window": 6, "hidden_size": 3, "max_epochs": 1}},
+        "evaluate": {"test_size": 12},
+        "tracking": {"uri": store, "log_model": False, "diagnostics": "gradient_flow"},
+    }
+    assert run_recipe(recipe).pictures["gradient_flow"].axes[0].get_xlabel() == "time step"
+
+
 def test_a_single_fit_tells_its_epochs():
     console = Console(record=True, width=120, file=StringIO())
     run_recipe({**TINY, **UNTRACKED}, console=console)

@@ -1,0 +1,249 @@
+"""`TokenWriter`: what estimators share that write a sequence of tokens for each sample."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import ceil
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._input import check_weight
+from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.estimators._token_data import as_objects, encoded_targets
+from seqpipe.estimators._token_scores import edit_distances, exact_matches, token_accuracy
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.networks import beam_search
+from seqpipe.sequences import Sequences
+from seqpipe.training import Objective, Samples, TargetLoss
+from seqpipe.transformers import LEVELS, Level, Text, Token, Vocabulary, as_texts, split_text
+
+__all__ = ["TokenWriter"]
+
+#: How much longer than the longest target of the training data an output may grow by default.
+_ROOM = 1.5
+
+
+class TokenWriter(RecurrentEstimator):
+    """Trains a network with a `TokenDecoder` on the true tokens, and searches for the best ones to predict."""
+
+    _criterion = torch.nn.CrossEntropyLoss
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **RecurrentEstimator._parameter_constraints,
+        "level": [StrOptions(set(LEVELS))],
+        "scheduled_sampling": [Interval(Real, 0, 1, closed="both")],
+        "max_length": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "beam_width": [Interval(Integral, 1, None, closed="left")],
+        "length_penalty": [Interval(Real, 0, None, closed="left")],
+    }
+
+    level: Level
+    scheduled_sampling: float
+    max_length: str | int
+    beam_width: int
+    length_penalty: float
+
+    target_vocabulary_: Vocabulary
+    longest_target_: int
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+    @property
+    def _target_level(self) -> Level:
+        """What a token of y is."""
+        return self.level
+
+    @abstractmethod
+    def _check_source(self, X: Any, *, reset: bool) -> Any:
+        """Return X checked, as something with a length."""
+
+    @abstractmethod
+    def _take_source(self, found: Any, kept: NDArray[np.int64]) -> Any:
+        """Return some samples of what `_check_source` gave."""
+
+    @abstractmethod
+    def _encode_source(self, found: Any, *, reset: bool) -> Sequences:
+        """Return what the network takes; with ``reset`` learn how from the training data."""
+
+    @abstractmethod
+    def _source_sizes(self) -> dict[str, int]:
+        """Return the sizes of the network that the source tells."""
+
+    # ---- fit
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to samples X and the texts y that they are to give.
+
+        Parameters
+        ----------
+        X : samples
+            See the class.
+        y : list, array or Series of n_samples texts
+            Strings, or lists of strings or of ints at the level "token"; a text may be empty.
+        sample_weight : array of shape (n_samples,), optional
+            Weight of each sample in the loss.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is unfit; the message says which and where.
+        """
+        with listened_fit(self, X, y, n_epochs=self._known_epochs()) as listeners:
+            self._fit(X, y, sample_weight, listeners, partial=False)
+        return self
+
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Go on from the weights there are, for one epoch at a constant learning rate.
+
+        Parameters
+        ----------
+        X : samples
+            See the class.
+        y : list, array or Series of n_samples texts
+            The first call sets the vocabulary.
+        sample_weight : array of shape (n_samples,), optional
+            Weight of each sample in the loss.
+
+        Returns
+        -------
+        self : object
+        """
+        with listened_fit(self, X, y, n_epochs=1) as listeners:
+            self._fit(X, y, sample_weight, listeners, partial=True)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
+        goes_on = self._begin(partial)
+        found = self._check_source(X, reset=not goes_on)
+        texts = self._check_texts(y, len(found))
+        weight = check_weight(sample_weight, len(found))
+        if weight is not None:
+            kept = np.flatnonzero(weight > 0)
+            found, texts, weight = self._take_source(found, kept), [texts[i] for i in kept], weight[kept]
+        if not goes_on:
+            self.target_vocabulary_ = Vocabulary.of(texts, self._target_level, special=("end",))
+        targets = encoded_targets(self.target_vocabulary_, texts, self.dtype)
+        self.longest_target_ = max(0 if not goes_on else self.longest_target_, int(targets.lengths.max()) - 1)
+        self._target_steps = float(np.average(targets.lengths, weights=weight))
+        weight = None if weight is None else (weight / weight.mean()).astype(self.dtype)
+        samples = Samples(self._encode_source(found, reset=not goes_on), targets, weight)
+        sizes = self._source_sizes() | {"n_outputs": len(self.target_vocabulary_)}
+        self._train(samples, sizes, listeners, partial=partial)
+
+    def _as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return new data as fit hands it to the net, for diagnostics; without targets the net reads what it writes."""
+        found = self._check_source(X, reset=False)
+        texts = self._check_texts(self.predict(X) if y is None else y, len(found))
+        targets = encoded_targets(self.target_vocabulary_, texts, self.dtype)
+        return Samples(self._encode_source(found, reset=False), targets)
+
+    def _check_texts(self, y: Any, n_samples: int) -> list[Text]:
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        texts = as_texts(y, self._target_level, name="y")
+        if len(texts) != n_samples:
+            raise InvalidSequencesError(
+                f"Found input variables with inconsistent numbers of samples: {[n_samples, len(texts)]}. "
+                "y needs one text a sample."
+            )
+        return texts
+
+    def _objective(self) -> Objective:
+        return TargetLoss(float(self._target_steps))
+
+    # ---- predict
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the best text found for each sample, an object array of shape (n_samples,), of the kind that y was."""
+        tokens, _ = self._search(X, 1)
+        return as_objects([self.target_vocabulary_.decode(best[0]) for best in tokens])
+
+    def predict_n_best(self, X: Any, n: int = 5) -> list[list[tuple[Text, float]]]:
+        """Return the best texts found for each sample, best first, with their scores.
+
+        Parameters
+        ----------
+        X : samples
+            See the class.
+        n : int, default=5
+            Texts for each; fewer come where the vocabulary and ``max_length`` allow no more. The beam is at least as wide.
+
+        Returns
+        -------
+        list of n_samples lists of (text, score)
+            The score is the natural logarithm of the text's probability, over its length penalty.
+        """
+        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"The 'n' parameter of predict_n_best must be an int from 1. Got {n!r} instead.")
+        tokens, scores = self._search(X, int(n))
+        decode = self.target_vocabulary_.decode
+        return [
+            [(decode(text), float(score)) for text, score in zip(texts, found) if np.isfinite(score)]
+            for texts, found in zip(tokens, scores)
+        ]
+
+    def _search(self, X: Any, n_best: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return token numbers (n_samples, n_best, max_length), filled with the end, and scores (n_samples, n_best)."""
+        check_is_fitted(self)
+        self._validate_params()  # those of the search may have been set after fit
+        samples = Samples(self._encode_source(self._check_source(X, reset=False), reset=False))
+        longest = max(1, ceil(_ROOM * self.longest_target_)) if self.max_length == "auto" else int(self.max_length)
+        module, width = self.net_.module_, max(int(self.beam_width), n_best)
+
+        def search(inputs: dict[str, Tensor], _: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
+            state, source = module.begin(inputs["x"], inputs.get("lengths"))
+            best = beam_search(
+                module.decoder,
+                state,
+                source,
+                max_length=longest,
+                width=width,
+                length_penalty=float(self.length_penalty),
+                n_best=n_best,
+            )
+            return best.tokens.cpu().numpy(), best.scores.cpu().numpy()
+
+        tokens = np.empty((len(samples), n_best, longest), dtype=np.int64)
+        scores = np.empty((len(samples), n_best), dtype=self.dtype)
+        for indices, found in self.net_.each_batch(samples, search, rows=width):
+            tokens[indices], scores[indices] = found
+        return tokens, scores
+
+    # ---- scores
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of samples whose text is predicted right from the first token to the last."""
+        truth, predicted = self._compared(X, y)
+        weight = check_weight(sample_weight, len(truth))
+        return float(np.average(exact_matches(truth, predicted), weights=weight))
+
+    def token_accuracy(self, X: Any, y: Any) -> float:
+        """Return the share of places with the right token, out of those that the longer of truth and prediction has."""
+        return token_accuracy(*self._compared(X, y))
+
+    def edit_distance(self, X: Any, y: Any) -> float:
+        """Return how many tokens a sample must be put in, taken out or replaced to right the predictions, on average."""
+        return float(edit_distances(*self._compared(X, y)).mean())
+
+    def _compared(self, X: Any, y: Any) -> tuple[list[list[Token]], list[list[Token]]]:
+        """Return the tokens of the true texts, and those of the predicted ones."""
+        predicted = self.predict(X)
+        truth = self._check_texts(y, len(predicted))
+        level = self._target_level
+        return [split_text(text, level) for text in truth], [split_text(text, level) for text in predicted]

@@ -1,0 +1,123 @@
+"""Beam search: the most probable sequences that a decoder can be brought to, a few at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import State
+from seqpipe.networks._token_decoder import END, Source, TokenDecoder
+from seqpipe.recurrence import map_state, state_tensors
+
+__all__ = ["Hypotheses", "beam_search"]
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """The best outputs for each source, best first.
+
+    Attributes
+    ----------
+    tokens : tensor of int64, shape (batch, n_best, max_length)
+        Each filled with the end after its last token.
+    scores : tensor of shape (batch, n_best)
+        Log-probability over length penalty; -inf where there are not so many outputs.
+    """
+
+    tokens: Tensor
+    scores: Tensor
+
+
+def beam_search(
+    decoder: TokenDecoder,
+    state: State,
+    source: Source | None,
+    *,
+    max_length: int,
+    width: int = 1,
+    length_penalty: float = 0.0,
+    n_best: int = 1,
+) -> Hypotheses:
+    """Search for the outputs with the best scores.
+
+    At each step the ``width`` best continuations of all live ones are kept; one that ends leaves the beam (Sutskever,
+    Vinyals and Le, 2014, arXiv:1409.3215, section 3.2). The score is log P / ((5 + n) / 6)^length_penalty, where n
+    counts the steps, the one that ends it too (Wu et al., 2016, arXiv:1609.08144, eq. 14). An output of ``max_length``
+    tokens ends there. With width 1 this is the greedy choice of the most probable token at each step.
+
+    Parameters
+    ----------
+    decoder : TokenDecoder
+        In evaluation mode.
+    state : State
+        That it begins in, one row a source.
+    source : Source or None
+        What it attends to.
+    max_length : int
+        Most tokens of an output.
+    width : int
+        Continuations that are kept.
+    length_penalty : float
+        From 0, which favours no length; above, longer outputs lose less for being longer.
+    n_best : int
+        Outputs to return for each source, at most ``width``.
+    """
+    beam = _Beam(state_tensors(state)[0].shape[1], width, max_length, length_penalty, state_tensors(state)[0])
+    state = map_state(lambda tensor: tensor.repeat_interleave(width, dim=1), state)
+    source = None if source is None else source.repeat(width)
+    for t in range(1, max_length + 1):
+        logits, state, _ = decoder(beam.last.view(-1, 1), state, source)
+        rows = beam.advance(logits[:, 0].log_softmax(dim=1), t)
+        if beam.is_done(t, n_best):
+            break
+        state = map_state(partial(torch.index_select, dim=1, index=rows), state)
+    return beam.best(n_best)
+
+
+class _Beam:
+    """The live and the ended outputs of all sources."""
+
+    def __init__(self, n: int, width: int, max_length: int, length_penalty: float, like: Tensor) -> None:
+        self.width = width
+        self.max_length = max_length
+        self.length_penalty = length_penalty
+        self.live = like.new_full((n, width), -torch.inf)
+        self.live[:, 0] = 0.0  # all begin alike: one of them is enough
+        self.tokens = torch.full((n, width, max_length), END, device=like.device)
+        self.last = torch.full((n, width), END, device=like.device)
+        self.ended = like.new_full((n, width), -torch.inf)
+        self.ended_tokens = self.tokens.clone()
+
+    def advance(self, log_probabilities: Tensor, t: int) -> Tensor:
+        """Take step ``t``, from 1, by (n * width, n_tokens); return the rows that the live outputs go on from."""
+        n, n_tokens = len(self.live), log_probabilities.shape[1]
+        totals = self.live[:, :, None] + log_probabilities.view(n, self.width, n_tokens)
+        self.live, places = totals.flatten(1).topk(self.width, dim=1)
+        parents, self.last = places // n_tokens, places % n_tokens
+        self.tokens = self.tokens.gather(1, parents[:, :, None].expand_as(self.tokens))
+        self.tokens[:, :, t - 1] = self.last
+        ends = (self.last == END) if t < self.max_length else torch.ones_like(self.last, dtype=torch.bool)
+        self._end(ends, t)
+        self.live = self.live.masked_fill(ends, -torch.inf)
+        return (parents + self.width * torch.arange(n, device=parents.device)[:, None]).flatten()
+
+    def _end(self, ends: Tensor, t: int) -> None:
+        scores = torch.where(ends, self.live / self._penalty(t), -torch.inf)
+        self.ended, places = torch.cat([self.ended, scores], dim=1).topk(self.width, dim=1)
+        tokens = torch.cat([self.ended_tokens, self.tokens], dim=1)
+        self.ended_tokens = tokens.gather(1, places[:, :, None].expand_as(self.tokens))
+
+    def _penalty(self, t: int) -> float:
+        return float(((5 + t) / 6) ** self.length_penalty)
+
+    def is_done(self, t: int, n_best: int) -> bool:
+        """Tell whether no live output can come to be among the best: longer ones only lose probability."""
+        reachable = self.live.amax(dim=1) / self._penalty(self.max_length)
+        return bool((self.ended[:, n_best - 1] >= reachable).all())
+
+    def best(self, n_best: int) -> Hypotheses:
+        """Return the best ended outputs."""
+        return Hypotheses(self.ended_tokens[:, :n_best], self.ended[:, :n_best])

@@ -1,0 +1,169 @@
+"""The task of modelling texts: what comes next, and texts of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold, train_test_split
+
+from seqpipe.diagnostics import plot_learning_curves
+from seqpipe.estimators import LanguageModel
+from seqpipe.exceptions import UnknownNameError, did_you_mean
+from seqpipe.tasks._columns import check_roles
+from seqpipe.tasks._ngrams import NgramModel
+from seqpipe.tasks._parameters import configured, last_step
+from seqpipe.tasks._table import targets_of
+from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._texts import source_texts
+from seqpipe.tasks._writing import NamedSamples
+from seqpipe.transformers import join_tokens
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+__all__ = ["LanguageModelTask"]
+
+_METRICS = ("bits_per_token", "perplexity")
+#: Texts, or tokens of one long text, that a report shows, and how boldly they are drawn.
+_SAMPLES, _LENGTH, _TEMPERATURE = 8, 500, 0.7
+
+
+class LanguageModelTask(Task):
+    """Texts and the next token in them, by a `LanguageModel`; with a target, texts of classes."""
+
+    needs_target: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._continuous = False
+        self._level: Any = "char"
+
+    def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
+        """Take the sequence column for texts, and the target, if there is one, for their classes.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If a column is missing or holds something else; names the place.
+        """
+        check_roles(frame, roles, name=name, with_target=with_target)
+        X = source_texts(frame, roles, name=name)
+        y = targets_of(frame, roles, name=name).iloc[:, 0].to_numpy() if with_target and roles.target else None
+        ids = None if roles.id is None else frame[roles.id].to_numpy()
+        return NamedSamples(X, y, name, roles, ids)
+
+    def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+        """Return a `LanguageModel` with ``params``.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such parameter.
+        """
+        model = configured(LanguageModel(), params, task="language_model")
+        self._continuous, self._level = bool(model.continuous), model.level
+        return model
+
+    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+        """Hold out a shuffled share of the texts, or a number of them; of passages of one text the last ones."""
+        shuffled: dict[str, Any] = {"random_state": seed, "stratify": _strata(data.y)}
+        order: dict[str, Any] = {"shuffle": False} if self._continuous else shuffled
+        train, test = train_test_split(np.arange(len(data.X)), test_size=test_size, **order)
+        return _taken(data, train), _taken(data, test)
+
+    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> BaseCrossValidator:
+        """Return shuffled folds; for passages of one text, folds of neighbours."""
+        if self._continuous:
+            return KFold(n_splits)
+        folds = KFold if data.y is None else StratifiedKFold
+        return folds(n_splits, shuffle=True, random_state=seed)
+
+    def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
+        """Return bits_per_token, and perplexity, two to that power; both the lower the better."""
+        bits = last_step(estimator).bits_per_token(data.X, data.y)
+        return {"bits_per_token": bits, "perplexity": float(2**bits)}
+
+    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of models that count tokens, and pairs of them."""
+        kinds = {"token frequencies": False, "pairs of tokens": True}
+        models = {
+            name: NgramModel(self._level, pairs=pairs, ends=not self._continuous) for name, pairs in kinds.items()
+        }
+        return {name: self.metrics(model.fit(train.X), test) for name, model in models.items()}
+
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return the learning curves."""
+        return {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
+
+    def texts(self, estimator: Any) -> dict[str, str]:
+        """Return texts that the model writes: of each class, if it knows classes."""
+        model = last_step(estimator)
+        length = _LENGTH if self._continuous else 10 * _LENGTH
+        shared: dict[str, Any] = {"length": length, "temperature": _TEMPERATURE, "random_state": 0}
+        if self._continuous:
+            written = model.generate(**shared)
+        elif model.classes_ is None:
+            written = model.generate(n=_SAMPLES, **shared)
+        else:
+            written = [
+                f"{label}: {_shown(text)}"
+                for label in model.classes_.tolist()
+                for text in model.generate(n=3, label=label, **shared)
+            ]
+        return {"samples": "\n".join(map(_shown, written))}
+
+    def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return one row a text: its ``id``, or its number from 0, the likeliest token after it, and its own bits a token."""
+        model = last_step(estimator)
+        bits = [model.bits_per_token([text], None if data.y is None else [data.y[i]]) for i, text in enumerate(data.X)]
+        ids = getattr(data, "ids", None)
+        return pd.DataFrame(
+            {
+                "id": np.arange(len(data.X)) if ids is None else ids,
+                "prediction": model.predict(data.X, data.y),
+                "bits_per_token": bits,
+            }
+        )
+
+    def scorer(self, name: str | None) -> Callable[..., float] | None:
+        """Return a function (estimator, X, y) -> score for a metric's name, which is negated.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such score.
+        """
+        if name is None:
+            return None
+        if name not in _METRICS:
+            raise UnknownNameError(
+                f"There is no score {name!r}.{did_you_mean(name, _METRICS)} There are {', '.join(_METRICS)}."
+            )
+        return _minus_bits if name == "bits_per_token" else _minus_perplexity
+
+
+def _minus_bits(estimator: Any, X: Any, y: Any = None) -> float:
+    return -float(estimator.bits_per_token(X, y))
+
+
+def _minus_perplexity(estimator: Any, X: Any, y: Any = None) -> float:
+    return -float(2 ** estimator.bits_per_token(X, y))
+
+
+def _taken(data: TaskData, indices: NDArray[np.int64]) -> TaskData:
+    columns = {name: getattr(data, name, None) for name in ("X", "y", "ids")}
+    return replace(data, **{name: column[indices] for name, column in columns.items() if column is not None})
+
+
+def _strata(y: Any) -> Any:
+    """Return the classes if each has two texts or more."""
+    return y if y is not None and np.unique(y, return_counts=True)[1].min() > 1 else None
+
+
+def _shown(text: Any) -> str:
+    return text if isinstance(text, str) else str(join_tokens(text, "word"))

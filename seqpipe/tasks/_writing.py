@@ -1,0 +1,176 @@
+"""What the tasks share in which a text is written for each sample."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold, train_test_split
+
+from seqpipe.diagnostics import plot_learning_curves
+from seqpipe.estimators import text_scores
+from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
+from seqpipe.tasks._columns import check_roles
+from seqpipe.tasks._parameters import configured, last_step
+from seqpipe.tasks._table import targets_of
+from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._texts import texts_of
+from seqpipe.transformers import Level
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+__all__ = ["NamedSamples", "WritingTask"]
+
+#: Scores under which a recipe may search, and whether more is better.
+_SCORES = {"exact_match": 1, "token_accuracy": 1, "edit_distance": -1}
+
+
+@dataclass(frozen=True)
+class NamedSamples(TaskData):
+    """Samples that the table gave names.
+
+    Attributes
+    ----------
+    ids : array of shape (n_samples,), or None
+        Their names; None where they have none.
+    """
+
+    ids: NDArray[Any] | None = None
+
+
+class WritingTask(Task):
+    """A task with one text a sample: a row of the table is a sample, one target column holds the texts."""
+
+    _name: str
+
+    def __init__(self) -> None:
+        self._level: Level = "char"
+
+    @abstractmethod
+    def _new_estimator(self) -> BaseEstimator:
+        """Return the estimator as it is without parameters."""
+
+    @abstractmethod
+    def _inputs(self, frame: pd.DataFrame, roles: Roles, *, name: str) -> NDArray[Any]:
+        """Return X of a table, one row a sample."""
+
+    def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
+        """Turn a table with one row a sample into inputs and texts.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_samples, n_columns)
+            The table.
+        roles : Roles
+            What its columns are; an id only names the sample.
+        name : str
+            What errors and reports call the data.
+        with_target : bool, default=True
+            False for prediction: the target column need not be there.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If a column is missing, or a value is unfit; names the place.
+        """
+        check_roles(frame, roles, name=name, with_target=with_target)
+        X = self._inputs(frame, roles, name=name)
+        ids = None if roles.id is None else frame[roles.id].to_numpy()
+        y = self._targets(frame, roles, name=name) if with_target else None
+        return NamedSamples(X, y, name, roles, ids)
+
+    def _targets(self, frame: pd.DataFrame, roles: Roles, *, name: str) -> NDArray[Any]:
+        columns = targets_of(frame, replace(roles, id=None), name=name).columns
+        if len(columns) != 1:
+            raise InvalidSequencesError(
+                f"The task {self._name!r} has one target column. Got {list(columns)} for {name!r}: choose one of them."
+            )
+        return texts_of(frame, columns[0], name=name)
+
+    def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
+        """Return the task's estimator with ``params``.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such parameter.
+        """
+        estimator = configured(self._new_estimator(), params, task=self._name)
+        self._level = params.get("target_level") or params.get("level", "char")
+        return estimator
+
+    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+        """Hold out a shuffled share of the samples, or a number of them."""
+        places = train_test_split(np.arange(len(data.X)), test_size=test_size, random_state=seed)
+        train, test = (_taken(data, chosen) for chosen in places)
+        return train, test
+
+    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> KFold:
+        """Return shuffled folds."""
+        return KFold(n_splits, shuffle=True, random_state=seed)
+
+    def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
+        """Return exact_match, token_accuracy and edit_distance, in tokens a text."""
+        return text_scores(data.y, estimator.predict(data.X), level=self._level)
+
+    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of the most frequent text, and of one rule more that the task has."""
+        guesses = {"most frequent text": [_most_frequent(train.y)] * len(test.y), **self._guesses(train, test)}
+        return {name: text_scores(test.y, texts, level=self._level) for name, texts in guesses.items()}
+
+    @abstractmethod
+    def _guesses(self, train: TaskData, test: TaskData) -> dict[str, Any]:
+        """Return texts for the held-out samples by simple rules, by their names."""
+
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return the learning curves."""
+        return {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
+
+    def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return one row a sample: its ``id``, or its number from 0, and the text that is predicted."""
+        ids = getattr(data, "ids", None)
+        texts = estimator.predict(data.X)
+        return pd.DataFrame({"id": np.arange(len(texts)) if ids is None else ids, "prediction": texts})
+
+    def scorer(self, name: str | None) -> Callable[..., float] | None:
+        """Return what scores by one of the metrics, the estimator's own exact match by default.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such metric.
+        """
+        if name is None:
+            return None
+        if name not in _SCORES:
+            raise UnknownNameError(
+                f"There is no score {name!r}.{did_you_mean(name, _SCORES)} There are {', '.join(sorted(_SCORES))}."
+            )
+        return partial(_scored, name, self._level)
+
+
+def _scored(name: str, level: Level, estimator: Any, X: Any, y: Any) -> float:
+    """Return a metric, greater for better."""
+    return _SCORES[name] * text_scores(y, estimator.predict(X), level=level)[name]
+
+
+def _taken(data: TaskData, chosen: NDArray[np.int64]) -> TaskData:
+    ids = getattr(data, "ids", None)
+    return NamedSamples(
+        data.X[chosen], data.y[chosen], data.name, data.roles, None if ids is None else np.asarray(ids)[chosen]
+    )
+
+
+def _most_frequent(texts: NDArray[Any]) -> Any:
+    keys = [text if isinstance(text, str) else tuple(text) for text in texts]
+    key, _ = Counter(keys).most_common(1)[0]
+    return texts[keys.index(key)]

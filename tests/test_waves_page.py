@@ -1,0 +1,28 @@
+"""What docs/waves.md shows is what happens."""
+
+import io
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+
+PAGE = (Path(__file__).parents[1] / "docs" / "waves.md").read_text(encoding="utf-8")
+
+
+def row(name: str) -> list[float]:
+    """Return the numbers of one row of the page's table."""
+    (line,) = re.findall(rf"^\| {re.escape(name)} \|(.*)\|$", PAGE, flags=re.MULTILINE)
+    return [float(cell) for cell in line.split("|")]
+
+
+def test_the_step_regressor_meets_the_books_table() -> None:
+    """E3: the mean squared error by iteration is that of the book or lower, and what the page says it is."""
+    (block,) = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(block, "waves.py", "exec"), {"__name__": "waves"})
+    iterations, errors = np.array([line.split() for line in printed.getvalue().splitlines()], dtype=float).T
+    assert iterations.tolist() == row("iteration")
+    assert (errors <= row("the book's network")).all()
+    np.testing.assert_allclose(errors, row("`StepRegressor`"), rtol=0.15)

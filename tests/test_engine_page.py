@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from seqpipe.exceptions import CompilerError
+from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.compiler import _native
 from seqpipe.recurrence.compiler._atoms import Input
-from seqpipe.recurrence.compiler._plan import _nodes_in
+from seqpipe.recurrence.compiler._planner import nodes_in
 from seqpipe.recurrence.compiler._schedule import schedule
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 from seqpipe.recurrence.compiler._trace import Node, trace_step
@@ -89,6 +90,14 @@ def test_the_c_of_the_page_is_what_the_engine_makes(monkeypatch: pytest.MonkeyPa
             assert fragment in made, fragment
 
 
+def test_the_loop_of_the_page_is_what_torch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQPIPE_ENGINE", "torch")
+    [shown] = [content for language, content in BLOCKS if language == "py"]
+    [choice] = Recurrent(mgu()[1]).explain(code=True)
+    assert choice.engine == "torch"
+    assert choice.code.startswith(f"{shown}\n")
+
+
 @pytest.mark.usefixtures("compiler")
 def test_the_stages_what_is_kept_and_the_sums_are_as_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     program = native(monkeypatch)
@@ -123,7 +132,7 @@ def test_the_trace_of_the_page_is_what_the_step_calls() -> None:
 def in_order(node: Node, done: dict[Node, None] | None = None) -> list[Node]:
     """Return a node after all that it was made from."""
     done = {} if done is None else done
-    for argument in _nodes_in((node.args, node.kwargs)):
+    for argument in nodes_in((node.args, node.kwargs)):
         if argument not in done:
             in_order(argument, done)
     done[node] = None

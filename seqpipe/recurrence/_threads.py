@@ -60,10 +60,11 @@ def openmp() -> OpenMP | None:
 
 @cache
 def _find_openmp() -> OpenMP | None:
-    loaded = getattr(os, "RTLD_NOLOAD", None)
-    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")) if loaded is not None else []:
+    if not hasattr(os, "RTLD_NOLOAD"):
+        return None
+    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
         try:
-            library = ctypes.CDLL(str(path), mode=loaded)
+            library = ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD)
             functions = (library.GOMP_parallel, library.omp_get_thread_num, library.omp_get_num_threads)
         except (OSError, AttributeError):
             continue

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqpipe.recurrence.compiler._emit import Layout, Target
-from seqpipe.recurrence.compiler._plan import Program, run_steps
+from seqpipe.recurrence.compiler._layout import Layout, Target
+from seqpipe.recurrence.compiler._program import Program, run_steps
 
 __all__ = ["Gradients"]
 

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence._threads import n_threads, openmp, run_in_threads
-from seqpipe.recurrence.compiler._emit import Kernel, Layout, Target, emit_backward, emit_forward, layout_of
+from seqpipe.recurrence.compiler._emit import emit_backward, emit_forward
 from seqpipe.recurrence.compiler._gradients import Gradients
+from seqpipe.recurrence.compiler._layout import Kernel, Layout, Target, layout_of
 from seqpipe.recurrence.compiler._machine import vector_unit
 from seqpipe.recurrence.compiler._objects import load
-from seqpipe.recurrence.compiler._plan import Program, make_program, run_steps
+from seqpipe.recurrence.compiler._plan import make_program
+from seqpipe.recurrence.compiler._program import Program, run_steps
 from seqpipe.recurrence.compiler._schedule import merge_products
 from seqpipe.recurrence.compiler._trace import trace_step
 

@@ -23,7 +23,7 @@ from seqpipe.recurrence.compiler._atoms import (
     product,
     row_sum,
 )  # fmt: skip
-from seqpipe.recurrence.compiler._plan import Program
+from seqpipe.recurrence.compiler._program import Program
 
 __all__ = ["Stage", "Sums", "depends_on_gradient", "kept_atoms", "merge_products", "schedule"]
 

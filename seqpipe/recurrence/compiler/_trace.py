@@ -168,7 +168,10 @@ def trace_step(
         recorder = _Recorder()
         trace.parameters = [recorder.add_input(t) for t in tensors]
         trace.x, trace.states = recorder.add_input(x), [recorder.add_input(s) for s in states]
-        parts, step = dict(zip(names, tensors)), _Step(cell)  # the first state, which may be drawn, is no part of a step
+        parts, step = (
+            dict(zip(names, tensors)),
+            _Step(cell),
+        )  # the first state, which may be drawn, is no part of a step
         with recorder:
             output, after = torch.func.functional_call(step, parts, (x, tuple(states)))
         results = [output, *state_tensors(after)]

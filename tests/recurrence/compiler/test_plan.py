@@ -28,8 +28,9 @@ from seqpipe.recurrence.compiler._atoms import (
     row_sum,
     split,
 )  # fmt: skip
-from seqpipe.recurrence.compiler._emit import Target, layout_of
-from seqpipe.recurrence.compiler._plan import Program, make_program
+from seqpipe.recurrence.compiler._layout import Target, layout_of
+from seqpipe.recurrence.compiler._plan import make_program
+from seqpipe.recurrence.compiler._program import Program
 from seqpipe.recurrence.compiler._schedule import kept_atoms, merge_products, schedule
 from seqpipe.recurrence.compiler._trace import Unplannable, trace_step
 

@@ -1,0 +1,247 @@
+"""Rules for operations that work on each number alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from seqpipe.recurrence.compiler._atoms import (
+    Const,
+)
+from seqpipe.recurrence.compiler._planner import Planner, RuleBook, rows_of
+from seqpipe.recurrence.compiler._rows import Refused, Rows
+from seqpipe.recurrence.compiler._trace import Node
+
+__all__ = ["RULES"]
+
+RULES = RuleBook()
+_rule = RULES.of
+
+
+_UNARY = {
+    "neg": "neg", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
+    "sin": "sin", "cos": "cos", "erf": "erf", "log1p": "log1p", "expm1": "expm1", "sign": "sign", "sgn": "sign",
+    "clone": "copy", "logical_not": "not", "bitwise_not": "not",
+}  # fmt: skip
+_BINARY = {
+    "mul": "mul", "div": "div", "maximum": "max", "minimum": "min", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne",
+    "logical_and": "mul", "bitwise_and": "mul",
+}  # fmt: skip
+
+
+@_rule(*_UNARY)
+def _unary(p: Planner, n: Node) -> Any:
+    op = _UNARY[n.op.overloadpacket.__name__]
+    return rows_of(p, n.args[0]) if op == "copy" else p.pointwise(op, n, n.args[0])
+
+
+@_rule(*_BINARY)
+def _binary(p: Planner, n: Node) -> Rows:
+    if n.kwargs.get("rounding_mode"):
+        raise Refused("rounds")
+    return p.pointwise(_BINARY[n.op.overloadpacket.__name__], n, n.args[0], n.args[1])
+
+
+@_rule("add", "sub")
+def _add(p: Planner, n: Node) -> Rows:
+    a, b = n.args[:2]
+    alpha = n.kwargs.get("alpha", 1)
+    if alpha != 1:
+        b = p.pointwise("mul", n, b, alpha)
+    return p.pointwise(n.op.overloadpacket.__name__, n, a, b)
+
+
+@_rule("rsub")
+def _rsub(p: Planner, n: Node) -> Rows:
+    if n.kwargs.get("alpha", 1) != 1 or len(n.args) > 2:
+        raise Refused("scales what it subtracts")
+    return p.pointwise("sub", n, n.args[1], n.args[0])
+
+
+@_rule("relu")
+def _relu(p: Planner, n: Node) -> Rows:
+    return p.pointwise("max", n, n.args[0], 0.0)
+
+
+@_rule("square")
+def _square(p: Planner, n: Node) -> Rows:
+    return p.pointwise("mul", n, n.args[0], n.args[0])
+
+
+@_rule("reciprocal")
+def _reciprocal(p: Planner, n: Node) -> Rows:
+    return p.pointwise("div", n, 1.0, n.args[0])
+
+
+@_rule("pow")
+def _pow(p: Planner, n: Node) -> Rows:
+    base, exponent = n.args
+    if exponent == 2:
+        return p.pointwise("mul", n, base, base)
+    if exponent == 1:
+        return rows_of(p, base)
+    if exponent == 3:
+        return p.pointwise("mul", n, p.pointwise("mul", n, base, base), base)
+    return p.pointwise("pow", n, base, exponent)
+
+
+@_rule("leaky_relu")
+def _leaky_relu(p: Planner, n: Node) -> Rows:
+    slope = float(n.args[1]) if len(n.args) > 1 else 0.01
+    return p.pointwise(
+        "select", n, p.pointwise("gt", n, n.args[0], 0.0), n.args[0], p.pointwise("mul", n, n.args[0], slope)
+    )
+
+
+@_rule("leaky_relu_backward")
+def _leaky_relu_backward(p: Planner, n: Node) -> Rows:
+    g, x, slope = n.args[:3]
+    return p.pointwise("select", n, p.pointwise("gt", n, x, 0.0), g, p.pointwise("mul", n, g, float(slope)))
+
+
+@_rule("sigmoid_backward")
+def _sigmoid_backward(p: Planner, n: Node) -> Rows:
+    g, y = n.args
+    slope = p.pointwise("mul", n, p.pointwise("sub", n, 1.0, y), y)
+    return p.pointwise("mul", n, g, slope)
+
+
+@_rule("tanh_backward")
+def _tanh_backward(p: Planner, n: Node) -> Rows:
+    g, y = n.args
+    return p.pointwise("mul", n, g, p.pointwise("sub", n, 1.0, p.pointwise("mul", n, y, y)))
+
+
+@_rule("threshold_backward")
+def _threshold_backward(p: Planner, n: Node) -> Rows:
+    g, x, threshold = n.args
+    return p.pointwise("select", n, p.pointwise("le", n, x, float(threshold)), 0.0, g)
+
+
+@_rule("silu")
+def _silu(p: Planner, n: Node) -> Rows:
+    return p.pointwise("mul", n, n.args[0], p.pointwise("sigmoid", n, n.args[0]))
+
+
+@_rule("silu_backward")
+def _silu_backward(p: Planner, n: Node) -> Rows:
+    g, x = n.args
+    s = p.pointwise("sigmoid", n, x)
+    inner = p.pointwise("add", n, 1.0, p.pointwise("mul", n, x, p.pointwise("sub", n, 1.0, s)))
+    return p.pointwise("mul", n, g, p.pointwise("mul", n, s, inner))
+
+
+@_rule("softplus")
+def _softplus(p: Planner, n: Node) -> Rows:
+    beta, threshold = (float(a) for a in [*n.args[1:], *(1.0, 20.0)[len(n.args) - 1 :]])
+    scaled = p.pointwise("mul", n, n.args[0], beta)
+    soft = p.pointwise("div", n, p.pointwise("log1p", n, p.pointwise("exp", n, scaled)), beta)
+    return p.pointwise("select", n, p.pointwise("gt", n, scaled, threshold), n.args[0], soft)
+
+
+@_rule("softplus_backward")
+def _softplus_backward(p: Planner, n: Node) -> Rows:
+    g, x, beta, threshold = n.args
+    scaled = p.pointwise("mul", n, x, float(beta))
+    soft = p.pointwise("mul", n, g, p.pointwise("sigmoid", n, scaled))
+    return p.pointwise("select", n, p.pointwise("gt", n, scaled, float(threshold)), g, soft)
+
+
+@_rule("elu")
+def _elu(p: Planner, n: Node) -> Rows:
+    alpha, scale, input_scale = (float(a) for a in [*n.args[1:], *(1.0, 1.0, 1.0)[len(n.args) - 1 :]])
+    low = p.pointwise("mul", n, p.pointwise("expm1", n, p.pointwise("mul", n, n.args[0], input_scale)), alpha * scale)
+    return p.pointwise("select", n, p.pointwise("gt", n, n.args[0], 0.0), p.pointwise("mul", n, n.args[0], scale), low)
+
+
+@_rule("elu_backward")
+def _elu_backward(p: Planner, n: Node) -> Rows:
+    g, alpha, scale, input_scale, is_result, x = n.args
+    if is_result:
+        slope = p.pointwise("mul", n, p.pointwise("add", n, x, float(alpha) * float(scale)), float(input_scale))
+    else:
+        grown = p.pointwise("exp", n, p.pointwise("mul", n, x, float(input_scale)))
+        slope = p.pointwise("mul", n, grown, float(alpha) * float(scale) * float(input_scale))
+    positive = p.pointwise("mul", n, g, float(scale))
+    return p.pointwise("select", n, p.pointwise("gt", n, x, 0.0), positive, p.pointwise("mul", n, g, slope))
+
+
+@_rule("clamp", "hardtanh", "clamp_min", "clamp_max")
+def _clamp(p: Planner, n: Node) -> Rows:
+    name = n.op.overloadpacket.__name__
+    low, high = (n.args[1], None) if name == "clamp_min" else (None, n.args[1]) if name == "clamp_max" else (
+        [*n.args[1:], *((-1.0, 1.0) if name == "hardtanh" else (None, None))[len(n.args) - 1 :]])  # fmt: skip
+    value: Any = n.args[0]
+    if low is not None:
+        value = p.pointwise("max", n, value, low)
+    return value if high is None else p.pointwise("min", n, value, high)
+
+
+@_rule("hardtanh_backward")
+def _hardtanh_backward(p: Planner, n: Node) -> Rows:
+    g, x, low, high = n.args
+    inside = p.pointwise("mul", n, p.pointwise("gt", n, x, float(low)), p.pointwise("lt", n, x, float(high)))
+    return p.pointwise("select", n, inside, g, 0.0)
+
+
+@_rule("where")
+def _where(p: Planner, n: Node) -> Rows:
+    if len(n.args) != 3:
+        raise Refused("counts elements")
+    return p.pointwise("select", n, *n.args)
+
+
+@_rule("addcmul")
+def _addcmul(p: Planner, n: Node) -> Rows:
+    product = p.pointwise("mul", n, n.args[1], n.args[2])
+    return p.pointwise("add", n, n.args[0], p.pointwise("mul", n, product, n.kwargs.get("value", 1)))
+
+
+@_rule("lerp")
+def _lerp(p: Planner, n: Node) -> Rows:
+    start, end, weight = n.args
+    return p.pointwise("add", n, start, p.pointwise("mul", n, weight, p.pointwise("sub", n, end, start)))
+
+
+@_rule("_to_copy", "masked_fill")
+def _cast(p: Planner, n: Node) -> Rows:
+    if n.op.overloadpacket.__name__ == "masked_fill":
+        return p.pointwise("select", n, n.args[1], n.args[2], n.args[0])
+    if n.value.dtype != p.trace.x.value.dtype and n.value.dtype != torch.bool:
+        raise Refused(f"changes the type to {n.value.dtype}")
+    rows = rows_of(p, n.args[0])
+    return p.pointwise("ne", n, rows, 0.0) if n.value.dtype == torch.bool else rows
+
+
+@_rule(
+    "zeros",
+    "ones",
+    "full",
+    "empty",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "new_empty",
+    "empty_like",
+)
+def _filled(p: Planner, n: Node) -> Any:
+    name = n.op.overloadpacket.__name__
+    if "empty" in name:
+        raise Refused("is not initialised")
+    value = n.args[-1] if "full" in name else float("ones" in name)
+    shape = tuple(n.value.shape)
+    if shape[:1] != (p.trace.batch_size,):
+        return p.run_in_torch(n, late=False) if not shape else _no_rows()
+    return Rows((Const(float(value), math.prod(shape[1:])),), shape)
+
+
+def _no_rows() -> Any:
+    raise Refused("makes a tensor without a row for each sample out of rows")
+
+
+# Products and sums.

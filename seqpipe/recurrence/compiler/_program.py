@@ -1,0 +1,83 @@
+"""What a step computes, as the planner leaves it: atoms for the loops, and row-free operations for torch around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from seqpipe.recurrence.compiler._atoms import Atom, Reduction
+
+__all__ = ["Free", "Program", "Step", "run_steps"]
+
+
+@dataclass(frozen=True)
+class Free:
+    """A value without rows: a slot that torch fills before the loops, or after them where reductions are needed."""
+
+    slot: int
+    late: bool
+
+
+@dataclass
+class Step:
+    """One operation that torch runs outside the loops."""
+
+    slot: int
+    op: Callable[..., Any]
+    args: Any
+    kwargs: dict[str, Any]
+    item: int | None
+
+
+@dataclass
+class Program:
+    """What a step computes.
+
+    Attributes
+    ----------
+    output, new_states : tuple of Atom
+        Side by side, they make up the output and each state after the step.
+    x_grad, state_grads : tuple of Atom, or None
+    parameter_grads : list of Free or None
+        A slot for each parameter and buffer.
+    reductions : dict of Reduction to int
+        The slot of each.
+    early, late : list of Step
+        What torch runs before the loops, and after.
+    n_slots : int
+        Row-free values; the first ones are the parameters and buffers.
+    shapes : dict of int to tuple of int
+        Shapes of the row-free values that atoms read.
+    """
+
+    output: tuple[Atom, ...] = ()
+    new_states: list[tuple[Atom, ...]] = field(default_factory=list)
+    x_grad: tuple[Atom, ...] | None = None
+    state_grads: list[tuple[Atom, ...]] = field(default_factory=list)
+    parameter_grads: list[Free | None] = field(default_factory=list)
+    reductions: dict[Reduction, int] = field(default_factory=dict)
+    early: list[Step] = field(default_factory=list)
+    late: list[Step] = field(default_factory=list)
+    constants: dict[int, Tensor] = field(default_factory=dict)
+    shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    n_slots: int = 0
+
+
+def run_steps(steps: Sequence[Step], values: list[Any]) -> None:
+    """Let torch run operations on row-free values, and put the results into their slots."""
+    for step in steps:
+        result = step.op(*_resolve(step.args, values), **_resolve(step.kwargs, values))
+        values[step.slot] = result if step.item is None else result[step.item]
+
+
+def _resolve(value: Any, values: list[Any]) -> Any:
+    if isinstance(value, Free):
+        return values[value.slot]
+    if isinstance(value, (list, tuple)):
+        return type(value)([_resolve(v, values) for v in value])
+    if isinstance(value, dict):
+        return {k: _resolve(v, values) for k, v in value.items()}
+    return value

@@ -2,8 +2,32 @@
 
 from seqpipe.recurrence._check import check_step
 from seqpipe.recurrence._engine import Choice, Engine
+from seqpipe.recurrence._fused import FusedEngine
+from seqpipe.recurrence._loop import LoopEngine
+from seqpipe.recurrence._record import RecordedRun, recorded_states
 from seqpipe.recurrence._recurrent import Recurrent
+from seqpipe.recurrence._scan import ScanEngine
+from seqpipe.recurrence._states import map_state, stack_states, state_tensors
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
 from seqpipe.recurrence._threads import allowed_threads
+from seqpipe.recurrence.compiler import CompiledEngine, TorchEngine
 
-__all__ = ["Choice", "Engine", "Recurrent", "ValidSteps", "allowed_threads", "check_lengths", "check_step"]
+__all__ = [
+    "Choice",
+    "CompiledEngine",
+    "Engine",
+    "FusedEngine",
+    "LoopEngine",
+    "RecordedRun",
+    "Recurrent",
+    "ScanEngine",
+    "TorchEngine",
+    "ValidSteps",
+    "allowed_threads",
+    "check_lengths",
+    "check_step",
+    "map_state",
+    "recorded_states",
+    "stack_states",
+    "state_tensors",
+]

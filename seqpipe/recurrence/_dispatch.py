@@ -1,59 +1,74 @@
-"""Which engine runs a cell: the first in order of speed that does not refuse."""
+"""Which engine runs a cell: the first that does not refuse, of those that were not measured to be slower."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._catalogue import all_engines, engine_named
 from seqpipe.recurrence._engine import Engine
-from seqpipe.recurrence._fused import FusedEngine
 from seqpipe.recurrence._loop import LoopEngine
+from seqpipe.recurrence._measured import behind_torch
+from seqpipe.recurrence._sizes import Sizes
 from seqpipe.recurrence._unrolled import UnrolledEngine
-from seqpipe.recurrence.compiler import CompiledEngine
 
-__all__ = ["ENGINES", "UNROLL", "choose_engine"]
+__all__ = ["UNROLL", "choose_engine"]
 
-_C, _FUSED, _LOOP = CompiledEngine(), FusedEngine(), LoopEngine()
-#: The engines that each value of the environment variable SEQPIPE_ENGINE allows for ``unroll="auto"``.
-ENGINES: dict[str, tuple[Engine, ...]] = {
-    "auto": (_C, _FUSED, _LOOP),
-    "c": (_C, _LOOP),
-    "fused": (_FUSED, _LOOP),
-    "loop": (_LOOP,),
-}
-
-#: The engines that each value of ``unroll`` allows, fastest first; the last one takes any cell.
-UNROLL: dict[str, tuple[Engine, ...]] = {
-    "auto": ENGINES["auto"],
-    "dynamic": (_LOOP,),
-    "static": (UnrolledEngine(),),
-}
+#: What each value of ``unroll`` but "auto" runs.
+_UNROLLED: dict[str, Engine] = {"dynamic": LoopEngine(), "static": UnrolledEngine()}
+#: The values of ``unroll``.
+UNROLL = ("auto", *_UNROLLED)
 
 
-def choose_engine(cell: Cell, unroll: str) -> tuple[Engine, str]:
+def choose_engine(cell: Cell, unroll: str, sizes: Sizes | None = None) -> tuple[Engine, str]:
     """Return the engine that runs the cell, and why.
+
+    Parameters
+    ----------
+    cell : Cell
+        What is run.
+    unroll : str
+        One of `UNROLL`.
+    sizes : Sizes, optional
+        Of the run; without them nothing is known about speed but the engines' general order.
 
     Raises
     ------
-    ValueError
+    UnknownNameError
         If SEQPIPE_ENGINE names no engine.
+    PluginError
+        If several distributions offer the engine that it names.
     """
-    engines, reason = _allowed(unroll)
-    refusals: list[str] = []
+    engines, reasons = _allowed(cell, unroll, sizes)
     for engine in engines:
         refusal = engine.refuses(cell)
         if refusal is None:
-            return engine, "; ".join([*reason, *refusals]) or "the fastest engine that takes this cell"
-        refusals.append(f"not {engine.name}: {refusal}")
-    raise AssertionError(f"no engine takes {cell!r}")  # the last engine of each value refuses nothing
+            return engine, "; ".join(reasons) or "the fastest engine that takes this cell"
+        reasons.append(f"not {engine.name}: {refusal}")
+    raise AssertionError(f"no engine takes {cell!r}")  # the last engine refuses nothing
 
 
-def _allowed(unroll: str) -> tuple[tuple[Engine, ...], list[str]]:
+def _allowed(cell: Cell, unroll: str, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
     if unroll != "auto":
-        return UNROLL[unroll], [f'unroll="{unroll}"']
+        return [_UNROLLED[unroll]], [f'unroll="{unroll}"']
     wanted = os.environ.get("SEQPIPE_ENGINE", "auto")
-    if wanted not in ENGINES:
-        raise ValueError(
-            f"The environment variable SEQPIPE_ENGINE must be one of {list(ENGINES)}. Got {wanted!r} instead."
-        )
-    return ENGINES[wanted], [] if wanted == "auto" else [f"SEQPIPE_ENGINE={wanted}"]
+    if wanted == "auto":
+        return _by_measure(all_engines(), cell, sizes)
+    return [engine_named(wanted), _UNROLLED["dynamic"]], [f"SEQPIPE_ENGINE={wanted}"]
+
+
+def _by_measure(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
+    """Put the engines that are slower than torch's kernel at these sizes behind it."""
+    slower = set() if sizes is None else behind_torch(cell, sizes)
+    names = [engine.name for engine in engines]
+    before = names[: names.index("fused")]
+    behind = [name for name in before if name in slower]
+    if sizes is None or not behind:
+        return engines, []
+    order = [*(n for n in before if n not in slower), "fused", *behind, *names[len(before) + 1 :]]
+    by_name = dict(zip(names, engines))
+    return [by_name[name] for name in order], [
+        f"torch's kernel was measured to be faster than {' and '.join(behind)} near batch {sizes.batch}, "
+        f"{sizes.n_timesteps} steps, hidden size {cell.hidden_size}"
+    ]

@@ -14,12 +14,24 @@ __all__ = ["Choice", "Engine"]
 
 
 class Engine(Protocol):
-    """Runs one cell along time, in one direction."""
+    """Runs one cell along time, in one direction; plug-ins offer theirs through the hook ``seqpipe_engines``.
+
+    `LoopEngine` is the definition of what a run gives. An engine of a plug-in is compared with it before its first use on
+    cells of one kind, and left out, with a warning, where it gives something else or fails.
+
+    Attributes
+    ----------
+    name : str
+        For `Recurrent.explain`; a plug-in's engine goes by the name of its `EngineSpec`.
+    """
 
     name: str
 
     def refuses(self, cell: Cell) -> str | None:
-        """Say why this engine cannot run the cell, or return None if it can."""
+        """Say why this engine cannot run the cell as it is now, or return None if it can.
+
+        It is asked before every run, and should be quick.
+        """
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.recurrence._declared import declares
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._steps import ValidSteps
 
@@ -29,7 +30,7 @@ class FusedEngine(Engine):
         """Take a cell whose class names torch's kernel, unless a subclass changed its step."""
         if cell.torch_kernel() is None:
             return "torch has no kernel for this cell"
-        if not _step_is_the_kernels(type(cell)):
+        if not declares(type(cell), "torch_kernel", of=("step", "project", "recur")):
             return f"{type(cell).__name__} changes the step that torch's kernel computes"
         return None
 
@@ -45,13 +46,6 @@ class FusedEngine(Engine):
         h, c = state
         outputs, _, last_c = _call(kernel, x, (h[None], c[None]), weights, cell.training)
         return outputs, (outputs[:, -1] if valid is None else valid.last(outputs, h), last_c[0])
-
-
-def _step_is_the_kernels(cls: type[Cell]) -> bool:
-    """Tell whether no class further down than the one with ``torch_kernel`` redefines what the kernel computes."""
-    order = [c for c in cls.__mro__ if "torch_kernel" in vars(c)]
-    further_down = cls.__mro__[: cls.__mro__.index(order[0])]
-    return not any(name in vars(c) for c in further_down for name in ("step", "project", "recur"))
 
 
 def _weights(cell: Any) -> list[Tensor]:

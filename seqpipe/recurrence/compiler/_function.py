@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqpipe.recurrence.compiler._native import Batch, NativeProgram, Run
 
-__all__ = ["run_program"]
+__all__ = ["refuse_second_derivative", "run_program"]
 
 
 def run_program(
@@ -44,11 +44,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, output_grad: Tensor, *state_grads: Tensor) -> Any:
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "The compiled recurrence cannot be differentiated twice (create_graph=True). "
-                'Use Recurrent(…, unroll="dynamic"), or set the environment variable SEQPIPE_ENGINE=loop.'
-            )
+        refuse_second_derivative()
         x, kept, *stacks = ctx.saved_tensors[ctx.n_tensors :]
         run = Run(Batch(x, ctx.lengths, ctx.ragged), ctx.values, stacks, kept)
         grads = _take(state_grads, ctx.order)
@@ -56,6 +52,15 @@ class _Recurrence(torch.autograd.Function):
         x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, input_grad=ctx.needs_input_grad[3])
         x_grad = None if x_grad is None else _back(x_grad, ctx.order)
         return None, None, None, x_grad, *(_back(g, ctx.order) for g in before), *parameters
+
+
+def refuse_second_derivative() -> None:
+    """Raise where torch records the backward pass, which no engine but the plain loop can differentiate."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "The compiled recurrence cannot be differentiated twice (create_graph=True). "
+            'Use Recurrent(…, unroll="dynamic"), or set the environment variable SEQPIPE_ENGINE=loop.'
+        )
 
 
 def _sorted(x: Tensor, lengths: Tensor | None) -> tuple[Batch, Tensor | None]:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler import _native, _planned
+from seqpipe.recurrence.compiler import _native, _planned, _torch_engine
 from seqpipe.recurrence.compiler._compare import _difference
 from seqpipe.recurrence.compiler._objects import load
 from seqpipe.recurrence.compiler._toolchain import find_compiler
@@ -187,12 +187,14 @@ MAKERS: dict[str, Callable[[int, int], Cell]] = {
 
 
 @pytest.fixture(scope="module", params=["c", "torch"])
-def planned(request: pytest.FixtureRequest) -> str:
-    """Name an engine that plans."""
+def planned(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name an engine that plans, and let it run sequences however short."""
     name: str = request.param
     if name == "c":
         request.getfixturevalue("needs_compiler")
-    return name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_torch_engine, "_FEWEST_STEPS", 0)
+        yield name
 
 
 @pytest.fixture(scope="module")

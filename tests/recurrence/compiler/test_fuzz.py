@@ -20,8 +20,9 @@ from seqpipe.recurrence._loop import LoopEngine
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence.compiler import _eager, _emit, _native
-from seqpipe.recurrence.compiler._emit import Target, emit_backward, emit_forward
+from seqpipe.recurrence.compiler._emit import emit_backward, emit_forward
 from seqpipe.recurrence.compiler._function import run_program
+from seqpipe.recurrence.compiler._layout import Target
 from seqpipe.recurrence.compiler._native import NativeProgram
 from seqpipe.recurrence.compiler._objects import load
 from seqpipe.recurrence.compiler._preamble import microkernel, preamble

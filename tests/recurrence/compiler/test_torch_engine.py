@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell, GRUCell
 from seqpipe.recurrence import Recurrent
+from seqpipe.recurrence.compiler import TorchEngine, _torch_engine
+from seqpipe.recurrence.compiler._eager import TorchProgram
 from seqpipe.recurrence.compiler._packing import Packing
 
 Everything = Callable[..., list[Tensor]]
@@ -182,8 +184,9 @@ class Dicing(Gated):
 
 @pytest.fixture(autouse=True)
 def in_torch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Plan for torch, and run in one thread."""
+    """Plan for torch, run sequences however short, and in one thread."""
     monkeypatch.setenv("SEQPIPE_ENGINE", "torch")
+    monkeypatch.setattr(_torch_engine, "_FEWEST_STEPS", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -249,13 +252,13 @@ def test_without_a_compiler_it_is_chosen_and_shows_its_loops(monkeypatch: pytest
     assert choice.engine == "torch"
     assert "not c: " in choice.reason
     assert choice.code.count("def loop(") == 2
-    assert choice.code.count("addmm(") == 1
+    assert choice.code.count("addmm(") == 2  # the last gradient is added where the next step reads it
 
 
 def test_without_a_compiler_torchs_own_kernel_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
     monkeypatch.setenv("SEQPIPE_CC", "no-such-compiler")
-    assert [choice.engine for choice in Recurrent(GRUCell(3, 5)).explain()] == ["fused"]
+    assert [choice.engine for choice in Recurrent(GRUCell(2, 9)).explain()] == ["fused"]
 
 
 class Measuring(Gated):
@@ -267,7 +270,9 @@ class Measuring(Gated):
 
 def test_a_plan_that_is_wrong_warns_and_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     recurrent, x = make(Measuring, torch.float32), torch.randn(2, 4, 3)
-    with pytest.warns(RuntimeWarning, match="Measuring is not planned: the planned step differs from the plain loop by"):
+    with pytest.warns(
+        RuntimeWarning, match="Measuring is not planned: the planned step differs from the plain loop by"
+    ):
         found = recurrent(x)[0]
     assert torch.equal(recurrent(x)[0], found)  # without a second warning
     monkeypatch.setenv("SEQPIPE_ENGINE", "loop")
@@ -284,6 +289,13 @@ def test_what_x_alone_decides_is_taken_out_of_the_loop() -> None:
     (choice,) = make(Forgetting).explain(code=True)
     assert choice.engine == "torch"
     assert "addmm" not in choice.code
+
+
+def test_short_sequences_and_wide_steps_are_left_to_the_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    program = TorchProgram(Gated(3, 64), torch.float32, input_grad=True, parameter_grads=(True,) * 3)
+    shapes = [(1, 7, 3), (1, 8, 3), (512, 8, 3), (513, 8, 3)]
+    assert [TorchEngine().worthwhile(program, torch.empty(shape)) for shape in shapes] == [False, True, True, False]
 
 
 def test_memory_kept_for_the_way_back_is_freed_by_it() -> None:

@@ -1,0 +1,129 @@
+"""The valid steps of a batch, one after the other: step by step, within a step row by row, the longest rows first."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Packing"]
+
+
+class Packing:
+    """Where each row's steps lie, so that a finished row costs nothing and the padding is never looked at.
+
+    A *stack* holds a state: all rows before the first step, then after each step the rows that took it. What is *flat* has
+    the rows of the steps alone.
+
+    Parameters
+    ----------
+    batch_size, n_timesteps : int
+    lengths : tensor of int64, shape (batch_size,), or None
+        None where every step is valid.
+    device : torch.device
+    """
+
+    def __init__(self, batch_size: int, n_timesteps: int, lengths: Tensor | None, device: torch.device) -> None:
+        self.batch_size, self.n_timesteps = batch_size, n_timesteps
+        self.ragged = lengths is not None and bool((lengths < n_timesteps).any())
+        self.counts = [batch_size] * n_timesteps
+        self.n_rows = batch_size * n_timesteps
+        if self.ragged:
+            assert lengths is not None
+            self._sort(lengths.cpu(), device)
+
+    def _sort(self, lengths: Tensor, device: torch.device) -> None:
+        lengths, order = lengths.sort(descending=True, stable=True)
+        running = torch.arange(int(lengths[0]))[:, None] < lengths
+        self.counts = running.sum(1).tolist()
+        self.n_rows = sum(self.counts)
+        t, row = running.nonzero(as_tuple=True)
+        starts = torch.tensor([0, *accumulate(self.counts, initial=self.batch_size)][:-1])
+        self._order = order.to(device)
+        self._source = (order[row] * self.n_timesteps + t).to(device)
+        self._before = (starts[t] + row).to(device)
+        self._last = (starts[lengths] + torch.arange(self.batch_size)).to(device)
+
+    def pack(self, x: Tensor) -> Tensor:
+        """Make x of shape (batch, n_timesteps, …) flat."""
+        if self.ragged:
+            return x.flatten(0, 1).index_select(0, self._source)
+        return x.transpose(0, 1).reshape(self.n_rows, *x.shape[2:])
+
+    def unpack(self, flat: Tensor) -> Tensor:
+        """Return the steps of a flat tensor in their places, zeros in the padding."""
+        shape = (self.batch_size, self.n_timesteps, *flat.shape[1:])
+        if self.ragged:
+            return (
+                flat.new_zeros(self.batch_size * self.n_timesteps, *flat.shape[1:])
+                .index_copy_(0, self._source, flat)
+                .view(shape)
+            )
+        return flat.view(self.n_timesteps, self.batch_size, *flat.shape[1:]).transpose(0, 1)
+
+    def stack(self, first: Tensor) -> Tensor:
+        """Return a stack that holds a state before the first step."""
+        stack = first.new_empty(self.batch_size + self.n_rows, *first.shape[1:])
+        stack[: self.batch_size] = first[self._order] if self.ragged else first
+        return stack
+
+    def stack_back(self, last: Tensor, addend: Tensor | None) -> Tensor:
+        """Return a stack that holds the gradient of each row's last state where that state lies, and a flat addend where any is."""
+        stack = last.new_empty(self.batch_size + self.n_rows, *last.shape[1:])
+        if addend is not None:
+            stack[: self.batch_size] = 0
+            self.after(stack).copy_(addend)
+        if self.ragged:
+            last = last[self._order]
+            stack[self._last] = last if addend is None else stack[self._last] + last
+        elif addend is None:
+            stack[self.n_rows :] = last
+        else:
+            stack[self.n_rows :] += last
+        return stack
+
+    def first(self, stack: Tensor) -> Tensor:
+        """Return the rows before the first step, in the order of the batch."""
+        return self._in_order(stack[: self.batch_size])
+
+    def last(self, stack: Tensor) -> Tensor:
+        """Return each row after its last step, in the order of the batch."""
+        return self._in_order(stack[self._last] if self.ragged else stack[self.n_rows :])
+
+    def _in_order(self, rows: Tensor) -> Tensor:
+        return torch.empty_like(rows).index_copy_(0, self._order, rows) if self.ragged else rows.clone()
+
+    def after(self, stack: Tensor) -> Tensor:
+        """Return the state after each step, flat."""
+        return stack[self.batch_size :]
+
+    def before(self, stack: Tensor) -> Tensor:
+        """Return the state before each step, flat."""
+        return stack.index_select(0, self._before) if self.ragged else stack[: self.n_rows]
+
+    def set_before(self, stack: Tensor, flat: Tensor) -> None:
+        """Write what stands before each step."""
+        if self.ragged:
+            stack.index_copy_(0, self._before, flat)
+        else:
+            stack[: self.n_rows] = flat
+
+    def split(self, flat: Tensor, dim: int = 0, times: int = 1) -> tuple[Tensor, ...]:
+        """Cut a flat tensor into its steps."""
+        if self.ragged:  # the steps are written to one by one, so that autograd need not know what they are views of
+            return torch.unsafe_split_with_sizes(flat, [times * count for count in self.counts], dim)
+        return torch.unsafe_split(flat, times * self.batch_size, dim)
+
+    def steps_before(self, stack: Tensor) -> list[Tensor]:
+        """Return the rows before each step that take it."""
+        if not self.ragged:
+            return list(self.split(stack[: self.n_rows]))
+        steps = stack.split([self.batch_size, *self.counts])
+        return [step[:count] for step, count in zip(steps, self.counts)]
+
+    def shared(self, tensor: Tensor, times: int) -> list[Tensor]:
+        """Let every step have the first rows of the same tensor."""
+        parts: dict[int, Any] = {count: tensor[: times * count] for count in set(self.counts)}
+        return [parts[count] for count in self.counts]

@@ -1,0 +1,96 @@
+"""When each value of a step is computed: for all steps at once before or after a loop, or in the loop because the state needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from seqpipe.recurrence.compiler._graph import Graph, Value, in_order, values_in
+
+__all__ = ["VIEWS", "Parts", "parts_of"]
+
+#: What costs nothing to make again from what it shows.
+VIEWS = frozenset(
+    {"slice", "split", "split_with_sizes", "unbind", "select", "t", "transpose", "permute", "unsqueeze", "expand"}
+)
+_CHEAP = VIEWS | {"reshape"}
+
+
+@dataclass
+class Parts:
+    """The values of each part, in an order in which they can be computed.
+
+    Attributes
+    ----------
+    free : list of Value
+        Made of parameters alone: once a batch.
+    before, forward, after : list of Value
+        For all rows of all steps at once; in the loop over time; for all at once.
+    prepared, back, sunk : list of Value
+        The same for the way back.
+    used_after, used_later : list of Value
+        Of each loop, what is needed after it.
+    kept : list of Value
+        Of the whole way forward, what is needed on the way back.
+    """
+
+    free: list[Value]
+    before: list[Value]
+    forward: list[Value]
+    after: list[Value]
+    prepared: list[Value]
+    back: list[Value]
+    sunk: list[Value]
+    used_after: list[Value]
+    used_later: list[Value]
+    kept: list[Value]
+
+
+def parts_of(graph: Graph, addends: Sequence[Value] = ()) -> Parts:
+    """Give each value its part: what the state after the step depends on, and what depends on the state before, is looped.
+
+    Addends are needed before the loop back.
+    """
+    everything = [v for v in in_order([*graph.forward_goals, *graph.gradients, *addends]) if v.op != "input"]
+    ahead = set(in_order(graph.forward_goals))
+    path = set(in_order(graph.new_states))
+    way_back = set(in_order([g for g in graph.grads_of_states if g is not None]))
+    free = [v for v in everything if v.is_free]
+    rows = [v for v in everything if not v.is_free]
+    forward = [v for v in rows if v in ahead and v.level == 1 and v in path]
+    after = [v for v in rows if v in ahead and v.level == 1 and v not in path]
+    rest = [v for v in rows if v not in ahead]
+    back = [v for v in rest if v.level == 2 and v in way_back]
+    sunk = [v for v in rest if v.level == 2 and v not in way_back]
+    prepared = [v for v in rest if v.level < 2]
+    shown = _shown_again([*after, graph.output], set(forward))
+    again = _shown_again([*rest, *addends], {v for v in rows if v in ahead})
+    x_grad = [g for g in graph.grads[len(graph.parameters) :][:1] if g is not None]
+    shown_later = _shown_again([*sunk, *x_grad], set(back))
+    return Parts(
+        free=free,
+        before=[v for v in rows if v in ahead and v.level == 0],
+        forward=forward,
+        after=[*shown, *after],
+        prepared=[*again, *prepared],
+        back=back,
+        sunk=[*shown_later, *sunk],
+        used_after=_read(set(forward), [*shown, *after], graph.output),
+        used_later=_read(set(back), [*shown_later, *sunk], *x_grad),
+        kept=_read({v for v in rows if v in ahead} - set(again), [*again, *rest], *addends),
+    )
+
+
+def _shown_again(readers: Iterable[Value], made: set[Value]) -> list[Value]:
+    """Return the views among what was made that the readers need, and the views that these are of."""
+    wanted = [v for reader in readers for v in (reader, *_arguments(reader)) if v in made and v.name in _CHEAP]
+    return in_order(wanted, lambda v: v in made and v.name in _CHEAP)
+
+
+def _read(made: set[Value], readers: Iterable[Value], *others: Value) -> list[Value]:
+    found = dict.fromkeys(v for reader in readers for v in _arguments(reader) if v in made)
+    return [*found, *(v for v in others if v in made and v not in found and v.name not in _CHEAP)]
+
+
+def _arguments(value: Value) -> list[Value]:
+    return values_in((value.args, value.kwargs))

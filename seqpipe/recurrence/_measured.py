@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._parts import cell_tensors, device_and_type
 from seqpipe.recurrence._sizes import Sizes
 
 __all__ = ["behind_torch"]
@@ -27,11 +28,13 @@ _MARGIN = 0.97
 
 def behind_torch(cell: Cell, sizes: Sizes) -> set[str]:
     """Return the names of the engines that were slower than torch's kernel for this cell near these sizes."""
-    like = next(cell.parameters(), None)
-    if like is None or like.dtype != torch.float32 or like.device.type != "cpu":
-        return set()
     kernel = cell.torch_kernel()
-    return set() if kernel is None else set(_behind(kernel, cell.hidden_size, sizes))
+    if kernel is None:
+        return set()
+    device, dtype = device_and_type(cell_tensors(cell))
+    if dtype != torch.float32 or device.type != "cpu":
+        return set()
+    return set(_behind(kernel, cell.hidden_size, sizes))
 
 
 @cache

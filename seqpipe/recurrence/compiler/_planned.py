@@ -15,6 +15,7 @@ from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._loop import LoopEngine
+from seqpipe.recurrence._parts import cell_modules, cell_tensors, device_and_type
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence.compiler._compare import difference_from_loop
@@ -88,46 +89,46 @@ class PlannedEngine(Engine):
 
     def refuses(self, cell: Cell) -> str | None:
         """Take a cell whose step can be planned."""
-        program = self._program(cell, input_grad=True)
+        program = self._program(cell, cell_tensors(cell), input_grad=True)
         return program if isinstance(program, str) else None
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
-        tensors = (*cell.parameters(), *cell.buffers())
+        tensors = cell_tensors(cell)
         states = state_tensors(state)
-        training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors))
-        program = self._program(cell, input_grad=training and x.requires_grad)
+        training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors.values()))
+        program = self._program(cell, tensors, input_grad=training and x.requires_grad)
         if (
             isinstance(program, str)
-            or not _fits(program, cell, x, *states)
+            or not _fits(program, tensors, x, *states)
             or not self.worthwhile(program, x)
             or not self._trusts(program, cell, training)
         ):
             return LoopEngine().run(cell, x, valid, state)
-        outputs, finals = self.call(program, x, None if valid is None else valid.lengths, states, tensors)
+        outputs, finals = self.call(program, x, None if valid is None else valid.lengths, states, (*tensors.values(),))
         return outputs, finals if isinstance(state, tuple) else finals[0]
 
     def code(self, cell: Cell) -> str:
         """Return the code of a training step's two loops, or why there is none."""
-        program = self._program(cell, input_grad=True)
+        program = self._program(cell, cell_tensors(cell), input_grad=True)
         return program if isinstance(program, str) else program.source
 
-    def _program(self, cell: Cell, *, input_grad: bool) -> Program | str:
+    def _program(self, cell: Cell, tensors: dict[str, Tensor], *, input_grad: bool) -> Program | str:
         """Return the cell's program, or why it has none."""
-        unfit = _reason_against(cell) or self.unfit(*_kind_of(cell))
+        unfit = _reason_against(cell, tensors) or self.unfit(*device_and_type(tensors))
         if unfit is not None:
             return unfit
         programs, key = self._known(cell, input_grad)
         if key not in programs:
             with self._lock, torch.inference_mode(False):
                 if key not in programs:
-                    programs[key] = self._plan(cell, input_grad)
+                    programs[key] = self._plan(cell, tensors, input_grad)
         return programs[key]
 
-    def _plan(self, cell: Cell, input_grad: bool) -> Program | str:
-        parameter_grads = tuple(t.requires_grad for t in (*cell.parameters(), *cell.buffers()))
+    def _plan(self, cell: Cell, tensors: dict[str, Tensor], input_grad: bool) -> Program | str:
+        wanted = tuple(t.requires_grad for t in tensors.values())
         try:
-            return self.plan(cell, _kind_of(cell)[1], input_grad=input_grad, parameter_grads=parameter_grads)
+            return self.plan(cell, device_and_type(tensors)[1], input_grad=input_grad, parameter_grads=wanted)
         except (CompilerError, Unplannable) as error:
             return str(error)
         except Exception as error:  # what a step does is its author's choice: the plain loop can run it all the same
@@ -136,7 +137,7 @@ class PlannedEngine(Engine):
     def _known(self, cell: Cell, input_grad: bool) -> tuple[dict[Signature, Program | str], Signature]:
         """Return the programs among which a cell's is kept, and the key to it."""
         signature, shared = signature_of(cell)
-        key = (*signature, _kind_of(cell)[0], input_grad)
+        key = (*signature, input_grad)
         return self._programs if shared else self._own.setdefault(cell, {}), key
 
     def _trusts(self, program: Program, cell: Cell, training: bool) -> bool:
@@ -166,25 +167,19 @@ class PlannedEngine(Engine):
         return None if difference <= limit else f"the {self.made} step differs from the plain loop by {difference:.1e}"
 
 
-def _kind_of(cell: Cell) -> tuple[torch.device, torch.dtype]:
-    """Return a cell's device and type."""
-    tensor = next((t for t in (*cell.parameters(), *cell.buffers())), None)
-    return (torch.device("cpu"), torch.get_default_dtype()) if tensor is None else (tensor.device, tensor.dtype)
-
-
-def _reason_against(cell: Cell) -> str | None:
+def _reason_against(cell: Cell, tensors: dict[str, Tensor]) -> str | None:
     """Say why a cell's tensors, or the state of torch, let nothing but the plain loop run it."""
-    if len({(t.device, t.dtype) for t in (*cell.parameters(), *cell.buffers())}) > 1:
+    device, dtype = device_and_type(tensors)
+    if any(t.device != device or t.dtype != dtype for t in tensors.values()):
         return "the cell's tensors are of several types or devices"
-    if torch.is_autocast_enabled(_kind_of(cell)[0].type):
+    if torch.is_autocast_enabled(device.type):
         return "torch.autocast changes types inside the step"
-    if any(
-        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks for m in cell.modules()
-    ):
-        return "a module of the cell has hooks"
+    for _, module in cell_modules(cell):
+        if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+            return "a module of the cell has hooks"
     return None
 
 
-def _fits(program: Program, cell: Cell, *tensors: Tensor) -> bool:
-    device = _kind_of(cell)[0]
-    return all(t.numel() and t.dtype == program.dtype and t.device == device for t in tensors)
+def _fits(program: Program, tensors: dict[str, Tensor], *given: Tensor) -> bool:
+    device = device_and_type(tensors)[0]
+    return all(t.numel() and t.dtype == program.dtype and t.device == device for t in given)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._parts import cell_modules, cell_tensors
 
 __all__ = ["Signature", "signature_of"]
 
@@ -26,15 +27,15 @@ def signature_of(cell: Cell) -> tuple[Signature, bool]:
     """
     parts: list[Any] = []
     shared = True
-    for name, module in cell.named_modules():
+    for name, module in cell_modules(cell):
         parts += [name, type(module)]
         for key, value in vars(module).items():
             if key not in _INTERNAL:
                 token, plain = _token(value)
                 parts += [key, token]
                 shared &= plain
-    for name, tensor in [*cell.named_parameters(), *cell.named_buffers()]:
-        parts += [name, tensor.shape, tensor.dtype, tensor.requires_grad]
+    for name, tensor in cell_tensors(cell).items():
+        parts += [name, tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad]
     return tuple(parts), shared
 
 

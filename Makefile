@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 BENCH := $(VENV)/bench
 AROUND := fit stream imports memory
 INSTALLED := $(VENV)/.installed
+PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
 
 .PHONY: demo test check bench defaults ui clean
 
@@ -37,10 +38,10 @@ defaults: $(INSTALLED)  ## what the defaults reach
 ui: $(INSTALLED)  ## the runs in the browser
 	$(BIN)/seqpipe ui
 
-$(INSTALLED): pyproject.toml constraints.txt plugins/seqpipe-mgu/pyproject.toml
+$(INSTALLED): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable plugins/seqpipe-mgu
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' $(PLUGINS:%=--editable %)
 	touch $(INSTALLED)
 
 $(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt

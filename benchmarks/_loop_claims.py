@@ -59,9 +59,12 @@ def linear_claim(options: Options) -> Iterator[Row]:
         batch, steps, hidden = (3, 5, 4) if options.tiny else sizes
         problem = Problem(batch, steps, hidden, hidden)
         recurrent = _recurrent(ProjectedMinGRU, problem)
-        claims = {"auto": "linear cell, training, against its loop"}
-        where = f"{'×'.join(map(str, sizes))}, 2 threads"
-        yield from _rows(recurrent, problem, "training", 2, options, "linear", claims, where, {"auto": required})
+        claims = {
+            "auto": "linear cell, training, against its loop",
+            "scan": "linear cell, training, no C compiler, against its loop",
+        }
+        where, figures = f"{'×'.join(map(str, sizes))}, 2 threads", {"auto": required, "scan": NOWHERE_SLOWER}
+        yield from _rows(recurrent, problem, "training", 2, options, "linear", claims, where, figures)
 
 
 def _recurrent(cell: type[Cell], problem: Problem) -> Recurrent:

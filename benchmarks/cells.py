@@ -165,10 +165,15 @@ class ProjectedMinGRU(MinGRU):
 
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Map x_t (batch, 2 * hidden_size) and h (batch, hidden_size) to (output, new h)."""
-        z, c = x_t.chunk(2, dim=-1)
-        z = torch.sigmoid(z)
-        h = (1 - z) * h + z * c
+        a, b = self.linear_coefficients(x_t)
+        h = a * h + b
         return h, h
+
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return 1 - z and z ⊙ c."""
+        z, c = x.chunk(2, dim=-1)
+        z = torch.sigmoid(z)
+        return 1 - z, z * c
 
 
 PLUGINS: dict[str, type[Cell]] = {

@@ -6,31 +6,60 @@ Imports stand inside the hooks, so that this module is cheap to import: the host
 from __future__ import annotations
 
 from seqpipe.hookspecs import hookimpl
-from seqpipe.specs import CellSpec, TaskSpec
+from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
 
-__all__ = ["seqpipe_cells", "seqpipe_tasks"]
+__all__ = ["seqpipe_cells", "seqpipe_engines", "seqpipe_tasks"]
 
 
 @hookimpl
 def seqpipe_cells() -> list[CellSpec]:
     """Offer the cells of :mod:`seqpipe.cells`."""
-    from seqpipe.cells import GRUCell, LSTMCell, MLPCell, RNNCell
+    from seqpipe.cells import GRUCell, LSTMCell, MinGRUCell, MLPCell, RNNCell
 
     return [
         CellSpec("gru", GRUCell, summary="gated recurrent unit"),
         CellSpec("lstm", LSTMCell, summary="long short-term memory"),
+        CellSpec("min_gru", MinGRUCell, summary="minimal gated recurrent unit, linear in its state"),
         CellSpec("mlp", MLPCell, summary="three-layer network as transition"),
         CellSpec("rnn", RNNCell, summary="Elman network"),
     ]
 
 
 @hookimpl
-def seqpipe_tasks() -> list[TaskSpec]:
-    """Offer the tasks of :mod:`seqpipe.tasks`."""
-    from seqpipe.tasks import ClassifyTask, ForecastTask, RegressTask
+def seqpipe_engines() -> list[EngineSpec]:
+    """Offer the engines of :mod:`seqpipe.recurrence`."""
+    from seqpipe.recurrence import CompiledEngine, FusedEngine, LoopEngine, ScanEngine, TorchEngine
 
     return [
+        EngineSpec("c", CompiledEngine, summary="the step as generated C"),
+        EngineSpec("fused", FusedEngine, summary="torch's own kernels"),
+        EngineSpec("loop", LoopEngine, summary="one step after the other"),
+        EngineSpec("scan", ScanEngine, summary="linear recurrences, in chunks of steps"),
+        EngineSpec("torch", TorchEngine, summary="the step planned, as calls of torch"),
+    ]
+
+
+@hookimpl
+def seqpipe_tasks() -> list[TaskSpec]:
+    """Offer the tasks of :mod:`seqpipe.tasks`."""
+    from seqpipe.tasks import (
+        CaptionTask,
+        ClassifyTask,
+        ForecastTask,
+        LanguageModelTask,
+        RegressTask,
+        StepClassifyTask,
+        StepRegressTask,
+        TranslateTask,
+    )
+
+    return [
+        TaskSpec("caption", CaptionTask, summary="one text a vector"),
         TaskSpec("classify", ClassifyTask, summary="one label a sequence"),
         TaskSpec("forecast", ForecastTask, summary="the steps after the end of a series"),
+        TaskSpec("language_model", LanguageModelTask, summary="the next token of texts, and texts like them"),
         TaskSpec("regress", RegressTask, summary="one number, or several, a sequence"),
+        TaskSpec("step_classify", StepClassifyTask, summary="one label a time step"),
+        TaskSpec("step_regress", StepRegressTask, summary="one number, or several, a time step"),
+        TaskSpec("translate", TranslateTask, summary="one text for another"),
     ]

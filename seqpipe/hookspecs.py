@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pluggy
 
-from seqpipe.specs import CellSpec, TaskSpec
+from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
 
-__all__ = ["API_VERSION", "hookimpl", "hookspec", "seqpipe_cells", "seqpipe_tasks"]
+__all__ = ["API_VERSION", "hookimpl", "hookspec", "seqpipe_cells", "seqpipe_engines", "seqpipe_tasks"]
 
 #: Raised when a hook changes in a way that old plug-ins cannot follow.
 API_VERSION = 1
@@ -20,6 +20,11 @@ hookimpl = pluggy.HookimplMarker("seqpipe")
 @hookspec
 def seqpipe_cells() -> Iterable[CellSpec]:  # type: ignore[empty-body]
     """Offer recurrent cells: each name becomes a valid value of ``cell=``."""
+
+
+@hookspec
+def seqpipe_engines() -> Iterable[EngineSpec]:  # type: ignore[empty-body]
+    """Offer engines, ways to run a cell along time: each is asked before seqpipe's own whether it takes a cell."""
 
 
 @hookspec

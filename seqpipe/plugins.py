@@ -8,6 +8,7 @@ load. It may state the API it was written for as ``SEQPIPE_API = 1``.
 from __future__ import annotations
 
 import importlib
+import threading
 import time
 import warnings
 from collections import Counter
@@ -21,7 +22,7 @@ import pluggy
 
 from seqpipe import hookspecs
 from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError, did_you_mean
-from seqpipe.specs import CellSpec, TaskSpec
+from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
 
 __all__ = ["ENTRY_POINT_GROUP", "PluginHost", "PluginStatus", "Registered", "host"]
 
@@ -29,19 +30,28 @@ ENTRY_POINT_GROUP = "seqpipe"
 _BUILTINS = "seqpipe.builtins"
 _CORE = "seqpipe"
 #: What comes with distributions of the same project, so that an error can say what to install.
-_PUBLISHED = {"cell mgu": "seqpipe-mgu"}
+_PUBLISHED = {"cell convlstm": "seqpipe-convlstm", "cell mgu": "seqpipe-mgu"}
 _KINDS: dict[str, tuple[str, type]] = {
     "cell": ("seqpipe_cells", CellSpec),
+    "engine": ("seqpipe_engines", EngineSpec),
     "task": ("seqpipe_tasks", TaskSpec),
 }
+
+
+_Spec = CellSpec | EngineSpec | TaskSpec
 
 
 @dataclass(frozen=True)
 class Registered:
     """A spec and the distribution that offered it."""
 
-    spec: CellSpec | TaskSpec
+    spec: _Spec
     distribution: str
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it ships with seqpipe."""
+        return self.distribution == _CORE
 
 
 @dataclass(frozen=True)
@@ -83,24 +93,35 @@ class PluginHost:
         self._manager.add_hookspecs(hookspecs)
         self._registered: dict[str, dict[str, list[Registered]]] = {kind: {} for kind in _KINDS}
         self.statuses: list[PluginStatus] = []
-        self._register(_CORE, importlib.import_module(_BUILTINS), name=_CORE)
+        self._manager.register(importlib.import_module(_BUILTINS), name=_CORE)
+        self._unasked, self._lock = set(_KINDS), threading.RLock()
         for entry_point in found:
             self._load(entry_point)
 
     def names(self, kind: str) -> list[str]:
-        """Return the sorted names of all cells or tasks (``kind``)."""
-        return sorted(self._registered[kind])
+        """Return the sorted names of all cells, engines or tasks (``kind``)."""
+        return sorted(self.offers(kind))
+
+    def offers(self, kind: str) -> Mapping[str, list[Registered]]:
+        """Return all cells, engines or tasks (``kind``) by name; a name offered twice has two entries."""
+        offers = self._registered[kind]
+        with self._lock:
+            if kind in self._unasked:  # the built-ins: asked late, because most uses need one kind of them only
+                for spec in self._collect(_CORE, kind):
+                    offers[spec.name] = [Registered(spec, _CORE), *offers.get(spec.name, [])]
+                self._unasked.discard(kind)
+        return offers
 
     def registered(self) -> Mapping[str, Mapping[str, list[Registered]]]:
-        """Return everything offered, by kind and name; a name offered twice has two entries."""
-        return self._registered
+        """Return everything offered, by kind and name."""
+        return {kind: self.offers(kind) for kind in _KINDS}
 
     def find(self, kind: str, name: str, *, parameter: str) -> Registered:
         """Return what stands under ``name``.
 
         Parameters
         ----------
-        kind : {"cell", "task"}
+        kind : {"cell", "engine", "task"}
             The registry to look in.
         name : str
             The name.
@@ -115,7 +136,7 @@ class PluginHost:
         PluginError
             If two distributions offer it.
         """
-        offers = self._registered[kind].get(name, []) if isinstance(name, str) else []
+        offers = self.offers(kind).get(name, []) if isinstance(name, str) else []
         if not offers:
             raise UnknownNameError(self._unknown(kind, name, parameter))
         if len(offers) > 1:
@@ -176,9 +197,9 @@ class PluginHost:
             for spec in specs:
                 self._registered[kind].setdefault(spec.name, []).append(Registered(spec, distribution))
 
-    def _collect(self, plugin_name: str, kind: str) -> list[CellSpec | TaskSpec]:
+    def _collect(self, plugin_name: str, kind: str) -> list[_Spec]:
         hook, wanted = _KINDS[kind]
-        specs: list[CellSpec | TaskSpec] = []
+        specs: list[_Spec] = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin_name == plugin_name:
                 specs.extend(_checked(implementation.function(), hook, wanted))
@@ -196,7 +217,7 @@ def _too_new(plugin: Any) -> str:
     return f"written for plug-in API {api}, this seqpipe has {hookspecs.API_VERSION}: upgrade seqpipe"
 
 
-def _checked(offered: Any, hook: str, wanted: type) -> list[CellSpec | TaskSpec]:
+def _checked(offered: Any, hook: str, wanted: type) -> list[_Spec]:
     specs = list(offered) if isinstance(offered, Iterable) else [offered]
     for spec in specs:
         if not isinstance(spec, wanted):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CellSpec", "TaskSpec"]
+__all__ = ["CellSpec", "EngineSpec", "TaskSpec"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -51,6 +51,22 @@ class _Spec:
 @dataclass(frozen=True)
 class CellSpec(_Spec):
     """A recurrent cell under the name that ``cell=`` takes; the factory is a subclass of ``seqpipe.Cell``."""
+
+
+@dataclass(frozen=True)
+class EngineSpec(_Spec):
+    """An engine under the name that SEQPIPE_ENGINE takes; the factory makes a ``seqpipe.recurrence.Engine``.
+
+    Raises
+    ------
+    ValueError
+        If the name is "auto", which stands for the choice among all engines.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name == "auto":
+            raise ValueError("The 'name' of EngineSpec must not be 'auto': it stands for the choice among all engines.")
 
 
 @dataclass(frozen=True)

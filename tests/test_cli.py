@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from seqpipe import cli, plugins
+from seqpipe import cli, datasets, plugins
 from seqpipe.cli import app
 from seqpipe.exceptions import TrackingError
 from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
@@ -45,6 +46,7 @@ TINY = {
         "exact_match",
     ),
     "digits": (["search.grid.hidden_size=[4]", "task.classify.max_epochs=1"], "accuracy"),
+    "frames": (["task.classify.hidden_size=2", "task.classify.max_epochs=1"], "1 × 16 × 16 features"),
     "manual": (
         [
             "task.language_model.hidden_size=4",
@@ -56,9 +58,13 @@ TINY = {
     ),
     "place-names": (["task.language_model.hidden_size=4", "task.language_model.max_epochs=1"], "Africa: "),
     "places": (["task.classify.hidden_size=4", "task.classify.max_epochs=1"], "f1_macro"),
+    "recall": (["task.regress.hidden_size=4", "task.regress.max_epochs=1"], "rmse"),
     "stocks": (["task.forecast.hidden_size=4", "task.forecast.max_epochs=1"], "seasonal naive"),
     "tunes": (["task.language_model.hidden_size=4", "task.language_model.max_epochs=1"], "samples:"),
+    "waves": (["task.step_regress.hidden_size=4", "task.step_regress.max_epochs=1"], "ridge regression"),
 }
+#: Data sets of which these recipes take a part, for the baselines read all there is.
+CUT = ("adding", "moving_digits", "wave_windows")
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +130,11 @@ def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str):
+def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str, monkeypatch: pytest.MonkeyPatch):
+    for dataset in CUT:
+        whole = datasets.DATASETS[dataset]()
+        cut = replace(whole, X=whole.X[:120], y=whole.y[:120])
+        monkeypatch.setitem(datasets.DATASETS, dataset, lambda cut=cut: cut)
     overrides, told = TINY[name]
     folds = [] if load_recipe(name).recipe.search is None else ["search.cv=2"]
     ran = seqpipe("run", name, *(part for each in [*folds, *overrides] for part in ("--set", each)))

@@ -9,7 +9,7 @@ import pytest
 from seqpipe import hookspecs
 from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError
 from seqpipe.plugins import ENTRY_POINT_GROUP, PluginHost, host
-from seqpipe.specs import CellSpec, TaskSpec
+from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
 
 PARAMETER = "The 'cell' parameter of SequenceClassifier"
 
@@ -29,6 +29,16 @@ OFFERS_A_TASK = """
     @hookimpl
     def seqpipe_tasks():
         yield TaskSpec("count", dict)
+"""
+
+
+OFFERS_AN_ENGINE = """
+    from seqpipe.hookspecs import hookimpl
+    from seqpipe.specs import EngineSpec
+
+    @hookimpl
+    def seqpipe_engines():
+        return [EngineSpec("warp", dict, summary="faster than light")]
 """
 
 
@@ -84,6 +94,12 @@ def test_hook_seqpipe_cells(site):
     assert registered.distribution == "acme-cells"
 
 
+def test_hook_seqpipe_engines(site):
+    registered = loaded(site.install("acme-engines", OFFERS_AN_ENGINE)).find("engine", "warp", parameter="The engine")
+    assert registered.spec == EngineSpec("warp", dict, summary="faster than light")
+    assert (registered.distribution, registered.is_builtin) == ("acme-engines", False)
+
+
 def test_hook_seqpipe_tasks(site):
     registered = loaded(site.install("acme-tasks", OFFERS_A_TASK)).find("task", "count", parameter="The task")
     assert registered.spec == TaskSpec("count", dict)
@@ -105,6 +121,7 @@ def test_every_hook_says_in_one_sentence_what_it_is_for(hook):
 def test_the_builtins_are_found_through_the_same_hooks():
     host = PluginHost([])
     assert {"gru", "lstm", "mlp", "rnn"} <= set(host.names("cell"))
+    assert {"c", "fused", "loop", "scan", "torch"} <= set(host.names("engine"))
     assert {"classify", "forecast", "regress"} <= set(host.names("task"))
     assert host.find("cell", "gru", parameter=PARAMETER).distribution == "seqpipe"
     assert host.statuses == []

@@ -88,6 +88,23 @@ class Cell(nn.Module):
         state = self.initial_state(len(x_t)) if state is None else state
         return self.step(self.project(x_t[:, None])[:, 0], state)
 
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a and b of a step that is h_t = a_t ⊙ h_{t-1} + b_t; only cells with such a step define this.
+
+        Its state is one tensor (batch, hidden_size), and is its output as well. The system then runs along time in
+        about 2 √n_timesteps parallel steps where that is faster.
+
+        Parameters
+        ----------
+        x : tensor of shape (batch, n_timesteps, …)
+            All steps at once, as `project` returns them.
+
+        Returns
+        -------
+        a, b : tensors of shape (batch, n_timesteps, hidden_size)
+        """
+        raise NotImplementedError(f"{type(self).__name__} declares no linear recurrence.")
+
     def torch_kernel(self) -> str | None:
         """Name the kernel of torch that computes the same as `step`, if there is one.
 

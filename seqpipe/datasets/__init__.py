@@ -9,7 +9,9 @@ from seqpipe.datasets._digit_names import load_digit_names
 from seqpipe.datasets._digit_parity import load_digit_parity
 from seqpipe.datasets._digits import load_digits
 from seqpipe.datasets._manual import load_manual, manual_by_topic
+from seqpipe.datasets._moving_digits import load_moving_digits, make_moving_digits
 from seqpipe.datasets._place_names import load_place_names, load_places, place_names_by_letter
+from seqpipe.datasets._reviews import load_sentiment, make_reviews
 from seqpipe.datasets._stocks import load_stocks
 from seqpipe.datasets._tunes import load_tunes
 from seqpipe.datasets._waves import load_wave_windows, load_waves, make_waves
@@ -23,14 +25,18 @@ __all__ = [
     "load_digit_parity",
     "load_digits",
     "load_manual",
+    "load_moving_digits",
     "load_place_names",
     "load_places",
+    "load_sentiment",
     "load_stocks",
     "load_tunes",
     "load_wave_windows",
     "load_waves",
     "make_adding",
     "make_dates",
+    "make_moving_digits",
+    "make_reviews",
     "make_waves",
     "manual_by_topic",
     "place_names_by_letter",
@@ -44,8 +50,10 @@ DATASETS: dict[str, Callable[[], Dataset]] = {
     "digit_parity": load_digit_parity,
     "digits": load_digits,
     "manual": manual_by_topic,
+    "moving_digits": load_moving_digits,
     "place_names": place_names_by_letter,
     "places": load_places,
+    "sentiment": load_sentiment,
     "stocks": load_stocks,
     "tunes": load_tunes,
     "wave_windows": load_wave_windows,

@@ -6,6 +6,8 @@ from seqpipe.estimators._classifier import SequenceClassifier
 from seqpipe.estimators._forecaster import Forecaster
 from seqpipe.estimators._language_model import LanguageModel
 from seqpipe.estimators._regressor import SequenceRegressor
+from seqpipe.estimators._sliding_classifier import SlidingWindowClassifier
+from seqpipe.estimators._sliding_regressor import SlidingWindowRegressor
 from seqpipe.estimators._step_classifier import StepClassifier
 from seqpipe.estimators._step_regressor import StepRegressor
 from seqpipe.estimators._stream import SequenceStream, StepStream
@@ -22,6 +24,8 @@ __all__ = [
     "SequenceRegressor",
     "SequenceStream",
     "SequenceTranslator",
+    "SlidingWindowClassifier",
+    "SlidingWindowRegressor",
     "StepClassifier",
     "StepRegressor",
     "StepStream",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,7 +22,13 @@ _OF_CELLS = ("cell", "cell_params", "wrappers", "hidden_size", "dtype")
 _OF_LAYERS = ("num_layers", "bidirectional", "dropout", "unroll", "memory", "initial_state")
 
 
-def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, owner: str) -> Callable[[int, int], Cell]:
+def cell_factory(
+    cell: str | type[Cell],
+    params: Mapping[str, Any] | None,
+    *,
+    owner: str,
+    element_shape: tuple[int, ...] | None = None,
+) -> Callable[[int, int], Cell]:
     """Return a function (input_size, hidden_size) -> Cell.
 
     Parameters
@@ -32,6 +39,8 @@ def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, ow
         Further arguments of the cell.
     owner : str
         The estimator, for errors.
+    element_shape : tuple of int, optional
+        Shape of a time step that is a tensor; handed to cells that have a parameter of this name.
 
     Raises
     ------
@@ -43,13 +52,23 @@ def cell_factory(cell: str | type[Cell], params: Mapping[str, Any] | None, *, ow
     if isinstance(cell, str):
         found = host().find("cell", cell, parameter=f"The 'cell' parameter of {owner}")
         origin = f"The cell {cell!r} from the distribution {found.distribution!r}"
-        return partial(_make, found.spec.factory, origin, dict(params or {}))
+        return partial(_make, found.spec.factory, origin, _with_shape(found.spec.factory, params, element_shape))
     if isinstance(cell, type) and issubclass(cell, Cell):
-        return partial(_make, cell, f"The cell {cell.__name__}", dict(params or {}))
+        return partial(_make, cell, f"The cell {cell.__name__}", _with_shape(cell, params, element_shape))
     raise TypeError(
         f"The 'cell' parameter of {owner} must be one of {host().names('cell')} or a subclass of seqpipe.Cell. "
         f"Got {cell!r} instead."
     )
+
+
+def _with_shape(
+    factory: Callable[..., Cell], params: Mapping[str, Any] | None, element_shape: tuple[int, ...] | None
+) -> dict[str, Any]:
+    """Return the further arguments of a cell, the shape of a step among them if it declares that it takes it."""
+    given = dict(params or {})
+    if element_shape is not None and "element_shape" in inspect.signature(factory).parameters:
+        given.setdefault("element_shape", element_shape)
+    return given
 
 
 def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurrent]:
@@ -69,7 +88,12 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
     """
     given = {name: getattr(estimator, name) for name in (*_OF_CELLS, *_OF_LAYERS)} | instead
     settings = {name: given[name] for name in _OF_LAYERS}
-    make = cell_factory(given["cell"], given["cell_params"], owner=type(estimator).__name__)
+    make = cell_factory(
+        given["cell"],
+        given["cell_params"],
+        owner=type(estimator).__name__,
+        element_shape=getattr(estimator, "element_shape_", None),
+    )
     dtype = getattr(torch, given["dtype"])
     return partial(_make_layers, make, given["wrappers"] or (), given["hidden_size"], dtype, settings)
 

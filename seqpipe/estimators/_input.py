@@ -31,7 +31,7 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     """Return X as `Sequences` or `Windows` of the estimator's dtype.
 
     With ``reset`` the estimator learns ``n_features_in_``: n_timesteps for a table of shape (n_samples, n_timesteps),
-    n_features for sequences; without, X must match.
+    n_features for sequences, and ``element_shape_``, where steps are tensors; without, X must match.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
         If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
     """
     check_container(X)
-    dtype = np.dtype(estimator.dtype)
+    dtype = np.dtype(getattr(estimator, "dtype", np.float64))
     table = is_table(X)
     if not reset:
         table = table and not _is_list_of_series(estimator, X)
@@ -52,9 +52,23 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
         _check_columns(estimator, found, reset=reset)
     if getattr(estimator, "embedding", None) is not None:
         _check_tokens(estimator, found, reset=reset)
+    shape = getattr(found, "element_shape", None)
     if reset:
         estimator._takes_table = table
+        estimator.element_shape_ = shape
+    else:
+        _check_element_shape(estimator, shape)
     return found
+
+
+def _check_element_shape(estimator: Any, shape: tuple[int, ...] | None) -> None:
+    """Refuse tensors of another shape than in the fit; flattened ones are as good."""
+    fitted = estimator.element_shape_
+    if shape is not None and fitted is not None and shape != fitted:
+        raise InvalidSequencesError(
+            f"X has steps of shape {shape}; {type(estimator).__name__} was fitted to steps of shape {fitted}. Give X the "
+            f"shape (n_samples, n_timesteps, {', '.join(map(str, fitted))})."
+        )
 
 
 def _check_tokens(estimator: Any, X: Sequences | Windows, *, reset: bool) -> None:

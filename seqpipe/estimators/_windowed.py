@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._input import check_rows, check_targets
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
+from seqpipe.estimators._suited import suited
 from seqpipe.sequences import Windows
 
 __all__ = ["WindowedRegressor"]
@@ -109,11 +110,11 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         y = check_targets(self, y, len(windows))
         self.estimator_ = clone(self._inner())
         with listeners.inner(self.estimator_):
-            self.estimator_.fit(_suited(self.estimator_, windows), y, **self._routed(fit_params))
+            self.estimator_.fit(suited(self.estimator_, windows), y, **self._routed(fit_params))
 
     def _inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
         """Return what the estimator inside would be fitted to, for diagnostics."""
-        return _suited(self.estimator_, self._windows(X, reset=False)), y
+        return suited(self.estimator_, self._windows(X, reset=False)), y
 
     def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
         from sklearn import get_config
@@ -132,11 +133,4 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         """Return one prediction a row of X (n_timesteps, n_features), shaped as y was."""
         check_is_fitted(self)
         windows = self._windows(X, reset=False)
-        return np.asarray(self.estimator_.predict(_suited(self.estimator_, windows)))
-
-
-def _suited(estimator: Any, windows: Windows) -> Any:
-    """Return the windows, or as a flat table for an estimator that takes nothing else."""
-    if get_tags(estimator).input_tags.three_d_array:
-        return windows
-    return np.asarray(windows).reshape(len(windows), -1)
+        return np.asarray(self.estimator_.predict(suited(self.estimator_, windows)))

@@ -57,7 +57,7 @@ class ModelMetadata:
         roles, X = job.train.roles, job.train.X
         if roles.features is None and isinstance(X, Sequences) and X.feature_names is not None:
             roles = replace(roles, features=X.feature_names)  # a new table may have more columns
-        elif roles == Roles() and (np.ndim(X) == 3 or is_texts(X)):
+        elif roles == Roles() and (np.ndim(X) > 2 or is_texts(X)):
             roles = Roles(sequence=_SEQUENCE)  # data that never was a table
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
         return cls(recipe.task.name, roles, recipe.data.sort, recipe.data.missing, _plain(index[-_TAIL:]))

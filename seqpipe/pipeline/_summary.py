@@ -43,12 +43,13 @@ def _texts(X: Any) -> str:
 
 def _sequences(X: Any) -> str:
     if isinstance(X, Sequences):
-        shortest, longest, n_features = X.lengths.min(), X.lengths.max(), X.n_features
+        shortest, longest, element = X.lengths.min(), X.lengths.max(), X.element_shape or (X.n_features,)
     else:
         shape = np.shape(X)
-        shortest, longest, n_features = shape[1], shape[1], shape[2] if len(shape) > 2 else 1
+        shortest, longest, element = shape[1], shape[1], shape[2:] or (1,)
     steps = f"{shortest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
-    return f"{count(len(X), 'sequence')} of {steps} steps, {count(n_features, 'feature')}"
+    each = count(element[0], "feature") if len(element) == 1 else " × ".join(map(str, element)) + " features"
+    return f"{count(len(X), 'sequence')} of {steps} steps, {each}"
 
 
 def _targets(y: Any, estimator: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,29 @@ from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 
-__all__ = ["as_matrix", "checked_lengths", "offsets_of", "take_runs"]
+__all__ = ["as_elements", "as_matrix", "checked_lengths", "offsets_of", "take_runs"]
 
 
 def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Return ``values`` as a float matrix of shape (n_timesteps, n_features), not copied where it is one."""
+    array = _as_numbers(values, name)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise InvalidSequencesError(f"{name} must have shape (n_timesteps, n_features), got {array.shape}.")
+    return _as_floats(array, dtype)
+
+
+def as_elements(values: Any, name: str, dtype: DTypeLike | None = None) -> tuple[NDArray[Any], tuple[int, ...] | None]:
+    """Return ``values`` as `as_matrix` does, tensors flattened, and the shape that each step's tensor had, else None."""
+    array = _as_numbers(values, name)
+    if array.ndim < 3:
+        return as_matrix(array, name, dtype), None
+    shape = array.shape[1:]
+    return _as_floats(array.reshape(len(array), math.prod(shape)), dtype), shape
+
+
+def _as_numbers(values: Any, name: str) -> NDArray[Any]:
     try:
         array = np.asarray(values)
         if array.dtype == object:  # nested lists out of JSON, or a step that is itself an array
@@ -28,10 +47,10 @@ def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray
         raise InvalidSequencesError(
             f"{name} must hold real numbers, got dtype {array.dtype}: encode it as numbers first."
         )
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2:
-        raise InvalidSequencesError(f"{name} must have shape (n_timesteps, n_features), got {array.shape}.")
+    return array
+
+
+def _as_floats(array: NDArray[Any], dtype: DTypeLike | None) -> NDArray[Any]:
     if dtype is None:
         dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
     return array.astype(dtype, copy=False)

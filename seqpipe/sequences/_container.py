@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences._arrays import as_matrix, checked_lengths, offsets_of, take_runs
+from seqpipe.sequences._arrays import as_elements, checked_lengths, offsets_of, take_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,9 @@ class Sequences:
         One name a column of ``values``.
     ids : array of shape (n_samples,), optional
         What the user calls each sequence; errors then name it.
+    element_shape : tuple of int, optional
+        Shape of a step that is a tensor, such as (channels, height, width) of a frame; its product is n_features. Values
+        may come in this shape too, (total_steps, *element_shape), and are kept flat.
 
     Raises
     ------
@@ -54,7 +58,7 @@ class Sequences:
     array([3., 4., 5.])
     """
 
-    __slots__ = ("feature_names", "ids", "offsets", "values")
+    __slots__ = ("element_shape", "feature_names", "ids", "offsets", "values")
     __hash__ = None  # type: ignore[assignment]
 
     #: scikit-learn sees a column of n_samples things.
@@ -67,8 +71,10 @@ class Sequences:
         *,
         feature_names: Iterable[str] | None = None,
         ids: Any = None,
+        element_shape: Iterable[int] | None = None,
     ) -> None:
-        self.values = as_matrix(values, "values")
+        self.values, found = as_elements(values, "values")
+        self.element_shape = found if element_shape is None else tuple(element_shape)
         self.offsets = offsets_of(offsets, n_rows=len(self.values))
         self.feature_names = None if feature_names is None else tuple(feature_names)
         self.ids = None if ids is None else np.asarray(ids)
@@ -76,21 +82,27 @@ class Sequences:
             raise InvalidSequencesError(
                 f"{len(self.feature_names)} feature names for {self.n_features} features: give one a column."
             )
+        if self.element_shape is not None and math.prod(self.element_shape) != self.n_features:
+            raise InvalidSequencesError(
+                f"element_shape {self.element_shape} holds {math.prod(self.element_shape)} numbers, a step has "
+                f"{self.n_features}: give the shape of one step."
+            )
         if self.ids is not None and self.ids.shape != (len(self),):
             raise InvalidSequencesError(f"ids of shape {self.ids.shape} for {len(self)} sequences: give one each.")
 
     @classmethod
     def from_arrays(cls, arrays: Iterable[Any], *, dtype: DTypeLike | None = None, ids: Any = None) -> Sequences:
-        """Gather arrays of shape (T_i, n_features), or (T_i,) for one feature.
+        """Gather arrays of shape (T_i, n_features), (T_i,) for one feature, or (T_i, *element_shape) for tensors.
 
         Raises
         ------
         InvalidSequencesError
-            If an item is not numeric, is not one- or two-dimensional, or has another number of features.
+            If an item is not numeric, has no time axis, or has another number of features or element shape.
         """
         arrays = list(arrays)
         feature_names = _shared_columns(arrays)
-        matrices = [as_matrix(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]
+        elements = [as_elements(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]
+        matrices, shapes = [m for m, _ in elements], [shape for _, shape in elements]
         widths = np.array([m.shape[1] for m in matrices if m.size])
         if len(widths) and (widths != widths[0]).any():
             i = next(i for i, m in enumerate(matrices) if m.size and m.shape[1] != widths[0])
@@ -99,33 +111,36 @@ class Sequences:
                 "every sequence must be of shape (n_timesteps, n_features) with the same n_features."
             )
         n_features = int(widths[0]) if len(widths) else 1
+        element_shape = _shared_shape(matrices, shapes)
         matrices = [m if m.shape[1] == n_features else m.reshape(0, n_features) for m in matrices]
         lengths = np.array([len(m) for m in matrices], dtype=np.int64)
         values = np.concatenate(matrices) if matrices else np.empty((0, n_features))
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return cls(values, offsets, feature_names=feature_names, ids=ids)
+        return cls(values, offsets, feature_names=feature_names, ids=ids, element_shape=element_shape)
 
     @classmethod
     def from_padded(cls, array: Any, lengths: Any = None) -> Sequences:
-        """Take an array of shape (n_samples, n_timesteps, n_features), valid up to ``lengths``.
+        """Take an array of shape (n_samples, n_timesteps, n_features) or (n_samples, n_timesteps, *element_shape).
+
+        It is valid up to ``lengths``.
 
         Without lengths every step is valid, and a contiguous array is not copied.
 
         Raises
         ------
         InvalidSequencesError
-            If the array is not three-dimensional, or the lengths are not n_samples integers from 0 to
+            If the array has fewer than three dimensions, or the lengths are not n_samples integers from 0 to
             n_timesteps.
         """
         array = np.asarray(array)
-        if array.ndim != 3:
+        if array.ndim < 3:
             raise InvalidSequencesError(
                 f"A padded array has shape (n_samples, n_timesteps, n_features), got {array.shape}: "
                 "add the missing axis, for one feature with array[:, :, None]."
             )
-        n_samples, n_timesteps, n_features = array.shape
+        n_samples, n_timesteps, *element = array.shape
         if lengths is None:
-            return cls(array.reshape(n_samples * n_timesteps, n_features), np.arange(n_samples + 1) * n_timesteps)
+            return cls(array.reshape(n_samples * n_timesteps, *element), np.arange(n_samples + 1) * n_timesteps)
         lengths = checked_lengths(lengths, n_samples, n_timesteps)
         valid = np.arange(n_timesteps) < lengths[:, None]
         return cls(array[valid], np.concatenate([[0], np.cumsum(lengths)]))
@@ -175,8 +190,8 @@ class Sequences:
         return len(self.offsets) - 1
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        for begin, end in zip(self.offsets[:-1], self.offsets[1:]):
-            yield self.values[begin:end]
+        for i in range(len(self)):
+            yield self._steps(i)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, tuple):  # scikit-learn writes X[indices, ...]
@@ -185,9 +200,12 @@ class Sequences:
                 raise IndexError("Sequences are indexed by sample only; index the array of one sample for its steps.")
             key = key[0]
         if isinstance(key, numbers.Integral):
-            i = range(len(self))[int(key)]
-            return self.values[self.offsets[i] : self.offsets[i + 1]]
+            return self._steps(range(len(self))[int(key)])
         return self._take(np.arange(len(self))[key])
+
+    def _steps(self, i: int) -> NDArray[Any]:
+        steps = self.values[self.offsets[i] : self.offsets[i + 1]]
+        return steps if self.element_shape is None else steps.reshape(len(steps), *self.element_shape)
 
     def _take(self, indices: NDArray[np.int64]) -> Sequences:
         lengths = self.lengths[indices]
@@ -197,12 +215,13 @@ class Sequences:
         return self._with(self.values[rows], offsets, ids)
 
     def _with(self, values: NDArray[Any], offsets: NDArray[np.int64], ids: NDArray[Any] | None) -> Sequences:
-        return Sequences(values, offsets, feature_names=self.feature_names, ids=ids)
+        return Sequences(values, offsets, feature_names=self.feature_names, ids=ids, element_shape=self.element_shape)
 
     def with_values(self, values: NDArray[Any]) -> Sequences:
         """Return the same sequences with other values of shape (total_steps, n_features)."""
-        names = self.feature_names if values.shape[1:] == (self.n_features,) else None
-        return Sequences(values, self.offsets, feature_names=names, ids=self.ids)
+        same = values.shape[1:] == (self.n_features,)
+        names, shape = (self.feature_names, self.element_shape) if same else (None, None)
+        return Sequences(values, self.offsets, feature_names=names, ids=self.ids, element_shape=shape)
 
     def astype(self, dtype: DTypeLike) -> Sequences:
         """Return the same sequences with values of another type; not copied where they have it."""
@@ -234,12 +253,15 @@ class Sequences:
         return batch, lengths
 
     def to_padded(self, pad_value: float = 0.0) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Return an array of shape (n_samples, longest, n_features) and the lengths, shape (n_samples,)."""
+        """Return an array of shape (n_samples, longest, n_features) and the lengths, shape (n_samples,).
+
+        Of tensors it is (n_samples, longest, *element_shape).
+        """
         lengths = self.lengths
         longest = int(lengths.max(initial=0))
         padded = np.full((len(self), longest, self.n_features), pad_value, dtype=self.dtype)
         padded[np.arange(longest) < lengths[:, None]] = self.values
-        return padded, lengths
+        return padded.reshape(len(self), longest, *(self.element_shape or padded.shape[2:])), lengths
 
     def to_frame(self, *, by: str = "id", order: str = "step") -> pd.DataFrame:
         """Return a long table, one row a time step; see :func:`seqpipe.sequences.frame_from_sequences`."""
@@ -280,6 +302,7 @@ class Sequences:
             np.array_equal(self.values, other.values, equal_nan=True)
             and np.array_equal(self.offsets, other.offsets)
             and self.feature_names == other.feature_names
+            and self.element_shape == other.element_shape
             and _equal_ids(self.ids, other.ids)
         )
 
@@ -287,14 +310,30 @@ class Sequences:
         lengths = self.lengths
         steps = f"{lengths.min()}..{lengths.max()}" if len(lengths) else "0"
         sizes = f"n_samples={len(self)}, n_timesteps={steps}, n_features={self.n_features}"
-        return f"Sequences({sizes}, dtype={self.dtype})"
+        element = "" if self.element_shape is None else f", element_shape={self.element_shape}"
+        return f"Sequences({sizes}{element}, dtype={self.dtype})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
+        for name in self.__slots__:
+            setattr(self, name, state.get(name))  # what an older version pickled has no element_shape
+
+
+def _shared_shape(matrices: list[NDArray[Any]], shapes: list[tuple[int, ...] | None]) -> tuple[int, ...] | None:
+    """Return the shape that the steps of all sequences with any have."""
+    found = [(i, shape) for i, (matrix, shape) in enumerate(zip(matrices, shapes)) if matrix.size]
+    if not found:
+        return next(iter(shapes), None)
+    first = found[0][1]
+    other = next(((i, shape) for i, shape in found if shape != first), None)
+    if other is not None:
+        raise InvalidSequencesError(
+            f"The steps of sample {other[0]} have the shape {other[1] or '(n_features,)'} where those of the first have "
+            f"{first or '(n_features,)'}: bring all to one shape."
+        )
+    return first
 
 
 def _equal_ids(ids: NDArray[Any] | None, others: NDArray[Any] | None) -> bool:

@@ -114,7 +114,7 @@ def _contained(X: Any) -> Sequences | Windows:
     array = np.asarray(X)
     if array.dtype.kind not in "fiub":
         raise InvalidSequencesError(f"X must hold real numbers, got dtype {array.dtype}: encode it as numbers first.")
-    if array.ndim == 3 and array.shape[1] == 0:
+    if array.ndim > 2 and array.shape[1] == 0:
         raise InvalidSequencesError(f"X of shape {array.shape} has no time steps: every sequence needs at least one.")
     return Sequences.from_padded(array)
 

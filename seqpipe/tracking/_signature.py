@@ -23,8 +23,8 @@ COLUMN = "sequence"
 def describe_input(estimator: Any, X: Any) -> tuple[Any, ModelSignature]:
     """Return two samples as a served model takes them, and the signature of them and their predictions.
 
-    An array of shape (n_samples, n_timesteps, n_features) becomes a float32 tensor of any n_samples and
-    n_timesteps. Ragged sequences become a table whose one column, "sequence", holds lists of time steps. A
+    An array of shape (n_samples, n_timesteps, n_features), or with tensors as steps, becomes a float32 tensor of any
+    n_samples and n_timesteps. Ragged sequences become a table whose one column, "sequence", holds lists of time steps. A
     table stays as it is; texts become a table of that column. Predictions of unequal length have no signature.
     """
     samples = X.iloc[:2] if hasattr(X, "iloc") else X[:2]
@@ -40,7 +40,7 @@ def describe_input(estimator: Any, X: Any) -> tuple[Any, ModelSignature]:
 def _example(samples: Any, *, texts: bool) -> Any:
     if is_table(samples) and not texts:
         return samples
-    if isinstance(samples, Windows) or getattr(samples, "ndim", 1) == 3:
+    if isinstance(samples, Windows) or getattr(samples, "ndim", 1) > 2:
         return np.asarray(samples, dtype=np.float32)
     column = samples.iloc[:, 0] if hasattr(samples, "iloc") and samples.ndim == 2 else samples
     if texts:
@@ -51,7 +51,7 @@ def _example(samples: Any, *, texts: bool) -> Any:
 def _inputs(example: Any, *, texts: bool) -> Schema:
     if isinstance(example, pd.DataFrame) and list(example) == [COLUMN] and not texts:
         return Schema([ColSpec(Array(Array(DataType.double)), COLUMN)])
-    if getattr(example, "ndim", 2) == 3:
-        return Schema([TensorSpec(np.dtype(np.float32), (-1, -1, example.shape[2]))])
+    if getattr(example, "ndim", 2) > 2:
+        return Schema([TensorSpec(np.dtype(np.float32), (-1, -1, *example.shape[2:]))])
     inputs: Schema = infer_signature(example).inputs
     return inputs

@@ -1,5 +1,6 @@
 """From series and sequences to what an estimator takes: windows and their splits, scaling, padding."""
 
+from seqpipe.transformers._cut import cut_texts, cut_windows
 from seqpipe.transformers._pad import PadSequences
 from seqpipe.transformers._scale import SequenceScaler
 from seqpipe.transformers._split import WindowSplit
@@ -20,6 +21,8 @@ __all__ = [
     "Vocabulary",
     "WindowSplit",
     "as_texts",
+    "cut_texts",
+    "cut_windows",
     "is_texts",
     "join_tokens",
     "make_windows",

@@ -53,7 +53,7 @@ def test_sides_that_differ_are_told_apart() -> None:
 
 def test_a_side_that_fails_is_told_too() -> None:
     recurrent = Recurrent(ProjectedMinGRU(2, 4))
-    with pytest.raises(Disagreement, match="a side fails: ValueError: .*SEQPIPE_ENGINE"):
+    with pytest.raises(Disagreement, match="a side fails: UnknownNameError: .*SEQPIPE_ENGINE"):
         check_agreement(recurrent_side(recurrent, "none-such"), loop_side(recurrent), *batch_of(TINY["A"]))
 
 

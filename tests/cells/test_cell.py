@@ -53,6 +53,11 @@ def test_a_cell_without_a_step_says_that_it_needs_one() -> None:
         Cell(3, 5)(torch.zeros(2, 3))
 
 
+def test_a_cell_that_is_not_linear_in_its_state_has_no_coefficients() -> None:
+    with pytest.raises(NotImplementedError, match="GRUCell declares no linear recurrence"):
+        GRUCell(3, 5).linear_coefficients(torch.zeros(2, 4, 3))
+
+
 def test_a_cell_is_as_wide_as_its_state_unless_it_says_otherwise() -> None:
     assert GRUCell(3, 5).output_size == 5
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
+from seqpipe.cells import Cell, GRUCell, LSTMCell, MinGRUCell, MLPCell, RNNCell
 from seqpipe.plugins import host
 
 N_FEATURES, WIDTH = 3, 5
@@ -57,6 +57,14 @@ def deep_transition(w: Weights, x: NDArray[Any], h: NDArray[Any]) -> list[NDArra
     return [h, h]
 
 
+def min_gru(w: Weights, x: NDArray[Any], h: NDArray[Any]) -> list[NDArray[Any]]:
+    W_z, W_h = np.split(w["input.weight"], 2)
+    b_z, b_h = np.split(w["input.bias"], 2)
+    z = sigmoid(x @ W_z.T + b_z)
+    h = (1 - z) * h + z * (x @ W_h.T + b_h)
+    return [h, h]
+
+
 EQUATIONS: dict[str, tuple[Callable[[int, int], Cell], Callable[..., list[NDArray[Any]]]]] = {
     "rnn": (RNNCell, lambda *a: elman(np.tanh, *a)),
     "rnn with relu": (
@@ -67,6 +75,7 @@ EQUATIONS: dict[str, tuple[Callable[[int, int], Cell], Callable[..., list[NDArra
     "lstm": (LSTMCell, lstm),
     "gru": (GRUCell, gru),
     "mlp": (MLPCell, deep_transition),
+    "min_gru": (MinGRUCell, min_gru),
 }
 SHIPPED = [
     offers[0].spec.name for offers in host().registered()["cell"].values() if offers[0].distribution == "seqpipe"

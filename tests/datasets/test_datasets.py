@@ -11,11 +11,13 @@ from seqpipe.datasets import (
     DATASETS,
     load_digits,
     load_manual,
+    load_moving_digits,
     load_place_names,
     load_places,
     load_stocks,
     load_tunes,
     load_waves,
+    make_moving_digits,
     make_waves,
     manual_by_topic,
     place_names_by_letter,
@@ -78,6 +80,31 @@ def test_stocks_are_missing_only_before_a_share_was_listed():
     assert sorted(later) == ["AMZN", "DELL", "GOOGL"]
     for name in later:
         assert not frame[name].loc[frame[name].first_valid_index() :].isna().any()
+
+
+def test_a_digit_moves_by_one_pixel_a_frame_and_comes_back_where_it_left():
+    X, y = make_moving_digits(64, 20, random_state=0)
+    moves = {"north": (-1, 0), "east": (0, 1), "south-west": (1, -1)}
+    for name, move in moves.items():
+        films = X[y == name]
+        assert len(films) > 1
+        assert np.array_equal(films[:, 1:], np.roll(films[:, :-1], move, axis=(3, 4)))
+        assert np.array_equal(films[:, 16], films[:, 0])
+    assert np.array_equal(make_moving_digits(64, 20, random_state=0)[0], X)
+    assert not np.array_equal(make_moving_digits(64, 20, random_state=1)[0], X)
+
+
+def test_moving_digits_are_all_digits_in_all_directions():
+    digits = load_moving_digits()
+    ink = np.sort(digits.X[:, 0].sum(axis=(1, 2, 3)))
+    assert np.allclose(ink, np.sort(load_digits().X.sum(axis=(1, 2)) / 16), rtol=1e-5)
+    assert np.unique(digits.y, return_counts=True)[1].min() > 180
+
+
+@pytest.mark.parametrize(("n_samples", "n_timesteps"), [(0, 5), (5, 1)])
+def test_films_that_cannot_be_made_are_refused(n_samples, n_timesteps):
+    with pytest.raises(InvalidSequencesError, match="n_samples must be at least 1 and n_timesteps at least 2"):
+        make_moving_digits(n_samples, n_timesteps)
 
 
 def test_the_manual_is_one_long_english_text():

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from seqpipe.estimators import Forecaster, SequenceClassifier, SequenceRegressor, WindowedRegressor
+from seqpipe.estimators import (
+    Forecaster,
+    SequenceClassifier,
+    SequenceRegressor,
+    SlidingWindowClassifier,
+    SlidingWindowRegressor,
+    WindowedRegressor,
+)
 
 SHORT = {"hidden_size": 16, "max_epochs": 60, "random_state": 0}
 DOUBLE = {**SHORT, "dtype": "float64"}
@@ -46,6 +55,9 @@ def expected_failures(estimator: Any) -> dict[str, str]:
         WindowedRegressor(SequenceRegressor(**DOUBLE), window=1),
         WindowedRegressor(SequenceRegressor(**DOUBLE), window=3),
         Forecaster(SequenceRegressor(**DOUBLE), window=2),
+        SlidingWindowClassifier(LogisticRegression(), window=2),
+        SlidingWindowClassifier(DecisionTreeClassifier(random_state=0), window=3, stride=2, aggregate="last"),
+        SlidingWindowRegressor(Ridge(), window=20),
         SequenceClassifier(**SHORT),
     ],
     expected_failed_checks=expected_failures,

@@ -1,0 +1,226 @@
+"""`SlidingWindowEstimator`: an estimator of vectors over the windows of each sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from seqpipe.estimators._input import check_weight, check_X
+from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
+from seqpipe.estimators._step_targets import read_step_targets, step_shaped
+from seqpipe.estimators._suited import suited
+from seqpipe.sequences import Sequences, Windows, is_table
+from seqpipe.transformers import cut_windows
+
+__all__ = ["SlidingWindowEstimator"]
+
+
+class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+    """Cuts each sequence into windows, fits the estimator inside to them, and joins its answers by sequence.
+
+    A subclass checks and learns targets, and says what is joined.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "stride": [Interval(Integral, 1, None, closed="left")],
+        "pad_value": [Interval(Real, None, None, closed="neither")],
+        "aggregate": [StrOptions({"concat", "last", "mean"}), callable],
+    }
+    estimator: Any
+    window: int
+    stride: int
+    pad_value: float
+    aggregate: str | Callable[[NDArray[Any]], Any]
+    _step_kind: str
+    _step_ndim: int
+
+    def __init__(self, estimator, *, window=8, stride=1, pad_value=0.0, aggregate="mean"):
+        self.estimator = estimator
+        self.window = window
+        self.stride = stride
+        self.pad_value = pad_value
+        self.aggregate = aggregate
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # ---- what a subclass defines
+
+    def _check_targets(self, y: Any, X: Sequences) -> NDArray[Any]:
+        """Return targets, one a sequence, shape (n_samples,) or (n_samples, n_outputs)."""
+        raise NotImplementedError
+
+    def _check_steps(self, rows: NDArray[Any], X: Sequences) -> NDArray[Any]:
+        """Return targets, one a time step, from rows (total_steps, n_outputs)."""
+        raise NotImplementedError
+
+    def _learn(self, targets: NDArray[Any]) -> None:
+        """Remember what predictions need to know of the targets."""
+
+    # ---- fit
+
+    @property
+    def _by_step(self) -> bool:
+        """Whether there is a target a time step."""
+        return self.aggregate == "concat"
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to the windows of sequences X and targets y.
+
+        Parameters
+        ----------
+        X : sequences
+            See the class.
+        y : array of shape (n_samples,), or sequences
+            A target for each sequence, which its windows share; with ``aggregate="concat"`` one for each time step.
+        sample_weight : array of shape (n_samples,), optional
+            Weight of each sequence's windows.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is unfit; the message says which and where.
+        """
+        with listened_fit(self, X, y) as listeners:
+            self._fit(X, y, sample_weight, listeners)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners) -> None:
+        self._check_parameters()
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        found = self._read(X, reset=True)
+        targets = self._targets(y, found, reset=True)
+        found, targets, weight = self._weighted(found, targets, check_weight(sample_weight, len(found)))
+        self._learn(targets)
+        windows = self._windows(found)
+        given = {} if weight is None else {"sample_weight": weight[windows.series]}
+        self.estimator_ = clone(self.estimator)
+        with listeners.inner(self.estimator_):
+            at_windows = self._at_windows(targets, found, windows)
+            self.estimator_.fit(suited(self.estimator_, windows), at_windows, **given)
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        if self._by_step and self.stride > self.window:
+            raise ValueError(
+                f"The 'stride' parameter of {type(self).__name__} must be at most window={self.window} where aggregate is "
+                f"'concat', for each step needs a window. Got {self.stride!r} instead."
+            )
+
+    def _read(self, X: Any, *, reset: bool) -> Sequences:
+        found = check_X(self, X, reset=reset)
+        return found if isinstance(found, Sequences) else Sequences.from_padded(np.asarray(found))
+
+    def _targets(self, y: Any, X: Sequences, *, reset: bool = False) -> NDArray[Any]:
+        """Return targets checked, one a sequence or one a time step; ``reset`` remembers the form of the latter."""
+        if self._by_step:
+            read = read_step_targets(y, X, owner=type(self).__name__)
+            if reset:
+                self._step_kind, self._step_ndim = read.kind, read.ndim
+            return self._check_steps(read.rows, X)
+        if isinstance(y, Sequences) or not is_table(y):
+            raise ValueError(
+                f"y of {type(self).__name__} must be one target a sequence where aggregate is not 'concat'. Got sequences: "
+                "set aggregate='concat' to predict at each time step."
+            )
+        return self._check_targets(y, X)
+
+    def _weighted(
+        self, X: Sequences, targets: NDArray[Any], weight: NDArray[np.float64] | None
+    ) -> tuple[Sequences, NDArray[Any], NDArray[np.float64] | None]:
+        """Return the same without the sequences that weigh nothing.
+
+        Raises
+        ------
+        ValueError
+            If the estimator inside takes no weights.
+        """
+        if weight is None:
+            return X, targets, None
+        if not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ValueError(
+                f"The 'sample_weight' of {type(self).__name__} goes to its estimator, but {type(self.estimator).__name__} "
+                "takes none: leave it out, or take another estimator."
+            )
+        kept = weight > 0
+        rows = np.repeat(kept, X.lengths) if self._by_step else kept
+        return X[np.flatnonzero(kept)], targets[rows], weight[kept]
+
+    def _windows(self, X: Sequences) -> Windows:
+        return cut_windows(
+            X, window=self.window, stride=self.stride, pad_value=self.pad_value, every_step=self._by_step
+        )
+
+    def _at_windows(self, targets: NDArray[Any], X: Sequences, windows: Windows) -> NDArray[Any]:
+        """Return what each window is to predict: its sequence's target, or those of its last ``stride`` steps."""
+        if not self._by_step:
+            return np.asarray(targets[windows.series])
+        rows, _ = self._last_steps(X, windows)
+        values = targets[rows].reshape(len(rows), -1)
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def _last_steps(self, X: Sequences, windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the last ``stride`` steps of each window, shape (n_windows, stride), and which of them X has.
+
+        Steps are counted through all sequences; for one before its sequence's beginning the first step stands in.
+        """
+        series = windows.series
+        to_end = windows.offsets[series + 1] - windows.starts - windows.window
+        within = (X.lengths[series] - to_end)[:, None] - self.stride + np.arange(self.stride)
+        return X.offsets[series][:, None] + np.maximum(within, 0), within >= 0
+
+    def _inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Return what the estimator inside would be fitted to, for diagnostics."""
+        found = self._read(X, reset=False)
+        windows = self._windows(found)
+        targets = None if y is None else self._at_windows(self._targets(y, found), found, windows)
+        return suited(self.estimator_, windows), targets
+
+    # ---- predict
+
+    def _answers(self, X: Any, method: str) -> tuple[NDArray[Any], Windows, Sequences]:
+        """Return what the estimator inside says of each window of X."""
+        check_is_fitted(self)
+        found = self._read(X, reset=False)
+        windows = self._windows(found)
+        return np.asarray(getattr(self.estimator_, method)(suited(self.estimator_, windows))), windows, found
+
+    def _joined(self, answers: NDArray[Any], windows: Windows) -> NDArray[Any]:
+        """Return one answer a sequence from those of its windows, shape (n_windows, …)."""
+        counts = np.bincount(windows.series)
+        ends = np.cumsum(counts)
+        if self.aggregate == "last":
+            return np.asarray(answers[ends - 1])
+        if self.aggregate == "mean":
+            sums = np.add.reduceat(answers, ends - counts, axis=0)
+            return np.asarray(sums / counts.reshape(-1, *[1] * (answers.ndim - 1)))
+        assert callable(self.aggregate)
+        found = [self.aggregate(part) for part in np.split(answers, ends[:-1])]
+        shapes = {np.shape(each) for each in found}
+        if shapes != {answers.shape[1:]}:
+            raise ValueError(
+                f"The 'aggregate' parameter of {type(self).__name__} must map the answers of a sequence's windows, shape "
+                f"(n_windows, …), to one of shape {answers.shape[1:]}. Got {sorted(shapes)} instead."
+            )
+        return np.array(found)
+
+    def _shaped(self, values: NDArray[Any], X: Sequences) -> Any:
+        """Return values of all steps, shape (total_steps, …), in the form that y had in the fit."""
+        return step_shaped(values, X, self._step_kind)

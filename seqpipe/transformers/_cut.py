@@ -1,0 +1,157 @@
+"""Each sequence, or text, cut into windows of its own, with what is missing put before its beginning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Sequences, Windows, as_sequences
+from seqpipe.transformers._parameters import check_integer, check_number
+from seqpipe.transformers._texts import Level, Text, Token, as_texts, join_tokens, split_text
+
+__all__ = ["cut_texts", "cut_windows"]
+
+
+def cut_windows(X: Any, *, window: int, stride: int = 1, pad_value: float = 0.0, every_step: bool = False) -> Windows:
+    """Cut every sequence into windows that end with its last step, and ``stride`` steps before it, and so on.
+
+    The first window of a sequence begins before it where its length asks for that, so that no step is lost and a sequence
+    shorter than a window still has one.
+
+    Parameters
+    ----------
+    X : sequences of any kind
+        Shape (n_timesteps, n_features) each.
+    window : int
+        Steps of a window.
+    stride : int, default=1
+        Steps between the ends of two windows.
+    pad_value : float, default=0.0
+        What stands before a sequence's first step.
+    every_step : bool, default=False
+        Whether each step is to be one of the last ``stride`` steps of a window; else it is enough that it is in one.
+
+    Returns
+    -------
+    windows : Windows of shape (n_windows, window, n_features)
+        ``windows.series`` tells which sequence each is cut from: with labels y, one a sequence, ``y[windows.series]`` is
+        that of each window.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If X is unfit, a parameter is out of range, or steps are to be last ones of windows further apart than they are long.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqpipe.transformers import cut_windows
+    >>> windows = cut_windows([[1.0, 2.0, 3.0], [4.0]], window=2)
+    >>> np.asarray(windows)[:, :, 0]
+    array([[1., 2.],
+           [2., 3.],
+           [0., 4.]])
+    >>> windows.series
+    array([0, 0, 1])
+    """
+    check_integer("cut_windows", "window", window, minimum=1)
+    check_integer("cut_windows", "stride", stride, minimum=1)
+    check_number("cut_windows", "pad_value", pad_value)
+    if every_step and stride > window:
+        raise InvalidSequencesError(
+            f"Windows of {window} steps every {stride} leave steps out: take a stride of at most the window."
+        )
+    found = as_sequences(X)
+    found = found if isinstance(found, Sequences) else Sequences.from_padded(np.asarray(found))
+    lengths = found.lengths
+    counts = _n_windows(lengths, window, stride, every_step=every_step)
+    missing = (counts - 1) * stride + window - lengths
+    offsets = np.concatenate([[0], np.cumsum(missing + lengths)])
+    base = np.full((offsets[-1], found.n_features), pad_value, dtype=found.dtype)
+    base[np.arange(len(found.values)) + np.repeat(np.cumsum(missing), lengths)] = found.values
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = np.repeat(offsets[:-1], counts) + within * stride
+    return Windows(base, starts, window, horizon=0, offsets=offsets, feature_names=found.feature_names)
+
+
+def _n_windows(lengths: NDArray[np.int64], window: int, stride: int, *, every_step: bool) -> NDArray[np.int64]:
+    """Return how many windows each sequence has."""
+    if every_step:
+        return -(-lengths // stride)
+    return np.maximum(-(-(lengths - window) // stride), 0) + 1
+
+
+def cut_texts(
+    texts: Any, y: Any = None, *, window: int, stride: int = 1, level: Level = "char", pad: Token = "#"
+) -> tuple[list[Text], NDArray[Any], NDArray[np.int64]]:
+    """Return windows of texts with the token that follows each, or with the label of the text.
+
+    Parameters
+    ----------
+    texts : list, array or Series of texts
+        Strings, or lists of tokens.
+    y : array of shape (n_texts,), optional
+        A label for each text, which its windows share. Without, every ``stride``-th token of a text is a target, its first
+        one included, and the tokens before it are its window.
+    window : int
+        Tokens of a window.
+    stride : int, default=1
+        Tokens from the begin of one window to that of the next.
+    level : {"char", "word", "token"}, default="char"
+        What a token is; see `TokenizeTexts`.
+    pad : str or int, default="#"
+        What stands before a text's first token.
+
+    Returns
+    -------
+    windows : list of texts
+        Strings, or lists of tokens at the level "token".
+    targets : array of shape (n_windows,)
+        Tokens, or labels.
+    sources : array of int, shape (n_windows,)
+        Which text each window is cut from.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If there are no texts, one has no tokens, y is not one label a text, or a parameter is out of range.
+
+    Examples
+    --------
+    >>> from seqpipe.transformers import cut_texts
+    >>> windows, targets, _ = cut_texts(["Hello"], window=3)
+    >>> windows, targets.tolist()
+    (['###', '##H', '#He', 'Hel', 'ell'], ['H', 'e', 'l', 'l', 'o'])
+    >>> windows, labels, _ = cut_texts(["This is a great movie."], ["positive"], window=3, level="word")
+    >>> windows, labels.tolist()
+    (['This is a', 'is a great', 'a great movie.'], ['positive', 'positive', 'positive'])
+    """
+    check_integer("cut_texts", "window", window, minimum=1)
+    check_integer("cut_texts", "stride", stride, minimum=1)
+    tokens = [split_text(text, level) for text in as_texts(texts, level, name="texts")]
+    empty = next((i for i, each in enumerate(tokens) if not each), None)
+    if empty is not None:
+        raise InvalidSequencesError(f"texts, sample {empty} has no tokens: drop empty texts.")
+    lengths = np.array([len(each) for each in tokens])
+    labels = None if y is None else _labels(y, len(tokens))
+    counts = -(-lengths // stride) if labels is None else _n_windows(lengths, window, stride, every_step=False)
+    windows, targets = [], []
+    for each, n in zip(tokens, counts.tolist()):
+        before = window if labels is None else (n - 1) * stride + window - len(each)
+        padded = [pad] * before + each
+        windows += [join_tokens(padded[k : k + window], level) for k in range(0, n * stride, stride)]
+        targets += each[::stride]
+    sources = np.repeat(np.arange(len(tokens)), counts)
+    return windows, np.array(targets) if labels is None else labels[sources], sources
+
+
+def _labels(y: Any, n_texts: int) -> NDArray[Any]:
+    labels = np.asarray(y)
+    if labels.shape != (n_texts,):
+        raise InvalidSequencesError(
+            f"y must be one label for each of {n_texts} texts. Got shape {labels.shape} instead."
+        )
+    return labels

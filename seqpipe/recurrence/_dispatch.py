@@ -61,11 +61,11 @@ def _allowed(cell: Cell, unroll: str, sizes: Sizes | None) -> tuple[Sequence[Eng
 def _by_measure(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
     """Put the engines that are slower than torch's kernel at these sizes behind it."""
     slower = set() if sizes is None else behind_torch(cell, sizes)
+    if sizes is None or not slower:
+        return engines, []
     names = [engine.name for engine in engines]
     before = names[: names.index("fused")]
     behind = [name for name in before if name in slower]
-    if sizes is None or not behind:
-        return engines, []
     order = [*(n for n in before if n not in slower), "fused", *behind, *names[len(before) + 1 :]]
     by_name = dict(zip(names, engines))
     return [by_name[name] for name in order], [

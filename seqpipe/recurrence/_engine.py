@@ -41,7 +41,7 @@ class Engine(Protocol):
         cell : Cell
             What `refuses` let pass.
         x : tensor of shape (batch, n_timesteps, input_size)
-            Zero in the padding.
+            Zero in the padding; of a plug-in's engine they are made so.
         valid : ValidSteps or None
             None where every step is valid.
         state : State
@@ -50,7 +50,7 @@ class Engine(Protocol):
         Returns
         -------
         outputs : tensor of shape (batch, n_timesteps, output_size)
-            What it holds in the padding is left to the engine.
+            Zero in the padding.
         state : State
             After each row's last valid step.
         """

@@ -42,10 +42,15 @@ class FusedEngine(Engine):
             x, weights = _mark_padding(x, valid, weights, _IN_PADDING[kernel])
         if kernel != "lstm":
             outputs, _ = _call(kernel, x, state[None], weights, cell.training)
-            return outputs, outputs[:, -1] if valid is None else valid.last(outputs, state)
-        h, c = state
-        outputs, _, last_c = _call(kernel, x, (h[None], c[None]), weights, cell.training)
-        return outputs, (outputs[:, -1] if valid is None else valid.last(outputs, h), last_c[0])
+            return _ended(outputs, valid, state)
+        outputs, _, last_c = _call(kernel, x, (state[0][None], state[1][None]), weights, cell.training)
+        outputs, h = _ended(outputs, valid, state[0])
+        return outputs, (h, last_c[0])
+
+
+def _ended(outputs: Tensor, valid: ValidSteps | None, before: Tensor) -> tuple[Tensor, Tensor]:
+    """Return outputs that are zero in the padding, and each row's last valid one."""
+    return (outputs, outputs[:, -1]) if valid is None else (valid.clear(outputs), valid.last(outputs, before))
 
 
 def _weights(cell: Any) -> list[Tensor]:

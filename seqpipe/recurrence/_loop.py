@@ -29,7 +29,8 @@ class LoopEngine(Engine):
             output, new = cell.step(x_t, state)
             state = new if valid is None or t < valid.shortest else hold(valid.mask[:, t], new, state)
             outputs.append(output)
-        return torch.stack(outputs, dim=1), state
+        stacked = torch.stack(outputs, dim=1)
+        return stacked if valid is None else valid.clear(stacked), state
 
 
 def hold(running: Tensor, new: State, old: State) -> State:

@@ -209,7 +209,6 @@ class Recurrent(nn.Module):
                 outputs.append(output)
                 final.append(after)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
-            x = x if valid is None else valid.clear(x)
             x = self.dropout(x) if layer < self.num_layers - 1 else x
         return x, stack_states(final)
 

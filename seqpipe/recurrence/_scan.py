@@ -41,4 +41,4 @@ class _Scan(Engine):
         if valid is not None:  # a step in the padding passes the state on as it is
             a, b = a.masked_fill(~valid.mask[:, :, None], 1), valid.clear(b)
         outputs = linear_recurrence(a, b, state)
-        return outputs, outputs[:, -1]
+        return outputs if valid is None else valid.clear(outputs), outputs[:, -1]

@@ -67,7 +67,8 @@ class CheckedEngine(Engine):
         """Run the cell over x in the engine or, should that fail, in the plain loop."""
         assert self._engine is not None
         try:
-            return self._engine.run(cell, x, valid, state)
+            outputs, after = self._engine.run(cell, x, valid, state)
+            return outputs if valid is None else valid.clear(outputs), after
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # if it is the cell that fails, the loop will say so

@@ -27,7 +27,7 @@ class UnrolledEngine(Engine):
         """Run the cell over x; see `Engine.run`."""
         unrolled = unroll(cell, x.shape[1], shortest=x.shape[1] if valid is None else valid.shortest, state=state)
         outputs, state = unrolled.run(x, None if valid is None else valid.mask, state)
-        return outputs, state
+        return outputs if valid is None else valid.clear(outputs), state
 
 
 class _Loop(nn.Module):

@@ -106,9 +106,9 @@ def test_one_batch_holds_all_in_random_order() -> None:
     assert indices != sorted(indices)
 
 
-def test_prediction_goes_by_rising_length() -> None:
+def test_prediction_goes_by_falling_length() -> None:
     lengths = [5, 1, 4, 1, 3]
-    assert order(Batches(ragged(lengths), 2, CPU)) == [[1, 3], [4, 2], [0]]
+    assert order(Batches(ragged(lengths), 2, CPU)) == [[0, 2], [4, 1], [3]]
     assert order(Batches(ragged([2, 2, 2]), 2, CPU)) == [[0, 1], [2]]
 
 

@@ -40,18 +40,30 @@ class _Recurrence(torch.autograd.Function):
         ctx.save_for_backward(*tensors, batch.x, run.kept, *run.stacks)
         ctx.program, ctx.lengths, ctx.ragged, ctx.values = program, batch.lengths, batch.ragged, values
         ctx.n_tensors, ctx.order = len(tensors), order
+        ctx.state_shapes = [s.shape for s in states]
+        ctx.set_materialize_grads(False)
         return _back(program.output_of(run), order), *(_back(f, order) for f in finals)
 
     @staticmethod
-    def backward(ctx: Any, output_grad: Tensor, *state_grads: Tensor) -> Any:
+    def backward(ctx: Any, output_grad: Tensor | None, *state_grads: Tensor | None) -> Any:
         refuse_second_derivative()
         x, kept, *stacks = ctx.saved_tensors[ctx.n_tensors :]
         run = Run(Batch(x, ctx.lengths, ctx.ragged), ctx.values, stacks, kept)
-        grads = _take(state_grads, ctx.order)
-        output_grad = output_grad if ctx.order is None else output_grad[ctx.order]
+        grads = [g if g is None or ctx.order is None else g[ctx.order] for g in state_grads]
+        if output_grad is None:
+            output_grad = torch.zeros_like(ctx.program.output_of(run))
+        elif ctx.order is not None:
+            output_grad = output_grad[ctx.order]
         x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, input_grad=ctx.needs_input_grad[3])
         x_grad = None if x_grad is None else _back(x_grad, ctx.order)
-        return None, None, None, x_grad, *(_back(g, ctx.order) for g in before), *parameters
+        return (
+            None,
+            None,
+            None,
+            x_grad,
+            *(_back(g, ctx.order).view(s) for g, s in zip(before, ctx.state_shapes)),
+            *parameters,
+        )
 
 
 def refuse_second_derivative() -> None:

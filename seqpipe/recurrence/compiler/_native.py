@@ -137,12 +137,19 @@ class NativeProgram:
         return stack.transpose(0, 1)[:, :, : self.layout.output_width]
 
     def backward(
-        self, run: Run, output_grad: Tensor, state_grads: Sequence[Tensor], *, input_grad: bool
+        self, run: Run, output_grad: Tensor, state_grads: Sequence[Tensor | None], *, input_grad: bool
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
-        """Return the gradients of x, of the states before, and of parameters and buffers."""
+        """Return the gradients of x, of the states before, each of shape (batch, width), and of parameters and buffers."""
         batch = run.batch
         output_grad = output_grad if output_grad.stride(2) == 1 else output_grad.contiguous()
-        grads = [g.to(self.dtype).reshape(len(g), -1).clone(memory_format=torch.contiguous_format) for g in state_grads]
+        n = len(batch.x)
+        # Grown from step to step, so never the caller's own.
+        grads = [
+            torch.zeros(n, width, dtype=self.dtype)
+            if g is None
+            else g.reshape(n, -1).clone(memory_format=torch.contiguous_format)
+            for g, width in zip(state_grads, self.layout.state_widths)
+        ]
         x_grad = None
         if input_grad and self.program.x_grad is not None:
             x_grad = (torch.zeros_like if batch.ragged else torch.empty_like)(
@@ -161,8 +168,7 @@ class NativeProgram:
         self._call(kernel, run, fixed, sums)
         total = sums[0] if len(threads) == 1 else sums.sum(0)
         parameter_grads = self.gradients.of(total[: n_sums + 1], run.values)
-        shapes = [s.shape for s in state_grads]
-        return x_grad, [g.view(s) for g, s in zip(grads, shapes)], parameter_grads
+        return x_grad, grads, parameter_grads
 
     def _stack(self, steps: int, n: int, width: int, *, zero: bool) -> Tensor:
         padded = self.target.padded(width)
@@ -197,19 +203,12 @@ class NativeProgram:
         for k, stack in enumerate(run.stacks):
             tensors[("state", k)] = stack
             numbers[("mask", k)] = -1 if len(stack) == batch.x.shape[1] + 1 else 1
-        parts = self._threads(batch)
-        bound = []
-        for i, (first, last) in enumerate(parts):
+        parts = []
+        for first, last in self._threads(batch):
             blocks = -(-(last - first) // _BLOCK_ROWS)
             rows = -(-(last - first) // blocks)
-            numbers |= {
-                ("b0",): first,
-                ("b1",): last,
-                ("R",): rows,
-                ("C",): max(1, min(batch.x.shape[1], _CHUNK_ROWS // rows)),
-            }
-            bound.append(kernel.bind(numbers, tensors | {("sums",): None if sums is None else sums[i]}, run.values))
-        kernel.run(bound, alive=(tensors, run.values))
+            parts.append((first, last, rows, max(1, min(batch.x.shape[1], _CHUNK_ROWS // rows))))
+        kernel.run(kernel.bind(numbers, tensors, run.values, parts, sums), alive=(tensors, run.values))
 
 
 @dataclass
@@ -232,6 +231,7 @@ class _Compiled:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self._sums = kernel.pointers.index(("sums",)) if ("sums",) in kernel.pointers else None
         library = load(kernel.source)
         self._run, self._run_team = library.run, library.run_team
         self._run.argtypes = [ctypes.c_void_p] * 2
@@ -242,13 +242,21 @@ class _Compiled:
         numbers: dict[tuple[object, ...], int],
         tensors: dict[tuple[object, ...], Tensor | None],
         values: list[Any],
-    ) -> _Part:
-        """Return the arguments for a part of the batch."""
-        n = (ctypes.c_int64 * len(self.kernel.numbers))(*[_number(key, numbers, values) for key in self.kernel.numbers])
-        p = (ctypes.c_void_p * len(self.kernel.pointers))(
-            *[_pointer(key, tensors, values) for key in self.kernel.pointers]
-        )
-        return n, p
+        parts: Sequence[tuple[int, int, int, int]],
+        sums: Tensor | None,
+    ) -> list[_Part]:
+        """Return the arguments for each part of the batch: its first row, the row after its last, rows of a block, steps of a chunk."""
+        keys, pointers = self.kernel.numbers, self.kernel.pointers
+        n = (ctypes.c_int64 * len(keys))(*[_number(key, numbers, values) for key in keys])
+        p = (ctypes.c_void_p * len(pointers))(*[_pointer(key, tensors, values) for key in pointers])
+        bound = []
+        for i, part in enumerate(parts):
+            own_n, own_p = type(n).from_buffer_copy(n), type(p).from_buffer_copy(p)
+            own_n[1:5] = list(part)
+            if sums is not None and self._sums is not None:
+                own_p[self._sums] = sums[i].data_ptr()
+            bound.append((own_n, own_p))
+        return bound
 
     def run(self, parts: Sequence[_Part], *, alive: Any) -> None:
         """Run all parts at the same time; what they point to stays ``alive`` even where Ctrl-C ends the waiting for it."""
@@ -274,9 +282,9 @@ def _number(key: tuple[object, ...], numbers: dict[tuple[object, ...], int], val
     if key[0] == "stride":
         value = values[key[1]]  # type: ignore[call-overload]
         return value.stride(key[2]) if value.ndim else 0
-    return numbers[key]
+    return numbers.get(key, 0)  # those that differ from part to part follow
 
 
 def _pointer(key: tuple[object, ...], tensors: dict[tuple[object, ...], Tensor | None], values: list[Any]) -> int:
-    tensor = values[key[1]] if key[0] == "free" else tensors[key]  # type: ignore[call-overload]
+    tensor = values[key[1]] if key[0] == "free" else tensors.get(key)  # type: ignore[call-overload]
     return 0 if tensor is None else tensor.data_ptr()

@@ -59,6 +59,7 @@ TINY = {
     "place-names": (["task.language_model.hidden_size=4", "task.language_model.max_epochs=1"], "Africa: "),
     "places": (["task.classify.hidden_size=4", "task.classify.max_epochs=1"], "f1_macro"),
     "recall": (["task.regress.hidden_size=4", "task.regress.max_epochs=1"], "rmse"),
+    "sentiment": (["task.classify.hidden_size=4", "task.classify.max_epochs=1"], "2 classes"),
     "stocks": (["task.forecast.hidden_size=4", "task.forecast.max_epochs=1"], "seasonal naive"),
     "tunes": (["task.language_model.hidden_size=4", "task.language_model.max_epochs=1"], "samples:"),
     "waves": (["task.step_regress.hidden_size=4", "task.step_regress.max_epochs=1"], "ridge regression"),

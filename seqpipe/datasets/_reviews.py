@@ -105,7 +105,8 @@ def load_sentiment() -> Dataset:
     --------
     >>> from seqpipe.datasets import load_sentiment
     >>> reviews = load_sentiment()
-    >>> reviews.X[0], reviews.y[0]
+    >>> reviews.X[9], str(reviews.y[9])
+    ('honestly , the second act is very moving .', 'positive')
     """
     X, praise = make_reviews(2000, random_state=0)
     return Dataset(

@@ -131,6 +131,17 @@ def test_padded_sequences_are_a_float32_tensor_of_any_length(described):
     assert signature.outputs is not None
 
 
+def test_films_are_a_float32_tensor_of_frames(described):
+    example, signature = described(np.ones((5, 7, 1, 4, 6)))
+    assert signature.inputs.inputs[0].shape == (-1, -1, 1, 4, 6)
+    assert (example.shape, example.dtype) == ((2, 7, 1, 4, 6), np.float32)
+
+
+def test_ragged_films_are_a_table_of_flat_steps(described):
+    example, _ = described([np.ones((2, 1, 4, 6)), np.ones((3, 1, 4, 6))])
+    assert [np.shape(cell) for cell in example["sequence"]] == [(2, 24), (3, 24)]
+
+
 @pytest.mark.parametrize("kind", [list, pd.Series])
 def test_ragged_sequences_are_a_table_of_lists(described, kind):
     example, signature = described(kind([np.ones((2, 3)), np.ones((4, 3)), np.ones((1, 3))]))

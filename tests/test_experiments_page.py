@@ -14,7 +14,7 @@ LINES = dict(re.findall(r"^\| (E\d+) (\|.*)$", PAGE, flags=re.MULTILINE))
 
 
 def test_every_experiment_has_one_row_in_order() -> None:
-    assert ROWS == [f"E{i}" for i in range(1, 28)]
+    assert [f"E{i}" for i in range(1, 28)] == ROWS
 
 
 @pytest.mark.parametrize("row", LINES)

@@ -136,9 +136,10 @@ class Emitter:
         """Return the code of products, panel by panel of columns; ``inner`` opens a loop that reuses each panel."""
         nv = _panel_vectors(len(products), n_vectors, self.target.registers)
         panels, total = -(-n_vectors // nv), len(products) * nv
-        heights = _tile_heights(total, self.target.registers)
+        operands = list(_shared_operands(products))
+        heights = _tile_heights(max(len(part) for _, part in operands) * nv, self.target.registers)
         calls, ahead = dict.fromkeys(heights, ""), dict.fromkeys(heights, "")
-        for atom, part in _shared_operands(products):
+        for atom, part in operands:
             hoisted = self.hoisting and isinstance(atom, Input) and atom.source == "x"
             self._group(atom, part, width, nv, panels, total, ahead if hoisted else calls)
         start = f"memset(z, 0, {heights[0] * total} * sizeof(V));"
@@ -196,7 +197,7 @@ class Emitter:
     def _tiles(self, heights: list[int], calls: dict[int, str]) -> str:
         code = "  "
         for height in heights:
-            test = f"left >= {height}" + (" && left != 8" if height == 6 else "")
+            test = f"left >= {height}" + (" && left != 8" if height == max(heights) == 6 else "")  # twice 4 then
             code += (
                 (f"if ({test}) " if height != 1 else "")
                 + f"{{ k = {height};{calls[height]} }}"
@@ -379,5 +380,6 @@ def _panel_vectors(n_products: int, n_vectors: int, registers: int) -> int:
 
 
 def _tile_heights(vectors: int, registers: int) -> list[int]:
+    """Return how many rows tiles have, the highest first: sums, a row's ``vectors`` and a factor stay in registers."""
     most = max(1, (registers - 3) // vectors - (1 if registers >= 32 else 0))
-    return [h for h in (6, 4, 2, 1) if h <= most]
+    return [h for h in (8, 6, 4, 2, 1) if h <= most]

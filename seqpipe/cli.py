@@ -1,7 +1,8 @@
 """The command ``seqpipe``.
 
 Exit codes: 0 all went well, 1 it failed, 2 wrong use (a recipe that cannot be run among it), 130 stopped by Ctrl-C,
-143 stopped by SIGTERM. Imports wait until a command needs them, so that help is instant.
+141 the reader of its output has left, 143 stopped by SIGTERM. Imports wait until a command needs them, so that help is
+instant.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_FAILED, _WRONG_USE, _INTERRUPTED, _TERMINATED = 1, 2, 130, 143
+_FAILED, _WRONG_USE, _INTERRUPTED, _UNREAD, _TERMINATED = 1, 2, 130, 141, 143
 #: Columns of tables where no terminal says how wide it is.
 _PLAIN_WIDTH = 120
 
@@ -134,10 +135,7 @@ def generate(
         from seqpipe.pipeline import generate_text
 
         drawn = {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "stop": stop}
-        for piece in generate_text(model, prompt, label=label, random_state=seed, tracking_uri=uri, **drawn):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        typer.echo()
+        _write_pieces(generate_text(model, prompt, label=label, random_state=seed, tracking_uri=uri, **drawn))
 
 
 @app.command()
@@ -166,6 +164,22 @@ def ui(
         command, environment = ui_command(host=host, port=port, tracking_uri=uri)
         typer.echo(f"http://{host}:{port} (Ctrl-C ends it)")
         raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def _write_pieces(pieces: Iterable[str]) -> None:
+    """Write each piece as soon as it is there; end without a word if the reader has seen enough, as ``head`` has."""
+    try:
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        typer.echo()
+    except KeyboardInterrupt:
+        typer.echo()
+        raise
+    except BrokenPipeError:
+        # or Python tells of it once more when it flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(_UNREAD) from None
 
 
 def _plugin_rows() -> Iterator[tuple[str, ...]]:

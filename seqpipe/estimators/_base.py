@@ -28,6 +28,7 @@ from seqpipe.estimators._state import net_state, restore_net
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.networks import StandardisedInput
+from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import (
     Diverged,
@@ -148,8 +149,11 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
 
     def _validate_params(self) -> None:
         super()._validate_params()
+        check_wrappers(self.wrappers)
         find_optimizer(self.optimizer, owner=type(self).__name__)
         check_schedule(self.lr_schedule, owner=type(self).__name__)
+        # alone: a search may set it together with bidirectional=, and the fit judges both
+        check_tbptt(getattr(self, "tbptt", None), bidirectional=False, owner=type(self).__name__)
 
     def _check_parameters(self) -> None:
         self._validate_params()

@@ -55,7 +55,13 @@ def warn_of_unseen(labels: NDArray[Any], classes: NDArray[Any], *, owner: str) -
         )
 
 
-def class_weights(class_weight: Mapping[Any, float] | str, labels: NDArray[Any], *, owner: str) -> NDArray[np.float64]:
+def class_weights(
+    class_weight: Mapping[Any, float] | str,
+    labels: NDArray[Any],
+    weight: NDArray[np.float64] | None = None,
+    *,
+    owner: str,
+) -> NDArray[np.float64]:
     """Return the weight of each label, shape (n_labels,).
 
     Parameters
@@ -64,6 +70,8 @@ def class_weights(class_weight: Mapping[Any, float] | str, labels: NDArray[Any],
         Weight of each class, 1 for those that it does not name; "balanced" weighs them inversely to their frequency.
     labels : array of shape (n_labels,)
         Labels of any kind.
+    weight : array of shape (n_labels,), optional
+        How often each label counts in a class's frequency, above 0; once by default.
     owner : str
         The estimator, for errors.
 
@@ -79,4 +87,8 @@ def class_weights(class_weight: Mapping[Any, float] | str, labels: NDArray[Any],
                 f"The 'class_weight' parameter of {owner} must give weights from 0, not all 0. "
                 f"Got {class_weight!r} instead."
             )
-    return np.asarray(compute_sample_weight(class_weight, labels))
+    if isinstance(class_weight, Mapping) or weight is None:
+        return np.asarray(compute_sample_weight(class_weight, labels))
+    classes, places = np.unique(labels, return_inverse=True)
+    frequency = np.bincount(places, weights=weight)
+    return np.asarray((frequency.sum() / (len(classes) * frequency))[places])

@@ -293,7 +293,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     def _weight(self, y: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[Any] | None:
         """Return class weight times sample weight, of mean 1, in the network's dtype."""
         if self.class_weight is not None:
-            by_class = class_weights(self.class_weight, y, owner=type(self).__name__)
+            by_class = class_weights(self.class_weight, y, weight, owner=type(self).__name__)
             weight = by_class if weight is None else weight * by_class
         return None if weight is None else (weight / weight.mean()).astype(self.dtype)
 

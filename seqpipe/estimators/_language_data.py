@@ -30,7 +30,7 @@ def next_tokens(
     labels : array of int, shape (n_samples,), optional
         The class of each text: then the second feature of each step.
     weight : array of shape (n_samples,), optional
-        Of each text; brought to a mean of 1.
+        Of each text; brought to a mean of 1 over all tokens.
     dtype : {"float32", "float64"}
         Of the inputs.
     """
@@ -42,7 +42,9 @@ def next_tokens(
     columns = [before] if labels is None else [before, np.repeat(labels, lengths)]
     X = Sequences(np.stack(columns, axis=1).astype(dtype), offsets)
     y = Sequences(tokens[:, None].astype(np.float64), offsets)
-    return Samples(X, y, None if weight is None else (weight / weight.mean()).astype(dtype))
+    if weight is not None:
+        weight = (weight / np.average(weight, weights=lengths)).astype(dtype)
+    return Samples(X, y, weight)
 
 
 def streams(text: NDArray[np.int64], n_streams: int) -> list[NDArray[np.int64]]:

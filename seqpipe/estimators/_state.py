@@ -14,17 +14,23 @@ from seqpipe.training import SequenceNet
 
 __all__ = ["net_state", "restore_net"]
 
+#: Settings, beside its class, that decide what an optimizer keeps for each parameter.
+_KEEPS_MORE = ("amsgrad", "centered", "momentum")
+
 
 def net_state(net: SequenceNet) -> dict[str, Any]:
     """Return weights and optimizer state of a net as arrays, numbers, lists and dicts with text keys."""
     return {
         "module": _plain(dict(net.module_.state_dict())),
         "optimizer": _plain(net.optimizer_.state_dict()["state"]),
+        "optimizer_kind": _optimizer_kind(net),
     }
 
 
 def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
     """Put the state back into an initialised net, on whatever device it is; the optimizer's settings are the net's own.
+
+    An optimizer of another kind than the state is from begins anew.
 
     Raises
     ------
@@ -38,8 +44,17 @@ def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
             "The network has another shape than the fitted one: its cell, sizes, features or outputs have changed. "
             f"Fit anew, with warm_start=False. ({error})"
         ) from error
+    kind = _optimizer_kind(net)
+    if state.get("optimizer_kind", kind) != kind:
+        return
     groups = net.optimizer_.state_dict()["param_groups"]
     net.optimizer_.load_state_dict({"state": _torch(state["optimizer"]), "param_groups": groups})
+
+
+def _optimizer_kind(net: SequenceNet) -> list[str]:
+    """Return what two optimizers have in common that can go on from each other's state."""
+    optimizer = net.optimizer_
+    return [type(optimizer).__qualname__, *(name for name in _KEEPS_MORE if optimizer.defaults.get(name))]
 
 
 def _plain(value: Any) -> Any:

@@ -308,7 +308,7 @@ class StepClassifier(StepwiseEstimator):
         """Return the weight of each class, shape (n_classes,), of weighted mean 1 over these labels."""
         if self.class_weight is None:
             return None
-        by_label = class_weights(self.class_weight, labels, owner=type(self).__name__)
+        by_label = class_weights(self.class_weight, labels, weight, owner=type(self).__name__)
         mean = np.average(by_label, weights=weight)
         if mean == 0:
             raise ValueError(

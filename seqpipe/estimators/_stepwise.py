@@ -65,6 +65,16 @@ class StepwiseEstimator(RecurrentEstimator):
             )
         return chosen
 
+    def _updates_per_batch(self, X: Sequences | Windows) -> tuple[int, int]:
+        """Return the updates of a batch, of which parts without a chosen step have none, and of the longest sequence."""
+        usual, most = super()._updates_per_batch(X)
+        truncation = self._truncation()
+        if truncation is None or self.loss_on == "all":
+            return usual, most
+        lengths, counts = np.unique(step_lengths(X), return_counts=True)
+        scored = [truncation.n_scored(chosen_steps(self.loss_on, lengths[[i]], n)[0]) for i, n in enumerate(lengths)]
+        return max(1, int(np.average(scored, weights=counts))), most
+
     def _balanced(
         self, weight: NDArray[np.float64] | None, chosen: NDArray[np.bool_], X: Sequences | Windows
     ) -> NDArray[Any] | None:

@@ -48,6 +48,7 @@ class Stream(ABC):
             )
         self._like = self._network.head.weight
         self._n_features = int(net.module__n_features)
+        self._n_tokens: int | None = None if net.module__embedding is None else int(net.module__n_tokens)
         self._dtype = np.dtype(str(self._like.dtype).removeprefix("torch."))
         self.reset()
 
@@ -83,7 +84,17 @@ class Stream(ABC):
             raise InvalidSequencesError(
                 f"The steps contain NaN or infinity: step {self.n_steps + step}, feature {column}. Fill it before push."
             )
+        if self._n_tokens is not None:
+            self._check_tokens(x, self._n_tokens)
         return x
+
+    def _check_tokens(self, x: NDArray[Any], n_tokens: int) -> None:
+        wrong = np.flatnonzero((x < 0) | (x != np.floor(x)) | (x >= n_tokens))
+        if len(wrong):
+            raise InvalidSequencesError(
+                f"push takes whole numbers from 0 to {n_tokens - 1}, the tokens of the fit. Got {x[wrong[0], 0]} at step "
+                f"{self.n_steps + wrong[0]}: map unknown tokens to one that the training data has."
+            )
 
 
 class SequenceStream(Stream):

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seqpipe.estimators import LanguageModel
 from seqpipe.pipeline._result import Record, RunResult
+from seqpipe.tasks import last_step
 
 __all__ = ["local_path", "print_result", "print_table", "scores_table"]
 
@@ -95,7 +97,8 @@ def _places(result: RunResult) -> Iterator[str]:
     if names:
         yield f"pictures: {folder}/pictures ({names})"
     if record.model_uri:
-        yield f"model: {record.model_uri} (seqpipe predict takes it)"
+        writes = isinstance(last_step(result.estimator), LanguageModel)
+        yield f"model: {record.model_uri} (seqpipe {'generate and predict take' if writes else 'predict takes'} it)"
     yield from _next_commands(record)
 
 

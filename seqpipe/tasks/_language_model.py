@@ -104,7 +104,8 @@ class LanguageModelTask(Task):
         """Return texts that the model writes: of each class, if it knows classes."""
         model = last_step(estimator)
         length = _LENGTH if self._continuous else 10 * _LENGTH
-        shared: dict[str, Any] = {"length": length, "temperature": _TEMPERATURE, "random_state": 0}
+        random = np.random.RandomState(0)  # one for all classes, or each would be drawn with the same numbers
+        shared: dict[str, Any] = {"length": length, "temperature": _TEMPERATURE, "random_state": random}
         if self._continuous:
             written = model.generate(**shared)
         elif model.classes_ is None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 __all__ = ["quiet"]
 
-_SILENT = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+_SETTINGS = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")
 
 
@@ -53,14 +53,15 @@ def _silence() -> Callable[[], None]:
     levels = {name: logging.getLogger(name).level for name in _NOISY}
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    prints_urls = os.environ.get(_SILENT)
-    os.environ[_SILENT] = "true"
+    settings = {name: os.environ.get(name) for name in _SETTINGS}
+    os.environ.update(_SETTINGS)
 
     def restore() -> None:
-        if prints_urls is None:
-            os.environ.pop(_SILENT, None)
-        else:
-            os.environ[_SILENT] = prints_urls
+        for name, value in settings.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -195,7 +194,7 @@ class SequenceNet(skorch.NeuralNet):
         if iterator is None:
             return
         for batch in iterator:
-            before = math.ceil(self.batches_done_)
+            before = self.batches_done_
             for part in self._parts(batch, training):
                 self.notify("on_batch_begin", batch=part, training=training)
                 step = step_fn(part, **fit_params)
@@ -205,6 +204,8 @@ class SequenceNet(skorch.NeuralNet):
                     self.batches_done_ = before + part[0].get("done", 1)
                 self.notify("on_batch_end", batch=part, training=training, **step)
                 del part, step  # or two batches, and what the backward pass kept, are there at a time
+            if training:
+                self.batches_done_ = before + 1.0  # its last parts may have had no update
             del batch
         self.history.record(prefix + "_batch_count", len(iterator))
 

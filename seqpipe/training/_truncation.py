@@ -82,6 +82,10 @@ class Truncation:
         """Return the updates of a batch whose longest sequence has so many steps."""
         return -(-n_timesteps // self.k1)
 
+    def n_scored(self, chosen: NDArray[np.bool_]) -> int:
+        """Return the updates of one sequence whose steps, shape (n_timesteps,), are chosen to have a loss or not."""
+        return len(np.unique(np.flatnonzero(chosen) // self.k1))
+
     def spans(self, n_timesteps: int) -> list[Span]:
         """Return the steps of each update of a batch."""
         stops = [min(k, n_timesteps) for k in range(self.k1, n_timesteps + self.k1, self.k1)]

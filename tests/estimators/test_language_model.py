@@ -316,6 +316,15 @@ def test_a_weight_of_zero_is_a_text_left_out() -> None:
     assert model.score(NAMES) == LanguageModel(**TINY).fit(NAMES).score(NAMES)
 
 
+def test_a_weight_of_two_is_a_text_given_twice() -> None:
+    texts = ["an", "ha", "nan", "hannah anna"]
+    params = {**TINY, "optimizer": "SGD", "batch_size": 8, "dtype": "float64", "gradient_clip_norm": None}
+    weighted = LanguageModel(**params).fit(texts, sample_weight=[1, 1, 1, 2])
+    twice = LanguageModel(**params).fit([*texts, texts[3]])
+    np.testing.assert_allclose(weighted.score_samples(texts), twice.score_samples(texts), rtol=1e-12)
+    assert weighted.history_[0]["train_loss"] == pytest.approx(twice.history_[0]["train_loss"], rel=1e-12)
+
+
 def test_weights_shift_what_is_likely() -> None:
     weight = np.where(np.array(NAMES) == "ha", 30.0, 1.0)
     heavy = LanguageModel(**{**TINY, "max_epochs": 60}).fit(NAMES, sample_weight=weight)

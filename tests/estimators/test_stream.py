@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
-from seqpipe.estimators import SequenceClassifier, SequenceRegressor
+from seqpipe.estimators import SequenceClassifier, SequenceRegressor, StepClassifier
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import POOLINGS
 
@@ -126,6 +126,16 @@ def test_unfit_steps_are_refused_and_change_nothing(regressor: SequenceRegressor
     with pytest.raises(InvalidSequencesError, match=message):
         stream.push(steps)
     assert stream.push(X[1]) == spared.push(X[1])
+
+
+@pytest.mark.parametrize("embedding", ["one_hot", 3])
+@pytest.mark.parametrize("token", [1.5, -0.5, -1.0, 4.0])
+def test_what_is_no_token_of_the_fit_is_refused(embedding: Any, token: float) -> None:
+    tokens = np.arange(40).reshape(8, 5, 1) % 4
+    stream = StepClassifier(**{**SMALL, "max_epochs": 1}, embedding=embedding).fit(tokens, tokens[:, :, 0]).stream()
+    stream.push([3.0])
+    with pytest.raises(InvalidSequencesError, match=f"whole numbers from 0 to 3, .* Got {token} at step 2"):
+        stream.push([[0.0], [token]])
 
 
 def test_the_users_steps_are_left_as_they_were(regressor: SequenceRegressor) -> None:

@@ -72,6 +72,13 @@ def test_the_automatic_budget_counts_updates() -> None:
     assert model.history_[-1]["lr"] < 1e-6
 
 
+@pytest.mark.parametrize("loss_on", ["last", 5, lambda n: np.arange(n) % 9 == 8])
+def test_the_automatic_budget_does_not_count_parts_without_a_loss(loss_on: Any) -> None:
+    long = [rng.normal(size=(20, 1)) for _ in range(100)]
+    model = StepRegressor(hidden_size=2, tbptt=(2, 2), loss_on=loss_on, random_state=0)
+    assert model.fit(long, [x[:, 0] for x in long]).net_.guard.n_updates_ in range(600, 620)
+
+
 def test_truncation_is_searched_kept_by_clone_and_pickle() -> None:
     search = GridSearchCV(StepRegressor(**TINY), {"tbptt": [None, (2, 4)]}, cv=2, error_score="raise")
     found = search.fit(X, STEP_VALUES).best_estimator_
@@ -124,6 +131,23 @@ def test_the_state_of_any_optimizer_goes_through_a_pickle(name: str) -> None:
     one = SequenceRegressor(**TINY, optimizer=name, warm_start=True, batch_size=8).fit(X, VALUES)
     other = pickle.loads(pickle.dumps(one))
     np.testing.assert_array_equal(answers(one.fit(X, VALUES), X), answers(other.fit(X, VALUES), X))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"optimizer": "SGD", "net__optimizer__momentum": 0.9}, {"optimizer": "AdamW", "net_params": None}),
+        ({"optimizer": "Adam"}, {"optimizer": "RMSprop"}),
+        ({"optimizer": "RMSprop"}, {"net__optimizer__momentum": 0.9}),
+        ({"optimizer": "Adam"}, {"net__optimizer__amsgrad": True}),
+    ],
+)
+def test_a_fit_that_goes_on_may_take_another_optimizer(first: dict[str, Any], then: dict[str, Any]) -> None:
+    model = SequenceRegressor(**TINY, warm_start=True).set_params(**first).fit(X, VALUES)
+    copied = pickle.loads(pickle.dumps(model.set_params(**then)))
+    for losses in ([epoch["train_loss"] for epoch in m.fit(X, VALUES).history_] for m in (model, copied)):
+        assert len(losses) == 2 * TINY["max_epochs"]
+        assert losses[TINY["max_epochs"]] < losses[0]
 
 
 @pytest.mark.parametrize(
@@ -208,3 +232,12 @@ def test_class_weights_are_sample_weights_by_class(name: str) -> None:
     by_class = kind(**FULL, class_weight={0: 1.0, 1: 4.0}, scale_inputs=False).fit(X, y)
     by_sample = kind(**FULL, scale_inputs=False).fit(X, y, sample_weight=np.where(LABELS == 1, 4.0, 1.0))
     np.testing.assert_allclose(answers(by_class, X), answers(by_sample, X), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["SequenceClassifier", "StepClassifier"])
+def test_balanced_classes_count_a_weight_of_two_as_a_sample_given_twice(name: str) -> None:
+    kind, y = CASES[name]
+    twice = [*range(24), *np.flatnonzero(LABELS)]
+    weighted = kind(**FULL, class_weight="balanced").fit(X, y, sample_weight=1.0 + LABELS)
+    repeated = kind(**FULL, class_weight="balanced").fit(taken(X, twice), taken(y, twice))
+    np.testing.assert_allclose(answers(weighted, X), answers(repeated, X), rtol=1e-7, atol=1e-9)

@@ -93,6 +93,14 @@ def test_a_forecasts_parameters_reach_the_regressor_inside():
             {"task": {"classify": {"device": "cuda:99"}}},
             r"task\.classify\.device: device='cuda:99', but torch sees",
         ),
+        (
+            {"task": {"classify": {"wrappers": [{"zoneout": {"q": 0.1}}]}}},
+            r"task\.classify\.wrappers: The wrapper 'zoneout' has no parameter 'q'\. It has p\.",
+        ),
+        (
+            {"task": {"step_classify": {"tbptt": [4, 2]}}},
+            r"task\.step_classify\.tbptt: .* must have k1 <= k2\. Got \[4, 2\] instead",
+        ),
         ({"steps": ["scal"]}, r"steps\[0\]: The step must be one of .*Did you mean 'scale'\?"),
         ({"steps": ["sklearn.preprocessing.StandardScaler"]}, r"steps\[0\]: The step must be one of"),
         ({"steps": ["pad", "pad"]}, r"steps\[1\]: the step 'pad' stands here a second time"),
@@ -163,6 +171,10 @@ def test_options_of_the_nets_parts_are_set_from_a_recipe():
         ({"grid": {"cel": ["gru"]}}, r"search\.grid\.cel: is no parameter here\. Did you mean 'cell'\?"),
         ({"grid": {"cell": ["gru", "gruu"]}}, r"search\.grid\.cell\[1\]: .*Did you mean 'gru'\?"),
         ({"random": {"lr": [0.1, -1]}, "n_iter": 2}, r"search\.random\.lr\[1\]: The 'lr' parameter"),
+        (
+            {"grid": {"wrappers": [["residual"], ["dropuot"]]}},
+            r"search\.grid\.wrappers\[1\]: .*Did you mean 'dropout'\?",
+        ),
         ({"grid": {"optimizer": ["SGD", "adamw"]}}, r"search\.grid\.optimizer\[1\]: .*Did you mean 'AdamW'\?"),
         ({"grid": {"lr_schedule": ["one_cycle"]}}, r"search\.grid\.lr_schedule\[0\]: .*Did you mean 'OneCycleLR'\?"),
         (

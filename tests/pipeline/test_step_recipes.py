@@ -62,7 +62,6 @@ def test_a_search_over_steps_is_recorded_and_its_model_predicts_a_row_a_step(
 def test_a_served_model_gives_a_list_a_sequence(table: pd.DataFrame, store: str) -> None:
     result = run(table, store, "step_regress")
     assert result.record is not None
-    mlflow.set_tracking_uri(store)
     served = mlflow.pyfunc.load_model(result.record.model_uri)
     found = served.predict(pd.DataFrame({"sequence": [[[0.0, 1.0, 2.0]], [[3.0, 4.0, 5.0]] * 2]}))
     assert [len(each) for each in found] == [1, 2]

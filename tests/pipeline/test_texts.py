@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from seqpipe.exceptions import InvalidSequencesError, RecipeError, TrackingError
 from seqpipe.pipeline import RunResult, generate_text, predict_table, run_recipe, write_table
+from seqpipe.pipeline._report import print_result
 from seqpipe.tracking import load_model
 
 TINY = {"hidden_size": 4, "max_epochs": 1}
@@ -144,6 +147,12 @@ def test_a_model_that_writes_nothing_is_told(classifier: str, store: str) -> Non
         generate_text(classifier, tracking_uri=store)
 
 
+def test_the_report_of_a_language_model_names_the_command_that_writes(writer: RunResult) -> None:
+    shown = StringIO()
+    print_result(Console(file=shown), writer)
+    assert f"model: {model_of(writer)} (seqpipe generate and predict take it)" in shown.getvalue()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -165,7 +174,6 @@ def test_a_model_is_loaded_with_its_words(writer: RunResult, store: str) -> None
 
 
 def test_a_served_model_takes_a_column_of_texts(writer: RunResult, store: str) -> None:
-    mlflow.set_tracking_uri(store)
     served = mlflow.pyfunc.load_model(model_of(writer))
     found = served.predict(pd.DataFrame({"sequence": ["ann", "ot"]}))
     assert list(found) == writer.estimator.predict(["ann", "ot"]).tolist()

@@ -61,6 +61,29 @@ class Misshapen(Counting):
         return outputs, state[:1]
 
 
+class TakesAny(Counting):
+    def refuses(self, cell: Cell) -> str | None:
+        return None
+
+
+class Miscounting(TakesAny):
+    def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        outputs, (h, n) = super().run(cell, x, valid, state)
+        return outputs, (h, n + 1)
+
+
+class Numbered(Cell):
+    """Fades what it adds up by the number of the step, a whole number in its state."""
+
+    def initial_state(self, batch_size: int) -> State:
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, dtype=torch.int64)
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        h, n = state
+        h = h + x_t.sum(dim=1, keepdim=True) / (n[:, None] + 1)
+        return h, (h, n + 1)
+
+
 class Raising(Counting):
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         raise OSError("device on fire")
@@ -130,6 +153,17 @@ def test_a_plug_ins_engine_runs_before_all_others_what_it_takes(install: Install
     before = Counting.runs
     recurrent(x)
     assert Counting.runs == before + 1
+
+
+def test_a_cell_that_counts_in_its_state_is_checked_too(install: Install) -> None:
+    install(TakesAny)
+    assert only(Recurrent(Numbered(3, 5))).engine == "counting"
+
+
+def test_an_engine_that_counts_wrong_is_left_out(install: Install) -> None:
+    install(Miscounting)
+    with pytest.warns(RuntimeWarning, match="'counting' .* is not used for Numbered: its results differ"):
+        assert only(Recurrent(Numbered(3, 5))).engine != "counting"
 
 
 def test_what_it_refuses_goes_on_to_the_others_with_its_reason(install: Install) -> None:

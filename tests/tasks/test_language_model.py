@@ -68,6 +68,13 @@ def test_samples_are_written_for_each_class(y: np.ndarray | None):
     assert task.texts(model) == task.texts(model)
 
 
+def test_samples_of_classes_that_mean_nothing_are_not_the_same():
+    task = LanguageModelTask()
+    model = task.estimator(TINY).fit(TEXTS, np.array(["x", "y"] * 12))
+    samples = [line.split(": ")[1] for line in task.texts(model)["samples"].split("\n")]
+    assert not set(samples[:3]) & set(samples[3:])
+
+
 def test_a_sample_of_one_long_text_has_five_hundred_tokens():
     task = LanguageModelTask()
     model = task.estimator({**TINY, "continuous": True}).fit(TEXTS)

@@ -42,6 +42,11 @@ def test_a_model_is_found_by_its_run_and_by_its_folder(logged, uri, client, tmp_
     assert by_run.coef_.tolist() == by_folder.coef_.tolist() == fitted.coef_.tolist()
 
 
+def test_nothing_is_said_while_a_model_is_fetched(logged, uri, capfd):
+    load_model(logged[1].model_uri_, uri)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_run_without_the_model_is_an_error(logged, uri):
     with pytest.raises(TrackingError, match="the run has no model called 'other'"):
         load_model(f"runs:/{logged[1].run_id_}/other", uri)

@@ -22,15 +22,15 @@ from seqpipe.tracking._model import save_model
 
 
 @pytest.fixture
-def load(uri):
-    """Load a model from the tests' store as a server would, and leave the global store as it was."""
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
+def load(uri, monkeypatch):
+    """Load a model from the tests' store as a server would.
+
+    The variable is set for the test's time only: mlflow.set_tracking_uri would also keep what was meant by default.
+    """
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns of its own type hints when it is imported
-        load_model = mlflow.pyfunc.load_model
-    yield load_model
-    mlflow.set_tracking_uri(before)
+        return mlflow.pyfunc.load_model
 
 
 def test_the_refitted_model_is_logged_and_predicts_the_same(data, make_tracker, client, load):

@@ -153,7 +153,7 @@ def test_momentum_is_cycled_only_where_there_is_one(
 # ---- with several updates a batch
 
 
-def cut(make_net: Any, lengths: list[int], schedule: Schedule, k: int = 2) -> list[float]:
+def cut(make_net: Any, lengths: list[int], schedule: Schedule, k: int = 2, **settings: Any) -> list[float]:
     X = [np.random.default_rng(n).normal(size=(n, 2)) for n in lengths]
     samples = Samples(Sequences.from_arrays(X), Sequences.from_arrays([x[:, :1] for x in X]))
     step = {
@@ -162,6 +162,7 @@ def cut(make_net: Any, lengths: list[int], schedule: Schedule, k: int = 2) -> li
         "objective": StepLoss(),
         "truncation": Truncation(k, k),
         "batch_size": 2,
+        **settings,
     }
     return [lr for lr, _ in trained(make_net, samples, schedule, **step)]
 
@@ -179,6 +180,14 @@ def test_the_cycle_ends_with_the_fit_also_where_batches_are_shorter_than_planned
     assert found[-1] < 1e-3
     whole = cut(make_net, [20, 20], Schedule("OneCycleLR", 20, 1, updates_per_batch=10))
     assert set(found) <= set(whole)
+
+
+def test_the_cycle_ends_with_the_fit_also_where_whole_batches_have_no_loss(make_net: Any) -> None:
+    late = StepLoss(lambda n: np.arange(n) >= 10)
+    found = cut(make_net, [3, 3, 3, 3, 20, 20], Schedule("OneCycleLR", 10, 3, updates_per_batch=10), objective=late)
+    assert len(found) == 10 * 5
+    assert max(found) == pytest.approx(0.02, rel=0.05)
+    assert found[-1] < 1e-3
 
 
 # ---- names

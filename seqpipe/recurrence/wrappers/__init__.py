@@ -5,7 +5,7 @@ from seqpipe.recurrence.wrappers._dropout import Dropout
 from seqpipe.recurrence.wrappers._layer_norm import LayerNorm
 from seqpipe.recurrence.wrappers._projection import Projection
 from seqpipe.recurrence.wrappers._residual import Residual
-from seqpipe.recurrence.wrappers._wrap import WRAPPERS, wrap
+from seqpipe.recurrence.wrappers._wrap import WRAPPERS, check_wrappers, wrap
 from seqpipe.recurrence.wrappers._wrapper import Wrapper, innermost
 from seqpipe.recurrence.wrappers._zoneout import Zoneout
 
@@ -18,6 +18,7 @@ __all__ = [
     "WRAPPERS",
     "Wrapper",
     "Zoneout",
+    "check_wrappers",
     "innermost",
     "wrap",
 ]

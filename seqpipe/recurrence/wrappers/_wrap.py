@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from seqpipe.recurrence.wrappers._residual import Residual
 from seqpipe.recurrence.wrappers._wrapper import Wrapper
 from seqpipe.recurrence.wrappers._zoneout import Zoneout
 
-__all__ = ["WRAPPERS", "wrap"]
+__all__ = ["WRAPPERS", "check_wrappers", "wrap"]
 
 #: The wrappers by the names that recipes use.
 WRAPPERS: dict[str, type[Wrapper]] = {
@@ -56,11 +57,44 @@ def wrap(cell: Cell, wrappers: Sequence[str | Mapping[str, Any] | Callable[[Cell
     >>> [type(c).__name__ for c in (cell, cell.cell, cell.cell.cell, cell.cell.cell.cell)]
     ['Residual', 'Dropout', 'LayerNorm', 'GRUCell']
     """
-    if wrappers is not None and not isinstance(wrappers, (list, tuple)):
-        raise TypeError(f"'wrappers' must be a list, the innermost wrapper first, or None. Got {wrappers!r} instead.")
+    check_wrappers(wrappers)
     for item in wrappers or ():
         cell = _wrapped(cell, item)
     return cell
+
+
+def check_wrappers(wrappers: Any) -> None:
+    """Raise the error that `wrap` would, as far as it can be told without a cell: by names and parameters' names.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no wrapper of a name.
+    CellError
+        If a wrapper has no such parameter, or needs one more.
+    TypeError
+        If ``wrappers`` is no list of names, mappings and callables.
+    """
+    if wrappers is not None and not isinstance(wrappers, (list, tuple)):
+        raise TypeError(f"'wrappers' must be a list, the innermost wrapper first, or None. Got {wrappers!r} instead.")
+    for item in wrappers or ():
+        make, origin, params = _read(item)
+        if isinstance(item, str | Mapping):
+            _check_names(make, origin, params)
+
+
+def _check_names(make: Callable[..., Any], origin: str, params: dict[str, Any]) -> None:
+    _, *known = inspect.signature(make).parameters.values()
+    names = [each.name for each in known]
+    unknown = [name for name in params if name not in names]
+    missing = [each.name for each in known if each.default is each.empty and each.name not in params]
+    if unknown:
+        has = f"It has {', '.join(names)}." if names else "It has none."
+        raise CellError(f"The wrapper {origin} has no parameter {unknown[0]!r}.{did_you_mean(unknown[0], names)} {has}")
+    if missing:
+        raise CellError(
+            f"The wrapper {origin} needs the parameter {missing[0]!r}: {{{origin}: {{{missing[0]!r}: …}}}}."
+        )
 
 
 def _wrapped(cell: Cell, item: Any) -> Cell:

@@ -46,6 +46,8 @@ class Row:
         Useful arithmetic of our side in GFLOP/s; that over the machine's matrix peak.
     ours, theirs : float or None
         Median seconds of either side.
+    rounds : int
+        How often each side was timed; 0 where that is not told.
     others : float
         Share of the cores that other processes took meanwhile.
     note : str
@@ -64,6 +66,7 @@ class Row:
     share: float | None = None
     ours: float | None = None
     theirs: float | None = None
+    rounds: int = 0
     others: float = 0.0
     note: str = ""
     date: str = field(default_factory=_today)
@@ -112,6 +115,7 @@ def timed_row(timing: Timing, ours: str, theirs: str, *, flops: float = 0.0, pea
     if flops:
         fields |= {"gflops": flops / seconds / 1e9, "share": flops / seconds / 1e9 / peak}
     fields |= {"ours": seconds, "theirs": timing.median(theirs), "others": timing.others}
+    fields["rounds"] = len(timing.seconds[ours])
     return Row(**fields, reached=ratio.reached, low=ratio.low, high=ratio.high)
 
 

@@ -20,6 +20,8 @@ from cells import PLUGINS, PROBLEMS
 __all__ = ["main", "report"]
 
 _HERE = Path(__file__).parent
+#: Rounds that a figure is made of, if nothing else is said.
+_ROUNDS = 7
 _FAMILIES = ("gru", "rnn", "lstm", "plugins", "busy", "linear", "ragged", "peers", "memory")
 
 _INTRODUCTION = """# Speed
@@ -28,7 +30,7 @@ What the engines behind `Recurrent` reach, against torch's own modules, against 
 whole fits, against other libraries. `make bench` measures all of it in about twenty minutes and writes this page.
 
 A figure is a ratio of medians: how many times as long the other side takes, both sides in one process, in turn, over seven
-rounds or more. The spread is the lowest and the highest ratio of a single round. Before a row is timed both sides are
+rounds or more where the note does not tell of fewer. The spread is the lowest and the highest ratio of a single round. Before a row is timed both sides are
 checked to give the same outputs and gradients, to 1e-4 of their norm, and whole fits to reach the same held-out score. A
 training step is forward and backward without optimizer. torch.nn and the loop get their input time first, which suits them.
 """
@@ -92,7 +94,7 @@ def _claim_line(group: list[Row], reasons: dict[str, str]) -> str:
     required = ", ".join(f"{'≤ ' if row.at_most else ''}{row.required:g}" for row in group)
     reached = ", ".join(_figure(row) for row in group)
     spread = ", ".join("–" if row.low is None else f"{row.low:.2f}–{row.high:.2f}" for row in group)
-    notes = [*_distinct(row.note for row in group), _share(group), _disturbed(group)]
+    notes = [*_distinct(row.note for row in group), _share(group), _disturbed(group), _few_rounds(group)]
     if not all(row.met for row in group):
         notes.append(reasons.get(claim, ""))
     note = "; ".join(note for note in notes if note)
@@ -116,6 +118,11 @@ def _share(group: list[Row]) -> str:
 def _disturbed(group: list[Row]) -> str:
     others = max(row.others for row in group)
     return f"other processes took up to {others:.0%} of the cores" if others > 0.1 else ""
+
+
+def _few_rounds(group: list[Row]) -> str:
+    fewest = min((row.rounds for row in group if row.rounds), default=_ROUNDS)
+    return f"{fewest} rounds" if fewest < _ROUNDS else ""
 
 
 def _distinct(notes: Iterable[str]) -> list[str]:

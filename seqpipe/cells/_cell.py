@@ -72,8 +72,14 @@ class Cell(nn.Module):
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state before the first step: zeros of shape (batch_size, hidden_size) unless overridden."""
-        like = next(self.parameters(), torch.empty(0))
-        return torch.zeros(batch_size, self.hidden_size, dtype=like.dtype, device=like.device)
+        like = self.first_parameter()
+        kind: dict[str, Any] = {} if like is None else {"dtype": like.dtype, "device": like.device}
+        return torch.zeros(batch_size, self.hidden_size, **kind)
+
+    def first_parameter(self) -> nn.Parameter | None:
+        """Return the first parameter, whose type and device are the cell's own; None where it has none."""
+        own = next((p for p in self._parameters.values() if p is not None), None)  # without a walk through all modules
+        return next(self.parameters(), None) if own is None else own
 
     def project(self, x: Tensor) -> Tensor:
         """Map x of shape (batch, n_timesteps, input_size) to what `step` takes: the part that needs no state."""

@@ -60,7 +60,7 @@ def _allowed(cell: Cell, unroll: str, sizes: Sizes | None) -> tuple[Sequence[Eng
 
 def _by_measure(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
     """Put the engines that are slower than torch's kernel at these sizes behind it."""
-    slower = set() if sizes is None else behind_torch(cell, sizes)
+    slower: frozenset[str] = frozenset() if sizes is None else behind_torch(cell, sizes)
     if sizes is None or not slower:
         return engines, []
     names = [engine.name for engine in engines]

@@ -23,9 +23,12 @@ class Engine(Protocol):
     ----------
     name : str
         For `Recurrent.explain`; a plug-in's engine goes by the name of its `EngineSpec`.
+    reads_padding : bool, default=True
+        Whether it looks at x in the padding, which is then zero.
     """
 
     name: str
+    reads_padding: bool = True
 
     def refuses(self, cell: Cell) -> str | None:
         """Say why this engine cannot run the cell as it is now, or return None if it can.
@@ -41,7 +44,7 @@ class Engine(Protocol):
         cell : Cell
             What `refuses` let pass.
         x : tensor of shape (batch, n_timesteps, input_size)
-            Zero in the padding; of a plug-in's engine they are made so.
+            Zero in the padding if the engine reads it, else anything.
         valid : ValidSteps or None
             None where every step is valid.
         state : State
@@ -50,7 +53,7 @@ class Engine(Protocol):
         Returns
         -------
         outputs : tensor of shape (batch, n_timesteps, output_size)
-            Zero in the padding.
+            Zero in the padding; of a plug-in's engine they are made so.
         state : State
             After each row's last valid step.
         """

@@ -22,7 +22,8 @@ def check_x(x: Any, cell: Cell) -> None:
     ValueError
         If x has another number of dimensions or features, or no steps.
     """
-    dtype = next((p.dtype for p in cell.parameters()), None)
+    like = cell.first_parameter()
+    dtype = None if like is None else like.dtype
     if not isinstance(x, Tensor) or x.dtype != (dtype or x.dtype):
         found = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise TypeError(f"Recurrent takes x as a tensor of {dtype or 'numbers'}, the cell's own type. Got {found}.")

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
 import torch
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence._parts import cell_tensors, device_and_type
 from seqpipe.recurrence._sizes import Sizes
 
 __all__ = ["behind_torch"]
@@ -26,15 +25,13 @@ __all__ = ["behind_torch"]
 _MARGIN = 0.97
 
 
-def behind_torch(cell: Cell, sizes: Sizes) -> set[str]:
+def behind_torch(cell: Cell, sizes: Sizes) -> frozenset[str]:
     """Return the names of the engines that were slower than torch's kernel for this cell near these sizes."""
     kernel = cell.torch_kernel()
-    if kernel is None:
-        return set()
-    device, dtype = device_and_type(cell_tensors(cell))
-    if dtype != torch.float32 or device.type != "cpu":
-        return set()
-    return set(_behind(kernel, cell.hidden_size, sizes))
+    like = cell.first_parameter()
+    if kernel is None or like is None or like.dtype != torch.float32 or like.device.type != "cpu":
+        return frozenset()
+    return _behind(kernel, cell.hidden_size, sizes)
 
 
 @cache
@@ -43,7 +40,8 @@ def _grid() -> dict[str, Any]:
     return json.loads(text)
 
 
-def _behind(kernel: str, hidden_size: int, sizes: Sizes) -> list[str]:
+@lru_cache(maxsize=256)
+def _behind(kernel: str, hidden_size: int, sizes: Sizes) -> frozenset[str]:
     grid = _grid()
     mode = "training" if sizes.training else "inference"
     engines = grid["speed"].get(kernel, {}).get(mode, {}).get(_threads(sizes), {})
@@ -51,7 +49,7 @@ def _behind(kernel: str, hidden_size: int, sizes: Sizes) -> list[str]:
     j = _nearest(grid["n_timesteps"], sizes.n_timesteps)
     k = _nearest(grid["hidden_size"], hidden_size)
     # torch's kernel computes the padding too.
-    return [name for name, speeds in engines.items() if speeds[i][j][k] < _MARGIN * sizes.valid]
+    return frozenset(name for name, speeds in engines.items() if speeds[i][j][k] < _MARGIN * sizes.valid)
 
 
 def _threads(sizes: Sizes) -> str:

@@ -186,41 +186,46 @@ class Recurrent(nn.Module):
         TypeError
             If x is not a tensor of the type of the parameters.
         """
-        check_x(x, self._cell(0))
+        first = self._cell(0)
+        check_x(x, first)
         if state is not None:
-            check_state(state, self._cell(0), len(self.cells), len(x))
+            check_state(state, first, len(self.cells), len(x))
         if lengths is None:
             return self._run_layers(x, None, state)
         lengths = check_lengths(lengths, x.shape[0], x.shape[1])
         # No further than the longest sequence: more padding must cost no time and change no rounding.
         longest = max([1, *lengths.tolist()])
-        valid = ValidSteps.of(lengths, longest, x.device)
-        outputs, state = self._run_layers(valid.clear(x[:, :longest]), valid, state)
+        if longest == x.shape[1]:
+            return self._run_layers(x, ValidSteps.of(lengths, longest, x.device), state)
+        outputs, state = self._run_layers(x[:, :longest], ValidSteps.of(lengths, longest, x.device), state)
         return F.pad(outputs, (0, 0, 0, x.shape[1] - longest)), state
 
     def _run_layers(self, x: Tensor, valid: ValidSteps | None, state: State | None) -> tuple[Tensor, State]:
         final = []
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(self.num_directions):
-                k = layer * self.num_directions + direction
-                before = self._initial_state(k, len(x)) if state is None else state_at(state, k)
-                output, after = self._run_direction(k, x, valid, before)
-                outputs.append(output)
-                final.append(after)
-            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
-            x = self.dropout(x) if layer < self.num_layers - 1 else x
-        return x, stack_states(final)
+        x_below, below = x, []
+        for k, cell in enumerate(self.cells):
+            assert isinstance(cell, Cell)
+            before = self._initial_state(k, cell, len(x)) if state is None else state_at(state, k)
+            output, after = self._run_direction(k, cell, x_below, valid, before)
+            below.append(output)
+            final.append(after)
+            if len(below) == self.num_directions:
+                x_below, below = below[0] if len(below) == 1 else torch.cat(below, dim=2), []
+                x_below = self.dropout(x_below) if k < len(self.cells) - 1 else x_below
+        return x_below, stack_states(final)
 
-    def _initial_state(self, k: int, batch_size: int) -> State:
-        state = self._cell(k).initial_state(batch_size)
+    def _initial_state(self, k: int, cell: Cell, batch_size: int) -> State:
+        state = cell.initial_state(batch_size)
         return self.learned_states[k](state) if self.initial_state == "learned" else state
 
-    def _run_direction(self, k: int, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-        cell = self._cell(k)
+    def _run_direction(
+        self, k: int, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State
+    ) -> tuple[Tensor, State]:
         sizes = Sizes.of(cell, x, valid, state)
         self._last_sizes[sizes.training] = sizes
         engine, _ = choose_engine(cell, self.unroll, sizes)
+        if valid is not None and engine.reads_padding and k < self.num_directions:  # the layers above read zeros
+            x = valid.clear(x)
         if k % self.num_directions == 0:
             return MEMORY[self.memory](engine, cell, x, valid, state)
         flip = (lambda z: z.flip(1)) if valid is None else valid.reverse

@@ -27,6 +27,8 @@ def map_state(function: Callable[..., Tensor], *states: State) -> State:
 
 def stack_states(states: list[Any]) -> State:
     """Stack the states of all layers and directions along a new first axis."""
+    if len(states) == 1:
+        return map_state(lambda tensor: tensor[None], states[0])
     return map_state(lambda *tensors: torch.stack(tensors), *states)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -47,28 +48,32 @@ class ValidSteps:
     ----------
     lengths : tensor of int64, shape (batch,)
         Valid steps of each row.
-    mask : tensor of bool, shape (batch, n_timesteps)
-        True up to the length.
+    n_timesteps : int
+        Steps of the batch, padding included.
     shortest : int
         No row ends before this step.
     """
 
     lengths: Tensor
-    mask: Tensor
+    n_timesteps: int
     shortest: int
 
     @classmethod
     def of(cls, lengths: Tensor, n_timesteps: int, device: torch.device) -> ValidSteps:
         """Make it from checked lengths."""
         shortest = int(lengths.min()) if len(lengths) else n_timesteps
-        lengths = lengths.to(device)
-        return cls(lengths, torch.arange(n_timesteps, device=device) < lengths[:, None], shortest)
+        return cls(lengths.to(device), n_timesteps, shortest)
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """Which steps are valid, of type bool and shape (batch, n_timesteps)."""
+        return torch.arange(self.n_timesteps, device=self.lengths.device) < self.lengths[:, None]
 
     def between(self, start: int, stop: int) -> ValidSteps:
         """Return the valid steps of the batch cut to its steps from ``start`` up to ``stop``."""
         size = stop - start
         lengths = (self.lengths - start).clamp(0, size)
-        return ValidSteps(lengths, self.mask[:, start:stop], min(max(self.shortest - start, 0), size))
+        return ValidSteps(lengths, size, min(max(self.shortest - start, 0), size))
 
     def clear(self, x: Tensor) -> Tensor:
         """Return x of shape (batch, n_timesteps, …) with zeros in the padding, whatever was there."""

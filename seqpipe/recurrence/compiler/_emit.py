@@ -48,12 +48,29 @@ def emit_forward(program: Program, layout: Layout, target: Target, *, keep: bool
         f" memcpy({e.pointer('final', k)} + (b + m) * {w}, {e.pointer('state', k)} + ((at & {e.number('mask', k)}) * B + b + m) * {target.padded(w)}, {w} * sizeof(REAL));"
         for k, w in enumerate(layout.state_widths)
     )
-    finish = f"while (m && len[b + m - 1] == at) {{ m--;{final} }}"
+    finish = f"while (m && len[b + m - 1] == at) {{ m--;{final}{_clear_padding(e, layout)} }}"
     body = (
-        f"{_BLOCKS}  L m = rows; const L steps = m ? len[b] : 0; {{ const L at = 0; {finish} }}\n"
+        f"{_BLOCKS}{_initial_states(e, layout)}  L m = rows; const L steps = m ? len[b] : 0; {{ const L at = 0; {finish} }}\n"
         f"  for (L t = 0; t < steps; t++) {{\n  {' '.join(lines)}\n{before}{code}  {{ const L at = t + 1; {finish} }}\n  }} }}\n"
     )
     return Kernel(e.source(body), e.pointers, e.numbers)
+
+
+def _initial_states(e: Emitter, layout: Layout) -> str:
+    """Return the code that puts the states before the first step in their places; what follows a row's end might be slow to compute with."""
+    code = ""
+    for k, width in enumerate(layout.state_widths):
+        padded = e.target.padded(width)
+        place = f"{e.pointer('state', k)} + (b + r) * {padded}"
+        code += f"  for (L r = 0; r < rows; r++) {{ memcpy({place}, {e.pointer('initial', k)} + (b + r) * {width}, {width} * sizeof(REAL)); memset({place} + {width}, 0, {padded - width} * sizeof(REAL)); }}\n"
+    return code
+
+
+def _clear_padding(e: Emitter, layout: Layout) -> str:
+    """Return the code that sets the outputs of row b + m to zero from step ``at`` on."""
+    k, width = layout.output_state, e.target.padded(layout.output_width)
+    base = e.pointer("output") if k is None else f"{e.pointer('state', k)} + B * {width}"
+    return f" for (L s = at; s < T; s++) memset({base} + (s * B + b + m) * {width}, 0, {width} * sizeof(REAL));"
 
 
 def _step_inputs(e: Emitter, layout: Layout) -> list[str]:
@@ -95,6 +112,8 @@ def emit_backward(program: Program, layout: Layout, target: Target) -> Kernel:
             f"REAL *to_x = {e.pointer('x_grad')} + t * {e.number('x_grad_step')} + b * {e.number('x_grad_row')};"
         )
         goals += e.put(program.x_grad, "to_x", e.number("x_grad_row"), padded=False)
+    if program.x_grad is not None:
+        begin += _clear_x_grad(e, sum(a.width for a in program.x_grad))
     chunks = _Chunks(e, goals, lines, at_hand)
     sums, sizes = _sum_code(e, layout, chunks)
     after = _sunk_code(e, sunk, chunks)
@@ -106,7 +125,13 @@ def emit_backward(program: Program, layout: Layout, target: Target) -> Kernel:
         f"  for (L t = steps - 1; t >= 0; t--) {{\n  while (m < rows && len[b + m] > t) m++;\n  {' '.join(lines)}\n{code}  {swap}\n"
         f"  ms[slot++] = m;\n  if (slot == C || t == 0) {{\n{sums}{after}  slot = 0; }}\n  }}\n{end}  }}\n"
     )
-    return Kernel(e.source(body), e.pointers, e.numbers, sizes)
+    return Kernel(e.source(body, sizes[-1] + target.lanes), e.pointers, e.numbers, sizes)
+
+
+def _clear_x_grad(e: Emitter, width: int) -> str:
+    """Return the code that sets the gradient of x to zero where a row has ended."""
+    place = f"{e.pointer('x_grad')} + t * {e.number('x_grad_step')} + (b + r) * {e.number('x_grad_row')}"
+    return f"  for (L r = 0; r < rows; r++) for (L t = len[b + r]; t < T; t++) memset({place}, 0, {width} * sizeof(REAL));\n"
 
 
 def _carries(e: Emitter, program: Program, layout: Layout) -> tuple[list[Atom], str, str, str]:
@@ -118,15 +143,16 @@ def _carries(e: Emitter, program: Program, layout: Layout) -> tuple[list[Atom], 
         one, two = e.buffer(f"R * {ld}"), e.buffer(f"R * {ld}")
         e.places[Input("state_grad", k, 0, 0)] = Place(f"carry{k}", str(ld))
         goals += e.put(atoms, f"next{k}", str(ld), padded=True)
-        outside = f"{e.pointer('state_grad', k)} + (b + r) * {width}"
+        after = e.pointer("final_grad", k)
+        given, found = (f"{place} + (b + r) * {width}" for place in (after, e.pointer("state_grad", k)))
         # What is left in memory could be denormal numbers beyond the last column, which are slow to compute with.
         begin += (
             f"  REAL *carry{k} = {one}, *next{k} = {two}; "
-            f"memset({one}, 0, rows * {ld} * sizeof(REAL)); memset({two}, 0, rows * {ld} * sizeof(REAL)); for (L r = 0; r < rows; r++) {{ "
-            f"memcpy({one} + r * {ld}, {outside}, {width} * sizeof(REAL)); memcpy({two} + r * {ld}, {outside}, {width} * sizeof(REAL)); }}\n"
+            f"memset({one}, 0, rows * {ld} * sizeof(REAL)); memset({two}, 0, rows * {ld} * sizeof(REAL)); if ({after}) for (L r = 0; r < rows; r++) {{ "
+            f"memcpy({one} + r * {ld}, {given}, {width} * sizeof(REAL)); memcpy({two} + r * {ld}, {given}, {width} * sizeof(REAL)); }}\n"
         )
         swap += f"{{ REAL *s = carry{k}; carry{k} = next{k}; next{k} = s; }} "
-        end += f"  for (L r = 0; r < rows; r++) memcpy({outside}, carry{k} + r * {ld}, {width} * sizeof(REAL));\n"
+        end += f"  for (L r = 0; r < rows; r++) memcpy({found}, carry{k} + r * {ld}, {width} * sizeof(REAL));\n"
     return goals, begin, swap, end
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -22,8 +23,7 @@ def run_program(
         )
         return output, tuple(finals)
     batch, order = _sorted(x.detach(), lengths)
-    values = program.free_values([t.detach() for t in tensors])
-    run, finals = program.forward(batch, _take(states, order), values, keep=False)
+    run, finals = program.forward(batch, _take(states, order), tensors, keep=False)
     return _back(program.output_of(run), order), tuple(_back(f, order) for f in finals)
 
 
@@ -34,12 +34,10 @@ class _Recurrence(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         states, tensors = rest[:n_states], rest[n_states:]
         batch, order = _sorted(x, lengths)
-        values = program.free_values(tensors)
-        run, finals = program.forward(batch, _take(states, order), values, keep=True)
+        run, finals = program.forward(batch, _take(states, order), tensors, keep=True)
         # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
-        ctx.save_for_backward(*tensors, batch.x, run.kept, *run.stacks)
-        ctx.program, ctx.lengths, ctx.ragged, ctx.values = program, batch.lengths, batch.ragged, values
-        ctx.n_tensors, ctx.order = len(tensors), order
+        ctx.save_for_backward(batch.x, run.outputs, run.kept, *tensors)
+        ctx.program, ctx.lengths, ctx.bound, ctx.order = program, batch.lengths, run.bound, order
         ctx.state_shapes = [s.shape for s in states]
         ctx.set_materialize_grads(False)
         return _back(program.output_of(run), order), *(_back(f, order) for f in finals)
@@ -47,14 +45,14 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, output_grad: Tensor | None, *state_grads: Tensor | None) -> Any:
         refuse_second_derivative()
-        x, kept, *stacks = ctx.saved_tensors[ctx.n_tensors :]
-        run = Run(Batch(x, ctx.lengths, ctx.ragged), ctx.values, stacks, kept)
+        x, outputs, kept, *tensors = ctx.saved_tensors
+        run = Run(Batch(x, ctx.lengths), ctx.bound, outputs, kept)
         grads = [g if g is None or ctx.order is None else g[ctx.order] for g in state_grads]
         if output_grad is None:
             output_grad = torch.zeros_like(ctx.program.output_of(run))
         elif ctx.order is not None:
             output_grad = output_grad[ctx.order]
-        x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, input_grad=ctx.needs_input_grad[3])
+        x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, tensors)
         x_grad = None if x_grad is None else _back(x_grad, ctx.order)
         return (
             None,
@@ -79,15 +77,22 @@ def _sorted(x: Tensor, lengths: Tensor | None) -> tuple[Batch, Tensor | None]:
     """Return the batch with its longest rows first, and the order, None where it is that already."""
     x = x if x.stride(2) == 1 else x.contiguous()
     if lengths is None:
-        return Batch(x, torch.full((len(x),), x.shape[1], dtype=torch.int64), ragged=False), None
-    if bool((lengths[1:] <= lengths[:-1]).all()):
-        return Batch(x, lengths.contiguous(), ragged=True), None
+        return Batch(x, _full(*x.shape[:2])), None
+    numbers = lengths.numpy()
+    if (numbers[1:] <= numbers[:-1]).all():
+        return Batch(x, lengths.contiguous()), None
     lengths, order = lengths.sort(descending=True, stable=True)
-    return Batch(x[order], lengths, ragged=True), order
+    return Batch(x[order], lengths), order
+
+
+@lru_cache(maxsize=64)
+def _full(n_rows: int, n_timesteps: int) -> Tensor:
+    return torch.full((n_rows,), n_timesteps, dtype=torch.int64)
 
 
 def _take(tensors: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, ...]:
-    return tensors if order is None else tuple(t[order] for t in tensors)
+    """Return states as the kernels read them."""
+    return tuple([t.detach().contiguous() if order is None else t.detach()[order] for t in tensors])
 
 
 def _back(tensor: Tensor, order: Tensor | None) -> Tensor:

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence.compiler._call import CompiledKernel
+from seqpipe.recurrence.compiler._free_values import FreeValues
 from seqpipe.recurrence.compiler._layout import Layout, Target
 from seqpipe.recurrence.compiler._program import Program, run_steps
 
@@ -29,30 +32,38 @@ class Gradients:
     program : Program
     layout : Layout
     target : Target
-    starts : tuple of int
-        Where each of the layout's sums starts, and where the last one ends.
+    kernel : CompiledKernel
+        The loop back, which leaves the sums.
+    free : FreeValues
+        The row-free values of the program.
     """
 
-    def __init__(self, program: Program, layout: Layout, target: Target, starts: tuple[int, ...]) -> None:
-        self._program, self._layout, self._target, self._starts = program, layout, target, starts
+    def __init__(
+        self, program: Program, layout: Layout, target: Target, kernel: CompiledKernel, free: FreeValues
+    ) -> None:
+        self._program, self._layout, self._target = program, layout, target
+        self._kernel, self._free = kernel, free
+        self._starts = kernel.kernel.sum_sizes
         self._order: _Order | None = None
-        self._searched = starts[-1] > _MOST
+        self._searched = self._starts[-1] > _MOST
 
-    def of(self, sums: Tensor, values: Sequence[Any]) -> list[Tensor | None]:
+    def of(self, sums: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """Return the gradient of each parameter and buffer.
 
         Parameters
         ----------
-        sums : tensor of shape (n_sums + 1,)
-            As the loop leaves them, and a zero.
-        values : sequence
-            The row-free values of the forward pass.
+        sums : tensor of shape (n_parts, n_sums + …)
+            As the loop leaves them, and zeros, for each part of the batch.
+        tensors : sequence of tensor
+            Parameters and buffers.
         """
         if not self._searched:
             with suppress(RuntimeError):  # an operation that does not take the numbers put in: it is no reordering
-                self._order = self._find_order(values)
+                self._order = self._find_order(self._free.all(tensors))
             self._searched = True
-        return self._put_together(sums, values) if self._order is None else self._order.gather(sums)
+        if self._order is not None:
+            return self._order.of(self._kernel.gather(self._order.index, sums))
+        return self._put_together(sums[0] if len(sums) == 1 else sums.sum(0), self._free.all(tensors))
 
     def _put_together(self, sums: Tensor, values: Sequence[Any]) -> list[Tensor | None]:
         values = list(values)
@@ -65,7 +76,7 @@ class Gradients:
 
     def _find_order(self, values: Sequence[Any]) -> _Order | None:
         n = self._starts[-1]
-        with torch.random.fork_rng(devices=[]):
+        with forked_generators():
             places = self._put_together(torch.arange(1.0, n + 2, dtype=torch.float64), _drawn_like(values))
             probe = torch.cat([torch.rand(n, dtype=torch.float64) + 1, torch.zeros(1, dtype=torch.float64)])
             expected = self._put_together(probe, _drawn_like(values))
@@ -73,8 +84,9 @@ class Gradients:
         index[index < 0] = n
         if len(index) == 0 or int(index.max()) > n:
             return None
-        order = _Order(index, [None if p is None else p.shape for p in places])
-        same = all(a is None or torch.equal(a, b) for a, b in zip(expected, order.gather(probe)) if b is not None)
+        order = _Order(index.to(torch.int32), [None if p is None else p.shape for p in places])
+        found = order.of(probe.index_select(0, index))
+        same = all(a is None or torch.equal(a, b) for a, b in zip(expected, found) if b is not None)
         return order if same else None
 
 
@@ -82,12 +94,16 @@ class _Order:
     """Which of the sums each number of the gradients is."""
 
     def __init__(self, index: Tensor, shapes: list[torch.Size | None]) -> None:
-        self.index, self.shapes = index, shapes
-        self.sizes = [shape.numel() for shape in shapes if shape is not None]
+        self.index = index
+        self._places: list[tuple[torch.Size, tuple[int, ...], int] | None] = []
+        start = 0
+        for shape in shapes:
+            self._places.append(None if shape is None else (shape, torch.empty(shape, device="meta").stride(), start))
+            start += 0 if shape is None else shape.numel()
 
-    def gather(self, sums: Tensor) -> list[Tensor | None]:
-        parts = iter(sums.index_select(0, self.index).split(self.sizes))
-        return [None if shape is None else next(parts).view(shape) for shape in self.shapes]
+    def of(self, gathered: Tensor) -> list[Tensor | None]:
+        """Cut the gathered numbers into the gradients."""
+        return [None if place is None else gathered.as_strided(*place) for place in self._places]
 
 
 def _drawn_like(values: Sequence[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["TEAM", "microkernel", "preamble"]
+__all__ = ["CALL", "microkernel", "preamble"]
 
 _COMMON = r"""
 #include <stdint.h>
@@ -36,17 +36,38 @@ FN V vsigmoid(V x) { return 1 / (1 + vexp(-x)); }
 FN V vsqrt(V a) { EACH(a[l] = SQRT(a[l])) return a; }
 """
 
-#: All parts of a batch, in an OpenMP team whose functions the caller brings; a team may be smaller than was asked for.
-TEAM = r"""
-typedef struct { const L *const *n; void *const *const *p; L count; int (*number)(void), (*size)(void); int failed; } Team;
-static void member(void *data) {
-  Team *t = data;
-  for (L i = t->number(); i < t->count; i += t->size()) if (run(t->n[i], t->p[i])) t->failed = 1;
+#: A call: the batch cut into parts with about as many steps in each, and ``run`` for each part. In an OpenMP team, whose functions
+#: the caller brings and which may be smaller than was asked for, or part by part.
+CALL = r"""
+typedef struct { const L *n; void *const *p; L parts; int (*number)(void), (*size)(void); int failed; } Call;
+static L cut(const Call *c, L part) {
+  const L *len = c->p[0], rows = c->n[0]; L total = 0, sum = 0, b = 0;
+  if (part == c->parts || len[0] == len[rows - 1]) return rows * part / c->parts;
+  for (L r = 0; r < rows; r++) total += len[r];
+  for (total = total * part / c->parts; part && b < rows && (sum += len[b]) < total; b++);
+  return b;
 }
-int run_team(const L *const *n, void *const *const *p, L count, void (*parallel)(void (*)(void *), void *, unsigned, unsigned), int (*number)(void), int (*size)(void)) {
-  Team team = {n, p, count, number, size, 0};
-  parallel(member, &team, (unsigned)count, 0);
-  return team.failed;
+static int run_part(const Call *c, L part) {
+  const L first = cut(c, part), rows = cut(c, part + 1) - first, blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+  L n[NUMBERS]; void *p[POINTERS]; memcpy(n, c->n, sizeof n); memcpy(p, c->p, sizeof p);
+  if (SUMS) memset(p[SUMS] = (REAL *)p[SUMS] + part * SUMS_SIZE, 0, SUMS_SIZE * sizeof(REAL));
+  if (!rows) return 0;
+  n[1] = first; n[2] = first + rows; n[3] = (rows + blocks - 1) / blocks; n[4] = CHUNK_ROWS / n[3];
+  n[4] = n[4] < 1 ? 1 : n[4] > n[5] ? n[5] : n[4];
+  return run(n, p);
+}
+static void member(void *data) {
+  Call *c = data;
+  for (L i = c->number(); i < c->parts; i += c->size()) if (run_part(c, i)) c->failed = 1;
+}
+int run_one(const L *n, void *const *p, L parts, L part) { const Call c = {n, p, parts, 0, 0, 0}; return run_part(&c, part); }
+int run_team(const L *n, void *const *p, L parts, void (*parallel)(void (*)(void *), void *, unsigned, unsigned), int (*number)(void), int (*size)(void)) {
+  Call c = {n, p, parts, number, size, 0};
+  parallel(member, &c, (unsigned)parts, 0);
+  return c.failed;
+}
+void gather(REAL *to, const int32_t *index, L n, const REAL *sums, L parts) {
+  for (L i = 0; i < n; i++) { REAL s = sums[index[i]]; for (L k = 1; k < parts; k++) s += sums[k * SUMS_SIZE + index[i]]; to[i] = s; }
 }
 """
 

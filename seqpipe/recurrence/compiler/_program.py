@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,10 @@ class Step:
     args: Any
     kwargs: dict[str, Any]
     item: int | None
+
+    def reads(self) -> set[int]:
+        """Return the slots that it takes values from."""
+        return set(_slots((self.args, self.kwargs)))
 
 
 @dataclass
@@ -81,3 +85,11 @@ def _resolve(value: Any, values: list[Any]) -> Any:
     if isinstance(value, dict):
         return {k: _resolve(v, values) for k, v in value.items()}
     return value
+
+
+def _slots(value: Any) -> Iterator[int]:
+    if isinstance(value, Free):
+        yield value.slot
+    elif isinstance(value, (list, tuple, dict)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _slots(inner)

@@ -18,7 +18,7 @@ from seqpipe.recurrence.compiler._atoms import (
     copy,
 )
 from seqpipe.recurrence.compiler._layout import Target
-from seqpipe.recurrence.compiler._preamble import TEAM, microkernel, preamble
+from seqpipe.recurrence.compiler._preamble import CALL, microkernel, preamble
 from seqpipe.recurrence.compiler._schedule import Stage
 
 __all__ = ["Emitter", "Place", "Store"]
@@ -42,7 +42,10 @@ _CALLS = {
 }
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
-#: Rows of x that are multiplied ahead of their steps.
+#: Rows that go through all time steps together, rows times steps whose gradients are summed at once, and rows of x that are
+#: multiplied ahead of their steps.
+_BLOCK_ROWS = 48
+_CHUNK_ROWS = 384
 _AHEAD_ROWS = 96
 
 
@@ -68,7 +71,7 @@ class Emitter:
 
     target: Target
     pointers: list[tuple[object, ...]] = field(default_factory=lambda: [("lengths",)])
-    numbers: list[tuple[object, ...]] = field(default_factory=lambda: [("B",), ("b0",), ("b1",), ("R",), ("C",)])
+    numbers: list[tuple[object, ...]] = field(default_factory=lambda: [("B",), ("b0",), ("b1",), ("R",), ("C",), ("T",)])
     places: dict[Atom, Place] = field(default_factory=dict)
     stores: dict[Atom, list[Store]] = field(default_factory=dict)
     scratch: list[tuple[str, str]] = field(default_factory=list)
@@ -315,6 +318,7 @@ class Emitter:
         for i, atom in enumerate(atoms):
             if (
                 isinstance(atom, (Input, Const))
+                or atom in self.places  # it is at hand, so that no stage would compute it
                 or any(a is atom for a in atoms[:i])
                 or any(s.place.pointer == pointer for s in self.stores.get(atom, []))
             ):
@@ -327,8 +331,8 @@ class Emitter:
             start += atom.width
         return goals
 
-    def source(self, body: str) -> str:
-        """Return the whole C file around the body of ``run``."""
+    def source(self, body: str, sums_size: int = 0) -> str:
+        """Return the whole C file around the body of ``run``, which leaves so many sums for each part of a batch."""
         sizes = " + ".join(f"(size_t)({size}) + VL" for _, size in self.scratch) or "1"
         cuts = "".join(f"  REAL *restrict {name} = w; w += ({size}) + VL;\n" for name, size in self.scratch)
         kernels = "".join(microkernel(h, v) for h, v in sorted(self.kernels))
@@ -340,12 +344,23 @@ class Emitter:
         )
         return (
             f"{head}{kernels}int run(const L *n, void *const *p) {{\n"
-            f"  const L B = n[0], b0 = n[1], b1 = n[2], R = n[3], C = n[4], H = {_AHEAD_ROWS} / R + 1; (void)C; (void)H;\n"
+            f"  const L B = n[0], b0 = n[1], b1 = n[2], R = n[3], C = n[4], T = n[5], H = {_AHEAD_ROWS} / R + 1; (void)C; (void)H; (void)T;\n"
             "  const L *len = p[0];\n"
             f"  REAL *space = malloc(({sizes}) * sizeof(REAL) + 64); if (!space) return 1;\n"
             f"  REAL *w = (REAL *)(((uintptr_t)space + 63) & ~(uintptr_t)63);\n{cuts}"
-            f"  {' '.join(self.setup)}\n{body}  free(space);\n  return 0;\n}}\n{TEAM}"
+            f"  {' '.join(self.setup)}\n{body}  free(space);\n  return 0;\n}}\n{self._call(sums_size)}"
         )
+
+    def _call(self, sums_size: int) -> str:
+        sums = self.pointers.index(("sums",)) if ("sums",) in self.pointers else 0
+        constants = {
+            "NUMBERS": len(self.numbers), "POINTERS": len(self.pointers), "SUMS_SIZE": sums_size, "SUMS": sums,
+            "BLOCK_ROWS": _BLOCK_ROWS, "CHUNK_ROWS": _CHUNK_ROWS,
+        }  # fmt: skip
+        code = CALL
+        for name, value in constants.items():
+            code = code.replace(name, str(value))
+        return code
 
 
 def _shared_operands(products: list[Product]) -> Iterator[tuple[Atom, list[tuple[int, Matrix]]]]:

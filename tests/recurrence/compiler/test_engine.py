@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler import _native, _planned, _torch_engine
-from seqpipe.recurrence.compiler._compare import _difference
+from seqpipe.recurrence._trial import _difference
+from seqpipe.recurrence.compiler import _call, _native, _torch_engine
 from seqpipe.recurrence.compiler._objects import load
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 
@@ -451,6 +451,21 @@ def test_frozen_parameters_get_no_gradient_and_the_others_theirs(
     assert cell.recur.weight.grad is not None
 
 
+def test_columns_of_x_that_nothing_comes_of_have_a_gradient_of_zero(planned: str) -> None:
+    class LastColumn(Cell):
+        def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+            h = torch.tanh(torch.sqrt(1 + x_t * x_t)[:, 2:] - 0.5 * h)
+            return h, h
+
+    recurrent = Recurrent(LastColumn(3, 1))
+    for _ in range(5):
+        x = torch.randn(8, 16, 3, requires_grad=True)
+        torch.full_like(x, torch.nan)  # memory that is free again, and not zero
+        recurrent(x)[0].sum().backward()
+        assert x.grad is not None
+        assert torch.equal(x.grad[:, :, :2], torch.zeros(8, 16, 2))
+
+
 def test_a_wholly_frozen_cell_still_passes_a_gradient_to_its_input(
     everything: Everything, furthest: Furthest, planned: str
 ) -> None:
@@ -594,24 +609,45 @@ class Counting(Leaky):
 def test_a_compiled_step_that_is_wrong_warns_and_is_not_used() -> None:
     torch.manual_seed(0)
     recurrent, x = Recurrent(Counting(3, 5)), torch.randn(2, 4, 3)
-    with pytest.warns(
-        RuntimeWarning, match="Counting is not compiled: the compiled step differs from the plain loop by"
-    ):
+    with pytest.warns(RuntimeWarning, match="Counting is not compiled: its results differ from the plain loop's by"):
         found = run_with("c", recurrent, x)[0]
     assert torch.equal(found, run_with("loop", recurrent, x)[0])
     assert torch.equal(run_with("c", recurrent, x)[0], found)  # without a second warning
 
 
-class Unlucky(Leaky):
-    pass
+class Lost(Leaky):
+    """Gives numbers in batches smaller than those that plans are made with."""
+
+    def change(self, h: Tensor) -> Tensor:
+        return h if len(h) <= 5 else h * torch.nan
 
 
 @pytest.mark.usefixtures("needs_compiler")
-def test_a_difference_that_is_no_number_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_planned, "difference_from_loop", lambda *args, **kwargs: float("nan"))
-    recurrent = Recurrent(Unlucky(3, 5))
-    with pytest.warns(RuntimeWarning, match="Unlucky is not compiled: the compiled step differs"):
-        run_with("c", recurrent, torch.randn(2, 4, 3))
+def test_a_difference_that_is_no_number_is_a_difference() -> None:
+    recurrent, x = Recurrent(Lost(3, 5)), torch.randn(2, 4, 3)
+    with pytest.warns(RuntimeWarning, match="Lost is not compiled: its results differ from the plain loop's by inf"):
+        found = run_with("c", recurrent, x)[0]
+    assert found.isfinite().all()
+
+
+class Coarse(Leaky):
+    """Keeps a part of its state in another type than its own."""
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        return super().initial_state(batch_size), torch.full((batch_size, 5), 0.3, dtype=torch.float32)
+
+    def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        output, h = super().step(x_t, state[0])
+        return output, (h, state[1])
+
+
+def test_memory_is_never_read_as_numbers_of_another_type(planned: str) -> None:
+    torch.manual_seed(0)
+    recurrent, x = Recurrent(Coarse(3, 5).double()), torch.randn(2, 4, 3, dtype=torch.float64)
+    state = tuple(torch.randn(2, 1, 2, 5, dtype=torch.float64))
+    with pytest.warns(RuntimeWarning, match="its results have other shapes or types than the plain loop's"):
+        found = run_with(planned, recurrent, x, None, state)
+    assert all(torch.equal(a, b) for a, b in zip(found, run_with("loop", recurrent, x, None, state)))
 
 
 class Uncompiled(Leaky):
@@ -620,7 +656,7 @@ class Uncompiled(Leaky):
 
 @pytest.mark.usefixtures("needs_compiler")
 def test_source_that_the_compiler_refuses_warns_and_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_native, "load", lambda source: load(source + "\n#error no\n"))
+    monkeypatch.setattr(_call, "load", lambda source: load(source + "\n#error no\n"))
     torch.manual_seed(0)
     recurrent, x = Recurrent(Uncompiled(3, 5)), torch.randn(2, 4, 3)
     with pytest.warns(RuntimeWarning, match=r"Uncompiled is not compiled: The C compiler .* failed"):

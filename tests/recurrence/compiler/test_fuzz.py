@@ -19,7 +19,7 @@ from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._loop import LoopEngine
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler import _eager, _emit, _native
+from seqpipe.recurrence.compiler import _call, _eager, _emit, _native, _toolchain
 from seqpipe.recurrence.compiler._emit import emit_backward, emit_forward
 from seqpipe.recurrence.compiler._function import run_program
 from seqpipe.recurrence.compiler._layout import Target
@@ -28,7 +28,7 @@ from seqpipe.recurrence.compiler._objects import load
 from seqpipe.recurrence.compiler._preamble import microkernel, preamble
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 
-N_CELLS, N_TOGETHER, N_IN_TORCH = 600, 20, 40
+N_CELLS, N_TOGETHER, N_IN_TORCH = 500, 20, 40
 LENGTHS = [4, 0, 2, 4, 1, 3, 3]
 FUNCTIONS = {"log", "sin", "cos", "erf", "log1p", "expm1", "pow"}
 
@@ -176,7 +176,7 @@ class Random(Cell):
 
 
 #: What every program defines under the same name.
-OWN_NAMES = r"\b(run_team|run|member|Team)\b"
+OWN_NAMES = r"\b(run|run_part|run_one|run_team|member|cut|gather|Call)\b"
 
 
 def cell_of(seed: int) -> Random:
@@ -189,9 +189,11 @@ def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
     needed = sorted({(int(h), int(v)) for s in sources for h, v in re.findall(r"static void mk(\d+)_(\d+)\(", s)})
     head = preamble(double=True, vector_bytes=target.vector_bytes, registers=target.registers, functions=FUNCTIONS)
     bodies = [re.sub(OWN_NAMES, rf"\g<0>{i}", s[s.index("int run(") :]) for i, s in enumerate(sources)]
-    library = load("".join([head, *(microkernel(*k) for k in needed), *bodies]), optimize=False, extra_flags=("-O0",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_toolchain, "_OPTIMIZED", "-O0")
+        library = load("".join([head, *(microkernel(*k) for k in needed), *bodies]))
     return {
-        source: SimpleNamespace(run=library[f"run{i}"], run_team=library[f"run_team{i}"])
+        source: SimpleNamespace(**{name: library[f"{name}{i}"] for name in ("run_one", "run_team", "gather")})
         for i, source in enumerate(sources)
     }
 
@@ -214,7 +216,7 @@ def programs(first: int) -> list[tuple[int, Random, NativeProgram]]:
             sources += [emit_forward(program.program, program.layout, program.target, keep=True).source]
             sources += [emit_backward(program.program, program.layout, program.target).source]
         made = compile_together(sources, found[0][2].target)
-        patch.setattr(_native, "load", made.__getitem__)
+        patch.setattr(_call, "load", made.__getitem__)
         for _, _, program in found:
             _ = program.keeping_kernel, program.backward_kernel
     return found

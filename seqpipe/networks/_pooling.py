@@ -28,9 +28,14 @@ class LastPooling(nn.Module):
 
     def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
         """Map outputs (batch, n_timesteps, n_features) to (batch, n_features)."""
-        ahead = outputs[:, :, : self.forward_size]
-        last = ahead[:, -1] if valid is None else valid.last(ahead, torch.zeros_like(ahead[:, 0]))
+        if self.forward_size == self.output_size:
+            return _last(outputs, valid)
+        last = _last(outputs[:, :, : self.forward_size], valid)
         return torch.cat([last, outputs[:, 0, self.forward_size :]], dim=1)
+
+
+def _last(outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+    return outputs[:, -1] if valid is None else valid.last(outputs, torch.zeros_like(outputs[:, 0]))
 
 
 class MeanPooling(nn.Module):
@@ -58,7 +63,23 @@ class LastMeanPooling(nn.Module):
 
     def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
         """Map outputs (batch, n_timesteps, n_features), zero in the padding, to (batch, 2 * n_features)."""
-        return torch.cat([self.last(outputs, valid), self.mean(outputs, valid)], dim=1)
+        if self.last.forward_size < self.last.output_size:
+            return torch.cat([self.last(outputs, valid), self.mean(outputs, valid)], dim=1)
+        # Both are sums over time: as one product the way back is one as well, where it would be ten passes over the outputs.
+        return torch.bmm(_last_and_mean(outputs, valid), outputs).flatten(1)
+
+
+def _last_and_mean(outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+    """Return the weights of each row's steps in its last output and in its mean, shape (batch, 2, n_timesteps)."""
+    n, n_timesteps, _ = outputs.shape
+    if valid is None:
+        weights = outputs.new_full((2, n_timesteps), 1 / n_timesteps)
+        weights[0] = 0
+        weights[0, -1] = 1
+        return weights.expand(n, 2, n_timesteps)
+    last = torch.arange(n_timesteps, device=outputs.device) == valid.lengths[:, None] - 1
+    mean = valid.mask.to(outputs.dtype) / valid.lengths.clamp(min=1)[:, None]
+    return torch.stack([last.to(outputs.dtype), mean], dim=1)
 
 
 class MaxPooling(nn.Module):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqpipe.recurrence._pace import Pace
 from seqpipe.recurrence._threads import openmp, run_in_threads
 from seqpipe.recurrence.compiler._layout import Kernel
 from seqpipe.recurrence.compiler._objects import load
@@ -35,11 +37,12 @@ class CompiledKernel:
         self._team.argtypes = [_POINTER, _POINTER, _INTEGER, _POINTER, _POINTER, _POINTER]
         self._gather.argtypes = [_POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER]
         self._gather.restype = None
+        self._pace = Pace()
         self._numbers = _INTEGER * len(kernel.numbers)
         self._pointers = _POINTER * len(kernel.pointers)
 
     def run(self, numbers: Mapping[_Key, int], addresses: Mapping[_Key, int], parts: int, *, alive: Any) -> None:
-        """Run all parts of a batch at the same time.
+        """Run all parts of a batch, at the same time where that is faster.
 
         Parameters
         ----------
@@ -59,10 +62,16 @@ class CompiledKernel:
         p = self._pointers(*[addresses.get(key, 0) for key in self.kernel.pointers])
         if parts == 1:
             self._check(self._one(n, p, 1, 0))
+            return
+        together = self._pace.together
+        start = time.perf_counter()
+        if not together:
+            self._check(max([self._one(n, p, parts, part) for part in range(parts)]))
         elif (team := openmp()) is not None:
             self._check(self._team(n, p, parts, team.parallel, team.number, team.size))
         else:
             run_in_threads([_Part(self, n, p, parts, part, alive) for part in range(parts)])
+        self._pace.took(together, (time.perf_counter() - start) / (numbers[("B",)] * numbers[("T",)]))
 
     def gather(self, index: Tensor, sums: Tensor) -> Tensor:
         """Add up the sums of all parts, shape (parts, n_sums), and return them at an index of int32, shape (n,)."""

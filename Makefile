@@ -4,17 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The libraries that are compared with are installed nowhere else.
 BENCH := $(VENV)/bench
-AROUND := fit stream imports memory
+AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
 
-.PHONY: demo test check bench defaults ui clean
+.PHONY: demo test check bench bench-gpu defaults ui clean
 
 demo: $(INSTALLED)  ## the main job: search, track and compare cells on real data
 	$(BIN)/seqpipe run pipelines/digits.yaml
 
 test: $(INSTALLED)  ## the whole suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED)  ## style, types and layers
 	$(BIN)/ruff check .
@@ -30,6 +30,11 @@ bench: $(BENCH)/.installed  ## how fast, against torch and other libraries: meas
 	for script in $(AROUND); do \
 	    $(BENCH)/bin/python benchmarks/$$script.py > benchmarks/results/$$script.md || rm benchmarks/results/$$script.md; \
 	done
+	$(BENCH)/bin/python benchmarks/report.py
+
+bench-gpu: $(BENCH)/.installed  ## the same on a machine with a GPU
+	mkdir -p benchmarks/results
+	$(BENCH)/bin/python benchmarks/gpu.py > benchmarks/results/gpu.md || { rm benchmarks/results/gpu.md; exit 1; }
 	$(BENCH)/bin/python benchmarks/report.py
 
 defaults: $(INSTALLED)  ## what the defaults reach

@@ -31,7 +31,8 @@ whole fits, against other libraries. `make bench` measures all of it in about tw
 
 A figure is a ratio of medians: how many times as long the other side takes, both sides in one process, in turn, over seven
 rounds or more where the note does not tell of fewer. The spread is the lowest and the highest ratio of a single round. Before a row is timed both sides are
-checked to give the same outputs and gradients, to 1e-4 of their norm, and whole fits to reach the same held-out score. A
+checked to give the same outputs and gradients, to 1e-4 of their norm (or, where a ReLU turns on the last bit of a sum, ours to be as near as
+theirs to what float64 gives), and whole fits to reach the same held-out score. A
 training step is forward and backward without optimizer. torch.nn and the loop get their input time first, which suits them.
 """
 

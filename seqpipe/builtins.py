@@ -28,14 +28,24 @@ def seqpipe_cells() -> list[CellSpec]:
 @hookimpl
 def seqpipe_engines() -> list[EngineSpec]:
     """Offer the engines of :mod:`seqpipe.recurrence`."""
-    from seqpipe.recurrence import CompiledEngine, FusedEngine, LoopEngine, ScanEngine, TorchEngine
+    from seqpipe.recurrence import (
+        CompiledEngine,
+        FusedEngine,
+        GraphEngine,
+        LoopEngine,
+        ScanEngine,
+        TorchEngine,
+        TritonEngine,
+    )
 
     return [
         EngineSpec("c", CompiledEngine, summary="the step as generated C"),
         EngineSpec("fused", FusedEngine, summary="torch's own kernels"),
+        EngineSpec("graph", GraphEngine, summary="the step planned, as a CUDA graph"),
         EngineSpec("loop", LoopEngine, summary="one step after the other"),
         EngineSpec("scan", ScanEngine, summary="linear recurrences, in chunks of steps"),
         EngineSpec("torch", TorchEngine, summary="the step planned, as calls of torch"),
+        EngineSpec("triton", TritonEngine, summary="the step as generated Triton, on a GPU"),
     ]
 
 

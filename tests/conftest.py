@@ -18,6 +18,10 @@ if (
 ):  # the first process of a run makes the folder for what tests compile, and removes it
     os.environ["SEQPIPE_CACHE"] = tempfile.mkdtemp(prefix="seqpipe-objects-")
     atexit.register(shutil.rmtree, os.environ["SEQPIPE_CACHE"], ignore_errors=True)
+# Workers that take all cores each wait for each other's threads; those of one run share the cores out, as searches do.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(share, 1)))
 # A shell without job control starts background jobs deaf to Ctrl-C; the tests of Ctrl-C must hear it all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -17,6 +17,7 @@ from seqpipe.recurrence.compiler._planner import nodes_in
 from seqpipe.recurrence.compiler._schedule import schedule
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 from seqpipe.recurrence.compiler._trace import Node, trace_step
+from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram
 
 PAGE = Path(__file__).parents[1] / "docs" / "engine.md"
 #: (language, content) of each code block, in order.
@@ -88,6 +89,16 @@ def test_the_c_of_the_page_is_what_the_engine_makes(monkeypatch: pytest.MonkeyPa
     for line in "".join(shown).splitlines():
         for fragment in filter(None, (part.strip() for part in line.split("…"))):
             assert fragment in made, fragment
+
+
+def test_the_triton_of_the_page_is_what_the_engine_makes() -> None:
+    _, cell = mgu()
+    made = TritonProgram(cell, torch.float32, input_grad=True, parameter_grads=(True,) * 4).source
+    shown = [content for language, content in BLOCKS if language == "triton"]
+    assert len(shown) == 2
+    for block in shown:
+        for part in block.split("…\n"):
+            assert part in made, part
 
 
 def test_the_loop_of_the_page_is_what_torch_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -24,6 +21,7 @@ from seqpipe.estimators._input import check_X
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
 from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
 from seqpipe.estimators._scaling import feature_statistics
+from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import net_state, restore_net
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
@@ -188,12 +186,13 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         train, validation = samples, None
         if self.early_stopping and not partial:
-            indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels)
+            counted = self._counted(samples.X)
+            indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels, counted=counted)
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
         check_precision(self.mixed_precision, self.dtype, device)
-        with _seeded(seed, device):
-            net, epochs = self._prepare_net(train, sizes, device, seed, listeners, partial=partial)
+        with seeded(seed, device) as turn:
+            net, epochs = self._prepare_net(train, sizes, device, seed, listeners, turn, partial=partial)
             reset_peak_memory(device)
             stop_reason = self._run(net, train, validation, epochs)
         listeners.summary = self._summary(net, stop_reason)
@@ -205,6 +204,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         device: str,
         seed: int,
         listeners: FitListeners,
+        turn: Turn,
         *,
         partial: bool,
     ) -> tuple[SequenceNet, int]:
@@ -214,6 +214,8 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
         callbacks = self._callbacks(epochs, schedule, listeners, partial=partial)
+        if not (self.net_params or {}).get("callbacks"):  # the user's may draw whenever they like
+            callbacks.append(("first_update", FirstUpdate(turn)))
         fresh = self._make_net(sizes, device, seed, batch_size, callbacks)
         if self._continues(partial):
             restore_net(fresh, net_state(self.net_))
@@ -224,6 +226,10 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._sizes = sizes
         self.device_ = device
         return fresh, epochs
+
+    def _counted(self, X: Sequences | Windows) -> NDArray[np.bool_] | None:
+        """Return which samples have a loss, shape (n_samples,), or None where all have."""
+        return None
 
     def _truncation(self) -> Truncation | None:
         """Return how this estimator cuts a batch along time: not at all, but where its outputs are one a step."""
@@ -366,21 +372,9 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._check_parameters()  # a file may hold anything
         self._sizes = {str(name): int(size) for name, size in self._sizes.items()}
         self.device_ = device_or_cpu(self.device_)
-        with _seeded(0, self.device_):
+        with seeded(0, self.device_):
             self.net_ = self._make_net(self._sizes, self.device_, 0, kept["batch_size"], [])
         restore_net(self.net_, kept)
-
-
-#: torch's generators belong to the process: fits in threads take turns.
-_generators = threading.RLock()
-
-
-@contextmanager
-def _seeded(seed: int, device: str) -> Iterator[None]:
-    """Seed torch's generators inside, and put them back as they were."""
-    with _generators, torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def _silent(*args: Any) -> None:

@@ -12,7 +12,7 @@ import torch
 from seqpipe.cells import Cell
 from seqpipe.exceptions import CellError
 from seqpipe.plugins import host
-from seqpipe.recurrence import Recurrent
+from seqpipe.recurrence import Recurrent, forked_generators
 from seqpipe.recurrence.wrappers import wrap
 
 __all__ = ["cell_factory", "recurrent_factory"]
@@ -120,7 +120,7 @@ def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], inp
     if not isinstance(cell, Cell):
         raise CellError(f"{origin} is not a seqpipe.Cell but {type(cell).__name__}.")
     try:
-        with torch.random.fork_rng(devices=[]):  # a trial must not change what is drawn
+        with forked_generators():  # a trial must not change what is drawn
             Recurrent(cell, num_layers=2)
     except CellError as error:
         raise CellError(f"{origin} breaks the cell protocol: {error}") from error

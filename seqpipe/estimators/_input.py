@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +18,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table
-from seqpipe.transformers import is_texts
+from seqpipe.transformers import TOKEN, is_texts
 
 #: Whole numbers up to it are exact in float32.
 _LARGEST_TOKEN = 2**24 - 1
@@ -52,6 +53,8 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
         _check_columns(estimator, found, reset=reset)
     if getattr(estimator, "embedding", None) is not None:
         _check_tokens(estimator, found, reset=reset)
+    elif reset and hasattr(estimator, "embedding") and found.feature_names == (TOKEN,):
+        _warn_of_tokens(estimator, found)
     shape = getattr(found, "element_shape", None)
     if reset:
         estimator._takes_table = table
@@ -91,6 +94,18 @@ def _check_tokens(estimator: Any, X: Sequences | Windows, *, reset: bool) -> Non
         raise InvalidSequencesError(
             f"X has the token {n_tokens - 1}; {type(estimator).__name__} was fitted to tokens below {estimator.n_tokens_}. "
             "Map unknown tokens to one that the training data has."
+        )
+
+
+def _warn_of_tokens(estimator: Any, X: Sequences | Windows) -> None:
+    """Tell that the numbers of tokens are about to be taken for amounts."""
+    tokens = X.base if isinstance(X, Windows) else X.values
+    if (tokens == np.floor(tokens)).all():
+        warnings.warn(
+            f"X of {type(estimator).__name__} holds token numbers, which are names: without an embedding, token 20 is twice "
+            "token 10. Set embedding='one_hot', or embedding=16 for vectors of that size.",
+            DataWarning,
+            stacklevel=2,
         )
 
 

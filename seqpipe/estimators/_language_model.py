@@ -260,11 +260,32 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
             If a parameter or the data is unfit; the message says which and where.
         """
         with listened_fit(self, X, y, n_epochs=self._known_epochs()) as listeners:
-            self._fit(X, y, sample_weight, listeners)
+            self._fit(X, y, sample_weight, listeners, partial=False)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners) -> None:
-        goes_on = self._begin(False)
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Go on from the weights there are, for one epoch at a constant learning rate; texts begin anew in each call.
+
+        Parameters
+        ----------
+        X : str, or list of texts
+            Of the same kind in each call; ``unknown="token"`` takes tokens that the first call did not see.
+        y : array of shape (n_samples,), optional
+            The class of each text, one of those in the first call; their shares remain those of the first call.
+        sample_weight : array of shape (n_samples,), optional
+            Weight of each text in the loss.
+
+        Returns
+        -------
+        self : LanguageModel
+        """
+        with listened_fit(self, X, y, n_epochs=1) as listeners:
+            self._fit(X, y, sample_weight, listeners, partial=True)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
+        goes_on = self._begin(partial)
         texts = as_texts([X] if isinstance(X, str) else X, self.level)
         labels = None if y is None else check_labels(y, len(texts))
         weight = check_weight(sample_weight, len(texts))
@@ -292,7 +313,7 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         samples = self._samples(numbers, self._class_numbers(labels, len(texts)), weight)
         n_labels = 0 if self.classes_ is None else len(self.classes_)
         sizes = {"n_tokens": len(self.vocabulary_), "n_labels": n_labels}
-        self._train(samples, sizes, listeners, partial=False, labels=labels)
+        self._train(samples, sizes, listeners, partial=partial, labels=labels)
 
     def _as_samples(self, X: Any, y: Any = None) -> Samples:
         """Return new texts as fit hands them to the net, for diagnostics; one text in parts as long as gradients reach."""

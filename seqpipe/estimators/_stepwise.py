@@ -65,6 +65,11 @@ class StepwiseEstimator(RecurrentEstimator):
             )
         return chosen
 
+    def _counted(self, X: Sequences | Windows) -> NDArray[np.bool_]:
+        lengths, numbers = np.unique(step_lengths(X), return_inverse=True)
+        of_length = [chosen_steps(self.loss_on, lengths[[i]], n).any() for i, n in enumerate(lengths)]
+        return np.array(of_length, dtype=bool)[numbers]
+
     def _updates_per_batch(self, X: Sequences | Windows) -> tuple[int, int]:
         """Return the updates of a batch, of which parts without a chosen step have none, and of the longest sequence."""
         usual, most = super()._updates_per_batch(X)

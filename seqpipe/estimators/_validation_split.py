@@ -14,12 +14,28 @@ __all__ = ["validation_split"]
 
 
 def validation_split(
-    X: Sequences | Windows, fraction: float, *, seed: int, labels: NDArray[Any] | None = None
+    X: Sequences | Windows,
+    fraction: float,
+    *,
+    seed: int,
+    labels: NDArray[Any] | None = None,
+    counted: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return indices to train on and to validate on.
 
     Sequences are drawn at random, in the labels' proportions; of windows the latest of each series are taken, and those
     before whose target reaches into theirs are left out of both.
+
+    Parameters
+    ----------
+    X : Sequences or Windows
+    fraction : float
+        To validate on.
+    seed : int
+        Of what is drawn.
+    labels : array of shape (n_samples,), optional
+    counted : array of bool, shape (n_samples,), optional
+        Which sequences the loss counts at all: both parts get one.
 
     Raises
     ------
@@ -37,6 +53,22 @@ def validation_split(
         return _latest(X, fraction)
     stratify = labels if labels is not None and _can_stratify(labels, n_valid) else None
     train, valid = train_test_split(np.arange(n), test_size=n_valid, random_state=seed, stratify=stratify)
+    return (train, valid) if counted is None else _with_counted(train, valid, counted)
+
+
+def _with_counted(
+    train: NDArray[np.int64], valid: NDArray[np.int64], counted: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Exchange one sequence where all that the loss counts came to lie in one part."""
+    if counted.sum() < 2:
+        raise ValueError(
+            f"early_stopping needs two sequences or more that have steps which loss_on chooses, to train on and to hold "
+            f"out. Got {counted.sum()} of {len(counted)}: give more of them, choose other steps, or set early_stopping=False."
+        )
+    for lacking, other in ((train, valid), (valid, train)):
+        if not counted[lacking].any():
+            first = np.flatnonzero(counted[other])[0]
+            lacking[0], other[first] = other[first], lacking[0]
     return train, valid
 
 

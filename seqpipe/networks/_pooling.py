@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -73,13 +75,18 @@ def _last_and_mean(outputs: Tensor, valid: ValidSteps | None) -> Tensor:
     """Return the weights of each row's steps in its last output and in its mean, shape (batch, 2, n_timesteps)."""
     n, n_timesteps, _ = outputs.shape
     if valid is None:
-        weights = outputs.new_full((2, n_timesteps), 1 / n_timesteps)
-        weights[0] = 0
-        weights[0, -1] = 1
-        return weights.expand(n, 2, n_timesteps)
+        return _same_for_all(n_timesteps, outputs.dtype, outputs.device).expand(n, 2, n_timesteps)
     last = torch.arange(n_timesteps, device=outputs.device) == valid.lengths[:, None] - 1
     mean = valid.mask.to(outputs.dtype) / valid.lengths.clamp(min=1)[:, None]
     return torch.stack([last.to(outputs.dtype), mean], dim=1)
+
+
+@lru_cache(maxsize=16)
+def _same_for_all(n_timesteps: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        last = torch.zeros(n_timesteps, dtype=dtype, device=device)
+        last[-1] = 1
+        return torch.stack([last, torch.full_like(last, 1 / n_timesteps)])
 
 
 class MaxPooling(nn.Module):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 from seqpipe.tracking import open_channel
 
@@ -85,20 +86,29 @@ class FitListener:
 
     def __init__(self, notes: FitNotes) -> None:
         self._channel = open_channel(notes.receive, self)
+        self._under_way: set[UUID] = set()
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Do nothing: the channel is open."""
+        """Remember an outermost fit."""
+        self._under_way.add(context.root_uuid)
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Do nothing: the channel closes when nobody holds the listener any more."""
+        """Forget it: threads that still fit a part of it have to stop."""
+        self._under_way.discard(context.root_uuid)
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Tell of a fit that begins."""
         if _is_fit(context):
             self._channel.send(FitEvent("began", _number(context)))
 
-    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:
-        """Tell of an epoch, of what an estimator says of its fit, and of a fit that is over."""
+    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> bool:
+        """Tell of an epoch, of what an estimator says of its fit, and of a fit that is over.
+
+        Returns
+        -------
+        stop : bool
+            Whether the outermost fit was broken off.
+        """
         told, fit = metadata or {}, _number(context)
         if "epoch" in told:
             n_epochs = context.parent.max_subtasks if context.parent is not None else None
@@ -108,6 +118,7 @@ class FitListener:
             self._channel.send(FitEvent("reported", fit, n_parameters=n_parameters, error=error))
         if _is_fit(context):
             self._channel.send(FitEvent("ended", fit))
+        return context.root_uuid not in self._under_way
 
 
 def _task(context: Any) -> str:

@@ -11,12 +11,17 @@ from seqpipe.exceptions import did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.plugins import host
+from seqpipe.training import BY_FUNCTION
 
 __all__ = ["ParameterCheck"]
 
 _NO_OPTION = (
     "may not be set from a recipe, which holds no classes or objects. Options of the net's parts may: names such as "
     "'optimizer__eps', with a number, text, true, false or null. Set others in Python, with net_params=."
+)
+_NO_FUNCTION = (
+    "{!r} needs a function of the epoch, which a recipe cannot hold: choose another schedule, or fit in Python, with "
+    "lr_schedule_params={{'lr_lambda': …}}."
 )
 
 
@@ -57,6 +62,8 @@ class ParameterCheck:
         try:
             if inner.rpartition("__")[2] == "cell" and isinstance(value, str):
                 host().find("cell", value, parameter="The cell")
+            if inner.rpartition("__")[2] == "lr_schedule" and isinstance(value, str) and value in BY_FUNCTION:
+                raise ValueError(_NO_FUNCTION.format(value))
             if hasattr(part, "_parameter_constraints"):
                 part._validate_params()
             elif hasattr(part, "transform") and not hasattr(part, "steps"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +65,10 @@ def predict_table(
     found = task.from_table(table.frame, metadata.roles, name=str(data), with_target=False)
     if metadata.last_times:
         _check_continues(task, metadata, found)
-    return task.predictions(estimator, found)
+    try:
+        return task.predictions(estimator, found)
+    except InvalidSequencesError as error:
+        raise InvalidSequencesError(_by_place(str(error), table)) from error
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -95,6 +99,13 @@ def _read(data: str | Path, metadata: ModelMetadata, model: str) -> pd.DataFrame
     if metadata.roles.sequence is None:
         raise InvalidSequencesError(f"{data}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
     return read_lines(data, metadata.roles.sequence)
+
+
+def _by_place(message: str, table: Table) -> str:
+    """Name the place in the file instead of the sample's number, where a row is a sample."""
+    if table.roles.sequence is None:
+        return message
+    return re.sub(r"^X, sample (\d+)", lambda found: table.place(int(found[1])), message)
 
 
 def _without_targets(table: Table) -> Table:

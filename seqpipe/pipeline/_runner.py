@@ -40,7 +40,7 @@ def run_recipe(
     overrides : iterable of str
         Fields to change, each ``"field.name=value"`` with the value in YAML.
     jobs : int, optional
-        Processes that fit at the same time, -1 for one a core; the recipe's ``search.jobs`` by default.
+        Fits at the same time, -1 for one a core; the recipe's ``search.jobs`` by default.
     device : str, optional
         Where to train, such as "cpu" or "cuda"; the recipe's, else the estimator's default.
     console : rich.console.Console, optional
@@ -90,6 +90,7 @@ def _tracker(job: Job) -> AbstractContextManager[MLflowTracker | None]:
 
 
 def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunResult:
+    search = job.loaded.recipe.search
     progress = FitProgress(console, job.candidates, job.n_splits)
     notes = FitNotes(progress.show)
     listeners = [FitListener(notes), *([tracker] if tracker is not None else [])]
@@ -97,10 +98,10 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
     result = RunResult(job.loaded.name, estimator, table=pd.DataFrame())
     with progress.shown(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step is no run of its own
-        if job.loaded.recipe.search is None:
+        if search is None:
             estimator.fit(job.train.X, job.train.y)
             return result
-        reasons = fit_search(estimator, job.train, notes)
+        reasons = fit_search(estimator, job.train, notes, backend=search.backend)
     return replace(
         result,
         estimator=estimator.best_estimator_,

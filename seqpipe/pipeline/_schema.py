@@ -98,7 +98,10 @@ class SearchSection(_Section):
     scoring : str or None
         The score to choose by; the estimator's own by default.
     jobs : int
-        Processes that fit at the same time; -1 for one a core.
+        Fits at the same time; -1 for one a core.
+    backend : {"loky", "threading"} or None
+        Where they run: in processes of their own, which take seconds to start, or in threads of this one, which
+        share Python's lock. By default joblib's, "loky" unless `joblib.parallel_config` says otherwise.
     """
 
     grid: Candidates | None = None
@@ -107,6 +110,7 @@ class SearchSection(_Section):
     cv: Annotated[int, Field(ge=2)] = 3
     scoring: str | None = None
     jobs: int = 1
+    backend: Literal["loky", "threading"] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -115,7 +119,7 @@ class SearchSection(_Section):
         if (self.random is None) != (self.n_iter is None):
             raise ValueError("'n_iter', the number of candidates to draw, goes with 'random', and only with it")
         if self.jobs == 0:
-            raise ValueError("'jobs' must be a number of processes, or -1 for one a core. Got 0 instead")
+            raise ValueError("'jobs' must be a number of fits at the same time, or -1 for one a core. Got 0 instead")
         return self
 
     @property

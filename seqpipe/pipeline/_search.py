@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from multiprocessing.dummy import DummyProcess
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import FitFailedWarning
@@ -36,7 +39,7 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
     search, seed = loaded.recipe.search, loaded.recipe.seed
     assert search is not None
     if jobs == 0:
-        raise RecipeError("--jobs: must be a number of processes, or -1 for one a core. Got 0 instead.")
+        raise RecipeError("--jobs: must be a number of fits at the same time, or -1 for one a core. Got 0 instead.")
     parameters = candidate_parameters(loaded, task, model, train)
     common = {
         "scoring": _scoring(loaded, task),
@@ -55,15 +58,23 @@ def candidate_names(loaded: LoadedRecipe, search: Any) -> list[str]:
     return [_name(loaded, params) for params in _candidates(search)]
 
 
-def fit_search(search: Any, train: TaskData, notes: FitNotes) -> list[str]:
+def fit_search(search: Any, train: TaskData, notes: FitNotes, *, backend: str | None) -> list[str]:
     """Fit the search and return the reasons of what failed on the way, where scikit-learn tells them.
+
+    Parameters
+    ----------
+    search : search of scikit-learn
+    train : TaskData
+    notes : FitNotes
+    backend : str or None
+        Of joblib.
 
     Raises
     ------
     FitFailedError
         If no candidate could be fitted and scored.
     """
-    with _failures_told(alone=search.n_jobs in (None, 1)) as reasons:
+    with _failures_told(alone=search.n_jobs in (None, 1)) as reasons, _workers(backend):
         try:
             search.fit(train.X, train.y)
         except ValueError as error:
@@ -150,6 +161,20 @@ def _folds(loaded: LoadedRecipe, task: Task, train: TaskData) -> Any:
     except ValueError as error:
         raise loaded.error(("search", "cv"), f"{error} Use fewer folds.") from error
     return cv
+
+
+@contextmanager
+def _workers(backend: str | None) -> Iterator[None]:
+    """Let joblib's backend run what is inside; wait for its threads, which no Ctrl-C reaches, to end their epoch."""
+    with nullcontext() if backend is None else joblib.parallel_config(backend=backend):
+        before = set(threading.enumerate())
+        try:
+            yield
+        except BaseException:
+            for thread in set(threading.enumerate()) - before:
+                if isinstance(thread, DummyProcess):
+                    thread.join()
+            raise
 
 
 @contextmanager

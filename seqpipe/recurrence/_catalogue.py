@@ -12,7 +12,7 @@ from seqpipe.recurrence._trust import CheckedEngine
 __all__ = ["all_engines", "engine_named"]
 
 #: seqpipe's own engines, in the order in which they are asked.
-_ORDER = ("c", "fused", "scan", "torch", "loop")
+_ORDER = ("c", "fused", "scan", "triton", "graph", "torch", "loop")
 
 
 def all_engines() -> tuple[Engine, ...]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
+from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._states import state_tensors
 
 __all__ = ["check_step"]
@@ -24,7 +25,7 @@ def check_step(cell: Cell) -> None:
         raise CellError(f"A cell must be an instance of a subclass of seqpipe.Cell. Got {cell!r:.60} instead.")
     like = next(cell.parameters(), torch.empty(0))
     x = torch.linspace(-1, 1, 2 * cell.input_size, dtype=like.dtype, device=like.device).view(2, 1, -1)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), forked_generators():
         before = _initial_state(cell)
         output, after = _step(cell, x, before)
     _check_tensor(cell, "output", output, (2, cell.output_size), like.dtype)

@@ -78,7 +78,7 @@ class Choice:
     reason : str
         Why this one, and why none before it.
     code : str
-        The C of a training step's loops, where it was asked for and the engine compiles.
+        The C, Triton or Python of a training step's loops, where it was asked for and the engine writes any.
     """
 
     layer: int

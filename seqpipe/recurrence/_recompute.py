@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell, State
 from seqpipe.recurrence._engine import Engine
+from seqpipe.recurrence._generators import GENERATORS
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 
@@ -138,12 +139,13 @@ def _random_state(device: torch.device) -> tuple[Tensor, ...]:
 @contextmanager
 def _random_numbers(device: torch.device, state: tuple[Tensor, ...]) -> Iterator[None]:
     """Draw random numbers from a state on, and leave the generators as they were."""
-    now = _random_state(device)
-    _set_random_state(device, state)
-    try:
-        yield
-    finally:
-        _set_random_state(device, now)
+    with GENERATORS:
+        now = _random_state(device)
+        _set_random_state(device, state)
+        try:
+            yield
+        finally:
+            _set_random_state(device, now)
 
 
 def _set_random_state(device: torch.device, state: tuple[Tensor, ...]) -> None:

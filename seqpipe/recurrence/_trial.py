@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.exceptions import CompilerError
+from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._loop import LoopEngine
+from seqpipe.recurrence._parts import cell_tensors, device_and_type
 from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 
@@ -21,28 +24,45 @@ Run = Callable[[Cell, Tensor, ValidSteps | None, State], tuple[Tensor, State]]
 _LENGTHS = (4, 1, 3, 0, 4)
 
 
-def find_fault(run: Run, cell: Cell) -> str | None:
-    """Say how an engine's results differ from the plain loop's in inference or training; None if they do not."""
-    for training in (False, True):
-        expected = _everything(LoopEngine().run, cell, training)
-        try:
-            found = _everything(run, cell, training)
-        except Exception as error:  # whatever a broken engine raises
-            return f"it fails ({said(error)})"
-        if [(t.shape, t.dtype, t.device) for t in found] != [(t.shape, t.dtype, t.device) for t in expected]:
-            return "its results have other shapes or types than the plain loop's"
-        difference = max(_difference(a, b) for a, b in zip(expected, found))
-        if not difference <= 3 * torch.finfo(expected[0].dtype).eps ** 0.5:
-            return f"its results differ from the plain loop's by {difference:.1e}"
-    return None
+def find_fault(run: Run, cell: Cell, *, training: bool, input_grad: bool = True) -> str | None:
+    """Say how an engine's results differ from the plain loop's; None if they do not.
+
+    Parameters
+    ----------
+    run : callable
+        What is compared; as `Engine.run`.
+    cell : Cell
+    training : bool
+        Whether all gradients are compared as well.
+    input_grad : bool, default=True
+        Whether the gradient of x is among them.
+    """
+    device, dtype = device_and_type(cell_tensors(cell))
+    with forked_generators(device):
+        expected = _everything(LoopEngine().run, cell, training, input_grad)
+    try:
+        with forked_generators(device):  # anew, so that a first state that is drawn is the same one
+            found = _everything(run, cell, training, input_grad)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except CompilerError as error:  # a sentence, and a compiler's last words in their lines
+        return str(error)
+    except Exception as error:  # whatever a broken engine raises
+        return f"it fails ({said(error)})"
+    if [(t.shape, t.dtype, t.device) for t in found] != [(t.shape, t.dtype, t.device) for t in expected]:
+        return "its results have other shapes or types than the plain loop's"
+    difference = max(_difference(a, b) for a, b in zip(expected, found))
+    if difference <= 3 * torch.finfo(dtype).eps ** 0.5:
+        return None
+    return f"its results differ from the plain loop's by {difference:.1e}"
 
 
 def draws_random_numbers(cell: Cell) -> bool:
     """Tell whether the plain loop draws random numbers for a cell."""
-    device = _like(cell).device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    device, _ = device_and_type(cell_tensors(cell))
+    with forked_generators(device):
         before = _random_state(device)
-        _everything(LoopEngine().run, cell, training=False)
+        _everything(LoopEngine().run, cell, training=False, input_grad=False)
         return not torch.equal(before, _random_state(device))
 
 
@@ -55,30 +75,28 @@ def _random_state(device: torch.device) -> Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
-def _like(cell: Cell) -> Tensor:
-    return next(cell.parameters(), torch.empty(0))
-
-
-def _everything(run: Run, cell: Cell, training: bool) -> list[Tensor]:
+def _everything(run: Run, cell: Cell, training: bool, input_grad: bool) -> list[Tensor]:
     """Return outputs and final states and, in training, all gradients of a weighted sum of them."""
-    like = _like(cell)
+    tensors = cell_tensors(cell)
+    device, dtype = device_and_type(tensors)
     generator = torch.Generator().manual_seed(0)
 
-    def random(tensor: Tensor) -> Tensor:
-        return torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype).to(tensor.device)
+    def random(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
 
     def moved(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():  # steps that are counted, and the like
             return tensor
         return (tensor.detach() + random(tensor) / 10).requires_grad_(training)
 
-    valid = ValidSteps.of(torch.tensor(_LENGTHS), max(_LENGTHS), like.device)
-    with torch.set_grad_enabled(training), torch.autocast(like.device.type, enabled=False):
-        x = valid.clear(random(like.new_empty(len(_LENGTHS), max(_LENGTHS), cell.input_size))).requires_grad_(training)
+    valid = ValidSteps.of(torch.tensor(_LENGTHS), max(_LENGTHS), device)
+    with torch.set_grad_enabled(training), torch.autocast(device.type, enabled=False):
+        x = torch.empty(len(_LENGTHS), max(_LENGTHS), cell.input_size, dtype=dtype, device=device)
+        x = valid.clear(random(x)).requires_grad_(training and input_grad)
         state = map_state(moved, cell.initial_state(len(_LENGTHS)))
         outputs, after = run(cell, x, valid, state)
-        results = [valid.clear(outputs), *state_tensors(after)]
-        inputs = [t for t in (x, *state_tensors(state), *cell.parameters()) if t.requires_grad]
+        results = [outputs, *state_tensors(after)]
+        inputs = [t for t in (x, *state_tensors(state), *tensors.values()) if t.requires_grad]
         return [r.detach() for r in results] + (_gradients(results, inputs) if training else [])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
@@ -12,7 +11,9 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.recurrence._engine import Engine
+from seqpipe.recurrence._generators import GENERATORS
 from seqpipe.recurrence._loop import LoopEngine
+from seqpipe.recurrence._parts import cell_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._trial import draws_random_numbers, find_fault, said
 from seqpipe.recurrence.compiler._signature import Signature, signature_of
@@ -40,7 +41,7 @@ class CheckedEngine(Engine):
     def __init__(self, make: Callable[[], Engine], name: str, whose: str = "") -> None:
         self.name = name
         self._whose = whose
-        self._lock = threading.RLock()
+        self._lock = GENERATORS
         self._faults: _Found = {}
         self._own: WeakKeyDictionary[Cell, _Found] = WeakKeyDictionary()
         self._engine: Engine | None = None
@@ -61,14 +62,12 @@ class CheckedEngine(Engine):
             faults, key = self._found(cell)
             fault = f"it fails to tell whether it takes the cell ({said(error)})"
             return faults.get(key) or self._leave_out(cell, fault)
-        return refusal or self._fault(self._engine, cell)
+        return refusal or self._fault(cell)
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x in the engine or, should that fail, in the plain loop."""
-        assert self._engine is not None
         try:
-            outputs, after = self._engine.run(cell, x, valid, state)
-            return outputs if valid is None else valid.clear(outputs), after
+            return self._cleared(cell, x, valid, state)
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # if it is the cell that fails, the loop will say so
@@ -80,20 +79,29 @@ class CheckedEngine(Engine):
         code = getattr(self._engine, "code", None)
         return "" if code is None else str(code(cell))
 
-    def _fault(self, engine: Engine, cell: Cell) -> str | None:
+    def _cleared(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        """Run the engine, and clear whatever it left in the padding."""
+        assert self._engine is not None
+        outputs, after = self._engine.run(cell, x, valid, state)
+        return outputs if valid is None else valid.clear(outputs), after
+
+    def _fault(self, cell: Cell) -> str | None:
         """Return what speaks against the engine for such cells, looked for once."""
         faults, key = self._found(cell)
         if key not in faults:
             with self._lock, torch.inference_mode(False):
                 if key not in faults:
-                    faults[key] = self._compare(engine, cell)
+                    faults[key] = self._compare(cell)
         return faults[key]
 
-    def _compare(self, engine: Engine, cell: Cell) -> str | None:
+    def _compare(self, cell: Cell) -> str | None:
         if draws_random_numbers(cell):
             return "the cell draws random numbers, so that results cannot be compared"
-        fault = find_fault(engine.run, cell)
-        return None if fault is None else self._leave_out(cell, fault)
+        for training in (False, True):
+            fault = find_fault(self._cleared, cell, training=training)
+            if fault is not None:
+                return self._leave_out(cell, fault)
+        return None
 
     def _leave_out(self, cell: Cell, fault: str) -> str:
         faults, key = self._found(cell)
@@ -103,7 +111,7 @@ class CheckedEngine(Engine):
 
     def _found(self, cell: Cell) -> tuple[_Found, Signature]:
         """Return where faults with a cell are kept, and the key to it."""
-        signature, shared = signature_of(cell)
+        signature, shared = signature_of(cell, cell_tensors(cell))
         device = next((p.device for p in cell.parameters()), None)
         return self._faults if shared else self._own.setdefault(cell, {}), (*signature, device)
 

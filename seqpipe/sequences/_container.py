@@ -227,6 +227,14 @@ class Sequences:
         """Return the same sequences with values of another type; not copied where they have it."""
         return self.with_values(self.values.astype(dtype, copy=False))
 
+    @property
+    def blocks(self) -> NDArray[Any] | None:
+        """All sequences as one array of shape (n_samples, n_timesteps, n_features), where that takes no copy; else None."""
+        lengths = self.lengths
+        if not len(lengths) or (lengths != lengths[0]).any() or not self.values.flags.c_contiguous:
+            return None
+        return self.values.reshape(len(lengths), int(lengths[0]), self.n_features)
+
     def gather(self, indices: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
         """Return some sequences as one padded batch.
 

@@ -121,12 +121,13 @@ class LanguageModelTask(Task):
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return one row a text: its ``id``, or its number from 0, the likeliest token after it, and its own bits a token."""
         model = last_step(estimator)
+        following = model.predict(data.X, data.y)  # first: what is wrong with a text is told with its number
         bits = [model.bits_per_token([text], None if data.y is None else [data.y[i]]) for i, text in enumerate(data.X)]
         ids = getattr(data, "ids", None)
         return pd.DataFrame(
             {
                 "id": np.arange(len(data.X)) if ids is None else ids,
-                "prediction": model.predict(data.X, data.y),
+                "prediction": following,
                 "bits_per_token": bits,
             }
         )

@@ -102,10 +102,10 @@ class FitListener:
         Returns
         -------
         stop : bool
-            Always False: watching stops nothing.
+            Whether the outermost fit was broken off, and this is a thread of it.
         """
         self._tell(partial(ended, estimator, context, metadata, self._travelling(context)))
-        return False
+        return self._writer is not None and context.root_uuid not in self._fits
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """End the runs of an outermost fit; scikit-learn calls this, however the fit ended."""

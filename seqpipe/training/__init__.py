@@ -10,12 +10,13 @@ from seqpipe.training._optimizer import OPTIMIZERS, find_optimizer, optimizer_se
 from seqpipe.training._precision import check_precision
 from seqpipe.training._resources import device_or_cpu, peak_memory_mib, reset_peak_memory, resolve_device
 from seqpipe.training._samples import Samples
-from seqpipe.training._schedule import SCHEDULES, Schedule, check_schedule, check_schedule_params
+from seqpipe.training._schedule import BY_FUNCTION, SCHEDULES, Schedule, check_schedule, check_schedule_params
 from seqpipe.training._step_loss import StepLoss, StepRule, chosen_steps
 from seqpipe.training._target_loss import TargetLoss
 from seqpipe.training._truncation import Truncation, check_tbptt
 
 __all__ = [
+    "BY_FUNCTION",
     "Batches",
     "Criterion",
     "Diverged",

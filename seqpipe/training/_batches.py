@@ -62,6 +62,7 @@ class Batches:
         self.batch_size = batch_size
         self.device = device
         self.random = random
+        self._blocks = samples.X.blocks if isinstance(samples.X, Sequences) else None
 
     def __len__(self) -> int:
         return -(-len(self.samples) // self.batch_size)
@@ -91,7 +92,7 @@ class Batches:
         return [order[i : i + step] for i in range(0, len(order), step)]
 
     def _gather(self, indices: NDArray[np.int64]) -> Batch:
-        x, lengths = self.samples.X.gather(indices)
+        x, lengths = self.samples.X.gather(indices) if self._blocks is None else (self._blocks[indices], None)
         inputs: dict[str, Any] = {"x": torch.from_numpy(x), "indices": indices}
         if lengths is not None:
             inputs["lengths"] = torch.from_numpy(lengths)

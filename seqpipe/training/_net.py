@@ -11,6 +11,8 @@ import numpy as np
 import skorch
 import torch
 from numpy.typing import NDArray
+from skorch.callbacks import Callback
+from skorch.utils import TeeGenerator
 from torch import Tensor
 
 from seqpipe.cells import Cell
@@ -30,6 +32,8 @@ T = TypeVar("T")
 
 #: Samples of one batch in prediction, where nothing is kept for a backward pass.
 _PREDICTION_BATCH = 2048
+#: What callbacks may be told in every update.
+_OFTEN = frozenset({"on_batch_begin", "on_grad_computed", "on_batch_end"})
 #: Outputs of one layer in a batch of prediction: 64 MiB in float32.
 _PREDICTION_VALUES = 2**24
 
@@ -68,6 +72,7 @@ class SequenceNet(skorch.NeuralNet):
         self.objective: Objective = SampleLoss() if objective is None else objective
         self.truncation = truncation
         self.mixed_precision = mixed_precision
+        self._listeners: dict[str, list[Any]] | None = None
         super().__init__(*args, **kwargs)
 
     def train(self, samples: Samples, validation: Samples | None, epochs: int) -> str | None:
@@ -79,6 +84,7 @@ class SequenceNet(skorch.NeuralNet):
             If a loss, gradient or weight left the finite numbers; the last good weights are in place.
         """
         self.batches_done_ = 0.0
+        self._listeners = None
         self.notify("on_train_begin", X=samples, y=None)
         try:
             with self._threads(self.batch_size):
@@ -249,8 +255,29 @@ class SequenceNet(skorch.NeuralNet):
             y_pred = self.infer(inputs, y=y)
             return {"loss": self.get_loss(y_pred, y, X=inputs), "y_pred": y_pred}
 
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Take one update; an optimizer that evaluates the loss again may."""
+        steps: list[dict[str, Any]] = []
+
+        def closure() -> Tensor:
+            self.optimizer_.zero_grad()
+            step = self.train_step_single(batch, **fit_params)
+            steps.append(step)
+            parameters = TeeGenerator(self.get_all_learnable_params())
+            self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
+            loss: Tensor = step["loss"]
+            return loss
+
+        self.optimizer_.step(closure)
+        return steps[0]
+
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Call the callbacks; one that asks for a stop as skorch's do does not pass for a Ctrl-C."""
+        if method_name in _OFTEN:
+            getattr(self, method_name)(self, **cb_kwargs)
+            for callback in self._listening(method_name):
+                getattr(callback, method_name)(self, **cb_kwargs)
+            return
         if method_name != "on_epoch_end":
             super().notify(method_name, **cb_kwargs)
             return
@@ -260,6 +287,16 @@ class SequenceNet(skorch.NeuralNet):
             if _is_signal(stop):
                 raise
             raise StopTraining("a callback stopped it") from stop
+
+
+    def _listening(self, method_name: str) -> list[Any]:
+        """Return the callbacks that do something then: to call all of them costs as much as a small step."""
+        if self._listeners is None:
+            callbacks = [callback for _, callback in self.callbacks_]
+            self._listeners = {
+                name: [c for c in callbacks if getattr(type(c), name) is not getattr(Callback, name)] for name in _OFTEN
+            }
+        return self._listeners[method_name]
 
 
 def _is_signal(interrupt: KeyboardInterrupt) -> bool:

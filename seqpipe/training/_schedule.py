@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
 
-__all__ = ["SCHEDULES", "Schedule", "check_schedule", "check_schedule_params"]
+__all__ = ["BY_FUNCTION", "SCHEDULES", "Schedule", "check_schedule", "check_schedule_params"]
 
 #: Those that are made of others.
 _UNFIT = {"ChainedScheduler", "LRScheduler", "SequentialLR", "_LRScheduler"}
@@ -22,6 +22,8 @@ SCHEDULES: dict[str, type[LRScheduler]] = {
     for name, kind in sorted(vars(lr_scheduler).items())
     if isinstance(kind, type) and issubclass(kind, LRScheduler) and name not in _UNFIT
 }
+#: Those that a function of the epoch makes.
+BY_FUNCTION = {name for name, kind in SCHEDULES.items() if "lr_lambda" in inspect.signature(kind).parameters}
 #: Those that move on at every update, as torch's documentation has it; the others do at each epoch's end.
 _BY_UPDATE = {"CyclicLR", "OneCycleLR"}
 
@@ -64,7 +66,7 @@ def check_schedule_params(name: str | None, params: Mapping[str, Any] | None, *,
                 f"The 'lr_schedule_params' parameter of {owner} holds {param!r}, which {name} does not take."
                 f"{did_you_mean(param, known)} It takes {list(known)}."
             )
-    if "lr_lambda" in known and "lr_lambda" not in (params or {}):
+    if name in BY_FUNCTION and "lr_lambda" not in (params or {}):
         raise ValueError(
             f"lr_schedule={name!r} of {owner} needs lr_schedule_params={{'lr_lambda': function of the epoch}}."
         )

@@ -18,7 +18,10 @@ from seqpipe.sequences import Sequences, as_sequences
 from seqpipe.transformers._texts import LEVELS, Level, Text, as_texts
 from seqpipe.transformers._vocabulary import Vocabulary
 
-__all__ = ["TokenizeTexts"]
+__all__ = ["TOKEN", "TokenizeTexts"]
+
+#: What the one feature of tokenized texts is called.
+TOKEN = "token"
 
 
 class TokenizeTexts(
@@ -100,7 +103,8 @@ class TokenizeTexts(
         check_is_fitted(self)
         numbers = [self._encoded(i, text) for i, text in enumerate(self._texts(X))]
         ids = np.asarray(X.index) if hasattr(X, "iloc") else None
-        return Sequences(np.concatenate(numbers), np.cumsum([0, *map(len, numbers)]), ids=ids)
+        offsets = np.cumsum([0, *map(len, numbers)])
+        return Sequences(np.concatenate(numbers), offsets, ids=ids, feature_names=[TOKEN])
 
     def inverse_transform(self, X: Any) -> list[Text]:
         """Return the texts of sequences of token numbers; words are joined by single spaces."""
@@ -109,7 +113,7 @@ class TokenizeTexts(
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the name of the one feature; what is given is ignored."""
-        return np.array(["token"], dtype=object)
+        return np.array([TOKEN], dtype=object)
 
     def _texts(self, X: Any) -> list[Text]:
         texts = as_texts(X, self.level)

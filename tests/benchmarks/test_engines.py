@@ -1,5 +1,7 @@
 """Every claim about the engines, at sizes that take no time: both sides agree."""
 
+import copy
+
 import _torch_claims
 import engines
 import pytest
@@ -49,6 +51,22 @@ def test_sides_that_differ_are_told_apart() -> None:
     check_agreement(recurrent_side(Recurrent.from_torch(module)), torch_side(module), x, w)
     with pytest.raises(Disagreement, match="outputs differ by"):
         check_agreement(recurrent_side(Recurrent.from_torch(nn.GRU(2, 4))), torch_side(module), x, w)
+
+
+def test_where_sides_differ_ours_has_to_be_as_near_to_the_exact_one_as_theirs() -> None:
+    recurrent = Recurrent(PLUGINS["MLP"](2, 4))
+    exact, off = copy.deepcopy(recurrent), copy.deepcopy(recurrent)
+    with torch.no_grad():
+        for parameter in off.parameters():
+            parameter.mul_(1.001)
+    x, w = batch_of(TINY["A"])
+
+    def compare(ours: Recurrent, theirs: Recurrent) -> None:
+        check_agreement(loop_side(ours), loop_side(theirs), x, w, lambda: loop_side(exact.double()))
+
+    compare(recurrent, off)
+    with pytest.raises(Disagreement, match="differ by"):
+        compare(off, recurrent)
 
 
 def test_a_side_that_fails_is_told_too() -> None:

@@ -395,3 +395,24 @@ def test_passages_of_one_text_have_no_classes() -> None:
         LanguageModel(**TINY, continuous=True).fit(NAMES, CLASSES)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         LanguageModel(**TINY).fit(NAMES, CLASSES[:-1])
+
+
+def test_partial_fit_goes_on_and_knows_the_first_vocabulary_and_classes() -> None:
+    texts, kinds = ["abab", "baba", "aabb", "bbaa"] * 8, ["x", "y", "x", "y"] * 8
+    model = LanguageModel(hidden_size=8, random_state=0).partial_fit(texts, kinds)
+    losses = [model.partial_fit(texts, kinds).history_[-1]["train_loss"] for _ in range(5)]
+    assert losses[-1] < losses[0] < model.history_[0]["train_loss"]
+    assert [record["epoch"] for record in model.history_] == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(InvalidSequencesError, match="X, sample 1: The character 'c' at step 2"):
+        model.partial_fit(["ab", "abc"], ["x", "y"])
+    with pytest.raises(ValueError, match="'z' is none of the classes"):
+        model.partial_fit(["ab"], ["z"])
+    with pytest.raises(ValueError, match="A fit that goes on takes what the first one took"):
+        model.partial_fit(["ab"])
+
+
+def test_partial_fit_reads_one_long_text_part_by_part() -> None:
+    model = LanguageModel(hidden_size=8, unknown="token", batch_size=2, random_state=0)
+    bits = [model.partial_fit(part).bits_per_token("abcd" * 20) for part in ("abcd" * 60, "abcd" * 60, "abcde" * 40)]
+    assert bits[0] > bits[1] > bits[2]
+    assert len(model.history_) == 3

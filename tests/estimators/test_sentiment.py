@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from seqpipe import SequenceClassifier, SequenceRegressor, TokenizeTexts
+from seqpipe import SequenceClassifier, SequenceRegressor, Sequences, StepClassifier, TokenizeTexts
 from seqpipe.datasets import load_sentiment, make_reviews
-from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
 
 SMALL = {"embedding": 16, "hidden_size": 32, "lr": 0.02, "max_epochs": 20, "random_state": 0}
 
@@ -73,3 +74,16 @@ def test_negations_and_degrees_mean_what_they_say(single: dict[str, float], less
 def test_a_number_of_reviews_that_cannot_be_written_is_refused(n_samples: int) -> None:
     with pytest.raises(InvalidSequencesError, match=r"n_samples must be from 1 to 100,000. Got"):
         make_reviews(n_samples)
+
+
+@pytest.mark.parametrize("model", [SequenceClassifier, StepClassifier])
+def test_only_token_numbers_are_told_of_where_there_is_no_embedding(model: Any) -> None:
+    settings = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
+    tokens = TokenizeTexts().fit_transform(["abba", "caba", "baab", "bbac"])
+    by_step = np.arange(16).reshape(4, 4) % 2
+    y = by_step if model is StepClassifier else by_step[:, 0] + np.arange(4) // 2
+    with pytest.warns(DataWarning, match=f"X of {model.__name__} holds token numbers"):
+        model(**settings).fit(tokens, y)
+    model(**settings, embedding="one_hot").fit(tokens, y)
+    model(**settings).fit(Sequences(tokens.values, tokens.offsets), y)
+    model(**settings).fit(Sequences(tokens.values / 2, tokens.offsets, feature_names=["token"]), y)

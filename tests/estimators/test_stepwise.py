@@ -387,3 +387,30 @@ def test_a_stream_of_an_unknown_method_or_both_directions_is_refused(classifier:
         classifier.stream(method="score")
     with pytest.raises(ValueError, match="bidirectional net reads each sequence from its end"):
         StepRegressor(**SMALL, bidirectional=True).fit(X, TOTALS).stream()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("chosen", [2, 3])
+def test_early_stopping_trains_on_and_holds_out_a_sequence_that_the_loss_counts(seed: int, chosen: int) -> None:
+    lengths = [9] * chosen + [4] * 8
+    sequences = [rng.normal(size=(n, 2)) for n in lengths]
+    model = StepRegressor(
+        hidden_size=4,
+        max_epochs=2,
+        random_state=seed,
+        early_stopping=True,
+        validation_fraction=0.3,
+        loss_on=lambda n: np.arange(n) >= 6,
+    )
+    model.fit(sequences, [x[:, 0] for x in sequences])
+    assert model.history_[0]["train_loss"] > 0
+    assert model.history_[0]["valid_loss"] > 0
+
+
+def test_early_stopping_with_one_sequence_that_the_loss_counts_is_refused() -> None:
+    sequences = [rng.normal(size=(n, 2)) for n in (9, 4, 4, 4)]
+    model = StepRegressor(**SMALL, early_stopping=True, loss_on=lambda n: np.arange(n) >= 6)
+    with pytest.raises(
+        ValueError, match="early_stopping needs two sequences or more .* Got 1 of 4: .*early_stopping=False"
+    ):
+        model.fit(sequences, [x[:, 0] for x in sequences])

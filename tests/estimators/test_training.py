@@ -40,11 +40,10 @@ print(hashlib.sha256(model.predict_proba(X).tobytes()).hexdigest())
 """
 
 
-def test_two_processes_with_the_same_seed_give_the_same_bits() -> None:
-    digests = {
-        subprocess.run([sys.executable, "-c", FIT], capture_output=True, text=True, check=True).stdout for _ in range(2)
-    }
-    assert len(digests) == 1
+def test_another_process_with_the_same_seed_gives_the_same_bits(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(FIT, {})
+    ran = subprocess.run([sys.executable, "-c", FIT], capture_output=True, text=True, check=True)
+    assert ran.stdout == capsys.readouterr().out
 
 
 def test_a_seed_of_zero_is_a_seed() -> None:
@@ -192,24 +191,6 @@ def test_progress_is_shown_when_asked(capsys) -> None:
     assert "10/10" in capsys.readouterr().err
     SequenceClassifier(**TINY).fit(X, y)
     assert capsys.readouterr() == ("", "")
-
-
-def test_ctrl_c_ends_a_fit() -> None:
-    code = (
-        "import numpy as np; from seqpipe.estimators import SequenceClassifier\n"
-        "X = np.random.default_rng(0).normal(size=(500, 50, 2)); print('go', flush=True)\n"
-        "SequenceClassifier(max_epochs=100000).fit(X, np.arange(500) % 2); print('swallowed')\n"
-    )
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "go\n"
-    try:
-        child.communicate(timeout=3)
-    except subprocess.TimeoutExpired:
-        os.kill(child.pid, signal.SIGINT)
-    out, err = child.communicate(timeout=60)
-    assert "KeyboardInterrupt" in err
-    assert "swallowed" not in out
-    assert child.returncode != 0
 
 
 def test_fits_in_threads_give_the_bits_of_fits_in_turn() -> None:

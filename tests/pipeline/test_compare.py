@@ -11,7 +11,7 @@ from seqpipe.tracking._store import open_client
 TINY = {
     "data": {"dataset": "digits"},
     "task": {"classify": {"max_epochs": 2, "hidden_size": 4}},
-    "evaluate": {"test_size": 0.5},
+    "evaluate": {"test_size": 0.9},
 }
 
 

@@ -43,6 +43,14 @@ def test_steps_stand_before_the_estimator_in_a_pipeline():
     assert model.named_steps["scale"].method == "robust"
 
 
+@pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
+def test_a_schedule_that_only_a_function_makes_is_refused_before_training(name: str):
+    with pytest.raises(
+        RecipeError, match=rf"task\.classify\.lr_schedule: '{name}' needs a function of the epoch, which"
+    ):
+        build(task={"classify": {"lr_schedule": name}})
+
+
 @pytest.mark.parametrize("params", [{}, {"device": "auto"}, {"device": "cuda:99"}])
 def test_a_device_that_is_asked_for_goes_before_the_recipes(params: dict[str, Any]):
     assert build("cpu", task={"classify": params}).device == "cpu"
@@ -176,6 +184,7 @@ def test_options_of_the_nets_parts_are_set_from_a_recipe():
             r"search\.grid\.wrappers\[1\]: .*Did you mean 'dropout'\?",
         ),
         ({"grid": {"optimizer": ["SGD", "adamw"]}}, r"search\.grid\.optimizer\[1\]: .*Did you mean 'AdamW'\?"),
+        ({"grid": {"lr_schedule": [None, "LambdaLR"]}}, r"search\.grid\.lr_schedule\[1\]: 'LambdaLR' needs a function"),
         ({"grid": {"lr_schedule": ["one_cycle"]}}, r"search\.grid\.lr_schedule\[0\]: .*Did you mean 'OneCycleLR'\?"),
         (
             {"grid": {"scale__methd": ["robust"]}},

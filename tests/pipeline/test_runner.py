@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from collections.abc import Callable
 from io import StringIO
+from multiprocessing.dummy import DummyProcess
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +122,45 @@ def test_two_processes_find_what_one_finds(searched: RunResult, store: str):
     one, two = run_recipe({**recipe, **UNTRACKED}), run_recipe(recipe, jobs=2)
     pd.testing.assert_frame_equal(one.table.drop(columns="seconds"), two.table.drop(columns="seconds"))
     assert read_runs("two", store)["kind"].tolist().count("candidate") == 4
+
+
+def test_two_threads_find_what_one_finds(store: str):
+    recipe = {**SEARCH, "name": "threads", "tracking": {"uri": store}}
+    recipe["search"] = {**SEARCH["search"], "jobs": 2, "backend": "threading"}
+    one, two = run_recipe({**SEARCH, **UNTRACKED}), run_recipe(recipe)
+    pd.testing.assert_frame_equal(one.table.drop(columns="seconds"), two.table.drop(columns="seconds"))
+    runs = read_runs("threads", store, kinds=("search", "candidate", "fold", "refit"))
+    assert runs["kind"].value_counts().to_dict() == {"fold": 8, "candidate": 4, "refit": 1, "search": 1}
+    assert set(runs["status"]) == {"FINISHED"}
+
+
+def test_candidates_that_fail_in_threads_are_shown_with_the_reason():
+    grid = {"class_weight": [None, *FAILING["class_weight"]]}
+    search = {"grid": grid, "cv": 2, "jobs": 2, "backend": "threading"}
+    table = run_recipe({**TINY, **UNTRACKED, "search": search}).table
+    assert table["error"].str.startswith("ValueError: The classes").tolist() == [False, True]
+
+
+def test_ctrl_c_ends_a_search_on_threads_and_its_runs(store: str):
+    endless = {"classify": {"hidden_size": 4, "max_epochs": 1_000_000}}
+    search = {"grid": {"lr": [0.01, 0.02]}, "cv": 2, "jobs": 2, "backend": "threading"}
+    recipe = {**TINY, "name": "broken off", "task": endless, "search": search, "tracking": {"uri": store}}
+    threading.Thread(target=_press_ctrl_c_once_both_workers_train, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe)
+    assert not any(isinstance(thread, DummyProcess) for thread in threading.enumerate())
+    runs = read_runs("broken off", store, kinds=("search", "candidate", "fold"))
+    assert set(runs["status"]) == {"KILLED"}
+
+
+def _press_ctrl_c_once_both_workers_train() -> None:
+    deadline = time.monotonic() + 60
+    while sum(isinstance(thread, DummyProcess) for thread in threading.enumerate()) < 2:
+        if time.monotonic() > deadline:  # there never was a search
+            return
+        time.sleep(0.05)
+    time.sleep(1)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def test_a_terminal_gets_one_line_that_moves():
@@ -283,5 +326,5 @@ def test_a_single_fit_tells_its_epochs():
 
 
 def test_no_processes_at_all_are_refused():
-    with pytest.raises(RecipeError, match=r"^--jobs: must be a number of processes"):
+    with pytest.raises(RecipeError, match=r"^--jobs: must be a number of fits"):
         run_recipe({**SEARCH, **UNTRACKED}, jobs=0)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from seqpipe.exceptions import InvalidSequencesError, RecipeError, TrackingError
+from seqpipe.exceptions import DataWarning, InvalidSequencesError, RecipeError, TrackingError
 from seqpipe.pipeline import RunResult, generate_text, predict_table, run_recipe, write_table
 from seqpipe.pipeline._report import print_result
 from seqpipe.tracking import load_model
@@ -45,6 +45,12 @@ def classifier(store: str, names: Path) -> str:
 
 
 @pytest.fixture(scope="module")
+def plain_writer(store: str, names: Path) -> str:
+    data = {"path": str(names), "sequence": "name"}
+    return model_of(run_recipe({"tracking": {"uri": store}, "data": data, "task": {"language_model": TINY}}))
+
+
+@pytest.fixture(scope="module")
 def writer(store: str, names: Path) -> RunResult:
     return run(store, names, {"language_model": TINY})
 
@@ -59,10 +65,17 @@ def test_texts_are_classified_line_by_line(classifier: str, write: Callable[...,
     assert Path("out.txt").read_text().split() == predicted["prediction"].tolist()
 
 
-def test_a_text_with_letters_that_were_not_trained_on_is_named(classifier: str, write: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("kind", ["classifier", "plain_writer"])
+def test_a_text_with_letters_that_were_not_trained_on_is_named_by_file_and_line(
+    kind: str, request: pytest.FixtureRequest, write: Callable[..., Path]
+) -> None:
+    model = request.getfixturevalue(kind)
     write("anna\nzoe\n", "new.txt")
-    with pytest.raises(InvalidSequencesError, match="X, sample 1: The character 'z' at step 0"):
-        predict_table(classifier, "new.txt")
+    with pytest.raises(InvalidSequencesError, match=r"^new\.txt:2: The character 'z' at step 0"):
+        predict_table(model, "new.txt")
+    pd.DataFrame({"name": ["anna", "otto", "hanna "]}).to_csv("new.csv", index=False)
+    with pytest.raises(InvalidSequencesError, match=r"^new\.csv:4: The character ' ' at step 5"):
+        predict_table(model, "new.csv")
 
 
 @pytest.mark.parametrize(
@@ -89,6 +102,13 @@ def test_what_is_not_one_text_a_line_is_not_written_as_such() -> None:
 def test_texts_need_the_step_that_tokenizes_them(store: str, names: Path) -> None:
     with pytest.raises(InvalidSequencesError, match="X holds texts, not real numbers: .* the step 'tokenize'"):
         run(store, names, {"classify": TINY})
+
+
+def test_token_numbers_without_an_embedding_are_told_of(store: str, names: Path) -> None:
+    with pytest.warns(
+        DataWarning, match="SequenceClassifier holds token numbers, which are names: .*embedding='one_hot'"
+    ):
+        run(store, names, {"classify": TINY}, steps=["tokenize"])
 
 
 def test_a_language_model_takes_no_steps(store: str, names: Path) -> None:

@@ -33,6 +33,8 @@ def shipped(kind: str) -> dict[str, Any]:
 
 
 def takes(engine: str, factory: type[Cell]) -> bool:
+    if engine in ("graph", "triton"):  # for a GPU: compiler/gpu holds them to the same
+        return False
     if engine == "fused":
         return factory(1, 1).torch_kernel() is not None
     return engine != "scan" or factory.linear_coefficients is not Cell.linear_coefficients

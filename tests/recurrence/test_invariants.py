@@ -15,10 +15,9 @@ from seqpipe.recurrence import Recurrent
 from seqpipe.testing import _invariants
 
 every_cell = pytest.mark.parametrize("name", host().names("cell"))
-every_depth = pytest.mark.parametrize("num_layers", [1, 2])
-every_direction = pytest.mark.parametrize("bidirectional", [False, True])
-every_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=20, deadline=None)
+depths, directions = st.integers(1, 2), st.booleans()
+dtypes = st.sampled_from([torch.float32, torch.float64])
 sizes = st.tuples(*[st.integers(1, 6)] * 4)
 
 
@@ -37,11 +36,8 @@ def some_lengths(data: st.DataObject, x: Tensor, shortest: int = 0) -> Tensor:
 
 
 @every_cell
-@every_depth
-@every_direction
-@every_dtype
 @few
-@given(sizes=sizes, extra=st.integers(1, 9), data=st.data())
+@given(num_layers=depths, bidirectional=directions, dtype=dtypes, sizes=sizes, extra=st.integers(1, 9), data=st.data())
 def test_padding_changes_no_bit_whatever_it_holds(
     name: str, num_layers: int, bidirectional: bool, dtype: torch.dtype, sizes: Any, extra: int, data: Any
 ) -> None:
@@ -52,11 +48,8 @@ def test_padding_changes_no_bit_whatever_it_holds(
 
 
 @every_cell
-@every_depth
-@every_direction
-@every_dtype
 @few
-@given(sizes=sizes, data=st.data())
+@given(num_layers=depths, bidirectional=directions, dtype=dtypes, sizes=sizes, data=st.data())
 def test_a_sequence_does_not_see_its_batch(
     name: str, num_layers: int, bidirectional: bool, dtype: torch.dtype, sizes: Any, data: Any
 ) -> None:
@@ -67,10 +60,8 @@ def test_a_sequence_does_not_see_its_batch(
 
 
 @every_cell
-@every_depth
-@every_dtype
 @few
-@given(sizes=sizes.filter(lambda s: s[1] > 1), data=st.data())
+@given(num_layers=depths, dtype=dtypes, sizes=sizes.filter(lambda s: s[1] > 1), data=st.data())
 def test_one_direction_neither_looks_ahead_nor_forgets_between_chunks(
     name: str, num_layers: int, dtype: torch.dtype, sizes: Any, data: Any
 ) -> None:
@@ -81,10 +72,8 @@ def test_one_direction_neither_looks_ahead_nor_forgets_between_chunks(
 
 
 @every_cell
-@every_depth
-@every_dtype
 @few
-@given(sizes=sizes, data=st.data())
+@given(num_layers=depths, dtype=dtypes, sizes=sizes, data=st.data())
 def test_ragged_chunks_with_the_state_carried_on_equal_the_whole(
     name: str, num_layers: int, dtype: torch.dtype, sizes: Any, data: Any
 ) -> None:

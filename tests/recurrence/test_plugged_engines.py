@@ -103,6 +103,44 @@ class OutOfMemory(Counting):
         return super().run(cell, x, valid, state)
 
 
+class NeverRoom(Counting):
+    def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        raise MemoryError("no room")
+
+
+class Scaled(Cell):
+    """Learns a buffer."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.register_buffer("scale", torch.ones(hidden_size, requires_grad=True))
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.tanh(self.scale * h + x_t.sum(dim=1, keepdim=True))
+        return h, h
+
+
+class ForgetsBuffers(TakesAny):
+    """Right but for the gradient of a buffer."""
+
+    def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        buffers = dict(cell.named_buffers())
+        frozen = {name: buffer.detach() for name, buffer in buffers.items()}
+        vars(cell)["_buffers"].update(frozen)
+        try:
+            return super().run(cell, x, valid, state)
+        finally:
+            vars(cell)["_buffers"].update(buffers)
+
+
+class Drawing(TakesAny):
+    """Right, and draws a random number that it has no use for."""
+
+    def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+        torch.rand(1)
+        return super().run(cell, x, valid, state)
+
+
 class Undecided(Counting):
     def refuses(self, cell: Cell) -> str | None:
         raise KeyError("which cell?")
@@ -164,6 +202,20 @@ def test_an_engine_that_counts_wrong_is_left_out(install: Install) -> None:
     install(Miscounting)
     with pytest.warns(RuntimeWarning, match="'counting' .* is not used for Numbered: its results differ"):
         assert only(Recurrent(Numbered(3, 5))).engine != "counting"
+
+
+def test_the_gradient_of_a_buffer_is_compared_too(install: Install) -> None:
+    install(ForgetsBuffers)
+    with pytest.warns(RuntimeWarning, match="'counting' .* is not used for Scaled: its results differ"):
+        assert only(Recurrent(Scaled(3, 5))).engine != "counting"
+
+
+def test_the_trial_leaves_the_random_numbers_where_they_were(install: Install) -> None:
+    install(Drawing)
+    recurrent = Recurrent(GRUCell(3, 11))
+    before = torch.get_rng_state()
+    assert only(recurrent).engine == "counting"
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_what_it_refuses_goes_on_to_the_others_with_its_reason(install: Install) -> None:
@@ -248,6 +300,14 @@ def test_a_lack_of_memory_is_for_the_caller_to_handle(install: Install) -> None:
     with pytest.raises(MemoryError, match="no room"):
         recurrent(torch.randn(2, 60, 3))
     assert only(recurrent).engine == "counting"
+
+
+def test_a_lack_of_memory_in_the_trial_is_no_fault_of_the_engine(install: Install) -> None:
+    install(NeverRoom)
+    recurrent = Recurrent(GRUCell(3, 11))
+    for _ in range(2):
+        with pytest.raises(MemoryError, match="no room"):
+            recurrent(torch.randn(2, 4, 3))
 
 
 def test_an_engine_that_cannot_be_made_warns_once_and_is_passed_over(install: Install) -> None:

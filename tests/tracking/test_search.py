@@ -1,7 +1,10 @@
 """A search's run tree, read back from the store."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
+from joblib import parallel_config
 from scipy.stats import randint
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -36,9 +39,10 @@ def test_a_search_becomes_parent_candidates_folds_and_refit(net, data, make_trac
         assert [(point.step, point.value) for point in curve] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=["alone", "processes", "threads"])
 def n_jobs(request):
-    return request.param
+    with parallel_config(backend="threading") if request.param == "threads" else nullcontext():
+        yield 1 if request.param == "alone" else 2
 
 
 def test_runs_lie_in_time_as_their_fits_did(net, data, make_tracker, runs, n_jobs):
@@ -242,8 +246,6 @@ def test_ctrl_c_kills_all_that_is_open(net, data, make_tracker, runs):
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 def test_forked_workers_reach_the_process_that_writes(net, data, make_tracker, runs):
-    from joblib import parallel_config
-
     search = GridSearchCV(net(), {"cell": ["gru", "lstm"]}, cv=2).set_callbacks(make_tracker())
     with parallel_config(backend="multiprocessing", n_jobs=2):
         search.fit(*data)

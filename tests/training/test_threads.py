@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import pytest
 import torch
 from skorch.callbacks import Callback
 
+from seqpipe.recurrence import allowed_threads
 from seqpipe.training._threads import threads_for
 
 
@@ -45,4 +48,45 @@ def test_a_small_net_trains_and_predicts_on_one_thread(make_net: Any, make_sampl
     net.train(make_samples(), None, 1)
     net.outputs(make_samples())
     assert set(seen) == {1}
+    assert torch.get_num_threads() == 2
+
+
+def test_a_thread_that_leaves_before_another_gets_its_number_back() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with threads_for(1, 1):
+            entered.set()
+            assert leave.wait(30)
+
+    other = threading.Thread(target=stay)
+    with threads_for(1, 1):
+        other.start()
+        assert entered.wait(30)
+    assert torch.get_num_threads() == 2
+    leave.set()
+    other.join()
+    found: list[int] = []
+    newcomer = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    newcomer.start()
+    newcomer.join()
+    assert found == [2]
+
+
+@pytest.mark.parametrize(("n_workers", "share"), [(1, 4), (2, 2), (3, 1), (8, 1)])
+def test_the_workers_of_a_pool_of_threads_divide_them(n_workers: int, share: int) -> None:
+    def seen(size: int) -> tuple[int | None, int]:
+        with threads_for(size, size):
+            return allowed_threads.get(), torch.get_num_threads()
+
+    torch.set_num_threads(4)
+    with ThreadPool(n_workers) as pool:
+        assert pool.map(seen, [4, 512]) == [(share, 1), (share, share)]
+
+
+def test_a_net_inside_the_run_of_another_changes_nothing() -> None:
+    with threads_for(1, 1):
+        with threads_for(512, 512):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2

@@ -3,7 +3,7 @@
 ``_trace`` records one step, forward and backward. ``_plan`` turns the record into atoms: column blocks without views or
 slices (``_atoms``). ``_schedule`` orders them in stages and decides what forward keeps. ``_emit`` writes the time loops as C
 on top of ``_preamble``; ``_objects`` compiles, keeps and loads it with the compiler that ``_toolchain`` finds. ``_native``
-calls it, ``_function`` makes it differentiable, ``_compare`` checks it, ``_engine`` offers it to `Recurrent`.
+calls it, ``_function`` makes it differentiable, ``_engine`` offers it to `Recurrent`.
 
 Without C, ``_graph`` makes one graph of two traces, with the number of rows left open. ``_samples`` finds out by trial that it
 treats each sample by itself, ``_rewrite`` takes work out of its loops, and ``_parts`` tells what is computed for all steps at
@@ -13,5 +13,6 @@ once from what is looped. ``_pyloop`` writes the loops, ``_columns`` lays out th
 
 from seqpipe.recurrence.compiler._engine import CompiledEngine
 from seqpipe.recurrence.compiler._torch_engine import TorchEngine
+from seqpipe.recurrence.compiler.gpu import GraphEngine, TritonEngine
 
-__all__ = ["CompiledEngine", "TorchEngine"]
+__all__ = ["CompiledEngine", "GraphEngine", "TorchEngine", "TritonEngine"]

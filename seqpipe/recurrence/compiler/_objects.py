@@ -26,7 +26,7 @@ from pathlib import Path
 from seqpipe.exceptions import CompilerError, SeqpipeWarning
 from seqpipe.recurrence.compiler._toolchain import Compiler, compile_source, find_compiler, object_flags
 
-__all__ = ["load"]
+__all__ = ["keep_text", "load"]
 
 _SUFFIX = ".dll" if os.name == "nt" else ".so"
 _UNUSED_SECONDS = 90 * 24 * 3600.0
@@ -63,7 +63,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_PROCESS.start)
 
 
-def load(source: str, *, optimize: bool = True, extra_flags: tuple[str, ...] = ()) -> ctypes.CDLL:
+def load(source: str) -> ctypes.CDLL:
     """Compile C11 ``source`` into a shared object, unless that was done before, and load it.
 
     Objects are kept in the folder ``compiler`` of ``SEQPIPE_CACHE``, else of ``seqpipe`` in the user's cache folder.
@@ -73,10 +73,6 @@ def load(source: str, *, optimize: bool = True, extra_flags: tuple[str, ...] = (
     ----------
     source : str
         The whole translation unit.
-    optimize : bool
-        Whether to spend time on making it fast.
-    extra_flags : tuple of str
-        Further flags for the compiler, after seqpipe's own.
 
     Returns
     -------
@@ -89,11 +85,37 @@ def load(source: str, *, optimize: bool = True, extra_flags: tuple[str, ...] = (
         If there is no C compiler, or it refuses the source, or what it made cannot be loaded.
     """
     compiler = find_compiler()
-    recipe = _Recipe(source, compiler, object_flags(compiler, optimize=optimize, extra_flags=extra_flags))
+    recipe = _Recipe(source, compiler, object_flags(compiler))
     with _PROCESS.lock:
         if recipe not in _PROCESS.libraries:
             _PROCESS.libraries[recipe] = _load(recipe)
         return _PROCESS.libraries[recipe]
+
+
+def keep_text(text: str, suffix: str) -> Path:
+    """Return a file that holds a text, in the folder where objects are kept, under the rules that hold for these."""
+    name = f"{_digest(text.encode())}{suffix}"
+    with _PROCESS.lock:
+        folder = _cache_folder()
+        if folder is not None:
+            with suppress(OSError):
+                return _keep(folder / name, text)
+        return _keep(_private_folder() / name, text)
+
+
+def _keep(path: Path, text: str) -> Path:
+    """Write the file, unless it is there and whole."""
+    if path.exists() and not _trusted(path):
+        raise PermissionError(f"{path} is not this user's alone")
+    if not path.exists() or path.read_bytes() != text.encode():
+        _discard_unused(path.parent)
+        with tempfile.TemporaryDirectory(prefix="build-", dir=path.parent, ignore_cleanup_errors=True) as workplace:
+            built = Path(workplace) / path.name
+            built.write_bytes(text.encode())
+            built.chmod(0o600)
+            built.replace(path)
+    _touch(path)
+    return path
 
 
 def _load(recipe: _Recipe) -> ctypes.CDLL:
@@ -139,9 +161,9 @@ def _build(folder: Path, recipe: _Recipe) -> ctypes.CDLL:
 
 
 def _discard_unused(folder: Path) -> None:
-    """Delete objects that nobody has loaded for 90 days, and what killed builds left."""
+    """Delete objects and texts that nobody has loaded for 90 days, and what killed builds left."""
     oldest = time.time() - _UNUSED_SECONDS
-    for path in [*folder.glob(f"*{_SUFFIX}"), *folder.glob("build-*")]:
+    for path in [*folder.glob(f"*{_SUFFIX}"), *folder.glob("*.py"), *folder.glob("build-*")]:
         with suppress(OSError):
             if path.stat().st_mtime < oldest:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

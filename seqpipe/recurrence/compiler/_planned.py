@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
-from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -14,11 +12,12 @@ from torch import Tensor
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._engine import Engine
+from seqpipe.recurrence._generators import GENERATORS
 from seqpipe.recurrence._loop import LoopEngine
 from seqpipe.recurrence._parts import cell_modules, cell_tensors, device_and_type
-from seqpipe.recurrence._states import state_tensors
+from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler._compare import difference_from_loop
+from seqpipe.recurrence._trial import find_fault
 from seqpipe.recurrence.compiler._signature import Signature, signature_of
 from seqpipe.recurrence.compiler._trace import Unplannable
 
@@ -57,9 +56,10 @@ class PlannedEngine(Engine):
     """
 
     made: str
+    reads_padding = False
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = GENERATORS
         self._programs: dict[Signature, Program | str] = {}
         self._own: WeakKeyDictionary[Cell, dict[Signature, Program | str]] = WeakKeyDictionary()
 
@@ -104,9 +104,8 @@ class PlannedEngine(Engine):
             or not self.worthwhile(program, x)
             or not self._trusts(program, cell, training)
         ):
-            return LoopEngine().run(cell, x, valid, state)
-        outputs, finals = self.call(program, x, None if valid is None else valid.lengths, states, (*tensors.values(),))
-        return outputs, finals if isinstance(state, tuple) else finals[0]
+            return LoopEngine().run(cell, x if valid is None else valid.clear(x), valid, state)
+        return self._call(program, tensors, x, valid, state)
 
     def code(self, cell: Cell) -> str:
         """Return the code of a training step's two loops, or why there is none."""
@@ -118,7 +117,7 @@ class PlannedEngine(Engine):
         unfit = _reason_against(cell, tensors) or self.unfit(*device_and_type(tensors))
         if unfit is not None:
             return unfit
-        programs, key = self._known(cell, input_grad)
+        programs, key = self._known(cell, tensors, input_grad)
         if key not in programs:
             with self._lock, torch.inference_mode(False):
                 if key not in programs:
@@ -126,17 +125,22 @@ class PlannedEngine(Engine):
         return programs[key]
 
     def _plan(self, cell: Cell, tensors: dict[str, Tensor], input_grad: bool) -> Program | str:
+        device, dtype = device_and_type(tensors)
+        if any(t.device != device or t.dtype != dtype for t in tensors.values()):
+            return "the cell's tensors are of several types or devices"
         wanted = tuple(t.requires_grad for t in tensors.values())
         try:
-            return self.plan(cell, device_and_type(tensors)[1], input_grad=input_grad, parameter_grads=wanted)
+            return self.plan(cell, dtype, input_grad=input_grad, parameter_grads=wanted)
         except (CompilerError, Unplannable) as error:
             return str(error)
         except Exception as error:  # what a step does is its author's choice: the plain loop can run it all the same
             return f"its step cannot be traced ({type(error).__name__}: {error})"
 
-    def _known(self, cell: Cell, input_grad: bool) -> tuple[dict[Signature, Program | str], Signature]:
+    def _known(
+        self, cell: Cell, tensors: dict[str, Tensor], input_grad: bool
+    ) -> tuple[dict[Signature, Program | str], Signature]:
         """Return the programs among which a cell's is kept, and the key to it."""
-        signature, shared = signature_of(cell)
+        signature, shared = signature_of(cell, tensors)
         key = (*signature, input_grad)
         return self._programs if shared else self._own.setdefault(cell, {}), key
 
@@ -149,7 +153,7 @@ class PlannedEngine(Engine):
                     program.checked[training] = doubt is None
                     if doubt is not None:
                         for input_grad in (False, True):
-                            programs, key = self._known(cell, input_grad)
+                            programs, key = self._known(cell, cell_tensors(cell), input_grad)
                             programs[key] = doubt
                         message = f"{type(cell).__name__} is not {self.made}: {doubt}."
                         warnings.warn(message, RuntimeWarning, stacklevel=3)
@@ -157,22 +161,24 @@ class PlannedEngine(Engine):
 
     def _doubt(self, program: Program, cell: Cell, training: bool) -> str | None:
         """Say what speaks against using a program."""
-        try:
-            difference = difference_from_loop(
-                partial(self.call, program), cell, program.dtype, input_grad=program.input_grad, training=training
-            )
-        except CompilerError as error:
-            return str(error)
-        limit = 1e-3 if program.dtype == torch.float32 else 1e-8
-        return None if difference <= limit else f"the {self.made} step differs from the plain loop by {difference:.1e}"
+
+        def run(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
+            state = map_state(lambda s: s.to(program.dtype), state)  # cells may start from numbers of another type
+            return self._call(program, cell_tensors(cell), x, valid, state)
+
+        return find_fault(run, cell, training=training, input_grad=program.input_grad)
+
+    def _call(
+        self, program: Program, tensors: dict[str, Tensor], x: Tensor, valid: ValidSteps | None, state: State
+    ) -> tuple[Tensor, State]:
+        lengths = None if valid is None else valid.lengths
+        outputs, finals = self.call(program, x, lengths, state_tensors(state), (*tensors.values(),))
+        return outputs, finals if isinstance(state, tuple) else finals[0]
 
 
 def _reason_against(cell: Cell, tensors: dict[str, Tensor]) -> str | None:
     """Say why a cell's tensors, or the state of torch, let nothing but the plain loop run it."""
-    device, dtype = device_and_type(tensors)
-    if any(t.device != device or t.dtype != dtype for t in tensors.values()):
-        return "the cell's tensors are of several types or devices"
-    if torch.is_autocast_enabled(device.type):
+    if torch.is_autocast_enabled(device_and_type(tensors)[0].type):
         return "torch.autocast changes types inside the step"
     for _, module in cell_modules(cell):
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:

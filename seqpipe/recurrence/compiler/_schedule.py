@@ -25,7 +25,9 @@ from seqpipe.recurrence.compiler._atoms import (
 )  # fmt: skip
 from seqpipe.recurrence.compiler._program import Program
 
-__all__ = ["Stage", "Sums", "depends_on_gradient", "kept_atoms", "merge_products", "schedule"]
+__all__ = [
+    "Stage", "Sums", "atoms_of", "depends_on_gradient", "in_order", "kept_atoms", "merge_products", "rebuild", "schedule", "with_arguments",
+]  # fmt: skip
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Sums:
 def schedule(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[Stage]:
     """Order everything that the goals need and that is not available."""
     levels: dict[Atom, int] = {}
-    for atom in _in_order(goals, available):
+    for atom in in_order(goals, available):
         levels[atom] = _level(atom, levels)
     stages: dict[tuple[int, int], Stage] = {}
     for atom, level in levels.items():
@@ -58,7 +60,8 @@ def schedule(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[S
     return [stages[key] for key in sorted(stages)]
 
 
-def _in_order(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[Atom]:
+def in_order(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[Atom]:
+    """Return the goals and all they need that is not available, constants left out, each after what it is computed from."""
     done: dict[Atom, None] = {}
     stack = list(goals)[::-1]
     while stack:
@@ -88,20 +91,32 @@ def merge_products(program: Program) -> Program:
     """Let products whose results are only added up share one accumulator."""
     goals = [a for group in _goals(program) for a in group]
     uses = Counter(goals)
-    for atom in _in_order(goals, lambda a: False):
+    for atom in in_order(goals, lambda a: False):
         uses.update(arguments(atom))
     for reduction in program.reductions:
         uses.update([reduction.left, *([reduction.right] if isinstance(reduction, OuterSum) else [])])
+    return rebuild(program, lambda atom, made: _merged(atom, uses, made))
+
+
+def rebuild(program: Program, make: Callable[[Atom, Callable[[Atom], Atom]], Atom]) -> Program:
+    """Make a program's atoms anew, from what they are computed from on.
+
+    Parameters
+    ----------
+    program : Program
+    make : callable (atom, made) -> Atom
+        What stands for an atom; ``made`` tells what stands for another one, made before.
+    """
     memo: dict[Atom, Atom] = {}
 
-    def rebuild(atom: Atom) -> Atom:
+    def made(atom: Atom) -> Atom:
         return memo.get(atom, atom)
 
-    for atom in _in_order([*goals, *_operands(program.reductions)], lambda a: False):
-        memo[atom] = _merged(atom, uses, rebuild)
+    for atom in atoms_of(program):
+        memo[atom] = make(atom, made)
 
     def all_of(atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
-        return tuple(rebuild(a) for a in atoms)
+        return tuple(made(a) for a in atoms)
 
     return replace(
         program,
@@ -109,8 +124,14 @@ def merge_products(program: Program) -> Program:
         new_states=[all_of(s) for s in program.new_states],
         x_grad=None if program.x_grad is None else all_of(program.x_grad),
         state_grads=[all_of(s) for s in program.state_grads],
-        reductions={_with_operands(r, rebuild): slot for r, slot in program.reductions.items()},
+        reductions={_with_operands(r, made): slot for r, slot in program.reductions.items()},
     )
+
+
+def atoms_of(program: Program) -> list[Atom]:
+    """Return all atoms of a program, constants left out, each after those that it is computed from."""
+    goals = [a for group in _goals(program) for a in group]
+    return in_order([*goals, *_operands(program.reductions)], lambda a: False)
 
 
 def _goals(program: Program) -> list[tuple[Atom, ...]]:
@@ -127,22 +148,26 @@ def _with_operands(reduction: Reduction, function: Callable[[Atom], Atom]) -> Re
     return ColumnSum(function(reduction.left))
 
 
-def _merged(atom: Atom, uses: Counter[Atom], rebuild: Callable[[Atom], Atom]) -> Atom:
+def with_arguments(atom: Atom, made: Callable[[Atom], Atom]) -> Atom:
+    """Return the same of other arguments."""
     if isinstance(atom, Product):
-        return product(tuple((rebuild(a), m) for a, m in atom.terms), atom.width)
+        return product(tuple((made(a), m) for a, m in atom.terms), atom.width)
     if isinstance(atom, RowSum):
-        return row_sum(tuple(rebuild(a) for a in atom.terms))
+        return row_sum(tuple(made(a) for a in atom.terms))
     if not isinstance(atom, Elementwise):
         return atom
-    leaves = _summands(atom, uses) if atom.op == "add" else []
+    return elementwise(atom.op, tuple(a if isinstance(a, Vector) else made(a) for a in atom.args), atom.width)
+
+
+def _merged(atom: Atom, uses: Counter[Atom], made: Callable[[Atom], Atom]) -> Atom:
+    leaves = _summands(atom, uses) if isinstance(atom, Elementwise) and atom.op == "add" else []
     products = [a for a in leaves if isinstance(a, Product) and a.width == atom.width and uses[a] == 1]
     if len(products) < 2:
-        args = tuple(a if isinstance(a, Vector) else rebuild(a) for a in atom.args)
-        return elementwise(atom.op, args, atom.width)
-    total: Atom = product(tuple((rebuild(a), m) for p in products for a, m in p.terms), atom.width)
+        return with_arguments(atom, made)
+    total: Atom = product(tuple((made(a), m) for p in products for a, m in p.terms), atom.width)
     for leaf in leaves:
         if leaf not in products:
-            total = elementwise("add", (total, leaf if isinstance(leaf, Vector) else rebuild(leaf)), atom.width)
+            total = elementwise("add", (total, leaf if isinstance(leaf, Vector) else made(leaf)), atom.width)
     return total
 
 
@@ -160,7 +185,7 @@ def _summands(atom: Elementwise, uses: Counter[Atom]) -> list[Atom | Vector]:
 def depends_on_gradient(atoms: Iterable[Atom]) -> set[Atom]:
     """Return those of the atoms, and of what they are computed from, that only backward can compute."""
     found: set[Atom] = set()
-    for atom in _in_order(atoms, lambda a: False):
+    for atom in in_order(atoms, lambda a: False):
         if isinstance(atom, Input):
             if atom.source in ("output_grad", "state_grad"):
                 found.add(atom)
@@ -175,7 +200,7 @@ def kept_atoms(goals: Iterable[Atom], at_hand: Callable[[Atom], bool]) -> tuple[
     Results of products and of costly operations are kept; what is cheap to compute from these, from inputs and from states
     (``at_hand``) is computed again.
     """
-    order = _in_order(goals, at_hand)
+    order = in_order(goals, at_hand)
     backward = depends_on_gradient(order)
     wanted = {a for atom in order if atom in backward for a in arguments(atom)} | set(goals)
     wanted = {a for a in wanted if a not in backward and not at_hand(a) and not isinstance(a, Const)}

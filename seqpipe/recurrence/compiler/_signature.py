@@ -7,10 +7,10 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence._parts import cell_modules, cell_tensors
+from seqpipe.recurrence._parts import cell_modules
 
 __all__ = ["Signature", "signature_of"]
 
@@ -19,11 +19,11 @@ _INTERNAL = frozenset(vars(nn.Module())) - {"training"} | {"_arguments"}
 _PLAIN = (int, float, str, bytes, bool, type(None), type, FunctionType, BuiltinFunctionType, torch.dtype, torch.device)
 
 
-def signature_of(cell: Cell) -> tuple[Signature, bool]:
+def signature_of(cell: Cell, tensors: dict[str, Tensor]) -> tuple[Signature, bool]:
     """Return a cell's signature, and whether other cells may have the same one.
 
     Classes, sizes and plain attributes of the cell and of the modules in it make up the signature. An attribute that is
-    anything else is told by its identity, and the cell then has a plan of its own.
+    anything else is told by its identity, and the cell then has a plan of its own. ``tensors`` are what `cell_tensors` gives.
     """
     parts: list[Any] = []
     shared = True
@@ -34,7 +34,7 @@ def signature_of(cell: Cell) -> tuple[Signature, bool]:
                 token, plain = _token(value)
                 parts += [key, token]
                 shared &= plain
-    for name, tensor in cell_tensors(cell).items():
+    for name, tensor in tensors.items():
         parts += [name, tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad]
     return tuple(parts), shared
 

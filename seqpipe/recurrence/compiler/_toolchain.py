@@ -20,7 +20,6 @@ __all__ = ["Compiler", "compile_source", "find_compiler", "object_flags"]
 
 #: The generated C spells its vectors out: -O3 takes twice as long to compile it and makes it no faster.
 _OPTIMIZED = "-O2"
-_PLAIN = "-O1"
 # Not -ffast-math: NaN has to stay NaN. The sanitizer is what zig adds on its own.
 _COMMON = (
     *("-std=c11", "-fPIC", "-shared", "-fno-sanitize=undefined"),
@@ -61,15 +60,12 @@ def find_compiler() -> Compiler:
     return _find(os.environ.get("SEQPIPE_CC", "").strip(), os.environ.get("PATH", ""))
 
 
-def object_flags(
-    compiler: Compiler, *, optimize: bool = True, extra_flags: tuple[str, ...] = ()
-) -> tuple[tuple[str, ...], ...]:
+def object_flags(compiler: Compiler) -> tuple[tuple[str, ...], ...]:
     """Return the flags to try in turn: for this very machine first, and last without a word about it."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
     native = "-mcpu=native" if arm or _is_zig(compiler.command) else "-march=native"
-    base = (_OPTIMIZED if optimize else _PLAIN, *_COMMON)
     machines = ((native, _WIDE), (native,), ()) if not arm else ((native,), ())
-    return tuple((*base, *machine, *extra_flags) for machine in machines)
+    return tuple((_OPTIMIZED, *_COMMON, *machine) for machine in machines)
 
 
 def compile_source(

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._states import state_tensors
 
 __all__ = ["Node", "Trace", "Unplannable", "trace_step"]
@@ -159,7 +160,7 @@ def trace_step(
     names = [name for name, _ in _tensors(cell)]
     tensors = [tensor.detach().clone() for _, tensor in _tensors(cell)]
     like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
-    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+    with torch.enable_grad(), forked_generators():
         trace = Trace(batch_size or _batch_size(cell, tensors))
         states = [s.detach().clone() for s in state_tensors(cell.initial_state(trace.batch_size))]
         x = torch.zeros(trace.batch_size, cell.input_size, dtype=like.dtype, device=like.device)

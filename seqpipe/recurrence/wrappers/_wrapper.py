@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.recurrence._check import check_step
+from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._states import state_tensors
 
 __all__ = ["Wrapper", "innermost"]
@@ -41,7 +42,7 @@ class Wrapper(Cell):
         check_step(cell)
         super().__init__(cell.input_size, cell.hidden_size)
         self.cell = cell
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), forked_generators():
             self._inner_is_tuple = isinstance(cell.initial_state(1), tuple)
             x = self.like.new_zeros(1, 1, cell.input_size)
             self._inner_shape = tuple(int(n) for n in cell.project(x).shape[2:])

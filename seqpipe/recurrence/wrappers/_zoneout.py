@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence.wrappers._wrapper import Wrapper, innermost
 
@@ -47,7 +48,7 @@ class Zoneout(Wrapper):
 
     def __init__(self, cell: Cell, p: float | Sequence[float] = 0.1) -> None:
         super().__init__(cell)
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), forked_generators():
             tensors = state_tensors(innermost(cell).initial_state(1))
         given = list(p) if isinstance(p, Sequence) else [p] * len(tensors)
         if len(given) != len(tensors):

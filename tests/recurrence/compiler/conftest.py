@@ -1,8 +1,8 @@
-"""A cache of the tests' own, and results of a run along time that any two ways of running can be compared by."""
+"""Results of a run along time that any two ways of running can be compared by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,14 +12,6 @@ from torch import Tensor
 Run = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def kept_objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Objects are shared by the tests of one session, and by no one else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEQPIPE_CACHE", str(tmp_path_factory.mktemp("objects")))
-        yield
-
-
 def _everything(run: Run, x: Tensor, states: tuple[Tensor, ...], weights: Sequence[Tensor]) -> list[Tensor]:
     """Return outputs, final states, and the gradients of a random sum over all of them."""
     inputs = [t for t in (x, *states, *weights) if t.requires_grad]
@@ -27,7 +19,8 @@ def _everything(run: Run, x: Tensor, states: tuple[Tensor, ...], weights: Sequen
     generator = torch.Generator().manual_seed(1)
     loss = x.new_zeros(())
     for result in results:
-        loss = loss + (result * torch.randn(result.shape, generator=generator, dtype=result.dtype)).sum()
+        factors = torch.randn(result.shape, generator=generator, dtype=result.dtype)
+        loss = loss + (result * factors.to(result.device)).sum()
     grads: Any = torch.autograd.grad(loss, inputs, allow_unused=True) if loss.requires_grad else [None] * len(inputs)
     return [r.detach() for r in results] + [torch.zeros_like(i) if g is None else g for i, g in zip(inputs, grads)]
 

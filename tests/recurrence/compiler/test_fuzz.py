@@ -10,6 +10,7 @@ from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._loop import LoopEngine
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler import _call, _eager, _emit, _native, _toolchain
+from seqpipe.recurrence.compiler import _call, _columns, _eager, _emit, _native, _toolchain
 from seqpipe.recurrence.compiler._emit import emit_backward, emit_forward
 from seqpipe.recurrence.compiler._function import run_program
 from seqpipe.recurrence.compiler._layout import Target
@@ -27,8 +28,11 @@ from seqpipe.recurrence.compiler._native import NativeProgram
 from seqpipe.recurrence.compiler._objects import load
 from seqpipe.recurrence.compiler._preamble import microkernel, preamble
 from seqpipe.recurrence.compiler._toolchain import find_compiler
+from seqpipe.recurrence.compiler.gpu import _triton_run
+from seqpipe.recurrence.compiler.gpu._loading import has_triton
+from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram
 
-N_CELLS, N_TOGETHER, N_IN_TORCH = 500, 20, 40
+N_CELLS, N_TOGETHER, N_IN_TORCH, N_IN_TRITON = 500, 20, 40, 24
 LENGTHS = [4, 0, 2, 4, 1, 3, 3]
 FUNCTIONS = {"log", "sin", "cos", "erf", "log1p", "expm1", "pow"}
 
@@ -275,11 +279,30 @@ def test_random_cells_give_what_autograd_gives(
 
 @pytest.mark.parametrize("first", range(0, N_CELLS, 100))
 def test_random_cells_planned_for_torch_give_what_autograd_gives(
-    first: int, everything: Callable[..., list[Tensor]], furthest: Callable[..., float]
+    first: int,
+    everything: Callable[..., list[Tensor]],
+    furthest: Callable[..., float],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(_columns, "_ROWS", 7)  # so that batches as small as these have several runs of steps
+    monkeypatch.setattr(_columns, "_NUMBERS", 1)
     for seed in range(first, first + N_IN_TORCH):
         cell = cell_of(seed)
         parameter_grads = (True,) * len(list(cell.parameters()))
         program = _eager.TorchProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
         error = compare(cell, partial(_eager.run_program, program), everything, furthest)
+        assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"
+
+
+@pytest.mark.skipif(not has_triton(), reason="Triton is not installed")
+def test_random_cells_written_in_triton_give_what_autograd_gives(
+    monkeypatch: pytest.MonkeyPatch, everything: Callable[..., list[Tensor]], furthest: Callable[..., float]
+) -> None:
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    for seed in range(N_IN_TRITON):
+        cell = cell_of(seed)
+        parameter_grads = (True,) * len(list(cell.parameters()))
+        program = TritonProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
+        with np.errstate(all="ignore"):  # what is computed beyond a tile's last column may be anything
+            error = compare(cell, partial(_triton_run.run_program, program), everything, furthest)
         assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"

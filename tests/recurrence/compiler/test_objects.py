@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from seqpipe.exceptions import CompilerError, SeqpipeWarning
-from seqpipe.recurrence.compiler import _objects
-from seqpipe.recurrence.compiler._objects import load
+from seqpipe.recurrence.compiler import _objects, _toolchain
+from seqpipe.recurrence.compiler._objects import keep_text, load
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 
 try:
@@ -86,11 +86,11 @@ def test_a_kept_object_is_loaded_without_the_compiler(
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
 
 
-def test_other_flags_make_another_object(cache: Path) -> None:
+def test_other_flags_make_another_object(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     load(SOURCE)
-    load(SOURCE, optimize=False)
-    load(SOURCE, extra_flags=("-DUNUSED",))
-    assert len(kept(cache)) == 3
+    monkeypatch.setattr(_toolchain, "_OPTIMIZED", "-O1")
+    load(SOURCE)
+    assert len(kept(cache)) == 2
 
 
 RACE = """
@@ -205,6 +205,25 @@ def test_loading_an_object_marks_it_as_used(monkeypatch: pytest.MonkeyPatch, cac
     forget(monkeypatch)
     load(SOURCE)
     assert kept(cache)[0].stat().st_mtime > 0
+
+
+def test_a_text_is_kept_once_and_mended_where_it_was_damaged(cache: Path) -> None:
+    path = keep_text("one", ".py")
+    assert path.parent == cache
+    assert keep_text("one", ".py") == path != keep_text("two", ".py")
+    path.write_text("evil")
+    assert keep_text("one", ".py").read_text() == "one"
+    assert path.stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_a_text_that_others_may_write_is_not_used(cache: Path) -> None:
+    path = keep_text("one", ".py")
+    path.chmod(0o666)
+    with pytest.warns(SeqpipeWarning, match="other users may write it"):
+        other = keep_text("one", ".py")
+    assert other.parent != cache
+    assert other.read_text() == "one"
 
 
 def test_the_users_cache_folder_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

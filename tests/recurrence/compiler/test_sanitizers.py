@@ -26,7 +26,7 @@ from seqpipe.recurrence.compiler import _call, _emit, _native, _toolchain
 from seqpipe.recurrence.compiler._function import run_program
 from seqpipe.recurrence.compiler._objects import load
 
-_toolchain._OPTIMIZED = "-O1"
+_toolchain._OPTIMIZED = "-O0"
 _toolchain._COMMON += ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
 room = ("* sizeof(REAL) + 64", "/ 2 * sizeof(REAL)" if sys.argv[1] == "wrong" else "* sizeof(REAL) + 64")
 _call.load = lambda source: load(source.replace(*room))

@@ -252,7 +252,10 @@ def test_without_a_compiler_it_is_chosen_and_shows_its_loops(monkeypatch: pytest
     assert choice.engine == "torch"
     assert "not c: " in choice.reason
     assert choice.code.count("def loop(") == 2
-    assert choice.code.count("addmm(") == 2  # the last gradient is added where the next step reads it
+    lines = choice.code.splitlines()
+    step = [line for line in lines if line.startswith(" " * 12)]
+    assert sum("addmm(" in line for line in step) == 2  # the last gradient is added where the next step reads it
+    assert sum("addmm(" in line for line in lines) == 5  # x's, and the sums of two weights, for a run of steps at a time
 
 
 def test_without_a_compiler_torchs_own_kernel_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,9 +273,7 @@ class Measuring(Gated):
 
 def test_a_plan_that_is_wrong_warns_and_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     recurrent, x = make(Measuring, torch.float32), torch.randn(2, 4, 3)
-    with pytest.warns(
-        RuntimeWarning, match="Measuring is not planned: the planned step differs from the plain loop by"
-    ):
+    with pytest.warns(RuntimeWarning, match="Measuring is not planned: its results differ from the plain loop's by"):
         found = recurrent(x)[0]
     assert torch.equal(recurrent(x)[0], found)  # without a second warning
     monkeypatch.setenv("SEQPIPE_ENGINE", "loop")
@@ -326,4 +327,6 @@ def test_packed_steps_come_back_to_their_places(data: st.DataObject) -> None:
     assert torch.equal(packing.last(stack), last)
     before = torch.cat([first[:, None], x[:, :-1]], dim=1)
     assert torch.equal(packing.unpack(packing.before(stack)), before * inside[:, :, None])
-    assert torch.equal(torch.cat(packing.steps_before(stack)), packing.before(stack))
+    steps_before, steps_after = packing.steps_of(stack)
+    assert torch.equal(torch.cat(steps_before), packing.before(stack))
+    assert torch.equal(torch.cat(steps_after), flat)

@@ -165,6 +165,13 @@ def test_a_wrapper_of_ones_own_needs_only_what_it_changes() -> None:
     check_cell(lambda i, h: Doubled(LSTMCell(i, h)))
 
 
+@pytest.mark.usefixtures("compiled")
+def test_a_first_state_that_is_drawn_keeps_no_cell_from_the_compiler() -> None:
+    net = Recurrent(Dropout(GRUCell(3, 5), 0.5))
+    net(torch.randn(4, 6, 3))[0].sum().backward()
+    assert net.explain()[0].engine == "c"
+
+
 COMPILED = {"dropout": False, "layer_norm": True, "projection": True, "residual": True, "zoneout": False}
 
 

@@ -116,14 +116,19 @@ class NativeProgram:
     ) -> tuple[Run, list[Tensor]]:
         """Run over a batch from contiguous states; return what the backward pass needs, and the states after."""
         n, n_timesteps = batch.x.shape[:2]
-        outputs, kept = torch.empty(self._outputs_size(n, n_timesteps), dtype=self.dtype), self._kept(n, n_timesteps, keep)
+        outputs, kept = (
+            torch.empty(self._outputs_size(n, n_timesteps), dtype=self.dtype),
+            self._kept(n, n_timesteps, keep),
+        )
         run = Run(batch, self.free.bind(tensors), outputs, kept)
         finals = [torch.empty(state.shape, dtype=self.dtype) for state in states]
         addresses = self._addresses(run, keep)
         for k, (state, final) in enumerate(zip(states, finals)):
             addresses[("initial", k)], addresses[("final", k)] = state.data_ptr(), final.data_ptr()
         kernel = self.keeping_kernel if keep else self.forward_kernel
-        kernel.run(self._numbers(batch, keep) | run.bound.strides, addresses, self._parts(batch.x), alive=(run, states, finals))
+        kernel.run(
+            self._numbers(batch, keep) | run.bound.strides, addresses, self._parts(batch.x), alive=(run, states, finals)
+        )
         return run, finals
 
     def output_of(self, run: Run) -> Tensor:
@@ -175,10 +180,10 @@ class NativeProgram:
 
     def _addresses(self, run: Run, keep: bool) -> dict[tuple[object, ...], int]:
         """Return where the kernels find what they share."""
-        x = run.batch.x
+        x, lengths = run.batch.x, run.batch.lengths
         outputs, kept = run.outputs.data_ptr(), run.kept.data_ptr()
-        addresses = {("lengths",): run.batch.lengths.data_ptr(), ("x",): x.data_ptr(), **run.bound.addresses}
-        for k, size in enumerate(self._states(*x.shape[:2], keep)):
+        addresses = {("lengths",): lengths.data_ptr(), ("x",): x.data_ptr(), **run.bound.addresses}
+        for k, size in enumerate(self._states(len(x), x.shape[1], keep)):
             addresses[("state", k)] = outputs if k == self.layout.output_state else kept
             kept += size * self.dtype.itemsize
         addresses[("output",)], addresses[("kept",)] = outputs, kept

@@ -49,7 +49,7 @@ class _Recurrence(torch.autograd.Function):
         run = Run(Batch(x, ctx.lengths), ctx.bound, outputs, kept)
         grads = [g if g is None or ctx.order is None else g[ctx.order] for g in state_grads]
         if output_grad is None:
-            output_grad = torch.zeros_like(ctx.program.output_of(run))
+            output_grad = x.new_zeros(1, 1, ctx.program.layout.output_width).expand(*x.shape[:2], -1)
         elif ctx.order is not None:
             output_grad = output_grad[ctx.order]
         x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, tensors)

@@ -34,6 +34,17 @@ FN V vexp(V x) {
 }
 FN V vsigmoid(V x) { return 1 / (1 + vexp(-x)); }
 FN V vsqrt(V a) { EACH(a[l] = SQRT(a[l])) return a; }
+/* Gradients that fade over many steps end as denormal numbers, which are a hundred times slower to compute with than 0. */
+#if defined(__x86_64__)
+static L flush_denormals(void) { const unsigned mode = __builtin_ia32_stmxcsr(); __builtin_ia32_ldmxcsr(mode | 0x8040); return mode; }
+static void reset_mode(L mode) { __builtin_ia32_ldmxcsr((unsigned)mode); }
+#elif defined(__aarch64__)
+static L flush_denormals(void) { L mode; __asm__ volatile("mrs %0, fpcr" : "=r"(mode)); __asm__ volatile("msr fpcr, %0" : : "r"(mode | (1 << 24))); return mode; }
+static void reset_mode(L mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
+#else
+static L flush_denormals(void) { return 0; }
+static void reset_mode(L mode) { (void)mode; }
+#endif
 """
 
 #: A call: the batch cut into parts with about as many steps in each, and ``run`` for each part. In an OpenMP team, whose functions
@@ -54,7 +65,10 @@ static int run_part(const Call *c, L part) {
   if (!rows) return 0;
   n[1] = first; n[2] = first + rows; n[3] = (rows + blocks - 1) / blocks; n[4] = CHUNK_ROWS / n[3];
   n[4] = n[4] < 1 ? 1 : n[4] > n[5] ? n[5] : n[4];
-  return run(n, p);
+  const L mode = flush_denormals();
+  const int failed = run(n, p);
+  reset_mode(mode);
+  return failed;
 }
 static void member(void *data) {
   Call *c = data;

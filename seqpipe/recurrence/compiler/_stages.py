@@ -71,7 +71,9 @@ class Emitter:
 
     target: Target
     pointers: list[tuple[object, ...]] = field(default_factory=lambda: [("lengths",)])
-    numbers: list[tuple[object, ...]] = field(default_factory=lambda: [("B",), ("b0",), ("b1",), ("R",), ("C",), ("T",)])
+    numbers: list[tuple[object, ...]] = field(
+        default_factory=lambda: [("B",), ("b0",), ("b1",), ("R",), ("C",), ("T",)]
+    )
     places: dict[Atom, Place] = field(default_factory=dict)
     stores: dict[Atom, list[Store]] = field(default_factory=dict)
     scratch: list[tuple[str, str]] = field(default_factory=list)
@@ -343,7 +345,7 @@ class Emitter:
             functions=self.functions,
         )
         return (
-            f"{head}{kernels}int run(const L *n, void *const *p) {{\n"
+            f"{head}{kernels}__attribute__((noinline)) int run(const L *n, void *const *p) {{\n"
             f"  const L B = n[0], b0 = n[1], b1 = n[2], R = n[3], C = n[4], T = n[5], H = {_AHEAD_ROWS} / R + 1; (void)C; (void)H; (void)T;\n"
             "  const L *len = p[0];\n"
             f"  REAL *space = malloc(({sizes}) * sizeof(REAL) + 64); if (!space) return 1;\n"

@@ -451,6 +451,20 @@ def test_frozen_parameters_get_no_gradient_and_the_others_theirs(
     assert cell.recur.weight.grad is not None
 
 
+def test_gradients_that_fade_below_the_smallest_normal_number_are_zero_and_only_these(planned: str) -> None:
+    recurrent = Recurrent(RNNCell(2, 3))
+    for parameter in recurrent.parameters():
+        torch.nn.init.uniform_(parameter, -0.1, 0.1)
+    x = torch.randn(4, 200, 2, requires_grad=True)
+    run_with(planned, recurrent, x)[0][:, -1].sum().backward()
+    assert x.grad is not None
+    assert x.grad[:, -20:].all()
+    assert x.grad[:, 0].abs().max() <= torch.finfo(torch.float32).tiny
+    denormal = torch.full((100,), 1e-40)
+    assert torch.equal(denormal * 1, denormal)
+    assert denormal.sum() > 0
+
+
 def test_columns_of_x_that_nothing_comes_of_have_a_gradient_of_zero(planned: str) -> None:
     class LastColumn(Cell):
         def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,7 +85,7 @@ def _rows(
         for engine in claims:
             ours = recurrent_side(recurrent, engine)
             try:
-                check_agreement(ours, loop, x, w)
+                check_agreement(ours, loop, x, w, lambda: loop_side(copy.deepcopy(recurrent).double()))
                 sides[engine] = calls(ours, mode, x, w)
             except Disagreement as error:
                 refused[engine] = f"not measured: {error}"

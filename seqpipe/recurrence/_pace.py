@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 __all__ = ["Pace"]
 
-#: Runs whose mean time counts: alone, together for good, and together to see whether it pays again.
-_ALONE, _TOGETHER, _AGAIN = 4, 16, 4
-#: Runs alone before the threads are tried again: at first, and at most; each trial that fails doubles them.
-_FEWEST, _MOST = 64, 4096
+#: Runs whose mean time counts, alone and together; at a trial those together come after some that wake the threads.
+_ALONE, _TOGETHER, _TRIAL, _WAKING = 4, 16, 4, 2
+#: After a trial that did not pay, no other for that many times as long as it took.
+_REST = 30
 #: Windows together, all of them faster, after which one alone is timed anew.
 _WINDOWS = 64
 
@@ -30,10 +30,9 @@ class Pace:
 
     together: bool = False
     _alone: float = 0.0
-    _left: int = _ALONE
-    _runs: list[float] = field(default_factory=list)
-    _patience: int = _FEWEST
+    _rest: float = 0.0
     _windows: int = 0
+    _runs: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def took(self, together: bool, seconds: float) -> None:
@@ -41,25 +40,32 @@ class Pace:
         with self._lock:
             if together != self.together:  # a run beside it has ended what was to be found out
                 return
-            self._left -= 1
-            if together or self._left < _ALONE:
-                self._runs.append(seconds)
-            if self._left == 0:
-                self._end(sum(self._runs) / len(self._runs))
+            self._runs.append(seconds)
+            if together:
+                self._judge_together()
+            else:
+                self._judge_alone(seconds)
 
-    def _end(self, mean: float) -> None:
+    def _judge_alone(self, seconds: float) -> None:
+        self._rest -= seconds
+        del self._runs[:-_ALONE]
+        if self._rest <= 0 and len(self._runs) == _ALONE:
+            self._alone = sum(self._runs) / _ALONE
+            self._begin(together=True)
+
+    def _judge_together(self) -> None:
+        trial = self._windows == 0
+        skipped, counted = (_WAKING, _TRIAL) if trial else (0, _TOGETHER)
+        if len(self._runs) < skipped + counted:
+            return
+        paid = sum(self._runs[skipped:]) / counted < self._alone
+        self._windows += 1
+        if trial and not paid:
+            self._rest = _REST * sum(self._runs)
+        if not paid or self._windows > _WINDOWS:
+            self._begin(together=False)
         self._runs.clear()
-        if self.together:
-            self._end_together(mean)
-        else:
-            self._alone, self.together, self._left, self._windows = mean, True, _AGAIN, 0
 
-    def _end_together(self, mean: float) -> None:
-        if mean >= self._alone:
-            self.together, self._left = False, self._patience
-            self._patience = min(2 * self._patience, _MOST)
-        elif self._windows == _WINDOWS:
-            self.together, self._left = False, _ALONE
-        else:
-            self._patience = _FEWEST if self._windows else self._patience
-            self._windows, self._left = self._windows + 1, _TOGETHER
+    def _begin(self, *, together: bool) -> None:
+        self.together, self._windows = together, 0
+        self._runs.clear()

@@ -15,7 +15,9 @@ __all__ = ["ValidSteps", "check_lengths"]
 
 
 def check_lengths(lengths: Any, batch_size: int, n_timesteps: int) -> Tensor:
-    """Return ``lengths`` as an int64 tensor of shape (batch_size,), each from 0 to ``n_timesteps``.
+    """Return ``lengths`` as an int64 tensor of shape (batch_size,), each from 0 to ``n_timesteps``; always a copy.
+
+    The way back reads them again, without bounds where it is compiled: the caller's may have changed by then.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def check_lengths(lengths: Any, batch_size: int, n_timesteps: int) -> Tensor:
         )
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise InvalidSequencesError(f"lengths count time steps and must be integers, got {lengths.dtype}.")
-    lengths = lengths.to(torch.int64)
+    lengths = lengths.to(torch.int64, copy=True)
     wrong = ((lengths < 0) | (lengths > n_timesteps)).nonzero()
     if len(wrong):
         i = int(wrong[0])

@@ -99,5 +99,7 @@ def take_runs(matrix: NDArray[Any], starts: NDArray[np.int64], length: int) -> N
     strides = (matrix.strides[0], *matrix.strides)
     if not matrix.flags.c_contiguous:
         return np.asarray(as_strided(matrix, shape, strides, writeable=False)[starts])
-    runs: NDArray[Any] = np.ndarray(shape, matrix.dtype, matrix, 0, strides)  # what as_strided does, in a tenth of its time
+    runs: NDArray[Any] = np.ndarray(
+        shape, matrix.dtype, matrix, 0, strides
+    )  # what as_strided does, in a tenth of its time
     return runs[starts]

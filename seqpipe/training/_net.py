@@ -288,7 +288,6 @@ class SequenceNet(skorch.NeuralNet):
                 raise
             raise StopTraining("a callback stopped it") from stop
 
-
     def _listening(self, method_name: str) -> list[Any]:
         """Return the callbacks that do something then: to call all of them costs as much as a small step."""
         if self._listeners is None:

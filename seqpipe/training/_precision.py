@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 __all__ = ["autocast", "check_precision"]
 
 
-def autocast(enabled: bool, device: torch.device) -> torch.autocast:
-    """Return a context in which torch computes in bfloat16 what loses nothing by it, or one that changes nothing.
+def autocast(enabled: bool, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which torch computes in bfloat16 what loses nothing by it, or, if not enabled, in full precision.
 
     bfloat16 has float32's range, so gradients need no scaling.
     """
+    if not enabled and not torch.is_autocast_enabled(device.type):
+        return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 

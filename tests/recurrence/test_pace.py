@@ -33,9 +33,9 @@ def test_a_machine_that_becomes_busy_and_idle_again_is_followed() -> None:
     pace = Pace()
     spent(pace, 1_000, lambda i: 0.5)
     assert pace.together
-    spent(pace, 5_000, lambda i: 50.0)
+    spent(pace, 30_000, lambda i: 50.0)
     assert not pace.together
-    spent(pace, 5_000, lambda i: 0.5)
+    spent(pace, 30_000, lambda i: 0.5)
     assert pace.together
 
 

@@ -6,9 +6,10 @@ on top of ``_preamble``; ``_objects`` compiles, keeps and loads it with the comp
 calls it, ``_function`` makes it differentiable, ``_engine`` offers it to `Recurrent`.
 
 Without C, ``_graph`` makes one graph of two traces, with the number of rows left open. ``_samples`` finds out by trial that it
-treats each sample by itself, ``_rewrite`` takes work out of its loops, and ``_parts`` tells what is computed for all steps at
-once from what is looped. ``_pyloop`` writes the loops, ``_columns`` lays out their memory, ``_packing`` a batch's valid steps.
-``_eager`` runs it all, ``_torch_engine`` offers it. ``_planned`` is what both engines share.
+treats each sample by itself, ``_rewrite`` takes work out of its loops, ``_factors`` makes of the way back as few products as it
+can be, and ``_parts`` tells what is computed for all steps at once from what is looped. ``_places`` finds memory for each value,
+``_pyloop`` writes the loops, ``_columns`` lays the memory out, ``_packing`` a batch's valid steps, ``_workload`` decides on
+threads. ``_eager`` runs it all, ``_torch_engine`` offers it. ``_planned`` is what both engines share.
 """
 
 from seqpipe.recurrence.compiler._engine import CompiledEngine

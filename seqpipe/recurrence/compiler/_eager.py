@@ -12,13 +12,16 @@ from torch import Tensor
 from seqpipe.cells import Cell
 from seqpipe.recurrence.compiler._carry import sum_in_carry
 from seqpipe.recurrence.compiler._columns import Columns
+from seqpipe.recurrence.compiler._factors import factor_out
 from seqpipe.recurrence.compiler._function import refuse_second_derivative
-from seqpipe.recurrence.compiler._graph import Graph, Value, evaluate, graph_of
+from seqpipe.recurrence.compiler._graph import Graph, Value, evaluate, graph_of, in_order, values_in
 from seqpipe.recurrence.compiler._packing import Packing
-from seqpipe.recurrence.compiler._parts import parts_of
+from seqpipe.recurrence.compiler._parts import VIEWS, parts_of
+from seqpipe.recurrence.compiler._places import computed_ahead, computed_behind
 from seqpipe.recurrence.compiler._pyloop import Loop, write_loop
-from seqpipe.recurrence.compiler._rewrite import rewrite
+from seqpipe.recurrence.compiler._rewrite import rewrite, spread_biases
 from seqpipe.recurrence.compiler._samples import check_rows
+from seqpipe.recurrence.compiler._workload import Workload
 
 __all__ = ["TorchProgram", "run_program"]
 
@@ -48,7 +51,12 @@ class TorchProgram:
         #: Numbers in the first state of a sample.
         self.state_size = math.prod(s for s in graph.states[0].shape if isinstance(s, int))
         self.sums = sum_in_carry(graph)
+        factor_out(graph)
+        spread_biases(graph)
         self.parts = parts_of(graph, [s.addend for s in self.sums if s is not None])
+        others = [s.addend for s in self.sums if s is not None and s.addend is not graph.output_grad]
+        #: Whether the gradient of the output is needed otherwise than added to that of a state.
+        self.reads_output_grad = graph.output_grad in in_order([*graph.gradients, *others])
         after = set(graph.new_states)
         #: What is saved beside the states: a state after the step is in its stack.
         self.kept = [v for v in (graph.x, *self.parts.kept) if v not in after]
@@ -56,23 +64,63 @@ class TorchProgram:
     @cached_property
     def inference_loop(self) -> Loop:
         """The loop that keeps nothing for the way back."""
-        return self._forward_loop(self.parts.used_after)
+        return self._forward_loop(self.parts.used_after, [])
 
     @cached_property
     def keeping_loop(self) -> Loop:
         """The loop that stacks what the way back needs."""
         looped = set(self.parts.forward)
-        return self._forward_loop([*self.parts.used_after, *(v for v in self.parts.kept if v in looped)])
+        kept = [v for v in self.parts.kept if v in looped]
+        return self._forward_loop([*self.parts.used_after, *kept], self.parts.kept)
 
     @cached_property
     def back_loop(self) -> Loop:
         """The loop back through time."""
-        targets = [g if g is not None and g.level == 2 else None for g in self.graph.grads_of_states]
-        return write_loop(self.parts.back, targets, self.parts.used_later)
+        graph, parts = self.graph, self.parts
+        behind, last = self._sunk
+        read = {*_read_by(last), *self._gradients}
+        elsewhere = {*read, *graph.gradients, *(s.addend for s in self.sums if s is not None)}
+        made = {*parts.back, *behind}.difference(last)
+        return write_loop(
+            parts.back,
+            self._targets_back,
+            [v for v in read if v in made and v.rows is not None],
+            computed_ahead(parts.prepared, [*parts.back, *behind], elsewhere),
+            behind,
+        )
 
-    def _forward_loop(self, stacked: list[Value]) -> Loop:
-        targets = [v if v.level == 1 else None for v in self.graph.new_states]
-        return write_loop(self.parts.forward, targets, stacked)
+    @cached_property
+    def _sunk(self) -> tuple[list[Value], list[Value]]:
+        """What is computed for a run of steps at a time behind these, and what once the loop back is done."""
+        parts = self.parts
+        sunk = [v for v in parts.sunk if v not in parts.back]
+        behind = computed_behind(sunk, parts.back, self._targets_back) if parts.back else []
+        left = set(parts.sunk).difference(v for v in behind if v.name not in VIEWS)
+        return behind, in_order([g for g in self._gradients if g in left], left.__contains__)
+
+    @cached_property
+    def workload(self) -> Workload:
+        """What decides on the number of threads."""
+        parts = self.parts
+        loops = (self.keeping_loop, self.back_loop)
+        before = [v for v in parts.before if v not in self.keeping_loop.ahead]
+        in_runs = [v for loop in loops for v in (*loop.ahead, *loop.behind)]
+        return Workload([*before, *parts.after, *self._sunk[1]], in_runs, [*parts.forward, *parts.back])
+
+    @property
+    def _gradients(self) -> list[Value]:
+        """The gradients of the parameters and of x."""
+        return [g for g in self.graph.grads[: len(self.graph.parameters) + 1] if g is not None]
+
+    @property
+    def _targets_back(self) -> list[Value | None]:
+        return [g if g is not None and g.level == 2 else None for g in self.graph.grads_of_states]
+
+    def _forward_loop(self, stacked: list[Value], kept: list[Value]) -> Loop:
+        graph, parts = self.graph, self.parts
+        targets = [v if v.level == 1 else None for v in graph.new_states]
+        elsewhere = {*graph.forward_goals, *_read_by(parts.after), *kept}
+        return write_loop(parts.forward, targets, stacked, computed_ahead(parts.before, parts.forward, elsewhere))
 
     @property
     def source(self) -> str:
@@ -86,28 +134,23 @@ class TorchProgram:
         graph, parts = self.graph, self.parts
         known: Known = dict(zip(graph.parameters, tensors))
         known[graph.x] = packing.pack(x)
+        loop = self.keeping_loop if keep else self.inference_loop
         evaluate(parts.free, known, 0)
-        evaluate(parts.before, known, packing.n_rows)
+        evaluate(parts.before, known, packing.n_rows, loop.ahead)
         stacks = [packing.stack(state) for state in states]
         for stack, after in zip(stacks, graph.new_states):
             if after.level == 0:
                 packing.after(stack).copy_(known[after])
-        read = self._states_before(known, packing, stacks)
-        written = [(packing.after(s), list(packing.split(packing.after(s)))) for s in stacks]
-        loop = self.keeping_loop if keep else self.inference_loop
-        Columns(loop, packing, known, written, read, x).run(backwards=False)
+        steps = [packing.steps_of(stack) for stack in stacks]
+        written = [(packing.after(stack), after) for stack, (_, after) in zip(stacks, steps)]
+        read = {v: before for v, (before, _) in zip(graph.states, steps)}
+        with self.workload.threads_in_loop(packing, x.device) as threads:
+            Columns(loop, packing, known, written, read, x).run(threads, backwards=False)
         self._know_states(known, packing, stacks)
         evaluate(parts.after, known, packing.n_rows)
         outputs = packing.unpack(known[graph.output])
         kept = [known[v] for v in self.kept] if keep else []
         return Passed(packing, stacks, kept), outputs, [packing.last(s) for s in stacks]
-
-    def _states_before(self, known: Known, packing: Packing, stacks: list[Tensor]) -> dict[Value, list[Tensor]]:
-        """Return the steps of the states before; where they are one tensor, that is known."""
-        if packing.ragged:
-            return {v: packing.steps_before(s) for v, s in zip(self.graph.states, stacks)}
-        known |= {v: packing.before(s) for v, s in zip(self.graph.states, stacks)}
-        return {}
 
     def _know_states(self, known: Known, packing: Packing, stacks: list[Tensor]) -> None:
         for before, after, stack in zip(self.graph.states, self.graph.new_states, stacks):
@@ -120,23 +163,31 @@ class TorchProgram:
         """Return the gradients of x, of the states before, and of parameters and buffers."""
         graph, parts, packing = self.graph, self.parts, passed.packing
         known: Known = dict(zip(graph.parameters, tensors)) | dict(zip(self.kept, passed.kept))
-        known[graph.output_grad] = packing.pack(output_grad)
-        evaluate(parts.free, known, 0)
+        if self.reads_output_grad:
+            known[graph.output_grad] = packing.pack(output_grad)
+        evaluate(parts.free_later, known, 0)
         self._know_states(known, packing, passed.stacks)
-        evaluate(parts.prepared, known, packing.n_rows)
-        addends = [None if s is None else known[s.addend] for s in self.sums]
-        stacks = [packing.stack_back(*pair) for pair in zip(state_grads, addends)]
+        evaluate(parts.prepared, known, packing.n_rows, self.back_loop.ahead)
+        stacks = [
+            packing.stack_back(grad, None)
+            if found is None
+            else packing.stack_back(grad, known.get(found.addend, output_grad), packed=found.addend in known)
+            for grad, found in zip(state_grads, self.sums)
+        ]
         for stack, grad in zip(stacks, graph.grads_of_states):
             if grad is None or grad.level < 2:
                 self._fill(packing, stack, None if grad is None else known[grad])
         known |= {v: packing.after(s) for v, s in zip(graph.state_grads, stacks)}
-        written: Any = [(None, packing.steps_before(s)) for s in stacks]
-        so_far = {s.so_far: steps for s, (_, steps) in zip(self.sums, written) if s is not None}
-        Columns(self.back_loop, packing, known, written, so_far, output_grad).run(backwards=True)
+        steps = [packing.steps_of(stack) for stack in stacks]
+        written = [(None, before) for before, _ in steps]
+        read = {v: after for v, (_, after) in zip(graph.state_grads, steps)}
+        read |= {s.so_far: before for s, (before, _) in zip(self.sums, steps) if s is not None}
+        with self.workload.threads_in_loop(packing, output_grad.device) as threads:
+            Columns(self.back_loop, packing, known, written, read, output_grad).run(threads, backwards=True)
         for stack, grad in zip(stacks, graph.grads_of_states):
             if grad in self.back_loop.stacked:
                 known.setdefault(grad, packing.before(stack))
-        evaluate(parts.sunk, known, packing.n_rows)
+        evaluate(self._sunk[1], known, packing.n_rows)
         n = len(graph.parameters)
         x_grad = graph.grads[n]
         found = [None if g is None else known[g] for g in graph.grads[:n]]
@@ -152,6 +203,10 @@ class TorchProgram:
         packing.set_before(stack, rows)
 
 
+def _read_by(values: list[Value]) -> list[Value]:
+    return values_in([(v.args, v.kwargs) for v in values])
+
+
 def run_program(
     program: TorchProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -162,7 +217,7 @@ def run_program(
             program, packing, len(states), x, *states, *tensors
         )
         return output, tuple(finals)
-    with torch.no_grad():
+    with torch.no_grad(), program.workload.threads(packing, x.device):
         _, output, finals = program.forward(packing, x, states, tensors, keep=False)
     return output, tuple(finals)
 
@@ -173,7 +228,8 @@ class _Recurrence(torch.autograd.Function):
         ctx: Any, program: TorchProgram, packing: Packing, n_states: int, x: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
         states, tensors = rest[:n_states], rest[n_states:]
-        passed, output, finals = program.forward(packing, x, states, tensors, keep=True)
+        with program.workload.threads(packing, x.device):
+            passed, output, finals = program.forward(packing, x, states, tensors, keep=True)
         # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
         ctx.save_for_backward(*tensors, *passed.stacks, *passed.kept)
         ctx.program, ctx.packing, ctx.sizes = program, packing, (len(tensors), n_states)
@@ -186,5 +242,6 @@ class _Recurrence(torch.autograd.Function):
         saved = ctx.saved_tensors
         tensors, stacks, kept = saved[:n_tensors], saved[n_tensors:][:n_states], saved[n_tensors + n_states :]
         passed = Passed(ctx.packing, list(stacks), list(kept))
-        x_grad, before, parameters = ctx.program.backward(passed, tensors, output_grad, state_grads)
+        with ctx.program.workload.threads(ctx.packing, output_grad.device):
+            x_grad, before, parameters = ctx.program.backward(passed, tensors, output_grad, state_grads)
         return None, None, None, x_grad, *before, *parameters

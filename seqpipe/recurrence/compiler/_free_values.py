@@ -84,7 +84,7 @@ class FreeValues:
     def _find(self, tensors: Sequence[Tensor]) -> _Plan:
         """Compute everything from tensors like these that share no memory, and see where it lies."""
         with forked_generators():
-            alike = [torch.empty_strided(t.shape, t.stride(), dtype=t.dtype).normal_() for t in tensors]
+            alike = [_drawn_like(t) for t in tensors]
             values = self.all(alike)
         owners = {t.untyped_storage().data_ptr(): i for i, t in enumerate(alike)}
         plan = _Plan([], {}, [], [])
@@ -100,6 +100,12 @@ class FreeValues:
             plan.strides |= {("stride", slot, d): strides[d] for d in range(-1, len(strides))}
         plan.steps = _needed(self._program.early, plan.computed)
         return plan
+
+
+def _drawn_like(tensor: Tensor) -> Tensor:
+    """Return other numbers with the same strides; those of an expanded buffer are 0."""
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
+    return torch.randn(last + 1, dtype=tensor.dtype).as_strided(tensor.shape, tensor.stride())
 
 
 def _needed(steps: Sequence[Step], slots: Sequence[int]) -> list[Step]:

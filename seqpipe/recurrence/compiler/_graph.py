@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ class Size:
     times: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Value:
     """One tensor of the step.
 
@@ -59,7 +60,7 @@ class Value:
         """The operation's name, without its overload."""
         return self.op if isinstance(self.op, str) else self.op.overloadpacket.__name__
 
-    @property
+    @cached_property
     def rows(self) -> tuple[int, int] | None:
         """The dimension that the samples lie along and how many rows each has there; None without such a dimension."""
         return next(((d, s.times) for d, s in enumerate(self.shape) if isinstance(s, Size)), None)
@@ -280,18 +281,30 @@ def in_order(goals: Iterable[Value], among: Callable[[Value], bool] = lambda v: 
     return list(done)
 
 
-def evaluate(values: Iterable[Value], known: dict[Value, Tensor], n_rows: int) -> None:
-    """Compute values from what is known, all rows at once, in the order given; the results become known too."""
+def _given(argument: Any, known: dict[Value, Tensor], n_rows: int) -> Any:
+    """Return an argument as torch gets it; a shorter way than `substitute`, which every batch pays for."""
+    if isinstance(argument, Value):
+        return known[argument]
+    if isinstance(argument, Size):
+        return argument.times * n_rows
+    return [_given(a, known, n_rows) for a in argument] if isinstance(argument, (list, tuple)) else argument
+
+
+def evaluate(
+    values: Iterable[Value], known: dict[Value, Tensor], n_rows: int, but: Collection[Value] = frozenset()
+) -> None:
+    """Compute values from what is known, all rows at once, in the order given, but for some; the results become known too."""
     calls: dict[object, Any] = {}
     for value in values:
-        if value in known:
+        if value in known or value in but:
             continue
         if value.op == "constant":
             known[value] = value.args[0]
             continue
         result = calls.get(value.call) if value.item is not None else None
         if result is None:
-            args, kwargs = substitute((value.args, value.kwargs), known.__getitem__, lambda s: s.times * n_rows)
+            args = [_given(a, known, n_rows) for a in value.args]
+            kwargs = {k: _given(a, known, n_rows) for k, a in value.kwargs.items()}
             result = value.op(*args, **kwargs)
         if value.item is None:
             known[value] = result

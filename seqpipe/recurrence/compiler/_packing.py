@@ -52,6 +52,13 @@ class Packing:
             return x.flatten(0, 1).index_select(0, self._source)
         return x.transpose(0, 1).reshape(self.n_rows, *x.shape[2:])
 
+    def pack_into(self, flat: Tensor, x: Tensor) -> None:
+        """Write x of shape (batch, n_timesteps, …) to a flat tensor."""
+        if self.ragged:
+            torch.index_select(x.flatten(0, 1), 0, self._source, out=flat)
+        else:
+            flat.view(self.n_timesteps, self.batch_size, *x.shape[2:]).copy_(x.transpose(0, 1))
+
     def unpack(self, flat: Tensor) -> Tensor:
         """Return the steps of a flat tensor in their places, zeros in the padding."""
         shape = (self.batch_size, self.n_timesteps, *flat.shape[1:])
@@ -69,12 +76,12 @@ class Packing:
         stack[: self.batch_size] = first[self._order] if self.ragged else first
         return stack
 
-    def stack_back(self, last: Tensor, addend: Tensor | None) -> Tensor:
-        """Return a stack that holds the gradient of each row's last state where that state lies, and a flat addend where any is."""
+    def stack_back(self, last: Tensor, addend: Tensor | None, *, packed: bool = True) -> Tensor:
+        """Return a stack that holds the gradient of each row's last state where that state lies, and an addend where any is."""
         stack = last.new_empty(self.batch_size + self.n_rows, *last.shape[1:])
         if addend is not None:
             stack[: self.batch_size] = 0
-            self.after(stack).copy_(addend)
+            (torch.Tensor.copy_ if packed else self.pack_into)(self.after(stack), addend)
         if self.ragged:
             last = last[self._order]
             stack[self._last] = last if addend is None else stack[self._last] + last
@@ -112,18 +119,44 @@ class Packing:
 
     def split(self, flat: Tensor, dim: int = 0, times: int = 1) -> tuple[Tensor, ...]:
         """Cut a flat tensor into its steps."""
-        if self.ragged:  # the steps are written to one by one, so that autograd need not know what they are views of
-            return torch.unsafe_split_with_sizes(flat, [times * count for count in self.counts], dim)
-        return torch.unsafe_split(flat, times * self.batch_size, dim)
+        return _cut(flat, self.counts, dim, times)
 
-    def steps_before(self, stack: Tensor) -> list[Tensor]:
-        """Return the rows before each step that take it."""
-        if not self.ragged:
-            return list(self.split(stack[: self.n_rows]))
-        steps = stack.split([self.batch_size, *self.counts])
-        return [step[:count] for step, count in zip(steps, self.counts)]
+    def runs(self, n_rows: int) -> list[list[int]]:
+        """Return the numbers of rows of successive steps, in groups of at most so many rows, or of one step."""
+        groups: list[list[int]] = []
+        left = 0
+        for count in self.counts:
+            if not groups or count > left:
+                groups.append([])
+                left = n_rows
+            groups[-1].append(count)
+            left -= count
+        return groups
 
-    def shared(self, tensor: Tensor, times: int) -> list[Tensor]:
+    @staticmethod
+    def split_runs(shared: Tensor, runs: list[list[int]], dim: int = 0, times: int = 1) -> list[Tensor]:
+        """Cut a tensor that all groups of steps use into the steps of each."""
+        found: dict[tuple[int, ...], Any] = {}
+        for run in runs:
+            counts = tuple(run)
+            if counts not in found:
+                found[counts] = _cut(shared.narrow(dim, 0, times * sum(run)), run, dim, times)
+        return [step for run in runs for step in found[tuple(run)]]
+
+    def steps_of(self, stack: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return for each step the rows before it, those that take it, and the rows after it."""
+        steps = _cut(stack, [self.batch_size, *self.counts])
+        before = list(steps[:-1])
+        if self.ragged:
+            before = [step[:count] for step, count in zip(before, self.counts)]
+        return before, list(steps[1:])
+
+    def shared(self, tensor: Tensor, dim: int = 0, times: int = 1) -> list[Tensor]:
         """Let every step have the first rows of the same tensor."""
-        parts: dict[int, Any] = {count: tensor[: times * count] for count in set(self.counts)}
+        parts: dict[int, Any] = {count: tensor.narrow(dim, 0, times * count) for count in set(self.counts)}
         return [parts[count] for count in self.counts]
+
+
+def _cut(tensor: Tensor, counts: list[int], dim: int = 0, times: int = 1) -> tuple[Tensor, ...]:
+    # The steps are written to one by one, so that autograd need not know what they are views of.
+    return torch.unsafe_split_with_sizes(tensor, [times * count for count in counts], dim)

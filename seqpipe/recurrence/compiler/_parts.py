@@ -22,19 +22,20 @@ class Parts:
 
     Attributes
     ----------
-    free : list of Value
-        Made of parameters alone: once a batch.
+    free, free_later : list of Value
+        Made of parameters alone, once a batch: what the way forward needs, and what the way back does.
     before, forward, after : list of Value
         For all rows of all steps at once; in the loop over time; for all at once.
     prepared, back, sunk : list of Value
         The same for the way back.
-    used_after, used_later : list of Value
-        Of each loop, what is needed after it.
+    used_after : list of Value
+        Of the loop forward, what is needed after it.
     kept : list of Value
         Of the whole way forward, what is needed on the way back.
     """
 
     free: list[Value]
+    free_later: list[Value]
     before: list[Value]
     forward: list[Value]
     after: list[Value]
@@ -42,7 +43,6 @@ class Parts:
     back: list[Value]
     sunk: list[Value]
     used_after: list[Value]
-    used_later: list[Value]
     kept: list[Value]
 
 
@@ -55,7 +55,6 @@ def parts_of(graph: Graph, addends: Sequence[Value] = ()) -> Parts:
     ahead = set(in_order(graph.forward_goals))
     path = set(in_order(graph.new_states))
     way_back = set(in_order([g for g in graph.grads_of_states if g is not None]))
-    free = [v for v in everything if v.is_free]
     rows = [v for v in everything if not v.is_free]
     forward = [v for v in rows if v in ahead and v.level == 1 and v in path]
     after = [v for v in rows if v in ahead and v.level == 1 and v not in path]
@@ -67,8 +66,10 @@ def parts_of(graph: Graph, addends: Sequence[Value] = ()) -> Parts:
     again = _shown_again([*rest, *addends], {v for v in rows if v in ahead})
     x_grad = [g for g in graph.grads[len(graph.parameters) :][:1] if g is not None]
     shown_later = _shown_again([*sunk, *x_grad], set(back))
+    free_goals = [g for g in graph.gradients if g.is_free]
     return Parts(
-        free=free,
+        free=[v for v in everything if v.is_free and v in ahead],
+        free_later=in_order([*_read({v for v in everything if v.is_free}, rest), *free_goals], lambda v: v.is_free),
         before=[v for v in rows if v in ahead and v.level == 0],
         forward=forward,
         after=[*shown, *after],
@@ -76,7 +77,6 @@ def parts_of(graph: Graph, addends: Sequence[Value] = ()) -> Parts:
         back=back,
         sunk=[*shown_later, *sunk],
         used_after=_read(set(forward), [*shown, *after], graph.output),
-        used_later=_read(set(back), [*shown_later, *sunk], *x_grad),
         kept=_read({v for v in rows if v in ahead} - set(again), [*again, *rest], *addends),
     )
 

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import torch
 
 from seqpipe.recurrence.compiler._graph import Size, Value
 from seqpipe.recurrence.compiler._parts import VIEWS
+from seqpipe.recurrence.compiler._places import Place, find_places, out_of, pieces_of
+from seqpipe.recurrence.compiler._workload import LARGE_IN_RUN, multiplications
 
-__all__ = ["Loop", "Place", "write_loop"]
-
-_ATEN = torch.ops.aten
-#: Operations whose function in torch's namespace takes the same arguments, and ``out``: quicker to call than the operation.
-_QUICK = frozenset({
-    "abs", "add", "addcmul", "addmm", "bmm", "clamp", "clamp_max", "clamp_min", "cos", "div", "erf", "exp", "expm1", "lerp", "log", "log1p",
-    "maximum", "minimum", "mm", "mul", "neg", "reciprocal", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tanh",
-})  # fmt: skip
-
-
-@dataclass
-class Place:
-    """Where the values of a loop's steps lie.
-
-    Attributes
-    ----------
-    kind : {"state", "columns", "stack", "scratch", "view", "local"}
-        In a state's stack; in columns of another value; in a stack of its own, one row after the other; in memory that each
-        step uses anew; where it views another value; or wherever the operation puts its result.
-    of : Value or None
-        Which value it is a part of.
-    start : int
-        From which column.
-    number : int
-        Which state.
-    """
-
-    kind: str
-    of: Value | None = None
-    start: int = 0
-    number: int = 0
+__all__ = ["Loop", "write_loop"]
 
 
 @dataclass
@@ -54,21 +29,50 @@ class Loop:
     columns : list
         What there is one tensor of for each step: values, states to be written ("state", number), slots of concatenations
         ("slot", value, start, width), copies that are stacked ("copy", value), or "rows".
+    pieces : list
+        What there is one tensor of for each run of steps.
     free : list of Value
         What is the same at every step.
     places : dict
         Where the loop's values lie.
+    sums : list of Value
+        What is added up.
+    ahead, behind : set of Value
+        What is computed for a run of steps at a time, before and after these.
+    stacked : set of Value
+        What is needed of all steps.
     """
 
     source: str = ""
     columns: list[Any] = field(default_factory=list)
+    pieces: list[Any] = field(default_factory=list)
     free: list[Value] = field(default_factory=list)
     places: dict[Value, Place] = field(default_factory=dict)
+    sums: list[Value] = field(default_factory=list)
+    ahead: set[Value] = field(default_factory=set)
+    behind: set[Value] = field(default_factory=set)
     stacked: set[Value] = field(default_factory=set)
     function: Any = None
 
+    @cached_property
+    def width(self) -> int:
+        """The most numbers that a value of a run has for each row."""
+        wide = [v.shape for v in (*self.ahead, *self.behind) if v.rows is not None and v.name not in VIEWS]
+        return max((math.prod(s.times if isinstance(s, Size) else s for s in shape) for shape in wide), default=1)
 
-def write_loop(values: list[Value], targets: list[Value | None], stacked: Iterable[Value]) -> Loop:
+    @cached_property
+    def shares_runs(self) -> bool:
+        """Whether a run has products that are worth more threads than a step."""
+        return any(multiplications(v) >= LARGE_IN_RUN for v in (*self.ahead, *self.behind))
+
+
+def write_loop(
+    values: list[Value],
+    targets: list[Value | None],
+    stacked: Iterable[Value],
+    ahead: Iterable[Value] = (),
+    behind: Iterable[Value] = (),
+) -> Loop:
     """Write a loop.
 
     Parameters
@@ -79,78 +83,70 @@ def write_loop(values: list[Value], targets: list[Value | None], stacked: Iterab
         What becomes each state for the step that follows; None where that does not come from the loop.
     stacked : iterable of Value
         What is needed of all steps.
+    ahead, behind : iterable of Value
+        What it computes for a run of steps at a time, before and after these.
     """
-    return _Writer(values, targets, set(stacked)).loop
+    return _Writer(values, targets, set(stacked), list(ahead), list(behind)).loop
 
 
 class _Writer:
-    def __init__(self, values: list[Value], targets: list[Value | None], stacked: set[Value]) -> None:
-        self.values, self.targets, self.inside = values, targets, set(values)
-        self.loop = Loop(stacked=stacked)
+    def __init__(
+        self,
+        values: list[Value],
+        targets: list[Value | None],
+        stacked: set[Value],
+        ahead: list[Value],
+        behind: list[Value],
+    ) -> None:
+        self.loop = Loop(stacked=stacked, ahead=set(ahead), behind=set(behind))
+        self.loop.places = find_places(ahead, values, behind, targets, stacked)
+        self.scope: dict[str, Any] = {"torch": torch, "islice": islice, "threads": torch.set_num_threads}
         self.names: dict[Any, str] = {}
-        self.scope: dict[str, Any] = {"torch": torch}
-        self.lines: list[str] = []
-        self._find_places()
-        for value in values:
-            self._write(value)
+        self.keys = self.loop.pieces
+        before, after = self._lines_of(ahead), self._lines_of(behind)
+        self.names = {v: name for v, name in self.names.items() if isinstance(v, Value) and v.is_free}
+        self.keys = self.loop.columns
+        self.lines = self._lines_of(values)
         for number, target in enumerate(targets):
             if target is not None and self._place(target) != Place("state", number=number):
                 self.lines.append(f"{self._column(('state', number))}.copy_({self._name(target)})")
-        self._finish()
+        self._finish(before, after)
+
+    def _lines_of(self, values: list[Value]) -> list[str]:
+        self.lines = []
+        for value in values:
+            start = len(self.lines)
+            self._write(value)
+            if self.keys is self.loop.pieces and multiplications(value) >= LARGE_IN_RUN:
+                self.lines[start:] = ["threads(many)", *self.lines[start:], "threads(few)"]
+        return self.lines
 
     def _place(self, value: Value) -> Place | None:
         return self.loop.places.get(value)
-
-    def _find_places(self) -> None:
-        places = self.loop.places
-        for number, target in enumerate(self.targets):
-            if target in self.inside and target not in places and _out_of(target) and target.name != "cat":
-                places[target] = Place("state", number=number)
-        for value in self.values:
-            if value.name == "cat" and value.rows is not None and value.rows[0] == 0 and value not in places:
-                places[value] = Place("stack" if value in self.loop.stacked else "scratch")
-                self._place_pieces(value)
-        for value in self.values:
-            if value not in places:
-                places[value] = self._own_place(value)
-
-    def _place_pieces(self, value: Value) -> None:
-        for piece, start, _ in _pieces(value):
-            if piece in self.inside and piece not in self.loop.places and _out_of(piece) and piece.name != "cat":
-                self.loop.places[piece] = Place("columns", value, start)
-                if piece in self.loop.stacked:
-                    self.loop.stacked.add(value)
-                    self.loop.places[value] = Place("stack")
-
-    def _own_place(self, value: Value) -> Place:
-        source = value.args[0] if value.args and isinstance(value.args[0], Value) else None
-        if value.name in VIEWS and source is not None and not self._is_local(source):
-            return Place("view", source)
-        if not _out_of(value):
-            return Place("local")
-        return Place("stack" if value in self.loop.stacked else "scratch")
-
-    def _is_local(self, value: Value) -> bool:
-        place = self._place(value)
-        return value in self.inside and (place is None or place.kind == "local")
 
     def _write(self, value: Value) -> None:
         place = self.loop.places[value]
         if place.kind == "view":  # a column, should anything read it
             return
-        if place.kind == "local":
-            self._write_local(value)
+        if place.kind in ("local", "sum"):
+            (self._write_local if place.kind == "local" else self._write_sum)(value)
             return
         if value.name == "cat" and self._write_missing_pieces(value):
             return
-        function, out = _out_of(value)  # type: ignore[misc]
+        if value.name == "expand_copy":  # several times quicker so
+            self.lines.append(f"{self._column(value)}.copy_({self._render(value.args[0])})")
+            return
+        function, out = out_of(value)  # type: ignore[misc]
         args, kwargs = value.args, dict(value.kwargs)
         if value.name == "rsub":
             function, args = torch.sub, (self._scalar(value), args[0])
-        name = self._in_scope(
-            value.name if function is getattr(torch, value.name, None) else f"{value.name}_", function
-        )
         rendered = [*map(self._render, args), *(f"{k}={self._render(v)}" for k, v in kwargs.items())]
+        in_place = getattr(torch, f"{value.name}_", None)
+        if place.kind == "same" and place.of is args[0] and in_place is not None:
+            self.lines.append(f"{self._in_scope(f'{value.name}_', in_place)}({', '.join(rendered)})")
+            return
+        quick = function is getattr(torch, value.name, None)
+        name = self._in_scope(value.name if quick else f"{value.name}_out", function)
         self.lines.append(f"{name}({', '.join(rendered)}, {out}={self._column(value)})")
 
     def _scalar(self, value: Value) -> torch.Tensor:
@@ -165,18 +161,29 @@ class _Writer:
                 first = self.names[("call", value.call)] = f"c{len(self.names)}"
                 self.lines.append(f"{first} = {self._call(value)}")
             call = f"{first}[{value.item}]"
-        name = self.names[value] = f"v{len(self.names)}"
+        name = self.names[value] = f"a{len(self.names)}"
         self.lines.append(f"{name} = {call}")
         if value in self.loop.stacked:
             self.lines.append(f"{self._column(('copy', value))}.copy_({name})")
 
+    def _write_sum(self, value: Value) -> None:
+        self.loop.sums.append(value)
+        name = f"s{len(self.loop.sums)}"
+        if value.name == "mm":
+            factors = ", ".join(map(self._render, value.args))
+            self.lines.append(f"{self._in_scope('addmm', torch.addmm)}({name}, {factors}, out={name})")
+        elif value.name == "sum" and len(value.args) == 3 and not value.kwargs:
+            self.lines.append(f"{name}.add_(torch.sum({', '.join(map(self._render, value.args))}))")
+        else:
+            self.lines.append(f"{name}.add_({self._call(value)})")
+
     def _call(self, value: Value) -> str:
         rendered = [*map(self._render, value.args), *(f"{k}={self._render(v)}" for k, v in value.kwargs.items())]
-        return f"{self._in_scope(f'{value.name}_', value.op)}({', '.join(rendered)})"
+        return f"{self._in_scope(f'{value.name}_new', value.op)}({', '.join(rendered)})"
 
     def _write_missing_pieces(self, value: Value) -> bool:
         """Copy pieces that are made elsewhere; tell whether any was made in place, so that nothing is left to concatenate."""
-        pieces = _pieces(value)
+        pieces = pieces_of(value)
         if not any(self._lies_in(piece, value, start) for piece, start, _ in pieces):
             return False
         self._column(value)
@@ -203,9 +210,13 @@ class _Writer:
         return self._column(value)
 
     def _column(self, key: Any) -> str:
+        place = self._place(key) if isinstance(key, Value) else None
+        if place is not None and place.kind == "same":
+            return self._column(place.of)
         if key not in self.names:
-            self.loop.columns.append(key)
-            self.names[key] = "rows" if key == "rows" else f"v{len(self.names)}"
+            letter = "v" if self.keys is self.loop.columns else "w"
+            self.names[key] = f"{letter}{len(self.keys)}"
+            self.keys.append(key)
         return self.names[key]
 
     def _render(self, given: Any) -> str:
@@ -221,43 +232,28 @@ class _Writer:
             return repr(given)
         return self._in_scope(f"k{len(self.scope)}", given)
 
-    def _finish(self) -> None:
+    def _finish(self, before: list[str], after: list[str]) -> None:
         loop = self.loop
-        parameters = ", ".join(["steps", *(self.names[v] for v in loop.free)])
-        names = ", ".join(self.names[c] for c in loop.columns)
-        body = [f"def loop({parameters}):", f"    for {names}, in steps:", *(f"        {line}" for line in self.lines)]
-        loop.source = "\n".join(body) + "\n"
+        given = [*(f"s{k + 1}" for k in range(len(loop.sums))), *(f"p{k + 1}" for k in range(len(loop.free)))]
+        inner = [f"for {_names('v', loop.columns)} in {{}}:", *_indented(self.lines)]
+        if loop.ahead or loop.behind:
+            names = _names("w", loop.pieces)
+            if loop.shares_runs:
+                given = ["few", "many", *given]
+            body = [f"for n, {names} in runs:", *_indented([*before, *inner, *after])]
+            given, steps = ["runs", *given], "islice(steps, n)"
+        else:
+            body, steps = inner, "steps"
+        source = [f"def loop({', '.join(['steps', *given])}):", *_indented(body)]
+        loop.source = "\n".join(source).replace("{}", steps) + "\n"
         if self.lines:
             exec(loop.source, self.scope)
             loop.function = self.scope["loop"]
 
 
-def _pieces(value: Value) -> list[tuple[Value, int, int]]:
-    """Return a concatenation's pieces, with first column and width."""
-    dim, start, found = value.args[1] if len(value.args) > 1 else 0, 0, []
-    for piece in value.args[0]:
-        width = piece.shape[dim]
-        found.append((piece, start, width))
-        start += width
-    return found
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
-def _out_of(value: Value) -> tuple[Any, str] | None:
-    """Return a function that computes the value into memory given to it, and the name of that argument."""
-    if isinstance(value.op, str) or value.item is not None or value.rows is None or value.rows[0] != 0:
-        return None
-    if value.name in VIEWS:
-        return None
-    if (
-        value.name == "rsub"
-    ):  # torch.rsub takes no memory; a number less a tensor is written as torch.sub of two tensors
-        from_number = len(value.args) == 2 and not isinstance(value.args[1], Value) and not value.kwargs
-        return (torch.sub, "out") if from_number else None
-    if value.name in _QUICK:
-        return getattr(torch, value.name), "out"
-    wanted = [a.name for a in value.op._schema.arguments]
-    for name in ("out", f"{value.op._overloadname}_out", "grad_input"):
-        overload = getattr(value.op.overloadpacket, name, None)
-        if overload is not None and [a.name for a in overload._schema.arguments[:-1]] == wanted:
-            return overload, overload._schema.arguments[-1].name
-    return None
+def _names(letter: str, keys: list[Any]) -> str:
+    return "".join(f"{letter}{k}, " for k in range(len(keys))).rstrip()

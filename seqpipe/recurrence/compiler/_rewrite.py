@@ -11,7 +11,7 @@ import torch
 
 from seqpipe.recurrence.compiler._graph import Graph, Value, in_order, values_in
 
-__all__ = ["rewrite"]
+__all__ = ["columns_of", "rewrite", "spread_biases"]
 
 _ATEN = torch.ops.aten
 _SAME = {"detach", "alias", "lift_fresh", "clone", "contiguous"}
@@ -24,6 +24,7 @@ def rewrite(graph: Graph) -> None:
     """Rewrite a graph in place; what it computes stays, but for rounding."""
     _apply(graph, _without_copies)
     _apply(graph, _product_by_parts)
+    _apply(graph, _sum_by_parts)
     _apply(graph, _joined_slices)
     cut = _products_cut(graph)
     _apply(graph, lambda old, new, uses: _part_of_product(new) if _first(old) in cut else new)
@@ -31,6 +32,20 @@ def rewrite(graph: Graph) -> None:
     _apply(graph, lambda old, new, uses: _with_sum(old, new, added))
     _apply(graph, _subtracted)
     _apply(graph, _fused)
+
+
+def spread_biases(graph: Graph) -> None:
+    """Let each product of the loop forward be added to rows that hold its bias already, as is quicker than to the bias."""
+    path = set(in_order(graph.new_states))
+    _apply(graph, lambda old, new, uses: _with_spread_bias(new) if old in path else new)
+
+
+def _with_spread_bias(new: Value) -> Value:
+    if new.name != "addmm" or new.kwargs or not new.level or not new.args[0].is_free or len(new.args[0].shape) != 1:
+        return new
+    bias, *factors = new.args
+    rows = new.like(_ATEN.expand_copy.default, bias, list(new.shape))
+    return _addmm(new, rows, *factors)
 
 
 def _apply(graph: Graph, rule: Rule) -> None:
@@ -62,8 +77,8 @@ def _without_copies(old: Value, new: Value, uses: Counter[Value]) -> Value:
         return inner.args[0]
     if new.name == "select_backward" and new.shape[new.args[2]] == 1:
         return new.like(_ATEN.unsqueeze.default, inner, new.args[2])
-    undone = inner.name == "unsqueeze" and inner.args[0].shape == new.shape
-    return inner.args[0] if undone and new.name == "select" else new
+    undone = inner.name in ("reshape", "unsqueeze") and inner.args[0].shape == new.shape
+    return inner.args[0] if undone and new.name == "select" and inner.shape[new.args[1]] == 1 else new
 
 
 def _product_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
@@ -86,6 +101,18 @@ def _product_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
         total = new.like(_ATEN.mm.default, part, rows) if total is None else _addmm(new, total, part, rows)
     assert total is not None
     return total
+
+
+def _sum_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
+    """Write g times [a b], summed over rows, as g times a beside g times b: neither a nor b need be copied."""
+    if new.name != "mm" or new.rows is not None or new.level == 0:
+        return new
+    left, right = new.args
+    if right.name != "cat" or not _is_last(right, right.args[1]):
+        return new
+    height = left.shape[0]
+    parts = [new.like(_ATEN.mm.default, left, piece, shape=(height, _width(piece))) for piece in right.args[0]]
+    return new.like(_ATEN.cat.default, parts, 1)
 
 
 def _joined_slices(old: Value, new: Value, uses: Counter[Value]) -> Value:
@@ -113,7 +140,7 @@ def _added_pieces(graph: Graph) -> dict[Value, Value]:
     goals = {*graph.forward_goals, *graph.gradients}
     found = {}
     for product, pieces in users.items():
-        if product.name == "mm" and product.level and not goals & {product, *pieces} and all(map(_columns, pieces)):
+        if product.name == "mm" and product.level and not goals & {product, *pieces} and all(map(columns_of, pieces)):
             whole = {_added_to(piece, users[piece]) for piece in pieces}
             if len(whole) == 1 and None not in whole:
                 found[product] = whole.pop()
@@ -128,7 +155,7 @@ def _added_to(piece: Value, users: list[Value]) -> Value | None:
     whole = _first(other)
     if whole is None or whole.level or len(whole.shape) != 2 or other.shape != piece.shape:
         return None
-    return whole if _columns(other) == _columns(piece) else None
+    return whole if columns_of(other) == columns_of(piece) else None
 
 
 def _with_sum(old: Value, new: Value, added: dict[Value, Value]) -> Value:
@@ -153,8 +180,8 @@ def _products_cut(graph: Graph) -> set[Value]:
         product
         for product, found in users.items()
         if product.name == "mm" and product.level == 2 and product not in goals and product.args[1].is_free
-        and all(_columns(user) for user in found)
-        and sum(end - start for start, end in (_columns(u) for u in found if u in path)) < _width(product)
+        and all(columns_of(user) for user in found)
+        and sum(end - start for start, end in (columns_of(u) for u in found if u in path)) < _width(product)
     }  # fmt: skip
 
 
@@ -168,10 +195,10 @@ def _users_of(graph: Graph) -> dict[Value, list[Value]]:
 
 def _part_of_product(value: Value) -> Value:
     left, matrix = value.args[0].args
-    return value.like(_ATEN.mm.default, left, _cut(matrix, 1, *_columns(value)))
+    return value.like(_ATEN.mm.default, left, _cut(matrix, 1, *columns_of(value)))
 
 
-def _columns(value: Value) -> Any:
+def columns_of(value: Value) -> Any:
     """Return first and last column, where a value is some columns of another; else nothing."""
     if value.name == "slice" and len(value.args) == 4 and _is_last(value, value.args[1]):
         return value.args[2], value.args[2] + _width(value)

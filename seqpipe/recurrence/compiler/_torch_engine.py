@@ -16,7 +16,7 @@ __all__ = ["TorchEngine"]
 #: Steps below which laying out the loops costs more than they save (measured).
 _FEWEST_STEPS = 8
 #: Numbers in one step of the state from which a CPU spends its time on arithmetic, whoever calls it (measured).
-_WIDEST_STEP = 32768
+_WIDEST_STEP = 49152
 
 
 class TorchEngine(PlannedEngine):

@@ -428,6 +428,29 @@ def test_weights_changed_before_the_backward_pass_are_refused(planned: str) -> N
         outputs.sum().backward()
 
 
+@pytest.mark.parametrize("given", [(4, 3, 1), (3, 1, 4)], ids=["longest first", "in any order"])
+def test_lengths_that_change_before_the_backward_pass_are_those_of_the_run(
+    planned: str, given: tuple[int, ...]
+) -> None:
+    found = []
+    for name in ("loop", planned):
+        recurrent, lengths = make(), torch.tensor(given)
+        outputs, _ = run_with(name, recurrent, torch.ones(3, 6, 3, dtype=torch.float64), lengths)
+        lengths.fill_(6)
+        outputs.sum().backward()
+        found.append(recurrent.get_parameter("cells.0.weight_hh").grad)
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+
+
+def test_a_buffer_that_repeats_one_number_is_taken(planned: str, everything: Everything, furthest: Furthest) -> None:
+    torch.manual_seed(0)
+    cell = Buffered(3, 5).double()
+    cell.rates = torch.tensor([0.3], dtype=torch.float64).expand(5)
+    x = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    assert engines_of(planned, Recurrent(cell)) == {planned}
+    assert compare(everything, furthest, planned, Recurrent(cell), x, [4, 2], None) <= LIMITS[torch.float64]
+
+
 def test_weights_changed_between_two_passes_are_seen(planned: str) -> None:
     recurrent, x = make(), torch.randn(2, 3, 3, dtype=torch.float64)
     run_with(planned, recurrent, x)

@@ -255,7 +255,9 @@ def test_without_a_compiler_it_is_chosen_and_shows_its_loops(monkeypatch: pytest
     lines = choice.code.splitlines()
     step = [line for line in lines if line.startswith(" " * 12)]
     assert sum("addmm(" in line for line in step) == 2  # the last gradient is added where the next step reads it
-    assert sum("addmm(" in line for line in lines) == 5  # x's, and the sums of two weights, for a run of steps at a time
+    assert (
+        sum("addmm(" in line for line in lines) == 5
+    )  # x's, and the sums of two weights, for a run of steps at a time
 
 
 def test_without_a_compiler_torchs_own_kernel_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +297,7 @@ def test_what_x_alone_decides_is_taken_out_of_the_loop() -> None:
 def test_short_sequences_and_wide_steps_are_left_to_the_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     program = TorchProgram(Gated(3, 64), torch.float32, input_grad=True, parameter_grads=(True,) * 3)
-    shapes = [(1, 7, 3), (1, 8, 3), (512, 8, 3), (513, 8, 3)]
+    shapes = [(1, 7, 3), (1, 8, 3), (768, 8, 3), (769, 8, 3)]
     assert [TorchEngine().worthwhile(program, torch.empty(shape)) for shape in shapes] == [False, True, True, False]
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ if (
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(share, 1)))
+# Triton's own functions are made for its interpreter or for a GPU when they are imported, and torch may do that at any time.
+if find_spec("triton") is not None:
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")
+        import triton.language  # noqa: F401
 # A shell without job control starts background jobs deaf to Ctrl-C; the tests of Ctrl-C must hear it all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

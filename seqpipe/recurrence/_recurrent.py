@@ -240,7 +240,7 @@ class Recurrent(nn.Module):
         Parameters
         ----------
         code : bool, default=False
-            Whether to add the C that the engine made.
+            Whether to add the code that the engine made: C, a loop of torch, a Triton kernel.
         sizes : tuple of int (batch, n_timesteps), optional
             The batch that is asked about. By default the last one that gradients were taken of or, if there was none, the
             last one of all; before the first, only the engines' general order is known.

@@ -84,7 +84,6 @@ class SequenceNet(skorch.NeuralNet):
             If a loss, gradient or weight left the finite numbers; the last good weights are in place.
         """
         self.batches_done_ = 0.0
-        self._listeners = None
         self.notify("on_train_begin", X=samples, y=None)
         try:
             with self._threads(self.batch_size):
@@ -199,6 +198,7 @@ class SequenceNet(skorch.NeuralNet):
         """Take a step a batch, or several along it, and record losses and sizes; do nothing without an iterator."""
         if iterator is None:
             return
+        super()._set_training(training)
         for batch in iterator:
             before = self.batches_done_
             for part in self._parts(batch, training):
@@ -278,6 +278,7 @@ class SequenceNet(skorch.NeuralNet):
             for callback in self._listening(method_name):
                 getattr(callback, method_name)(self, **cb_kwargs)
             return
+        self._listeners = None  # what follows may add callbacks, or take some away
         if method_name != "on_epoch_end":
             super().notify(method_name, **cb_kwargs)
             return
@@ -292,10 +293,13 @@ class SequenceNet(skorch.NeuralNet):
         """Return the callbacks that do something then: to call all of them costs as much as a small step."""
         if self._listeners is None:
             callbacks = [callback for _, callback in self.callbacks_]
-            self._listeners = {
-                name: [c for c in callbacks if getattr(type(c), name) is not getattr(Callback, name)] for name in _OFTEN
-            }
+            self._listeners = {name: [c for c in callbacks if _acts(c, name)] for name in _OFTEN}
         return self._listeners[method_name]
+
+
+def _acts(callback: Any, method_name: str) -> bool:
+    """Tell whether a callback does something then, be it by its class or by itself."""
+    return getattr(getattr(callback, method_name), "__func__", None) is not getattr(Callback, method_name)
 
 
 def _is_signal(interrupt: KeyboardInterrupt) -> bool:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 FORK = """
-import os, threading
+import os, signal, threading
 from seqpipe.recurrence import forked_generators
 
 has, done = threading.Event(), threading.Event()
@@ -25,6 +25,7 @@ if {elsewhere}:
     has.wait()
 
 def in_child():
+    signal.alarm(30)
     with forked_generators():
         os.write(1, b"its turn")
 

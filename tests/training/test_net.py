@@ -206,6 +206,23 @@ def test_a_callback_that_asks_for_a_stop_ends_training_normally(make_net: Any, m
     assert len(net.history) == 3
 
 
+def test_callbacks_that_come_during_a_fit_or_without_a_class_are_told_of_each_batch(
+    make_net: Any, make_samples: Any
+) -> None:
+    class Adding(Callback):
+        def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+            if len(net.history) == 1:
+                net.callbacks_.append(("late", late))
+
+    told: list[str] = []
+    early, late = Callback(), Callback()
+    early.on_batch_end = lambda *args, **kwargs: told.append("early")
+    late.on_batch_begin = lambda *args, **kwargs: told.append("late")
+    make_net(callbacks=[("early", early), ("adding", Adding())]).train(make_samples(20), None, 3)
+    assert told.count("early") == 9
+    assert told.count("late") == 6
+
+
 def test_a_listener_that_answers_true_ends_training_normally(make_net: Any, make_samples: Any) -> None:
     told: list[dict[str, Any]] = []
 

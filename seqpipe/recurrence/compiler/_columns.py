@@ -61,6 +61,16 @@ class Columns:
         """Run the loop; large products of runs of steps may use so many threads."""
         if self.loop.function is None:
             return
+        sums = [self._empty(v, 0).zero_() for v in self.loop.sums]
+        self.known.update(zip(self.loop.sums, sums))
+        if self.packing.counts:  # there is a step to take
+            self._take_steps(self.loop.function, threads, sums, backwards=backwards)
+        for value in self.loop.stacked:
+            flat = self.flat(value)
+            if flat is not None:
+                self.known[value] = flat
+
+    def _take_steps(self, function: Callable[..., None], threads: int, sums: list[Tensor], *, backwards: bool) -> None:
         columns: list[Any] = [self.steps(key) for key in self.loop.columns]
         pieces: list[Any] = [[len(run) for run in self._runs], *map(self.pieces, self.loop.pieces)]
         if backwards:
@@ -68,15 +78,9 @@ class Columns:
         given: list[Any] = [zip(*pieces)] if self._runs else []
         if self.loop.shares_runs:
             given += [torch.get_num_threads(), threads]
-        sums = [self._empty(v, 0).zero_() for v in self.loop.sums]
-        self.known.update(zip(self.loop.sums, sums))
         free = [_packed(self.known[v]) for v in self.loop.free]
         with torch.inference_mode():  # quicker calls; nothing is made in it, results go to memory that is there
-            self.loop.function(zip(*columns), *given, *sums, *free)
-        for value in self.loop.stacked:
-            flat = self.flat(value)
-            if flat is not None:
-                self.known[value] = flat
+            function(zip(*columns), *given, *sums, *free)
 
     def steps(self, key: Any) -> Any:
         """Return a column."""

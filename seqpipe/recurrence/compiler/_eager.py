@@ -231,7 +231,7 @@ class _Recurrence(torch.autograd.Function):
         with program.workload.threads(packing, x.device):
             passed, output, finals = program.forward(packing, x, states, tensors, keep=True)
         # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
-        ctx.save_for_backward(*tensors, *passed.stacks, *passed.kept)
+        ctx.save_for_backward(*[t.detach() for t in tensors], *passed.stacks, *passed.kept)
         ctx.program, ctx.packing, ctx.sizes = program, packing, (len(tensors), n_states)
         return output, *finals
 

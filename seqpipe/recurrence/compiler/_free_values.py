@@ -64,11 +64,13 @@ class FreeValues:
             plan = self._plans[layout] = self._find(tensors)
         starts = [t.data_ptr() for t in tensors]
         addresses = {key: starts[i] + offset for key, i, offset in plan.views}
+        # Not the tensors: they may be given other memory (``parameter.data = …``) before the way back.
+        memory = [t.untyped_storage() for t in tensors]
         if not plan.computed:
-            return Bound(addresses, plan.strides, tensors)
+            return Bound(addresses, plan.strides, memory)
         values = self._values(tensors, plan.steps)
         addresses |= {("free", slot): values[slot].data_ptr() for slot in plan.computed}
-        return Bound(addresses, plan.strides, values)
+        return Bound(addresses, plan.strides, (memory, values))
 
     def all(self, tensors: Sequence[Tensor]) -> list[Any]:
         """Return every value, by slot; views are tensors too."""

@@ -36,7 +36,8 @@ class _Recurrence(torch.autograd.Function):
         batch, order = _sorted(x, lengths)
         run, finals = program.forward(batch, _take(states, order), tensors, keep=True)
         # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
-        ctx.save_for_backward(batch.x, run.outputs, run.kept, *tensors)
+        # Detached, they stay what they were even if a parameter is given other memory.
+        ctx.save_for_backward(batch.x, run.outputs, run.kept, *[t.detach() for t in tensors])
         ctx.program, ctx.lengths, ctx.bound, ctx.order = program, batch.lengths, run.bound, order
         ctx.state_shapes = [s.shape for s in states]
         ctx.set_materialize_grads(False)

@@ -428,6 +428,21 @@ def test_weights_changed_before_the_backward_pass_are_refused(planned: str) -> N
         outputs.sum().backward()
 
 
+def test_weights_that_move_to_other_memory_before_the_backward_pass_are_those_of_the_run(planned: str) -> None:
+    found, x = [], torch.ones(2, 3, 3, dtype=torch.float64, requires_grad=True)
+    for name in ("loop", planned):
+        recurrent = Recurrent(GRUCell(3, 64).double())
+        for p in recurrent.parameters():
+            nn.init.constant_(p, 0.01)
+        outputs = run_with(name, recurrent, x)[0]
+        for p in recurrent.parameters():
+            p.data = torch.full_like(p, 7)
+        others = [torch.full_like(p, torch.nan) for p in recurrent.parameters() for _ in range(50)]
+        found += torch.autograd.grad(outputs.sum(), x)
+        del others
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("given", [(4, 3, 1), (3, 1, 4)], ids=["longest first", "in any order"])
 def test_lengths_that_change_before_the_backward_pass_are_those_of_the_run(
     planned: str, given: tuple[int, ...]
@@ -436,7 +451,7 @@ def test_lengths_that_change_before_the_backward_pass_are_those_of_the_run(
     for name in ("loop", planned):
         recurrent, lengths = make(), torch.tensor(given)
         outputs, _ = run_with(name, recurrent, torch.ones(3, 6, 3, dtype=torch.float64), lengths)
-        lengths.fill_(6)
+        lengths.zero_()
         outputs.sum().backward()
         found.append(recurrent.get_parameter("cells.0.weight_hh").grad)
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)

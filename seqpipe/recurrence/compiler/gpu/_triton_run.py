@@ -42,7 +42,7 @@ class _Recurrence(torch.autograd.Function):
         run = _Run(program, x.transpose(0, 1).contiguous(), lengths, tensors)
         output, finals = run.forward(states, keep=True)
         # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
-        ctx.save_for_backward(run.x, run.kept, *tensors, *run.stacks, *run.ahead.values())
+        ctx.save_for_backward(run.x, run.kept, *[t.detach() for t in tensors], *run.stacks, *run.ahead.values())
         ctx.program, ctx.lengths, ctx.sizes = program, lengths, (len(tensors), n_states)
         ctx.ahead = tuple(run.ahead)
         ctx.state_shapes = [s.shape for s in states]

@@ -133,7 +133,7 @@ def make() -> Callable[..., Cell]:
     return made
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def interpreter() -> Iterator[None]:
     """Let kernels run in Triton's interpreter; of what it computes in columns beyond the last one numpy need not warn."""
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):

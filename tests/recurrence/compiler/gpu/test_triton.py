@@ -24,6 +24,8 @@ from seqpipe.recurrence.compiler.gpu._loading import load_kernels
 from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram, _precision
 from seqpipe.testing import _invariants
 
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="Triton's own functions are made for the GPU here")
+
 NAMES = ["gru", "lstm", "mlp", "relu", "mgu", "reading", "pieces", "normalising", "exchanging", "calling"]
 Make = Callable[..., Cell]
 Distance = Callable[..., float]

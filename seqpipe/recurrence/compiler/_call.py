@@ -41,7 +41,9 @@ class CompiledKernel:
         self._numbers = _INTEGER * len(kernel.numbers)
         self._pointers = _POINTER * len(kernel.pointers)
 
-    def run(self, numbers: Mapping[_Key, int], addresses: Mapping[_Key, int], parts: int, *, alive: Any) -> None:
+    def run(
+        self, numbers: Mapping[_Key, int], addresses: Mapping[_Key, int], parts: int, *, short: bool, alive: Any
+    ) -> None:
         """Run all parts of a batch, at the same time where that is faster.
 
         Parameters
@@ -50,6 +52,8 @@ class CompiledKernel:
             By the kernel's keys; what is missing is 0.
         parts : int
             Into how many parts of about as many steps the rows are cut.
+        short : bool
+            Whether the run is over so soon that threads may cost more than they save.
         alive : object
             Holds the memory at these addresses, even where Ctrl-C ends the waiting for a thread.
 
@@ -63,7 +67,7 @@ class CompiledKernel:
         if parts == 1:
             self._check(self._one(n, p, 1, 0))
             return
-        together = self._pace.together
+        together = self._pace.together or not short
         start = time.perf_counter()
         if not together:
             self._check(max([self._one(n, p, parts, part) for part in range(parts)]))
@@ -71,7 +75,8 @@ class CompiledKernel:
             self._check(self._team(n, p, parts, team.parallel, team.number, team.size))
         else:
             run_in_threads([_Part(self, n, p, parts, part, alive) for part in range(parts)])
-        self._pace.took(together, (time.perf_counter() - start) / (numbers[("B",)] * numbers[("T",)]))
+        if short:
+            self._pace.took(together, (time.perf_counter() - start) / (numbers[("B",)] * numbers[("T",)]))
 
     def gather(self, index: Tensor, sums: Tensor) -> Tensor:
         """Add up the sums of all parts, shape (parts, n_sums), and return them at an index of int32, shape (n,)."""

@@ -24,8 +24,9 @@ from seqpipe.recurrence.compiler._trace import trace_step
 
 __all__ = ["Batch", "NativeProgram", "Run"]
 
-#: Multiplications below which a second thread costs more than it saves.
+#: Multiplications below which a second thread costs more than it saves, and from which it always saves more than it costs.
 _WORTH_THREADS = 2_000_000
+_SURELY_WORTH_THREADS = 100_000_000
 
 
 @dataclass
@@ -126,9 +127,8 @@ class NativeProgram:
         for k, (state, final) in enumerate(zip(states, finals)):
             addresses[("initial", k)], addresses[("final", k)] = state.data_ptr(), final.data_ptr()
         kernel = self.keeping_kernel if keep else self.forward_kernel
-        kernel.run(
-            self._numbers(batch, keep) | run.bound.strides, addresses, self._parts(batch.x), alive=(run, states, finals)
-        )
+        numbers, parts = self._numbers(batch, keep) | run.bound.strides, self._parts(batch.x)
+        kernel.run(numbers, addresses, parts, short=self._short(batch.x), alive=(run, states, finals))
         return run, finals
 
     def output_of(self, run: Run) -> Tensor:
@@ -159,7 +159,8 @@ class NativeProgram:
             x_grad = torch.empty(batch.x.shape, dtype=self.dtype)
             addresses[("x_grad",)] = x_grad.data_ptr()
             numbers[("x_grad_row",)], numbers[("x_grad_step",)] = x_grad.stride()[:2]
-        self.backward_kernel.run(numbers, addresses, parts, alive=(run, output_grad, state_grads, found, sums, x_grad))
+        alive = (run, output_grad, state_grads, found, sums, x_grad)
+        self.backward_kernel.run(numbers, addresses, parts, short=self._short(batch.x), alive=alive)
         return x_grad, found, self.gradients.of(sums, tensors)
 
     def _outputs_size(self, n: int, n_timesteps: int) -> int:
@@ -201,3 +202,6 @@ class NativeProgram:
         """Return in how many parts the rows go through the loops, each in a thread."""
         n, n_timesteps = x.shape[:2]
         return min(n_threads(), n) if self.work * n * n_timesteps >= _WORTH_THREADS else 1
+
+    def _short(self, x: Tensor) -> bool:
+        return self.work * x.shape[0] * x.shape[1] < _SURELY_WORTH_THREADS

@@ -7,16 +7,18 @@ instant.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -42,6 +44,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, _terminated)
+    sys.unraisablehook = _signal_again
     warnings.showwarning = _show_warning
     app()
 
@@ -244,6 +247,15 @@ def _told(error: Exception) -> str:
 
 def _terminated(number: int, frame: object) -> NoReturn:
     sys.exit(_TERMINATED)
+
+
+def _signal_again(ignored: Any) -> None:
+    """Send a signal once more that struck in a callback of the garbage collector, which no exception leaves."""
+    numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
+    if ignored.exc_type in numbers:
+        threading.Timer(0.1, _thread.interrupt_main, (numbers[ignored.exc_type],)).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _show_warning(message: Warning | str, *where: object, **more: object) -> None:

@@ -73,9 +73,10 @@ class NativeProgram:
         self.input_grad = input_grad
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
-        self.program: Program = merge_products(
-            make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
-        )
+        trace = trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
+        #: How torch computes what the step takes beside the cell's tensors.
+        self.recipes = trace.recipes
+        self.program: Program = merge_products(make_program(trace))
         self.free = FreeValues(self.program)
         self.target = Target(dtype == torch.float64, *vector_unit())
         self.layout: Layout = layout_of(self.program, self.target)

@@ -16,13 +16,15 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._check import check_results
 from seqpipe.recurrence._contents import Contents, contents_of, first_difference
 from seqpipe.recurrence._copies import copied, first_states
 from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import state_tensors
+from seqpipe.recurrence.compiler._by_torch import Recipes, RecordingAhead
 
-__all__ = ["Call", "Node", "Trace", "Unplannable", "calls_of", "same_calls", "trace_step"]
+__all__ = ["Call", "Node", "Trace", "Unplannable", "batch_size_for", "calls_of", "same_calls", "trace_step"]
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
 _PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
@@ -57,8 +59,10 @@ class Trace:
     ----------
     batch_size : int
         What it was traced with; a dimension of this size is the batch.
+    recipes : Recipes
+        How torch computes what the step takes beside the cell's tensors.
     parameters, states, state_grads : list of Node
-        Inputs: the cell's parameters and buffers, the state before, and the gradient of the state after.
+        Inputs: the cell's tensors and what follows by the recipes, the state before, and the gradient of the state after.
     x, output_grad : Node
         Inputs: one step of x, and the gradient of its output.
     output, new_states : Node, list of Node
@@ -67,6 +71,7 @@ class Trace:
     """
 
     batch_size: int
+    recipes: Recipes
     parameters: list[Node] = field(default_factory=list)
     states: list[Node] = field(default_factory=list)
     state_grads: list[Node] = field(default_factory=list)
@@ -104,7 +109,7 @@ class _Recorder(TorchDispatchMode):
         if isinstance(result, Tensor):
             self._keep(result, Node(value=result, **make))
         else:
-            for i, item in enumerate(result):
+            for i, item in enumerate(result or ()):
                 if isinstance(item, Tensor):
                     self._keep(item, Node(value=item, **{**make, "kwargs": {**make["kwargs"], "__item__": i}}))
         return result
@@ -190,14 +195,12 @@ def trace_step(
     """
     recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
-        tensors = list(contents_of(cell).tensors.values())
-        trace = Trace(batch_size or _batch_size(cell, tensors))
-        inputs, results = _recorded(cell, recorder, parameter_grads, trace.batch_size)
-        n_tensors = len(tensors)
-        nodes = [recorder.find(t) for t in inputs]
-        trace.parameters, trace.x, trace.states = nodes[:n_tensors], nodes[n_tensors], nodes[n_tensors + 1 :]
-        trace.output, *trace.new_states = [recorder.find(r) for r in results]
-        trace.grads = _walk_back(trace, recorder, results, inputs, input_grad)
+        step = _recorded(cell, recorder, parameter_grads, batch_size or batch_size_for(cell))
+        trace = Trace(len(step.x), step.recipes)
+        trace.parameters = [recorder.find(t) for t in step.tensors]
+        trace.x, *trace.states = [recorder.find(t) for t in (step.x, *step.states)]
+        trace.output, *trace.new_states = [recorder.find(r) for r in step.results]
+        trace.grads = _walk_back(trace, recorder, step.results, [*step.tensors, step.x, *step.states], input_grad)
     return trace
 
 
@@ -231,10 +234,19 @@ def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_siz
     return same(calls, others)
 
 
-def _recorded(
-    cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Take a step of a copy; return its inputs, the cell's tensors first, then x and the states, and output and new states."""
+@dataclass
+class _Recorded:
+    """A step that was taken: what it was given, and the output and new states that it returned."""
+
+    tensors: list[Tensor]
+    x: Tensor
+    states: list[Tensor]
+    results: list[Tensor]
+    recipes: Recipes
+
+
+def _recorded(cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int) -> _Recorded:
+    """Take a step of a copy of the cell."""
     states, held = _states_and_tensors(cell, batch_size)
     working = copied(cell)
     before = contents_of(working)
@@ -253,12 +265,13 @@ def _recorded(
     before = contents_of(working)
     for tensor in (*tensors, x, *given):
         recorder.add_input(tensor)
-    with recorder, _refusing_other_generators():
-        output, after = working.step(
-            working.project(x[:, None])[:, 0], tuple(given) if isinstance(states, tuple) else given[0]
-        )
+    state = tuple(given) if isinstance(states, tuple) else given[0]
+    with recorder, RecordingAhead(tensors, recorder.add_input) as ahead, _refusing_other_generators():
+        result = working.step(working.project(x[:, None])[:, 0], state)
+    check_results(cell, result, state, batch_size)
     _refuse_changes(before, contents_of(working))
-    return [*tensors, x, *given], [output, *state_tensors(after)]
+    output, after = result
+    return _Recorded([*tensors, *ahead.inputs], x, given, [output, *state_tensors(after)], ahead.recipes)
 
 
 def _states_and_tensors(cell: Cell, batch_size: int) -> tuple[Any, dict[str, Tensor]]:
@@ -315,7 +328,9 @@ def _walk_back(
     return [by_input.get(id(t)) for t in inputs]
 
 
-def _batch_size(cell: Cell, tensors: list[Tensor]) -> int:
+def batch_size_for(cell: Cell) -> int:
+    """Return a batch size that no size of the cell is a multiple of."""
+    tensors = contents_of(cell).tensors.values()
     sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}
     sizes |= {s for t in state_tensors(first_states(cell, 1)) for s in t.shape[1:]}
     return next(prime for prime in _PRIMES if not any(size % prime == 0 for size in sizes))

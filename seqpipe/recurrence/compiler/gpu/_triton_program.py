@@ -46,6 +46,7 @@ class TritonProgram:
         self.dtype, self.input_grad = dtype, input_grad
         self.checked: dict[bool, bool] = {}
         trace = trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
+        self.recipes = trace.recipes
         program = merge_products(make_program(trace))
         self.free = FreeValues(program)
         self.division = divide(program, double=dtype == torch.float64)

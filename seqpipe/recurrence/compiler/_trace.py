@@ -227,9 +227,9 @@ def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_siz
             return isinstance(b, (list, tuple)) and len(a) == len(b) and all(map(same, a, b))
         if isinstance(a, dict):
             return isinstance(b, dict) and a.keys() == b.keys() and all(same(v, b[k]) for k, v in a.items())
-        if type(a) is int and type(b) is int and a and a % batch_size == 0:
-            return a // batch_size * other_size == b
-        return type(a) is type(b) and (a == b or a is b)
+        if type(a) is not type(b):
+            return False
+        return bool(a is b or a == b) or (type(a) is int and a % batch_size == 0 and a // batch_size * other_size == b)
 
     return same(calls, others)
 

@@ -82,7 +82,9 @@ def contents_of(cell: Cell) -> Contents:
 
 
 def first_difference(before: Signature, after: Signature) -> str:
-    """Return the name of the first attribute that differs."""
+    """Return the name of the first attribute that differs, nothing where none does."""
+    if before == after:
+        return ""
     i = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
     names = [part for part in (*before[:i], *after[i : i + 1]) if isinstance(part, str)]
     return names[-1] if names else ""

@@ -75,9 +75,7 @@ class _Chunks:
         valid = None if self.valid is None else self.valid.between(start, stop)
         return self.engine.run(self.cell, x, valid, state)
 
-    def again(
-        self, cell: Cell, x: Tensor, start: int, stop: int, state: State
-    ) -> tuple[Tensor, State]:
+    def again(self, cell: Cell, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
         """Run one chunk of a copy of the cell with the types that it was run with."""
         valid = None if self.valid is None else self.valid.between(start, stop)
         with torch.autocast(x.device.type, self.autocast, enabled=self.autocast is not None):

@@ -414,7 +414,9 @@ class Wide(Plain):
 
 def test_layers_whose_states_differ_in_shape_are_refused_when_they_are_stacked() -> None:
     Recurrent(Wide(2, 5), bidirectional=True)(torch.zeros(2, 3, 2))
-    with pytest.raises(CellError, match=r"cannot be stacked: .* \[\(5,\), \(2,\)\] in the first layer and \[\(5,\), \(5,\)\]"):
+    with pytest.raises(
+        CellError, match=r"cannot be stacked: .* \[\(5,\), \(2,\)\] in the first layer and \[\(5,\), \(5,\)\]"
+    ):
         Recurrent(Wide(2, 5), num_layers=2)
 
 

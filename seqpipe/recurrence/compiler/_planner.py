@@ -1,4 +1,4 @@
-"""The planner: what each node of a trace stands for, found by one rule an operation."""
+"""The planner: what each node of a trace stands for, found by one rule an operation, or by taking the operation apart."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqpipe.recurrence.compiler._atoms import Const, Reduction, Vector, elementwise
+from seqpipe.recurrence.compiler._atoms import Atom, Const, Reduction, Vector, elementwise
+from seqpipe.recurrence.compiler._decompositions import DECOMPOSITIONS
 from seqpipe.recurrence.compiler._program import Free, Program, Step
-from seqpipe.recurrence.compiler._rows import Refused, Rows, Turned, combine, input_rows
-from seqpipe.recurrence.compiler._trace import Node, Trace, Unplannable
+from seqpipe.recurrence.compiler._rows import Refused, Rows, aligned, combine, input_rows
+from seqpipe.recurrence.compiler._trace import Node, Trace, Unplannable, map_nodes, nodes_in, record
 
-__all__ = ["Planner", "Rule", "RuleBook", "nodes_in", "rows_of", "value_of"]
+__all__ = ["Planner", "Rule", "RuleBook", "rows_of"]
+
+#: Operations that make a value with a row for each sample of what has none.
+_SPREADING = frozenset({"expand", "repeat"})
 
 Rule = Callable[["Planner", Node], Any]
 
@@ -40,6 +44,14 @@ class Planner:
         self.trace = trace
         self.program = Program()
         self.values: dict[int, Any] = {}
+        self._calls: dict[int, list[Node]] = {}
+        self._vectors: dict[tuple[int, tuple[int, ...] | None], int] = {}
+        self._fixed: set[int] = set()
+
+    @property
+    def batch(self) -> int:
+        """The number of samples that the step was traced with."""
+        return self.trace.batch_size
 
     def run(self) -> Program:
         trace, program = self.trace, self.program
@@ -71,14 +83,6 @@ class Planner:
 
     def _rows(self, node: Any) -> Rows:
         value = self.value(node)
-        if isinstance(value, Free) and not value.late:  # the same for every sample
-            shape = tuple(node.value.shape)
-            if len(shape) == 2 and shape[0] == 1:
-                shape = shape[1:]
-            if len(shape) == 1:
-                return Rows(
-                    (elementwise("add", (Vector(value.slot, 0, shape[0]), Const(0.0, shape[0])), shape[0]),), shape
-                )
         if not isinstance(value, Rows):
             raise Unplannable(f"{name_of(node)} has no row for each sample{node.line}")
         return value
@@ -106,22 +110,56 @@ class Planner:
 
     def _plan(self, node: Node) -> Any:
         if node.op == "constant":
-            free = self._new_slot(node.value)
-            self.program.constants[free.slot] = node.value
-            return free
-        given = [self.values[id(n)] for n in nodes_in((node.args, node.kwargs))]
-        if not any(isinstance(v, (Rows, Turned)) for v in given) and not (
-            not given and self.trace.batch_size in tuple(node.value.shape)
-        ):
+            return self._constant(node.value)
+        inner = nodes_in((node.args, node.kwargs))
+        given = [self.values[id(n)] for n in inner]
+        if not any(isinstance(v, Rows) for v in given) and not self._spreads(node, given):
+            lifted = name_of_rule(node) == "lift_fresh"  # a number of the step's own code
+            if all(id(n) in self._fixed or lifted for n in inner) and not any(v.late for v in given):
+                return self.fix(node)
             return self.run_in_torch(node, late=any(v.late for v in given))
-        name = node.op.overloadpacket.__name__
-        rule = self.rules.get(name)
-        if rule is None:
-            raise Unplannable(f"{name_of(node)} is an operation that it does not know{node.line}")
         try:
-            return rule(self, node)
+            return self._by_rule(node)
         except Refused as refusal:
             raise Unplannable(f"{name_of(node)} {refusal}{node.line}") from None
+
+    def _spreads(self, node: Node, given: list[Any]) -> bool:
+        """Tell whether a value without samples becomes one with a row for each, all alike."""
+        if not given:
+            return self.batch in tuple(node.value.shape)
+        return (
+            name_of_rule(node) in _SPREADING
+            and self.batch in tuple(node.value.shape)
+            and self.batch not in tuple(node.args[0].value.shape)
+            and not given[0].late
+        ) or (name_of_rule(node).startswith(("new_", "zeros_like", "ones_like")) and self.batch in tuple(node.value.shape))
+
+    def _by_rule(self, node: Node) -> Any:
+        rule = self.rules.get(name_of_rule(node))
+        if rule is not None:
+            return rule(self, node)
+        function = DECOMPOSITIONS.get(name_of_rule(node))
+        if function is None:
+            raise Unplannable(f"{name_of(node)} is an operation that it does not know{node.line}")
+        return self.decomposed(node, function)
+
+    def decomposed(self, node: Node, function: Callable[..., Any]) -> Any:
+        """Plan what a function of torch does to the tensors of a node, in its place."""
+        key = id(node.args)
+        kwargs = {k: v for k, v in node.kwargs.items() if k != "__item__"}
+        if key not in self._calls:
+            self._calls[key] = record(function, node.args, kwargs, node.line)
+        return self.value(self._calls[key][node.kwargs.get("__item__", 0)])
+
+    def fix(self, node: Node) -> Free:
+        """Take a value that depends on nothing but the code of the step."""
+        self._fixed.add(id(node))
+        return self._constant(node.value)
+
+    def _constant(self, value: Tensor) -> Free:
+        free = self._new_slot(value)
+        self.program.constants[free.slot] = value
+        return free
 
     def run_in_torch(self, node: Node, *, late: bool) -> Free:
         free = self._new_slot(node.value, late=late)
@@ -133,6 +171,12 @@ class Planner:
         (self.program.late if late else self.program.early).append(step)
         return free
 
+    def early(self, function: Callable[..., Tensor], slot: int, value: Tensor) -> int:
+        """Let torch compute a function of a value without rows before the loops; return the result's slot."""
+        free = self._new_slot(function(value.detach()))
+        self.program.early.append(Step(free.slot, function, (Free(slot, late=False),), {}, None))
+        return free.slot
+
     # What the rules are made of.
 
     def reduce(self, reduction: Reduction) -> int:
@@ -143,72 +187,125 @@ class Planner:
 
     def assemble(self, node: Node, blocks: list[list[int | None]], make: Callable[..., Tensor]) -> Free:
         """Let torch put a value together from reductions after the loops."""
-        free = self._new_slot(node.value, late=True)
-        slots = [[None if b is None else Free(b, True) for b in row] for row in blocks]
-        self.program.late.append(Step(free.slot, make, (slots,), {}, None))
+        return self.assemble_value(node.value, blocks, make)
+
+    def assemble_value(self, value: Tensor, blocks: list[list[int | None]], make: Callable[..., Tensor]) -> Free:
+        """Do the same for a value like another one."""
+        return self.late(make, value, [[None if b is None else Free(b, True) for b in row] for row in blocks])
+
+    def late(self, function: Callable[..., Tensor], value: Tensor, *args: Any) -> Free:
+        """Let torch compute a value from others after the loops."""
+        free = self._new_slot(value, late=True)
+        self.program.late.append(Step(free.slot, function, args, {}, None))
         return free
 
-    def operand(self, value: Any, ndim: int) -> Rows | list[Vector] | float:
-        """Return an operand of an elementwise operation."""
-        if isinstance(value, Node):
-            found = self.values[id(value)]
-            if isinstance(found, Rows):
-                return found
-            if isinstance(found, Free) and not found.late:
-                shape = tuple(value.value.shape)
-                if math.prod(shape[:-1]) == 1 and len(shape) <= ndim:
-                    return [Vector(found.slot, 0, shape[-1] if shape else 1)]
-            raise Refused("mixes samples, or a gradient, into an elementwise operation")
-        if isinstance(value, (int, float)):
-            return float(value)
-        raise Refused(f"has an argument of type {type(value).__name__}")
+    def real_slot(self, node: Node) -> int:
+        """Return the slot of a value without rows, in the type that the loops read."""
+        return self._as_real(self.values[id(node)].slot, node.value)
 
     def pointwise(self, op: str, node: Node, *operands: Any) -> Rows:
         """Apply an elementwise operation to nodes, rows or numbers."""
         shape = tuple(node.value.shape)
-        if not node.value.dtype.is_floating_point and node.value.dtype != torch.bool:
+        if node.value.is_complex() or (node.value.is_floating_point() and node.value.dtype != self.trace.x.value.dtype):
             raise Refused(f"gives {node.value.dtype}")
-        if not shape or shape[0] != self.trace.batch_size:
-            raise Refused("loses the rows of the batch")
-        found = [o if isinstance(o, Rows) else self.operand(o, len(shape)) for o in operands]
-        return combine(op, found, shape)
+        found = [self._operand(o) for o in operands]
+        rows = [aligned(o, shape, self.batch) if isinstance(o, Rows) else o for o in found]
+        outers = {o.outer for o in rows if isinstance(o, Rows)}
+        if len(outers) != 1:
+            raise Refused("relates samples to samples")
+        outer = outers.pop()
+        operands = [o if isinstance(o, (Rows, float)) else self.vector(o, shape, outer) for o in rows]
+        return combine(op, operands, shape, outer, math.prod(shape) // self.batch)
+
+    def _operand(self, value: Any) -> Rows | Node | float:
+        """Return rows, a node without rows, or a number."""
+        if isinstance(value, Rows):
+            return value
+        if isinstance(value, (int, float)):
+            return float(value)
+        if not isinstance(value, Node):
+            raise Refused(f"has an argument of type {type(value).__name__}")
+        found = self.values[id(value)]
+        if isinstance(found, Rows):
+            return found
+        if not isinstance(found, Free) or found.late:
+            raise Refused("mixes samples, or a gradient, into an elementwise operation")
+        return float(value.value) if id(value) in self._fixed and value.value.ndim == 0 else value
+
+    def vector(self, node: Node, shape: tuple[int, ...], outer: int) -> Vector:
+        """Return the columns that a value without rows has beside rows of some shape."""
+        value = node.value
+        slot = self._as_real(self.values[id(node)].slot, value)
+        width = math.prod(shape) // self.batch
+        last = value.shape[-1] if value.ndim else 1
+        if value.numel() == last and last in (1, width):
+            return Vector(slot, 0, last)
+        columns = self._columns_beside(value, shape, outer)
+        if len(set(columns)) == 1 and value.ndim <= 1:
+            return Vector(slot, columns[0], 1)
+        in_order = columns == tuple(range(value.numel()))
+        key = (slot, None if in_order else columns)
+        if key not in self._vectors:
+            index = torch.tensor(columns)
+            function = (lambda t: t.reshape(-1)) if in_order else (lambda t: t.reshape(-1)[index])
+            self._vectors[key] = self.early(function, slot, value.to(self.trace.x.value.dtype))
+        return Vector(self._vectors[key], 0, len(columns))
+
+    def _columns_beside(self, value: Tensor, shape: tuple[int, ...], outer: int) -> tuple[int, ...]:
+        index = torch.arange(value.numel()).view(value.shape)
+        grid = index.expand(shape).reshape(outer, self.batch, -1)
+        if not torch.equal(grid, grid[:, :1].expand_as(grid)):
+            raise Refused("mixes samples into an elementwise operation")
+        return tuple(grid[:, 0].reshape(-1).tolist())
+
+    def _as_real(self, slot: int, value: Tensor) -> int:
+        """Return the slot of a value in the type that the loops read."""
+        real = self.trace.x.value.dtype
+        if value.dtype == real:
+            return slot
+        if value.is_complex():
+            raise Refused(f"has an argument of type {value.dtype}")
+        key = (slot, ())
+        if key not in self._vectors:
+            self._vectors[key] = self.early(lambda t: t.to(real), slot, value)
+        return self._vectors[key]
+
+    def spread(self, node: Node) -> Rows:
+        """Return a value that a node makes of one without rows, the same for every sample."""
+        source = node.args[0].value
+        index = torch.arange(source.numel()).view(source.shape)
+        shape = tuple(node.value.shape)
+        axis = shape.index(self.batch)
+        outer = math.prod(shape[:axis])
+        grid = node.op(index, *node.args[1:]).reshape(outer, self.batch, -1)[:, 0].reshape(-1)
+        slot = self._as_real(self.values[id(node.args[0])].slot, source)
+        where = grid.clone()
+        picked = self.early(lambda t: t.reshape(-1)[where], slot, source.to(self.trace.x.value.dtype))
+        return Rows((spread_vector(Vector(picked, 0, len(where))),), shape, outer)
+
+    def constant_of(self, node: Any) -> Tensor:
+        """Return a tensor that is the same at every step of every cell with this plan."""
+        if isinstance(node, Node) and (node.op == "constant" or id(node) in self._fixed):
+            value: Tensor = node.value
+            return value
+        raise Refused("takes indices that are computed")
 
 
-def nodes_in(value: Any) -> list[Node]:
-    if isinstance(value, Node):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [n for item in value for n in nodes_in(item)]
-    return []
-
-
-def map_nodes(value: Any, function: Callable[[Node], Any]) -> Any:
-    if isinstance(value, Node):
-        return function(value)
-    if isinstance(value, dict):
-        return {k: map_nodes(v, function) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map_nodes(v, function) for v in value)
-    return value
+def spread_vector(vector: Vector) -> Atom:
+    """Return a vector as an atom: a row of it for each sample."""
+    return elementwise("copy", (vector,), vector.width)
 
 
 def name_of(node: Node) -> str:
     return node.op if isinstance(node.op, str) else str(node.op)
 
 
-def value_of(planner: Planner, node: Any) -> Any:
-    value = planner.values[id(node)]
-    if isinstance(value, Rows):
-        return value
-    if isinstance(value, Turned):
-        raise Refused("works on transposed rows")
-    return value
+def name_of_rule(node: Node) -> str:
+    return node.op if isinstance(node.op, str) else node.op.overloadpacket.__name__
 
 
 def rows_of(planner: Planner, node: Any) -> Rows:
-    value = value_of(planner, node)
-    if not isinstance(value, Rows):
-        raise Refused("has no row for each sample")
-    return value
+    value = planner.values[id(node)]
+    if isinstance(value, Rows):
+        return value
+    raise Refused("has no row for each sample")

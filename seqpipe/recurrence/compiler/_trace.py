@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -15,10 +16,11 @@ from seqpipe.cells import Cell
 from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._states import state_tensors
 
-__all__ = ["Node", "Trace", "Unplannable", "trace_step"]
+__all__ = ["Node", "Trace", "Unplannable", "map_nodes", "nodes_in", "record", "trace_step"]
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
 _PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
+_FULL = torch.ops.aten.full.default
 _LIBRARY = ("/torch/", "/seqpipe/recurrence/")
 
 
@@ -65,16 +67,46 @@ class Trace:
     output: Any = None
 
 
-class _Recorder(TorchDispatchMode):
-    """Writes down every operation; holds on to all tensors, so that none is taken for another."""
+def nodes_in(value: Any) -> list[Node]:
+    """Return the nodes among arguments."""
+    if isinstance(value, Node):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [n for item in value for n in nodes_in(item)]
+    return []
 
-    def __init__(self) -> None:
+
+def map_nodes(value: Any, function: Callable[[Node], Any]) -> Any:
+    """Return arguments with something in place of each node."""
+    if isinstance(value, Node):
+        return function(value)
+    if isinstance(value, dict):
+        return {k: map_nodes(v, function) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_nodes(v, function) for v in value)
+    return value
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down every operation; holds on to all tensors, so that none is taken for another.
+
+    Parameters
+    ----------
+    line : str, optional
+        What to write as the line of all operations; the author's by default.
+    """
+
+    def __init__(self, line: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._nodes: dict[int, tuple[Tensor, Node]] = {}
+        self._line = line
+        self._sharing: dict[int, list[Tensor]] = {}
         self.backward = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        line = " in its derivative" if self.backward else _authors_line()
+        line = self._line or (" in its derivative" if self.backward else _authors_line())
         if func is torch.ops.aten._local_scalar_dense.default:
             raise Unplannable(f"its step needs the value of a tensor{line}")
         if torch.Tag.nondeterministic_seeded in func.tags:
@@ -93,24 +125,46 @@ class _Recorder(TorchDispatchMode):
         return result
 
     def _in_place(self, func: Any, args: Any, kwargs: Any, line: str) -> Any:
-        """Write down an operation that some of torch's derivatives do in place, on a tensor of their own, as one that does not."""
+        """Write down an operation that changes a tensor as one that makes another, for which the tensor stands from then on."""
         name = func._schema.name.split("::")[1].rstrip("_")
         same = getattr(getattr(torch.ops.aten, name, None), func._overloadname, None)
-        if not self.backward or kwargs or (name != "fill" and same is None) or name == "copy":
+        changed = args[0] if args else None
+        if same is None or not isinstance(changed, Tensor) or "out" in kwargs or self._is_given(changed):
             raise Unplannable(f"its step changes a tensor in place ({func}){line}")
-        given = self._lookup(args)
-        result = func(*args)
-        if name == "fill":
-            return self._keep(
-                result,
-                Node(
-                    torch.ops.aten.full.default, (list(result.shape), *given[1:]), {"dtype": result.dtype}, result, line
-                ),
-            ).value
-        return self._keep(result, Node(same, given, {}, result, line)).value
+        before = self.find(changed)
+        given, given_by_name = self._lookup(args), self._lookup(kwargs)
+        before.value = changed.detach().clone()
+        others = [(t, self.find(t)) for t in self._sharing[_memory(changed)] if t is not changed]
+        for other, node in others:
+            node.value = other.detach().clone()
+        result = func(*args, **kwargs)
+        after = Node(same, given, given_by_name, changed.detach().clone(), line)
+        if func._overloadname == "Scalar" and name == "fill" or name == "zero":  # whatever was there: it may be uninitialised
+            value = given[1] if name == "fill" else 0
+            after = Node(_FULL, (list(changed.shape), value), {"dtype": changed.dtype}, after.value, line)
+        self._nodes[id(changed)] = (changed, after)
+        for other, node in others:
+            self._overlay(other, node, changed, after, line)
+        return result
+
+    def _overlay(self, other: Tensor, node: Node, changed: Tensor, after: Node, line: str) -> None:
+        """Let another view of a tensor's memory stand for what it shows after a change."""
+        places = _places(other, changed)
+        if bool((places >= 0).any()):
+            value = other.detach().clone()
+            self._nodes[id(other)] = (other, Node("overlaid", (node, after, places), {}, value, line))
+
+    def _is_given(self, tensor: Tensor) -> bool:
+        """Tell whether a tensor shows memory that the step was given, or that it found outside."""
+        sharing = self._sharing.get(_memory(tensor), [])
+        return not sharing or any(self.find(t).op in ("input", "constant") for t in sharing)
 
     def add_input(self, tensor: Tensor) -> Node:
         return self._keep(tensor, Node("input", (), {}, tensor, ""))
+
+    def know(self, node: Node) -> None:
+        """Take the tensor of a node of another trace."""
+        self._keep(node.value, node)
 
     def find(self, tensor: Tensor) -> Node:
         if id(tensor) not in self._nodes:  # a tensor that the cell holds outside parameters and buffers
@@ -118,6 +172,8 @@ class _Recorder(TorchDispatchMode):
         return self._nodes[id(tensor)][1]
 
     def _keep(self, tensor: Tensor, node: Node) -> Node:
+        if id(tensor) not in self._nodes:
+            self._sharing.setdefault(_memory(tensor), []).append(tensor)
         self._nodes[id(tensor)] = (tensor, node)
         return node
 
@@ -129,6 +185,31 @@ class _Recorder(TorchDispatchMode):
         if isinstance(value, dict):
             return {key: self._lookup(item) for key, item in value.items()}
         return value
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr() or id(tensor)
+
+
+def _places(tensor: Tensor, changed: Tensor) -> Tensor:
+    """Return where each number of a view is in another view of the same memory, -1 where it is not there."""
+    size = tensor.untyped_storage().nbytes() // tensor.itemsize
+    whole = torch.full((size,), -1)
+    shown = whole.as_strided(changed.shape, changed.stride(), changed.storage_offset())
+    shown.copy_(torch.arange(changed.numel()).view(changed.shape))
+    return whole.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
+def record(function: Callable[..., Any], args: Any, kwargs: Any, line: str) -> list[Any]:
+    """Write down what a function of torch calls on the tensors of nodes; return the nodes of its results."""
+    recorder = _Recorder(line)
+    for node in nodes_in((args, kwargs)):
+        recorder.know(node)
+    args, kwargs = (map_nodes(given, lambda node: node.value) for given in (args, kwargs))
+    with torch.no_grad(), recorder:
+        result = function(*args, **kwargs)
+    results = result if isinstance(result, (tuple, list)) else [result]
+    return [r if r is None else recorder.find(r) for r in results]
 
 
 # torch wraps the method above so that its first call imports torch._dynamo, 1.5 s: not needed, nothing here is compiled by it.

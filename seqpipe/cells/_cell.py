@@ -49,7 +49,7 @@ class Cell(nn.Module):
 
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         """Remember the arguments, so that `sibling` can make further layers."""
         self = super().__new__(cls)
         object.__setattr__(self, "_arguments", (args, kwargs))
@@ -72,14 +72,19 @@ class Cell(nn.Module):
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state before the first step: zeros of shape (batch_size, hidden_size) unless overridden."""
-        like = self.first_parameter()
+        like = self.first_tensor()
         kind: dict[str, Any] = {} if like is None else {"dtype": like.dtype, "device": like.device}
         return torch.zeros(batch_size, self.hidden_size, **kind)
 
-    def first_parameter(self) -> nn.Parameter | None:
-        """Return the first parameter, whose type and device are the cell's own; None where it has none."""
+    def first_tensor(self) -> Tensor | None:
+        """Return the tensor whose type and device are the cell's own.
+
+        The first parameter, or buffer of a cell without parameters, of floating-point numbers; None where there is none.
+        """
         own = next((p for p in self._parameters.values() if p is not None), None)  # without a walk through all modules
-        return next(self.parameters(), None) if own is None else own
+        if own is not None and own.is_floating_point():
+            return own
+        return next((t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()), None)
 
     def project(self, x: Tensor) -> Tensor:
         """Map x of shape (batch, n_timesteps, input_size) to what `step` takes: the part that needs no state."""

@@ -53,4 +53,4 @@ def _made(offer: Registered) -> Engine:
     """Return the engine that an offer stands for, one for the whole process."""
     if offer.is_builtin:
         return offer.spec.factory()
-    return CheckedEngine(offer.spec.factory, offer.spec.name, f" of the plug-in {offer.distribution!r}")
+    return CheckedEngine(offer.spec.factory, offer.spec.name, offer.distribution)

@@ -1,4 +1,4 @@
-"""One trial step of a cell, so that a broken one is told apart from broken data."""
+"""What a cell's step and initial state must return, so that a broken cell is told apart from broken data."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
+from seqpipe.recurrence._copies import copy_or_itself
 from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence._parts import cell_tensors, device_and_type
 from seqpipe.recurrence._states import state_tensors
 
-__all__ = ["check_step"]
+__all__ = ["check_initial_state", "check_results", "check_step"]
 
 
 def check_step(cell: Cell) -> None:
@@ -23,17 +25,56 @@ def check_step(cell: Cell) -> None:
     """
     if not isinstance(cell, Cell):
         raise CellError(f"A cell must be an instance of a subclass of seqpipe.Cell. Got {cell!r:.60} instead.")
-    like = next(cell.parameters(), torch.empty(0))
-    x = torch.linspace(-1, 1, 2 * cell.input_size, dtype=like.dtype, device=like.device).view(2, 1, -1)
+    device, dtype = device_and_type(cell_tensors(cell))
+    x = torch.linspace(-1, 1, 2 * cell.input_size, dtype=dtype, device=device).view(2, 1, -1)
     with torch.no_grad(), forked_generators():
-        before = _initial_state(cell)
-        output, after = _step(cell, x, before)
-    _check_tensor(cell, "output", output, (2, cell.output_size), like.dtype)
+        tried = copy_or_itself(cell)
+        before = _initial_state(tried)
+        output, after = _step(tried, x, before)
+    _check_tensor(cell, "output", output, (2, cell.output_size), dtype)
     old, new = state_tensors(before), state_tensors(after)
     if isinstance(before, tuple) != isinstance(after, tuple) or len(old) != len(new):
         raise CellError(f"{type(cell).__name__}.step must return a state built as initial_state builds it.")
     for i, (a, b) in enumerate(zip(old, new)):
         _check_tensor(cell, f"state tensor {i}", b, tuple(a.shape), a.dtype)
+
+
+def check_initial_state(cell: Cell, state: State, batch_size: int) -> None:
+    """Check that a cell's initial state has a row for each sample; quick, for it is done before every run.
+
+    Raises
+    ------
+    CellError
+        If it is not made of tensors, or a tensor has another number of rows.
+    """
+    for i, tensor in enumerate(state_tensors(state)):
+        if not isinstance(tensor, Tensor) or not tensor.ndim or tensor.shape[0] != batch_size:
+            found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise CellError(
+                f"{type(cell).__name__}.initial_state must return a tensor of shape (batch, …), or a tuple of such; "
+                f"for a batch of {batch_size} its tensor {i} is {found}."
+            )
+
+
+def check_results(cell: Cell, result: object, state: State, batch_size: int) -> None:
+    """Check what one step returned; quick, for the plain loop does it at every step.
+
+    Raises
+    ------
+    CellError
+        If it is no (output, state), or the shape of a tensor is not as the batch and the state before ask for.
+    """
+    name = type(cell).__name__
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise CellError(f"{name}.step must return (output, state), got {type(result).__name__}.")
+    output, new = result
+    if not isinstance(output, Tensor) or output.shape != (batch_size, cell.output_size):
+        raise CellError(_wrong(name, "output", output, (batch_size, cell.output_size), batch_size))
+    if isinstance(state, tuple) != isinstance(new, tuple) or (isinstance(state, tuple) and len(state) != len(new)):
+        raise CellError(f"{name}.step must return a state built as initial_state builds it.")
+    for i, (old, now) in enumerate(zip(state_tensors(state), state_tensors(new))):
+        if not isinstance(now, Tensor) or now.shape != old.shape:
+            raise CellError(_wrong(name, f"state tensor {i}", now, tuple(old.shape), batch_size))
 
 
 def _initial_state(cell: Cell) -> State:
@@ -42,13 +83,7 @@ def _initial_state(cell: Cell) -> State:
         state = cell.initial_state(2)
     except Exception as error:
         raise CellError(f"{name}.initial_state fails: {type(error).__name__}: {error}") from error
-    for i, tensor in enumerate(state_tensors(state)):
-        if not isinstance(tensor, Tensor) or tensor.shape[:1] != (2,):
-            found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise CellError(
-                f"{name}.initial_state must return a tensor of shape (batch, …), or a tuple of such; "
-                f"for a batch of 2 its tensor {i} is {found}."
-            )
+    check_initial_state(cell, state, 2)
     return state
 
 
@@ -66,13 +101,15 @@ def _step(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
 
 def _check_tensor(cell: Cell, what: str, tensor: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
     name = type(cell).__name__
-    if not isinstance(tensor, Tensor):
-        raise CellError(f"{name}.step must return tensors; its {what} is {type(tensor).__name__}.")
-    if tuple(tensor.shape) != shape:
-        raise CellError(
-            f"{name}.step must return, as its {what}, shape {shape} for a batch of 2, got {tuple(tensor.shape)}."
-        )
+    if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
+        raise CellError(_wrong(name, what, tensor, shape, 2))
     if tensor.dtype != dtype:
         raise CellError(f"{name}.step must keep the type {dtype}; its {what} is {tensor.dtype}.")
     if not torch.isfinite(tensor).all():
         raise CellError(f"{name}.step gives NaN or infinity in its {what} on inputs between -1 and 1.")
+
+
+def _wrong(name: str, what: str, found: object, shape: tuple[int, ...], batch_size: int) -> str:
+    if not isinstance(found, Tensor):
+        return f"{name}.step must return tensors; its {what} is {type(found).__name__}."
+    return f"{name}.step must return, as its {what}, shape {shape} for a batch of {batch_size}, got {tuple(found.shape)}."

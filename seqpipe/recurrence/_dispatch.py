@@ -44,9 +44,16 @@ def choose_engine(cell: Cell, unroll: str, sizes: Sizes | None = None) -> tuple[
     for engine in engines:
         refusal = engine.refuses(cell)
         if refusal is None:
-            return engine, "; ".join(reasons) or "the fastest engine that takes this cell"
+            return engine, "; ".join(reasons or [_in_general(engine)])
         reasons.append(f"not {engine.name}: {refusal}")
     raise AssertionError(f"no engine takes {cell!r}")  # the last engine refuses nothing
+
+
+def _in_general(engine: Engine) -> str:
+    """Say why an engine comes before all others that take the cell."""
+    if engine.offered_by:
+        return f"offered by the plug-in {engine.offered_by!r}, whose engines are asked before seqpipe's own"
+    return "the first of seqpipe's engines, in order of their usual speed, that takes this cell"
 
 
 def _allowed(cell: Cell, unroll: str, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:

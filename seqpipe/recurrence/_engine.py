@@ -25,10 +25,13 @@ class Engine(Protocol):
         For `Recurrent.explain`; a plug-in's engine goes by the name of its `EngineSpec`.
     reads_padding : bool, default=True
         Whether it looks at x in the padding, which is then zero.
+    offered_by : str, default=""
+        The distribution that an engine of a plug-in comes from, which seqpipe sets.
     """
 
     name: str
     reads_padding: bool = True
+    offered_by: str = ""
 
     def refuses(self, cell: Cell) -> str | None:
         """Say why this engine cannot run the cell as it is now, or return None if it can.

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqpipe.cells import Cell, State
+from seqpipe.recurrence._copies import first_states
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence.wrappers._wrapper import innermost
 
@@ -29,7 +30,7 @@ class LearnedState(nn.Module):
     def __init__(self, cell: Cell) -> None:
         super().__init__()
         with torch.no_grad():
-            before = state_tensors(innermost(cell).initial_state(1))
+            before = state_tensors(first_states(innermost(cell), 1))
         self.tensors = nn.ParameterDict(
             {str(i): nn.Parameter(t[0].clone()) for i, t in enumerate(before) if t.is_floating_point()}
         )

@@ -22,7 +22,7 @@ def check_x(x: Any, cell: Cell) -> None:
     ValueError
         If x has another number of dimensions or features, or no steps.
     """
-    like = cell.first_parameter()
+    like = cell.first_tensor()
     dtype = None if like is None else like.dtype
     if not isinstance(x, Tensor) or x.dtype != (dtype or x.dtype):
         found = x.dtype if isinstance(x, Tensor) else type(x).__name__
@@ -34,15 +34,16 @@ def check_x(x: Any, cell: Cell) -> None:
         )
 
 
-def check_state(state: State, cell: Cell, n_cells: int, batch_size: int) -> None:
-    """Check that a state given to go on from is one of ``n_cells`` such cells over the batch.
+def check_state(state: State, shapes: list[tuple[int, ...]], n_cells: int, batch_size: int) -> None:
+    """Check that a state given to go on from is one of ``n_cells`` cells over the batch, a sample's being of these shapes.
 
     Raises
     ------
     ValueError
         Otherwise; shows the shapes.
     """
-    expected = [(n_cells, *tensor.shape) for tensor in state_tensors(cell.initial_state(batch_size))]
-    found = [tuple(tensor.shape) for tensor in state_tensors(state)]
+    expected = [(n_cells, batch_size, *shape) for shape in shapes]
+    tensors = state_tensors(state)
+    found = [tuple(t.shape) if isinstance(t, Tensor) else type(t).__name__ for t in tensors]
     if found != expected:
         raise ValueError(f"The state of this batch has tensors of shapes {expected}, got {found}.")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+
 import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.recurrence._check import check_results
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._states import map_state
 from seqpipe.recurrence._steps import ValidSteps
 
-__all__ = ["LoopEngine"]
+__all__ = ["LoopEngine", "fall_back", "hold", "take_reason"]
+
+_REASONS = threading.local()
 
 
 class LoopEngine(Engine):
@@ -26,11 +31,28 @@ class LoopEngine(Engine):
         """Run the cell over x; see `Engine.run`."""
         outputs = []
         for t, x_t in enumerate(cell.project(x).unbind(1)):
-            output, new = cell.step(x_t, state)
+            result = cell.step(x_t, state)
+            check_results(cell, result, state, len(x))
+            output, new = result
             state = new if valid is None or t < valid.shortest else hold(valid.mask[:, t], new, state)
             outputs.append(output)
         stacked = torch.stack(outputs, dim=1)
         return stacked if valid is None else valid.clear(stacked), state
+
+
+def fall_back(
+    cell: Cell, x: Tensor, valid: ValidSteps | None, state: State, reason: str
+) -> tuple[Tensor, State]:
+    """Run a cell in the plain loop for an engine that does not take this batch, and remember why."""
+    _REASONS.last = reason
+    return LoopEngine().run(cell, x if valid is None else valid.clear(x), valid, state)
+
+
+def take_reason() -> str | None:
+    """Return why this thread fell back on the plain loop since it was last asked, if it did."""
+    reason = getattr(_REASONS, "last", None)
+    _REASONS.last = None
+    return reason
 
 
 def hold(running: Tensor, new: State, old: State) -> State:

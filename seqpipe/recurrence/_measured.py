@@ -28,7 +28,7 @@ _MARGIN = 0.97
 def behind_torch(cell: Cell, sizes: Sizes) -> frozenset[str]:
     """Return the names of the engines that were slower than torch's kernel for this cell near these sizes."""
     kernel = cell.torch_kernel()
-    like = cell.first_parameter()
+    like = cell.first_tensor()
     if kernel is None or like is None or like.dtype != torch.float32 or like.device.type != "cpu":
         return frozenset()
     return _behind(kernel, cell.hidden_size, sizes)

@@ -25,6 +25,9 @@ def cell_tensors(cell: Cell) -> dict[str, Tensor]:
 
 
 def device_and_type(tensors: dict[str, Tensor]) -> tuple[torch.device, torch.dtype]:
-    """Return where a cell's tensors are, and of which type they are; torch's defaults for a cell without any."""
-    tensor = next(iter(tensors.values()), None)
+    """Return where a cell's tensors are, and of which type its real numbers are; torch's defaults for a cell without any."""
+    first = next(iter(tensors.values()), None)
+    tensor = next((t for t in tensors.values() if t.is_floating_point()), first)
+    if tensor is not None and not tensor.is_floating_point():
+        return tensor.device, tensor.dtype.to_real() if tensor.is_complex() else torch.get_default_dtype()
     return (torch.device("cpu"), torch.get_default_dtype()) if tensor is None else (tensor.device, tensor.dtype)

@@ -11,14 +11,17 @@ from torch.nn import functional as F
 
 from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from seqpipe.exceptions import CellError
-from seqpipe.recurrence._check import check_step
+from seqpipe.recurrence._check import check_initial_state, check_step
+from seqpipe.recurrence._computed import computed
+from seqpipe.recurrence._copies import copy_or_itself, first_states
 from seqpipe.recurrence._dispatch import UNROLL, choose_engine
 from seqpipe.recurrence._engine import Choice
 from seqpipe.recurrence._initial import INITIAL_STATES, LearnedState
 from seqpipe.recurrence._input import check_state, check_x
+from seqpipe.recurrence._loop import take_reason
 from seqpipe.recurrence._memory import MEMORY
 from seqpipe.recurrence._sizes import Sizes
-from seqpipe.recurrence._states import stack_states, state_at
+from seqpipe.recurrence._states import stack_states, state_at, state_tensors
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
 
 __all__ = ["Recurrent"]
@@ -103,14 +106,20 @@ class Recurrent(nn.Module):
         self.memory = memory
         self.initial_state = initial_state
         self.dropout = nn.Dropout(dropout)
-        self._last_sizes: dict[bool, Sizes] = {}
+        # What ran last, in training (True) and otherwise: for each layer and direction the engine and why it was that one.
+        self._ran: dict[bool, dict[int, tuple[str, str]]] = {}
+        self._state_shapes: list[tuple[int, ...]] | None = None
         self.cells = nn.ModuleList([cell])
         for k in range(1, num_layers * self.num_directions):
             above = k >= self.num_directions
             self.cells.append(_sibling(cell, cell.output_size * self.num_directions if above else cell.input_size))
+        if len(self.cells) > self.num_directions:
+            _check_stack(cell, self._cell(self.num_directions))
         if initial_state == "learned":
             self.learned_states = nn.ModuleList(LearnedState(self._cell(k)) for k in range(len(self.cells)))
-        self.to(next(cell.parameters(), torch.empty(0)))
+        like = cell.first_tensor()
+        if like is not None:
+            self.to(like)
 
     @classmethod
     def from_torch(cls, module: nn.RNN | nn.LSTM | nn.GRU) -> Self:
@@ -189,7 +198,7 @@ class Recurrent(nn.Module):
         first = self._cell(0)
         check_x(x, first)
         if state is not None:
-            check_state(state, first, len(self.cells), len(x))
+            check_state(state, self._shapes_of_state(), len(self.cells), len(x))
         if lengths is None:
             return self._run_layers(x, None, state)
         lengths = check_lengths(lengths, x.shape[0], x.shape[1])
@@ -211,57 +220,87 @@ class Recurrent(nn.Module):
             final.append(after)
             if len(below) == self.num_directions:
                 x_below, below = below[0] if len(below) == 1 else torch.cat(below, dim=2), []
-                x_below = self.dropout(x_below) if k < len(self.cells) - 1 else x_below
+                x_below = self._drop(x_below) if k < len(self.cells) - 1 else x_below
         return x_below, stack_states(final)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        """Drop outputs between layers; which ones must not depend on how an engine lays them out in memory."""
+        return self.dropout(x.contiguous()) if self.training and self.dropout.p else x
 
     def _initial_state(self, k: int, cell: Cell, batch_size: int) -> State:
         state = cell.initial_state(batch_size)
+        check_initial_state(cell, state, batch_size)
         return self.learned_states[k](state) if self.initial_state == "learned" else state
+
+    def _shapes_of_state(self) -> list[tuple[int, ...]]:
+        """Return the shapes of a sample's state, asked of a copy once: asking the cell may draw it a new mask."""
+        if self._state_shapes is None:
+            self._state_shapes = [tuple(t.shape[1:]) for t in state_tensors(first_states(self._cell(0), 1))]
+        return self._state_shapes
 
     def _run_direction(
         self, k: int, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State
     ) -> tuple[Tensor, State]:
-        sizes = Sizes.of(cell, x, valid, state)
-        self._last_sizes[sizes.training] = sizes
-        engine, _ = choose_engine(cell, self.unroll, sizes)
-        if valid is not None and engine.reads_padding and k < self.num_directions:  # the layers above read zeros
-            x = valid.clear(x)
-        if k % self.num_directions == 0:
-            return MEMORY[self.memory](engine, cell, x, valid, state)
-        flip = (lambda z: z.flip(1)) if valid is None else valid.reverse
-        outputs, state = MEMORY[self.memory](engine, cell, flip(x), valid, state)
-        return flip(outputs), state
+        with computed(cell) as plain:
+            sizes = Sizes.of(plain, x, valid, state)
+            engine, reason = choose_engine(plain, self.unroll, sizes)
+            if valid is not None and engine.reads_padding and k < self.num_directions:  # the layers above read zeros
+                x = valid.clear(x)
+            take_reason()
+            if k % self.num_directions == 0:
+                outputs, state = MEMORY[self.memory](engine, plain, x, valid, state)
+            else:
+                flip = (lambda z: z.flip(1)) if valid is None else valid.reverse
+                outputs, state = MEMORY[self.memory](engine, plain, flip(x), valid, state)
+                outputs = flip(outputs)
+        fell_back = take_reason()
+        self._ran.setdefault(sizes.training, {})[k] = (engine.name, reason) if fell_back is None else ("loop", fell_back)
+        return outputs, state
 
     def explain(
         self, *, code: bool = False, sizes: tuple[int, int] | None = None, training: bool = True
     ) -> list[Choice]:
-        """Return which engine runs each layer and direction, and why.
+        """Return which engine ran each layer and direction, and why; before the first run, which one would.
 
         Parameters
         ----------
         code : bool, default=False
             Whether to add the code that the engine made: C, a loop of torch, a Triton kernel.
         sizes : tuple of int (batch, n_timesteps), optional
-            The batch that is asked about. By default the last one that gradients were taken of or, if there was none, the
-            last one of all; before the first, only the engines' general order is known.
+            A batch to say the engines of, which need not have been run. By default the answer is about the last run that
+            gradients were taken of or, if there was none, the last one of all.
         training : bool, default=True
             Whether gradients of that batch are wanted.
         """
-        asked = self._last_sizes.get(True, self._last_sizes.get(False))
-        if sizes is not None:
-            asked = Sizes.now(*sizes, training=training)
+        ran = self._ran.get(True, self._ran.get(False, {}))
         choices = []
         for k in range(len(self.cells)):
-            engine, reason = choose_engine(self._cell(k), self.unroll, asked)
+            with computed(copy_or_itself(self._cell(k))) as plain:
+                if sizes is None:
+                    engine, reason = choose_engine(plain, self.unroll)
+                else:
+                    engine, reason = choose_engine(plain, self.unroll, Sizes.now(*sizes, training=training))
+                name, reason = ran.get(k, (engine.name, reason)) if sizes is None else (engine.name, reason)
+                made = engine.code(plain) if code and name == engine.name else ""
             layer, direction = divmod(k, self.num_directions)
-            made = engine.code(self._cell(k)) if code else ""
-            choices.append(Choice(layer, "backward" if direction else "forward", engine.name, reason, made))
+            choices.append(Choice(layer, "backward" if direction else "forward", name, reason, made))
         return choices
 
 
 def _check_choice(name: str, value: object, choices: list[str]) -> None:
     if value not in choices:
         raise ValueError(f"The {name!r} parameter of Recurrent must be one of {choices}. Got {value!r} instead.")
+
+
+def _check_stack(cell: Cell, above: Cell) -> None:
+    """Check that layers have states of the same shapes: they are returned in one tensor."""
+    shapes, others = ([tuple(t.shape[1:]) for t in state_tensors(first_states(c, 1))] for c in (cell, above))
+    if shapes != others:
+        raise CellError(
+            f"{type(cell).__name__} cannot be stacked: the state of a sample has shapes {shapes} in the first layer and "
+            f"{others} in the second, with input_size={cell.input_size} and {above.input_size}. Make the state's shapes "
+            "depend on hidden_size alone, or use num_layers=1."
+        )
 
 
 def _sibling(cell: Cell, input_size: int) -> Cell:

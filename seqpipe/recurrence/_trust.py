@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.exceptions import CellError
+from seqpipe.recurrence._contents import Signature, contents_of
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._generators import GENERATORS
-from seqpipe.recurrence._loop import LoopEngine
-from seqpipe.recurrence._parts import cell_tensors
+from seqpipe.recurrence._loop import fall_back
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._trial import draws_random_numbers, find_fault, said
-from seqpipe.recurrence.compiler._signature import Signature, signature_of
 
 __all__ = ["CheckedEngine"]
-
-_Found = dict[Signature, str | None]
-
 
 class CheckedEngine(Engine):
     """Takes the cells that another engine takes and runs as the plain loop does.
@@ -34,16 +30,15 @@ class CheckedEngine(Engine):
         What makes the engine.
     name : str
         The name that users write.
-    whose : str, default=""
-        What warnings say after the engine's name about where it comes from.
+    distribution : str, default=""
+        The plug-in that it comes from.
     """
 
-    def __init__(self, make: Callable[[], Engine], name: str, whose: str = "") -> None:
+    def __init__(self, make: Callable[[], Engine], name: str, distribution: str = "") -> None:
         self.name = name
-        self._whose = whose
+        self.offered_by = distribution
         self._lock = GENERATORS
-        self._faults: _Found = {}
-        self._own: WeakKeyDictionary[Cell, _Found] = WeakKeyDictionary()
+        self._faults: dict[Signature, str | None] = {}
         self._engine: Engine | None = None
         self._broken: str | None = None
         try:
@@ -59,9 +54,8 @@ class CheckedEngine(Engine):
         try:
             refusal = self._engine.refuses(cell)
         except Exception as error:  # other engines can do the work
-            faults, key = self._found(cell)
             fault = f"it fails to tell whether it takes the cell ({said(error)})"
-            return faults.get(key) or self._leave_out(cell, fault)
+            return self._faults.get(contents_of(cell).signature) or self._leave_out(cell, fault)
         return refusal or self._fault(cell)
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
@@ -71,8 +65,8 @@ class CheckedEngine(Engine):
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # if it is the cell that fails, the loop will say so
-            self._leave_out(cell, f"it fails ({said(error)})")
-            return LoopEngine().run(cell, x, valid, state)
+            fault = self._leave_out(cell, f"it fails ({said(error)})")
+            return fall_back(cell, x, valid, state, f"not {self.name}: {fault}")
 
     def code(self, cell: Cell) -> str:
         """Return the code that the engine made for a cell."""
@@ -87,34 +81,33 @@ class CheckedEngine(Engine):
 
     def _fault(self, cell: Cell) -> str | None:
         """Return what speaks against the engine for such cells, looked for once."""
-        faults, key = self._found(cell)
-        if key not in faults:
+        contents = contents_of(cell)
+        if contents.unseen is not None:
+            return contents.unseen
+        if contents.signature not in self._faults:
             with self._lock, torch.inference_mode(False):
-                if key not in faults:
-                    faults[key] = self._compare(cell)
-        return faults[key]
+                if contents.signature not in self._faults:
+                    self._faults[contents.signature] = self._compare(cell)
+        return self._faults[contents.signature]
 
     def _compare(self, cell: Cell) -> str | None:
-        if draws_random_numbers(cell):
-            return "the cell draws random numbers, so that results cannot be compared"
-        for training in (False, True):
-            fault = find_fault(self._cleared, cell, training=training)
-            if fault is not None:
-                return self._leave_out(cell, fault)
+        try:
+            if draws_random_numbers(cell):
+                return "the cell draws random numbers, so that results cannot be compared"
+            for training in (False, True):
+                fault = find_fault(self._cleared, cell, training=training)
+                if fault is not None:
+                    return self._leave_out(cell, fault)
+        except CellError as error:  # it cannot be copied
+            return str(error)
         return None
 
     def _leave_out(self, cell: Cell, fault: str) -> str:
-        faults, key = self._found(cell)
-        faults[key] = fault
+        self._faults[contents_of(cell).signature] = fault
         self._warn(f" for {type(cell).__name__}", fault)
         return fault
 
-    def _found(self, cell: Cell) -> tuple[_Found, Signature]:
-        """Return where faults with a cell are kept, and the key to it."""
-        signature, shared = signature_of(cell, cell_tensors(cell))
-        device = next((p.device for p in cell.parameters()), None)
-        return self._faults if shared else self._own.setdefault(cell, {}), (*signature, device)
-
     def _warn(self, cells: str, fault: str) -> None:
-        message = f"The engine {self.name!r}{self._whose} is not used{cells}: {fault}."
+        whose = f" of the plug-in {self.offered_by!r}" if self.offered_by else ""
+        message = f"The engine {self.name!r}{whose} is not used{cells}: {fault}."
         warnings.warn(message, RuntimeWarning, stacklevel=4)

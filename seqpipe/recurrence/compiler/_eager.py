@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._contents import contents_of
 from seqpipe.recurrence.compiler._carry import sum_in_carry
 from seqpipe.recurrence.compiler._columns import Columns
 from seqpipe.recurrence.compiler._factors import factor_out
@@ -43,7 +44,7 @@ class TorchProgram:
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
         graph = graph_of(cell, input_grad=input_grad, parameter_grads=parameter_grads)
-        tensors = [*cell.parameters(), *cell.buffers()]
+        tensors = [*contents_of(cell).tensors.values()]
         check_rows(graph, tensors)
         rewrite(graph)
         check_rows(graph, tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -10,18 +11,24 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
-from seqpipe.exceptions import CompilerError
+from seqpipe.exceptions import CellError, CompilerError
+from seqpipe.recurrence._contents import Contents, Signature, contents_of
+from seqpipe.recurrence._copies import first_states
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._generators import GENERATORS
-from seqpipe.recurrence._loop import LoopEngine
-from seqpipe.recurrence._parts import cell_modules, cell_tensors, device_and_type
+from seqpipe.recurrence._loop import fall_back
+from seqpipe.recurrence._parts import cell_modules, device_and_type
 from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._trial import find_fault
-from seqpipe.recurrence.compiler._signature import Signature, signature_of
-from seqpipe.recurrence.compiler._trace import Unplannable
+from seqpipe.recurrence.compiler._trace import Call, Unplannable, calls_of, same_calls
 
 __all__ = ["PlannedEngine", "Program"]
+
+#: Changes of a cell's attributes after which it is no longer planned: a plan is worth thousands of steps.
+_MOST_CHANGES = 12
+#: Batch sizes of a plan that are remembered, and the one that its step is first recorded with.
+_MOST_SIZES, _SOME_SIZE = 4096, 7
 
 
 class Program(Protocol):
@@ -46,6 +53,39 @@ class Program(Protocol):
     def source(self) -> str: ...
 
 
+@dataclass
+class Plan:
+    """A program, and what it is for.
+
+    Attributes
+    ----------
+    program : Program
+    states : list of (shape, type)
+        Of a sample's state, tensor by tensor.
+    calls : list of Call
+        The operations of a step of `_SOME_SIZE` samples, once they were asked for.
+    sizes : dict of int to None
+        The batch sizes at which the step was seen to do the same.
+    """
+
+    program: Program
+    states: list[tuple[torch.Size, torch.dtype]]
+    calls: list[Call] = field(default_factory=list)
+    sizes: dict[int, None] = field(default_factory=dict)
+
+    def misfit(self, device: torch.device, x: Tensor, states: tuple[Tensor, ...]) -> str | None:
+        """Say what a batch has that the program was not made for."""
+        if not x.numel() or x.dtype != self.program.dtype or x.device != device:
+            return f"it was planned for {self.program.dtype} on {device}, and x is {x.dtype} on {x.device}"
+        if len(states) != len(self.states):
+            return f"it was planned for a state of {len(self.states)} tensor(s), not {len(states)}"
+        for (shape, dtype), state in zip(self.states, states):
+            if state.shape != (len(x), *shape) or state.dtype != dtype or state.device != device:
+                found = f"{state.dtype} of shape {tuple(state.shape)} on {state.device}"
+                return f"it was planned for a state {dtype} of shape {(len(x), *shape)} on {device}, not {found}"
+        return None
+
+
 class PlannedEngine(Engine):
     """Plans a cell once, and compares the plan's first use with the plain loop.
 
@@ -60,8 +100,8 @@ class PlannedEngine(Engine):
 
     def __init__(self) -> None:
         self._lock = GENERATORS
-        self._programs: dict[Signature, Program | str] = {}
-        self._own: WeakKeyDictionary[Cell, dict[Signature, Program | str]] = WeakKeyDictionary()
+        self._plans: dict[Signature, Plan | str] = {}
+        self._changes: WeakKeyDictionary[Cell, int] = WeakKeyDictionary()
 
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> Program:
         """Plan a cell's step for the gradients that are wanted: ``input_grad`` and ``parameter_grads``.
@@ -89,82 +129,113 @@ class PlannedEngine(Engine):
 
     def refuses(self, cell: Cell) -> str | None:
         """Take a cell whose step can be planned."""
-        program = self._program(cell, cell_tensors(cell), input_grad=True)
-        return program if isinstance(program, str) else None
+        plan = self._plan_for(cell, contents_of(cell), input_grad=True)
+        return plan if isinstance(plan, str) else None
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
-        tensors = cell_tensors(cell)
-        states = state_tensors(state)
+        contents = contents_of(cell)
+        tensors, states = contents.tensors, state_tensors(state)
         training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors.values()))
-        program = self._program(cell, tensors, input_grad=training and x.requires_grad)
-        if (
-            isinstance(program, str)
-            or not _fits(program, tensors, x, *states)
-            or not self.worthwhile(program, x)
-            or not self._trusts(program, cell, training)
-        ):
-            return LoopEngine().run(cell, x if valid is None else valid.clear(x), valid, state)
-        return self._call(program, tensors, x, valid, state)
+        input_grad = training and x.requires_grad
+        plan = self._plan_for(cell, contents, input_grad=input_grad)
+        refusal = plan if isinstance(plan, str) else self._objection(plan, cell, contents, x, states, training)
+        if isinstance(plan, str) or refusal is not None:
+            return fall_back(cell, x, valid, state, f"not {self.name}: {refusal}")
+        return self._call(plan.program, tensors, x, valid, state)
 
     def code(self, cell: Cell) -> str:
         """Return the code of a training step's two loops, or why there is none."""
-        program = self._program(cell, cell_tensors(cell), input_grad=True)
-        return program if isinstance(program, str) else program.source
+        plan = self._plan_for(cell, contents_of(cell), input_grad=True)
+        return plan if isinstance(plan, str) else plan.program.source
 
-    def _program(self, cell: Cell, tensors: dict[str, Tensor], *, input_grad: bool) -> Program | str:
-        """Return the cell's program, or why it has none."""
-        unfit = _reason_against(cell, tensors) or self.unfit(*device_and_type(tensors))
+    def _plan_for(self, cell: Cell, contents: Contents, *, input_grad: bool) -> Plan | str:
+        """Return the cell's plan, or why it has none."""
+        unfit = contents.unseen or _reason_against(cell, contents) or self.unfit(*device_and_type(contents.tensors))
         if unfit is not None:
             return unfit
-        programs, key = self._known(cell, tensors, input_grad)
-        if key not in programs:
+        key = (*contents.signature, input_grad)
+        if key not in self._plans:
             with self._lock, torch.inference_mode(False):
-                if key not in programs:
-                    programs[key] = self._plan(cell, tensors, input_grad)
-        return programs[key]
+                if key not in self._plans:
+                    changes = self._count_change(cell)
+                    if changes > _MOST_CHANGES:  # which others of its kind need not share
+                        return f"it changed {changes} times between runs: keep what changes in a buffer"
+                    self._plans[key] = self._make(cell, contents, input_grad)
+        return self._plans[key]
 
-    def _plan(self, cell: Cell, tensors: dict[str, Tensor], input_grad: bool) -> Program | str:
-        device, dtype = device_and_type(tensors)
-        if any(t.device != device or t.dtype != dtype for t in tensors.values()):
+    def _count_change(self, cell: Cell) -> int:
+        """Return how often the cell was another one than any that was planned."""
+        same = cell.__dict__.get("_computed_from", cell)
+        self._changes[same] = self._changes.get(same, 0) + 1
+        return self._changes[same]
+
+    def _make(self, cell: Cell, contents: Contents, input_grad: bool) -> Plan | str:
+        device, dtype = device_and_type(contents.tensors)
+        if any(t.device != device or t.dtype != dtype for t in contents.tensors.values()):
             return "the cell's tensors are of several types or devices"
-        wanted = tuple(t.requires_grad for t in tensors.values())
+        wanted = tuple(t.requires_grad for t in contents.tensors.values())
         try:
-            return self.plan(cell, dtype, input_grad=input_grad, parameter_grads=wanted)
-        except (CompilerError, Unplannable) as error:
+            states = [(s.shape[1:], s.dtype) for s in state_tensors(first_states(cell, 1))]
+            return Plan(self.plan(cell, dtype, input_grad=input_grad, parameter_grads=wanted), states)
+        except (CellError, CompilerError, Unplannable) as error:
             return str(error)
         except Exception as error:  # what a step does is its author's choice: the plain loop can run it all the same
             return f"its step cannot be traced ({type(error).__name__}: {error})"
 
-    def _known(
-        self, cell: Cell, tensors: dict[str, Tensor], input_grad: bool
-    ) -> tuple[dict[Signature, Program | str], Signature]:
-        """Return the programs among which a cell's is kept, and the key to it."""
-        signature, shared = signature_of(cell, tensors)
-        key = (*signature, input_grad)
-        return self._programs if shared else self._own.setdefault(cell, {}), key
+    def _objection(
+        self, plan: Plan, cell: Cell, contents: Contents, x: Tensor, states: tuple[Tensor, ...], training: bool
+    ) -> str | None:
+        """Say why a plan must not run a batch."""
+        misfit = plan.misfit(device_and_type(contents.tensors)[0], x, states)
+        if misfit is not None:
+            return misfit
+        if not self.worthwhile(plan.program, x):
+            return "the plain loop is faster for a batch of these sizes"
+        return self._doubt(plan, cell, contents, training) or self._other_calls(plan, cell, contents, len(x))
 
-    def _trusts(self, program: Program, cell: Cell, training: bool) -> bool:
+    def _doubt(self, plan: Plan, cell: Cell, contents: Contents, training: bool) -> str | None:
         """Compare the program with the plain loop before its first use; a wrong one is never used."""
+        program = plan.program
         if training not in program.checked:
             with self._lock, torch.inference_mode(False):
                 if training not in program.checked:
-                    doubt = self._doubt(program, cell, training)
-                    program.checked[training] = doubt is None
-                    if doubt is not None:
-                        for input_grad in (False, True):
-                            programs, key = self._known(cell, cell_tensors(cell), input_grad)
-                            programs[key] = doubt
-                        message = f"{type(cell).__name__} is not {self.made}: {doubt}."
-                        warnings.warn(message, RuntimeWarning, stacklevel=3)
-        return program.checked[training]
+                    fault = self.fault(program, cell, training)
+                    program.checked[training] = fault is None
+                    if fault is not None:
+                        self._give_up(contents, fault)
+                        message = f"{type(cell).__name__} is not {self.made}: {fault}."
+                        warnings.warn(message, RuntimeWarning, stacklevel=4)
+        return None if program.checked[training] else "its results were not the plain loop's"
 
-    def _doubt(self, program: Program, cell: Cell, training: bool) -> str | None:
+    def _other_calls(self, plan: Plan, cell: Cell, contents: Contents, batch_size: int) -> str | None:
+        """Say that the step does other things for a batch of this size than for the one it was planned with."""
+        if batch_size in plan.sizes:
+            return None
+        with self._lock, torch.inference_mode(False):
+            try:
+                plan.calls = plan.calls or calls_of(cell, _SOME_SIZE)
+                same = same_calls(plan.calls, _SOME_SIZE, calls_of(cell, batch_size), batch_size)
+            except Exception:  # it fails at this size only
+                same = False
+        if not same:
+            self._give_up(contents, "its step does other things with another number of samples")
+            return "its step does other things with another number of samples"
+        if len(plan.sizes) >= _MOST_SIZES:
+            plan.sizes.clear()
+        plan.sizes[batch_size] = None
+        return None
+
+    def _give_up(self, contents: Contents, reason: str) -> None:
+        for input_grad in (False, True):
+            self._plans[(*contents.signature, input_grad)] = reason
+
+    def fault(self, program: Program, cell: Cell, training: bool) -> str | None:
         """Say what speaks against using a program."""
 
         def run(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
             state = map_state(lambda s: s.to(program.dtype), state)  # cells may start from numbers of another type
-            return self._call(program, cell_tensors(cell), x, valid, state)
+            return self._call(program, contents_of(cell).tensors, x, valid, state)
 
         return find_fault(run, cell, training=training, input_grad=program.input_grad)
 
@@ -176,16 +247,11 @@ class PlannedEngine(Engine):
         return outputs, finals if isinstance(state, tuple) else finals[0]
 
 
-def _reason_against(cell: Cell, tensors: dict[str, Tensor]) -> str | None:
-    """Say why a cell's tensors, or the state of torch, let nothing but the plain loop run it."""
-    if torch.is_autocast_enabled(device_and_type(tensors)[0].type):
+def _reason_against(cell: Cell, contents: Contents) -> str | None:
+    """Say why a cell's hooks, or the state of torch, let nothing but the plain loop run it."""
+    if torch.is_autocast_enabled(device_and_type(contents.tensors)[0].type):
         return "torch.autocast changes types inside the step"
     for _, module in cell_modules(cell):
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
             return "a module of the cell has hooks"
     return None
-
-
-def _fits(program: Program, tensors: dict[str, Tensor], *given: Tensor) -> bool:
-    device = device_and_type(tensors)[0]
-    return all(t.numel() and t.dtype == program.dtype and t.device == device for t in given)

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._contents import Contents, contents_of, first_difference
+from seqpipe.recurrence._copies import copied, first_states
 from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import state_tensors
 
-__all__ = ["Node", "Trace", "Unplannable", "map_nodes", "nodes_in", "record", "trace_step"]
+__all__ = [
+    "Call", "Node", "Trace", "Unplannable", "calls_of", "map_nodes", "nodes_in", "record", "same_calls", "trace_step",
+]  # fmt: skip
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
 _PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 _FULL = torch.ops.aten.full.default
 _LIBRARY = ("/torch/", "/seqpipe/recurrence/")
+#: Operations that take a tensor which nothing recorded made, because torch made it of numbers just before.
+_NEW = frozenset({torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default})
+
+#: An operation and what it was given but for tensors: numbers, sizes, flags.
+Call = tuple[Any, Any]
 
 
 class Unplannable(Exception):
@@ -104,6 +117,7 @@ class _Recorder(TorchDispatchMode):
         self._line = line
         self._sharing: dict[int, list[Tensor]] = {}
         self.backward = False
+        self.calls: list[Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         line = self._line or (" in its derivative" if self.backward else _authors_line())
@@ -112,6 +126,10 @@ class _Recorder(TorchDispatchMode):
         if torch.Tag.nondeterministic_seeded in func.tags:
             raise Unplannable(f"its step draws random numbers ({func}){line}")
         kwargs = kwargs or {}
+        if not self.backward:
+            self.calls.append((func, _without_tensors((args, kwargs))))
+        if func not in _NEW:
+            self._refuse_unknown((args, kwargs), line)
         if func._schema.is_mutable:
             return self._in_place(func, args, kwargs, line)
         result = func(*args, **kwargs)
@@ -135,6 +153,8 @@ class _Recorder(TorchDispatchMode):
         given, given_by_name = self._lookup(args), self._lookup(kwargs)
         before.value = changed.detach().clone()
         others = [(t, self.find(t)) for t in self._sharing[_memory(changed)] if t is not changed]
+        if any(t.dtype != changed.dtype for t, _ in others):
+            raise Unplannable(f"its step changes memory of several types in place ({func}){line}")
         for other, node in others:
             node.value = other.detach().clone()
         result = func(*args, **kwargs)
@@ -170,6 +190,20 @@ class _Recorder(TorchDispatchMode):
         if id(tensor) not in self._nodes:  # a tensor that the cell holds outside parameters and buffers
             return self._keep(tensor, Node("constant", (), {}, tensor, ""))
         return self._nodes[id(tensor)][1]
+
+    def _refuse_unknown(self, given: Any, line: str) -> None:
+        """Refuse tensors of which nobody knows when they change."""
+        if isinstance(given, Tensor):
+            if id(given) not in self._nodes and not self.backward:
+                raise Unplannable(
+                    f"its step reads a tensor of shape {tuple(given.shape)} that the cell does not hold{line}; "
+                    "make it a buffer"
+                )
+        elif isinstance(given, (list, tuple)):
+            for item in given:
+                self._refuse_unknown(item, line)
+        elif isinstance(given, dict):
+            self._refuse_unknown((*given.values(),), line)
 
     def _keep(self, tensor: Tensor, node: Node) -> Node:
         if id(tensor) not in self._nodes:
@@ -221,7 +255,7 @@ if _wrapped is not None:
 def trace_step(
     cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...], batch_size: int | None = None
 ) -> Trace:
-    """Take one step on zeros and walk back through it, writing down every operation.
+    """Take one step of a copy of the cell on zeros and walk back through it, writing down every operation.
 
     Parameters
     ----------
@@ -229,37 +263,123 @@ def trace_step(
     input_grad : bool
         Whether the gradient of x is wanted.
     parameter_grads : tuple of bool
-        For each parameter and buffer, whether its gradient is.
+        For each of the cell's tensors, as `contents_of` gives them, whether its gradient is.
     batch_size : int, optional
         By default one that is no size of the cell.
 
     Raises
     ------
     Unplannable
-        If the step needs a tensor's value, changes one in place or draws random numbers.
+        If the step needs a tensor's value, changes a tensor or what the cell holds, or draws random numbers.
     """
-    names = [name for name, _ in _tensors(cell)]
-    tensors = [tensor.detach().clone() for _, tensor in _tensors(cell)]
-    like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
+    recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
+        tensors = list(contents_of(cell).tensors.values())
         trace = Trace(batch_size or _batch_size(cell, tensors))
-        states = [s.detach().clone() for s in state_tensors(cell.initial_state(trace.batch_size))]
-        x = torch.zeros(trace.batch_size, cell.input_size, dtype=like.dtype, device=like.device)
-        for tensor, wanted in zip([x, *states, *tensors], [True, *[True] * len(states), *parameter_grads]):
-            tensor.requires_grad_(wanted and tensor.is_floating_point())
-        recorder = _Recorder()
-        trace.parameters = [recorder.add_input(t) for t in tensors]
-        trace.x, trace.states = recorder.add_input(x), [recorder.add_input(s) for s in states]
-        parts, step = (
-            dict(zip(names, tensors)),
-            _Step(cell),
-        )  # the first state, which may be drawn, is no part of a step
-        with recorder:
-            output, after = torch.func.functional_call(step, parts, (x, tuple(states)))
-        results = [output, *state_tensors(after)]
+        inputs, results = _recorded(cell, recorder, parameter_grads, trace.batch_size)
+        n_tensors = len(tensors)
+        nodes = [recorder.find(t) for t in inputs]
+        trace.parameters, trace.x, trace.states = nodes[:n_tensors], nodes[n_tensors], nodes[n_tensors + 1 :]
         trace.output, *trace.new_states = [recorder.find(r) for r in results]
-        trace.grads = _walk_back(trace, recorder, results, [*tensors, x, *states], input_grad)
+        trace.grads = _walk_back(trace, recorder, results, inputs, input_grad)
     return trace
+
+
+def calls_of(cell: Cell, batch_size: int) -> list[Call]:
+    """Return the operations of a step for a batch of some size, and what they are given beside tensors.
+
+    Raises
+    ------
+    Unplannable
+        As `trace_step` does.
+    """
+    recorder = _Recorder()
+    with torch.enable_grad(), forked_generators():
+        wanted = tuple(t.requires_grad for t in contents_of(cell).tensors.values())
+        _recorded(cell, recorder, wanted, batch_size)
+    return recorder.calls
+
+
+def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_size: int) -> bool:
+    """Tell whether two steps do the same but for the number of samples."""
+
+    def same(a: Any, b: Any) -> bool:
+        if isinstance(a, (list, tuple)):
+            return isinstance(b, (list, tuple)) and len(a) == len(b) and all(map(same, a, b))
+        if isinstance(a, dict):
+            return isinstance(b, dict) and a.keys() == b.keys() and all(same(v, b[k]) for k, v in a.items())
+        if type(a) is int and type(b) is int and a and a % batch_size == 0:
+            return a // batch_size * other_size == b
+        return type(a) is type(b) and (a == b or a is b)
+
+    return same(calls, others)
+
+
+def _recorded(
+    cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Take a step of a copy; return its inputs, the cell's tensors first, then x and the states, and output and new states."""
+    states, held = _states_and_tensors(cell, batch_size)
+    working = copied(cell)
+    before = contents_of(working)
+    for name, tensor in before.tensors.items():
+        if name in held and held[name].shape != tensor.shape:
+            raise Unplannable(
+                f"its initial_state keeps a tensor with a row for each sample ({name!r}); make it part of the state"
+            )
+    tensors = list(before.tensors.values())
+    device, dtype = device_and_type(before.tensors)
+    x = torch.zeros(batch_size, cell.input_size, dtype=dtype, device=device)
+    given = [t.detach().clone() for t in state_tensors(states)]
+    for tensor, learns in zip([x, *given, *tensors], [True, *[True] * len(given), *wanted]):
+        if tensor.is_leaf and (tensor.is_floating_point() or tensor.is_complex()):
+            tensor.requires_grad_(learns)
+    before = contents_of(working)
+    for tensor in (*tensors, x, *given):
+        recorder.add_input(tensor)
+    with recorder, _refusing_other_generators():
+        output, after = working.step(
+            working.project(x[:, None])[:, 0], tuple(given) if isinstance(states, tuple) else given[0]
+        )
+    _refuse_changes(before, contents_of(working))
+    return [*tensors, x, *given], [output, *state_tensors(after)]
+
+
+def _states_and_tensors(cell: Cell, batch_size: int) -> tuple[Any, dict[str, Tensor]]:
+    """Return a first state, and what a copy of the cell holds once it was asked for it."""
+    working = copied(cell)
+    with torch.no_grad():
+        return working.initial_state(batch_size), contents_of(working).tensors
+
+
+def _refuse_changes(before: Contents, after: Contents) -> None:
+    if before.signature != after.signature:
+        raise Unplannable(f"its step changes {first_difference(before.signature, after.signature)!r} of the cell")
+    for name, tensor in before.tensors.items():
+        if after.tensors[name] is not tensor:
+            raise Unplannable(f"its step changes {name!r} of the cell")
+
+
+@contextmanager
+def _refusing_other_generators() -> Iterator[None]:
+    """Refuse a step that draws from the generators of Python or NumPy, which end as they began."""
+    python, numpy = random.getstate(), np.random.get_state(legacy=False)
+    yield
+    drawn = random.getstate() != python or str(np.random.get_state(legacy=False)) != str(numpy)
+    random.setstate(python)
+    np.random.set_state(numpy)
+    if drawn:
+        raise Unplannable("its step draws random numbers from Python or NumPy")
+
+
+def _without_tensors(given: Any) -> Any:
+    if isinstance(given, Tensor):
+        return None
+    if isinstance(given, (list, tuple)):
+        return tuple([_without_tensors(item) for item in given])
+    if isinstance(given, dict):
+        return {key: _without_tensors(item) for key, item in given.items()}
+    return given
 
 
 def _walk_back(
@@ -279,26 +399,9 @@ def _walk_back(
     return [by_input.get(id(t)) for t in inputs]
 
 
-class _Step(torch.nn.Module):
-    """One step from plain x, so that `functional_call` can put traced parameters in place."""
-
-    def __init__(self, cell: Cell) -> None:
-        super().__init__()
-        self.cell = cell
-        self._several = isinstance(cell.initial_state(1), tuple)
-
-    def forward(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, Any]:
-        return self.cell.step(self.cell.project(x[:, None])[:, 0], states if self._several else states[0])
-
-
-def _tensors(cell: Cell) -> list[tuple[str, Tensor]]:
-    """Return the parameters, then the buffers, under the names that `_Step` gives them."""
-    return [(f"cell.{n}", t) for n, t in [*cell.named_parameters(), *cell.named_buffers()]]
-
-
 def _batch_size(cell: Cell, tensors: list[Tensor]) -> int:
     sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}
-    sizes |= {s for t in state_tensors(cell.initial_state(1)) for s in t.shape[1:]}
+    sizes |= {s for t in state_tensors(first_states(cell, 1)) for s in t.shape[1:]}
     return next(prime for prime in _PRIMES if not any(size % prime == 0 for size in sizes))
 
 

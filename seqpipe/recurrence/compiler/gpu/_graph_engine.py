@@ -53,9 +53,9 @@ class GraphEngine(PlannedEngine):
         """Run the plan; see `PlannedEngine.call`."""
         return run_program(program, x, lengths, states, tensors)
 
-    def _doubt(self, program: Any, cell: Cell, training: bool) -> str | None:
+    def fault(self, program: Any, cell: Cell, training: bool) -> str | None:
         """Try both plans, with lengths and without, and of the first its recording and a replay."""
-        doubt = TorchEngine()._doubt(program.whole, cell, training)
+        doubt = TorchEngine().fault(program.whole, cell, training)
         for _ in range(3):
-            doubt = doubt or super()._doubt(program, cell, training)
+            doubt = doubt or super().fault(program, cell, training)
         return doubt

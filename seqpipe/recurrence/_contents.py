@@ -1,0 +1,93 @@
+"""What a cell is: everything that its step may read, by content, and the tensors among it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence._parts import cell_modules, cell_tensors
+from seqpipe.recurrence._tokens import Tokens, Unseen, class_view, token_of_plain
+
+__all__ = ["Contents", "Signature", "contents_of", "first_difference"]
+
+Signature = tuple[Hashable, ...]
+#: What torch keeps in every module, and seqpipe in every cell, and no step reads.
+_INTERNAL = frozenset(vars(nn.Module())) - {"training"} | {"_arguments", "_computed_from"}
+_PLAIN = frozenset({int, str, bool, type(None)})
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A cell at one moment.
+
+    Attributes
+    ----------
+    signature : tuple
+        Cells with the same one take the same step, but for the numbers in their tensors.
+    tensors : dict of str to Tensor
+        Parameters, buffers, and what is held otherwise: in attributes, containers, closures and globals.
+    unseen : str or None
+        Why the signature may not tell all.
+    """
+
+    signature: Signature
+    tensors: dict[str, Tensor]
+    unseen: str | None = None
+
+
+def contents_of(cell: Cell) -> Contents:
+    """Return what a cell is now: attributes by their content, and tensors by shape, type, device and whether they learn."""
+    parts: list[Hashable] = [torch.get_default_dtype()]
+    tensors = cell_tensors(cell)
+    modules = cell_modules(cell)
+    tokens: Tokens | None = None
+    for name, module in modules:
+        kind = type(module)
+        view = class_view(kind)
+        parts.append(name)
+        parts.append(kind)
+        if view is not None:
+            parts.append(view.stable)
+        for key, value in module.__dict__.items():
+            if key in _INTERNAL:
+                continue
+            parts.append(key)
+            plain = type(value)
+            if plain in _PLAIN:
+                parts += (plain, value)
+                continue
+            if plain is float:
+                parts.append(token_of_plain(value))
+            elif view is None or view.mentions(key):  # nothing reads the others
+                tokens = tokens or _tokens(modules, tensors)
+                try:
+                    parts.append(tokens.of(value, f"{name}.{key}" if name else key))
+                except Unseen as error:
+                    return Contents((), tensors, str(error))
+        if view is not None and view.moving:
+            tokens = tokens or _tokens(modules, tensors)
+            try:
+                parts.append(tokens.of_class(kind, kind.__qualname__))
+            except Unseen as error:
+                return Contents((), tensors, str(error))
+    if tokens is not None and tokens.tensors:
+        tensors = {**tensors, **tokens.tensors}
+    for name, tensor in tensors.items():
+        parts += (name, tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad)
+    return Contents(tuple(parts), tensors)
+
+
+def first_difference(before: Signature, after: Signature) -> str:
+    """Return the name of the first attribute that differs."""
+    i = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
+    names = [part for part in (*before[:i], *after[i : i + 1]) if isinstance(part, str)]
+    return names[-1] if names else ""
+
+
+def _tokens(modules: list[tuple[str, nn.Module]], tensors: dict[str, Tensor]) -> Tokens:
+    known = {id(module): f"module {name}" for name, module in modules}
+    return Tokens(known | {id(tensor): f"tensor {name}" for name, tensor in tensors.items()})

@@ -13,12 +13,16 @@ import torch
 from torch import Tensor
 from torch._decomp import decomposition_table
 
-__all__ = ["DECOMPOSITIONS", "largest", "layer_norm", "layer_norm_backward", "smallest"]
+from seqpipe.recurrence.compiler._rows import Refused
+
+__all__ = ["DECOMPOSITIONS", "gather_computed", "largest", "layer_norm", "layer_norm_backward", "scatter_computed", "smallest"]
 
 #: By the name of an operation, without overload.
 DECOMPOSITIONS: dict[str, Callable[..., Any]] = {}
 
 _ATEN = torch.ops.aten
+#: Sorting compares each column with each.
+_MOST_SORTED = 64
 _OF_TORCH = (
     "gelu_backward", "hardswish_backward", "log_sigmoid_backward", "mish_backward", "_softmax_backward_data",
     "_log_softmax_backward_data", "glu_backward", "_prelu_kernel_backward", "_prelu_kernel", "unfold_backward",
@@ -274,18 +278,47 @@ def smallest(x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor
 
 def _first(x: Tensor, values: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     if dim is None:
-        raise NotImplementedError
+        raise Refused("counts through all samples")
     number = x.shape[dim]
-    places = _counted(x, dim)
-    found = torch.where((x == values) | (x != x), places, number).amin(dim, keepdim=keepdim)
-    return found.to(torch.int64)
+    return torch.where((x == values) | (x != x), _places(x, dim % x.ndim), number).amin(dim, keepdim=keepdim)
 
 
-def _counted(x: Tensor, dim: int) -> Tensor:
-    """Number a dimension, beside a tensor."""
-    shape = [1] * x.ndim
-    shape[dim] = x.shape[dim]
-    return torch.arange(x.shape[dim], dtype=x.dtype if x.is_floating_point() else torch.get_default_dtype()).view(shape)
+@_of("sort")
+def _sort(x: Tensor, *args: Any, stable: Any = None, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
+    """Sort by counting: a number's place is how many go before it."""
+    dim, descending = (*args, *(dim, descending)[len(args) :])
+    x = x.transpose(dim, -1)
+    number = x.shape[-1]
+    if number > _MOST_SORTED:
+        raise Refused(f"sorts more than {_MOST_SORTED} columns")
+    one, other = x[..., :, None], x[..., None, :]
+    smaller = (other < one) | ((one != one) & (other == other))
+    larger = (other > one) | ((other != other) & (one == one))
+    earlier = torch.ones(number, number).tril(-1) != 0
+    before = (larger if descending else smaller) | (~smaller & ~larger & earlier)
+    places = before.sum(-1)[..., None, :] == torch.arange(number)[:, None]
+    index = torch.where(places, torch.arange(number), 0).sum(-1)
+    values = torch.where(places, x[..., None, :], 0.0).sum(-1)
+    return values.transpose(dim, -1), index.transpose(dim, -1)
+
+
+def gather_computed(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Take the numbers at places that the step computes, which are known to be within the dimension."""
+    dim %= x.ndim
+    hit = index.unsqueeze(dim + 1) == _places(x, dim)
+    return torch.where(hit, x.unsqueeze(dim), 0.0).sum(dim + 1)
+
+
+def scatter_computed(x: Tensor, dim: int, index: Tensor, values: Any) -> Tensor:
+    """Put numbers into such places."""
+    dim %= x.ndim
+    hit = index.unsqueeze(dim + 1) == _places(x, dim)
+    values = values.unsqueeze(dim + 1) if isinstance(values, Tensor) else values
+    return torch.where(hit.any(dim), torch.where(hit, values, 0.0).sum(dim), x)
+
+
+def _places(x: Tensor, dim: int) -> Tensor:
+    return torch.arange(x.shape[dim]).view([-1, *[1] * (x.ndim - dim - 1)])
 
 
 # Elementwise, of what there are rules for.

@@ -21,6 +21,7 @@ from seqpipe.recurrence._parts import cell_modules, device_and_type
 from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._trial import find_fault
+from seqpipe.recurrence.compiler._state_numbers import largest_whole
 from seqpipe.recurrence.compiler._trace import Call, Unplannable, calls_of, same_calls
 
 __all__ = ["PlannedEngine", "Program"]
@@ -83,6 +84,8 @@ class Plan:
             if state.shape != (len(x), *shape) or state.dtype != dtype or state.device != device:
                 found = f"{state.dtype} of shape {tuple(state.shape)} on {state.device}"
                 return f"it was planned for a state {dtype} of shape {(len(x), *shape)} on {device}, not {found}"
+            if not (dtype.is_floating_point or dtype.is_complex) and float(state.abs().max()) >= largest_whole(x.dtype):
+                return f"its state has whole numbers that {x.dtype} cannot count"
         return None
 
 
@@ -172,7 +175,8 @@ class PlannedEngine(Engine):
 
     def _make(self, cell: Cell, contents: Contents, input_grad: bool) -> Plan | str:
         device, dtype = device_and_type(contents.tensors)
-        if any(t.device != device or t.dtype != dtype for t in contents.tensors.values()):
+        real = [t for t in contents.tensors.values() if t.is_floating_point() or t.is_complex()]
+        if any(t.device != device for t in contents.tensors.values()) or any(t.dtype != dtype for t in real):
             return "the cell's tensors are of several types or devices"
         wanted = tuple(t.requires_grad for t in contents.tensors.values())
         try:
@@ -234,7 +238,8 @@ class PlannedEngine(Engine):
         """Say what speaks against using a program."""
 
         def run(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-            state = map_state(lambda s: s.to(program.dtype), state)  # cells may start from numbers of another type
+            # Cells may start from floating-point numbers of another type.
+            state = map_state(lambda s: s.to(program.dtype) if s.is_floating_point() else s, state)
             return self._call(program, contents_of(cell).tensors, x, valid, state)
 
         return find_fault(run, cell, training=training, input_grad=program.input_grad)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.recurrence.compiler._atoms import Atom, Const, Reduction, Vector, elementwise
+from seqpipe.recurrence.compiler._complex import Parts, on_parts
 from seqpipe.recurrence.compiler._decompositions import DECOMPOSITIONS
 from seqpipe.recurrence.compiler._program import Free, Program, Step
 from seqpipe.recurrence.compiler._rows import Refused, Rows, aligned, combine, input_rows
@@ -47,6 +48,7 @@ class Planner:
         self._calls: dict[int, list[Node]] = {}
         self._vectors: dict[tuple[int, tuple[int, ...] | None], int] = {}
         self._fixed: set[int] = set()
+        self._parts: dict[int, Parts] = {}
 
     @property
     def batch(self) -> int:
@@ -64,16 +66,30 @@ class Planner:
             ("state_grad", trace.state_grads),
         ):
             for i, node in enumerate(nodes):
-                self.values[id(node)] = input_rows(source, i, node.value)
+                self.values[id(node)] = self._input(source, i, node)
         program.output = self._rows(trace.output).atoms
-        program.new_states = [self._rows(n).atoms for n in trace.new_states]
+        program.new_states = [self._state(n) for n in trace.new_states]
         n = len(trace.parameters)
         program.parameter_grads = [None if g is None else self._free(g) for g in trace.grads[:n]]
         program.x_grad = None if trace.grads[n] is None else self._rows(trace.grads[n]).atoms
         for node, grad in zip(trace.states, trace.grads[n + 1 :]):
-            width = math.prod(node.value.shape[1:])
-            program.state_grads.append((Const(0.0, width),) if grad is None else self._rows(grad).atoms)
+            width = math.prod(node.value.shape[1:]) * (2 if node.value.is_complex() else 1)
+            program.state_grads.append((Const(0.0, width),) if grad is None else self._state(grad))
         return program
+
+    def _input(self, source: str, index: int, node: Node) -> Rows | Parts:
+        """Return what an input stands for; of complex numbers all real parts come first."""
+        if not node.value.is_complex():
+            return input_rows(source, index, node.value)
+        both = Node("input", (), {}, torch.stack([node.value.real, node.value.imag], dim=1), "")
+        self.values[id(both)] = input_rows(source, index, both.value)
+        return Parts(*record(lambda z: (z[:, 0], z[:, 1]), (both,), {}, ""))
+
+    def _state(self, node: Node) -> tuple[Atom, ...]:
+        value = self.value(node)
+        if isinstance(value, Parts):
+            return (*self._rows(value.re).atoms, *self._rows(value.im).atoms)
+        return self._rows(node).atoms
 
     def _new_slot(self, value: Tensor, *, late: bool = False) -> Free:
         slot = self.program.n_slots
@@ -113,7 +129,7 @@ class Planner:
             return self._constant(node.value)
         inner = nodes_in((node.args, node.kwargs))
         given = [self.values[id(n)] for n in inner]
-        if not any(isinstance(v, Rows) for v in given) and not self._spreads(node, given):
+        if not any(isinstance(v, (Rows, Parts)) for v in given) and not self._spreads(node, given):
             lifted = name_of_rule(node) == "lift_fresh"  # a number of the step's own code
             if all(id(n) in self._fixed or lifted for n in inner) and not any(v.late for v in given):
                 return self.fix(node)
@@ -135,6 +151,8 @@ class Planner:
         ) or (name_of_rule(node).startswith(("new_", "zeros_like", "ones_like")) and self.batch in tuple(node.value.shape))
 
     def _by_rule(self, node: Node) -> Any:
+        if any(n.value.is_complex() for n in (node, *nodes_in((node.args, node.kwargs)))):
+            return self._by_parts(node)
         rule = self.rules.get(name_of_rule(node))
         if rule is not None:
             return rule(self, node)
@@ -155,6 +173,38 @@ class Planner:
         """Take a value that depends on nothing but the code of the step."""
         self._fixed.add(id(node))
         return self._constant(node.value)
+
+    def _by_parts(self, node: Node) -> Any:
+        """Plan an operation on complex numbers as operations on their parts."""
+        item = node.kwargs.get("__item__")
+        function = on_parts(node.op, item)
+        if function is None:
+            raise Unplannable(f"{name_of(node)} is an operation that it does not know for complex numbers{node.line}")
+        if node.value.is_complex() and node.value.dtype != self.trace.x.value.dtype.to_complex():
+            raise Refused(f"gives {node.value.dtype}")
+        args, kwargs = map_nodes((node.args, {k: v for k, v in node.kwargs.items() if k != "__item__"}), self._split)
+        if not node.value.is_complex():
+            return self.value(record(function, args, kwargs, node.line)[0])
+        shape = node.value.shape
+        parts = Parts(*record(lambda *a, **k: _expanded(function(*a, **k), shape), args, kwargs, node.line))
+        re, im = self.value(parts.re), self.value(parts.im)
+        if not (isinstance(re, Free) and isinstance(im, Free)):
+            return parts
+        free = self._new_slot(node.value, late=re.late or im.late)
+        step = Step(free.slot, torch.complex, (re, im), {}, None)
+        (self.program.late if free.late else self.program.early).append(step)
+        return free
+
+    def _split(self, node: Node) -> Node | Parts:
+        """Return the parts of a complex node."""
+        value = self.values[id(node)]
+        if isinstance(value, Parts) or not node.value.is_complex():
+            return value if isinstance(value, Parts) else node
+        if id(node) not in self._parts:
+            self._parts[id(node)] = Parts(*record(_real_and_imaginary, (node,), {}, node.line))
+            for part in self._parts[id(node)]:
+                self.value(part)
+        return self._parts[id(node)]
 
     def _constant(self, value: Tensor) -> Free:
         free = self._new_slot(value)
@@ -294,6 +344,14 @@ class Planner:
 def spread_vector(vector: Vector) -> Atom:
     """Return a vector as an atom: a row of it for each sample."""
     return elementwise("copy", (vector,), vector.width)
+
+
+def _real_and_imaginary(z: Tensor) -> tuple[Tensor, ...]:
+    return torch.view_as_real(z.resolve_conj()).unbind(-1)
+
+
+def _expanded(parts: Parts, shape: torch.Size) -> Parts:
+    return Parts(*(part if part.shape == shape else part.expand(shape) for part in parts))
 
 
 def name_of(node: Node) -> str:

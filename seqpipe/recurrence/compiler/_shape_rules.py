@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqpipe.recurrence.compiler._decompositions import gather_computed, scatter_computed
 from seqpipe.recurrence.compiler._planner import Planner, RuleBook, rows_of
 from seqpipe.recurrence.compiler._rows import Refused, Rows, arranged, combine, labels
 from seqpipe.recurrence.compiler._trace import Node, map_nodes
@@ -116,6 +117,9 @@ def _overlaid(p: Planner, n: Node) -> Rows:
 @_rule("index_select", "index", "_unsafe_index", "gather")
 def _indexed(p: Planner, n: Node) -> Rows:
     """Take columns that are known when the step is planned."""
+    name = n.op.overloadpacket.__name__
+    if name == "gather" and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
+        return p.decomposed(n, gather_computed)  # type: ignore[no-any-return]
     rows = rows_of(p, n.args[0])
     args = map_nodes(n.args[1:], p.constant_of)
     return arranged(rows.atoms, n.op(labels(rows, p.batch), *args, **_plain(n)), p.batch)
@@ -125,6 +129,8 @@ def _indexed(p: Planner, n: Node) -> Rows:
 def _put(p: Planner, n: Node) -> Rows:
     """Put values into known places of another one, or add them there."""
     name = n.op.overloadpacket.__name__
+    if name == "scatter" and not n.kwargs and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
+        return p.decomposed(n, scatter_computed)  # type: ignore[no-any-return]
     base, (places, values, adds) = rows_of(p, n.args[0]), _places(p, n, name)
     total: Rows = base
     for chosen in _rounds(places):
@@ -150,6 +156,16 @@ def _places(p: Planner, n: Node, name: str) -> tuple[Tensor, Rows, bool]:
     if name == "index_add":
         return numbers.index_select(dim, p.constant_of(index)), rows_of(p, values), True
     return numbers.gather(dim, p.constant_of(index)), rows_of(p, values), name == "scatter_add"
+
+
+def _is_place(index: Node, size: int) -> bool:
+    """Tell whether an index is one that another operation found among so many, or fewer."""
+    while not isinstance(index.op, str) and index.op.overloadpacket.__name__ in ("view", "unsqueeze", "squeeze", "detach"):
+        index = index.args[0]
+    if isinstance(index.op, str) or index.op.overloadpacket.__name__ not in ("max", "min", "sort", "argmax", "argmin"):
+        return False
+    dim = index.args[1] if len(index.args) > 1 else index.kwargs.get("dim", -1)
+    return isinstance(dim, int) and index.args[0].value.shape[dim] <= size
 
 
 def _rounds(places: Tensor) -> list[Tensor]:

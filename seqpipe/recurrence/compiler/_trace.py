@@ -98,7 +98,8 @@ def map_nodes(value: Any, function: Callable[[Node], Any]) -> Any:
     if isinstance(value, dict):
         return {k: map_nodes(v, function) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(map_nodes(v, function) for v in value)
+        items = [map_nodes(v, function) for v in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return value
 
 
@@ -162,6 +163,8 @@ class _Recorder(TorchDispatchMode):
         if func._overloadname == "Scalar" and name == "fill" or name == "zero":  # whatever was there: it may be uninitialised
             value = given[1] if name == "fill" else 0
             after = Node(_FULL, (list(changed.shape), value), {"dtype": changed.dtype}, after.value, line)
+        elif name == "copy" and args[1].shape == changed.shape and args[1].dtype == changed.dtype:
+            after = Node(torch.ops.aten.clone.default, (given[1],), {}, after.value, line)
         self._nodes[id(changed)] = (changed, after)
         for other, node in others:
             self._overlay(other, node, changed, after, line)
@@ -308,7 +311,7 @@ def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_siz
             return isinstance(b, (list, tuple)) and len(a) == len(b) and all(map(same, a, b))
         if isinstance(a, dict):
             return isinstance(b, dict) and a.keys() == b.keys() and all(same(v, b[k]) for k, v in a.items())
-        if type(a) is int and type(b) is int and a and a % batch_size == 0:
+        if type(a) is int and type(b) is int and a != b and a % batch_size == 0:
             return a // batch_size * other_size == b
         return type(a) is type(b) and (a == b or a is b)
 

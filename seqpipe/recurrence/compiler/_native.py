@@ -17,10 +17,9 @@ from seqpipe.recurrence.compiler._free_values import Bound, FreeValues
 from seqpipe.recurrence.compiler._gradients import Gradients
 from seqpipe.recurrence.compiler._layout import Layout, Target, layout_of
 from seqpipe.recurrence.compiler._machine import vector_unit
-from seqpipe.recurrence.compiler._plan import make_program
+from seqpipe.recurrence.compiler._plan import plan_step
 from seqpipe.recurrence.compiler._program import Program
 from seqpipe.recurrence.compiler._schedule import merge_products
-from seqpipe.recurrence.compiler._trace import trace_step
 
 __all__ = ["Batch", "NativeProgram", "Run"]
 
@@ -74,8 +73,9 @@ class NativeProgram:
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
         self.program: Program = merge_products(
-            make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
+            plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
         )
+        self.projected = self.program.projected
         self.free = FreeValues(self.program)
         self.target = Target(dtype == torch.float64, *vector_unit())
         self.layout: Layout = layout_of(self.program, self.target)

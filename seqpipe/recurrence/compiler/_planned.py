@@ -42,6 +42,8 @@ class Program(Protocol):
         Whether it gives the gradient of x.
     checked : dict of bool to bool
         Whether inference (False) and training (True) were found right.
+    projected : bool
+        Whether it takes what the cell's `project` gives, which torch runs for all steps at once.
     source : str
         The code of a training step.
     """
@@ -49,6 +51,7 @@ class Program(Protocol):
     dtype: torch.dtype
     input_grad: bool
     checked: dict[bool, bool]
+    projected: bool
 
     @property
     def source(self) -> str: ...
@@ -145,7 +148,7 @@ class PlannedEngine(Engine):
         refusal = plan if isinstance(plan, str) else self._objection(plan, cell, contents, x, states, training)
         if isinstance(plan, str) or refusal is not None:
             return fall_back(cell, x, valid, state, f"not {self.name}: {refusal}")
-        return self._call(plan.program, tensors, x, valid, state)
+        return self._call(plan.program, cell, tensors, x, valid, state)
 
     def code(self, cell: Cell) -> str:
         """Return the code of a training step's two loops, or why there is none."""
@@ -218,8 +221,9 @@ class PlannedEngine(Engine):
             return None
         with self._lock, torch.inference_mode(False):
             try:
-                plan.calls = plan.calls or calls_of(cell, _SOME_SIZE)
-                same = same_calls(plan.calls, _SOME_SIZE, calls_of(cell, batch_size), batch_size)
+                projected = plan.program.projected
+                plan.calls = plan.calls or calls_of(cell, _SOME_SIZE, projected=projected)
+                same = same_calls(plan.calls, _SOME_SIZE, calls_of(cell, batch_size, projected=projected), batch_size)
             except Exception:  # it fails at this size only
                 same = False
         if not same:
@@ -240,13 +244,15 @@ class PlannedEngine(Engine):
         def run(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
             # Cells may start from floating-point numbers of another type.
             state = map_state(lambda s: s.to(program.dtype) if s.is_floating_point() else s, state)
-            return self._call(program, contents_of(cell).tensors, x, valid, state)
+            return self._call(program, cell, contents_of(cell).tensors, x, valid, state)
 
         return find_fault(run, cell, training=training, input_grad=program.input_grad)
 
     def _call(
-        self, program: Program, tensors: dict[str, Tensor], x: Tensor, valid: ValidSteps | None, state: State
+        self, program: Program, cell: Cell, tensors: dict[str, Tensor], x: Tensor, valid: ValidSteps | None, state: State
     ) -> tuple[Tensor, State]:
+        if program.projected:
+            x = cell.project(x if valid is None else valid.clear(x)).flatten(2)
         lengths = None if valid is None else valid.lengths
         outputs, finals = self.call(program, x, lengths, state_tensors(state), (*tensors.values(),))
         return outputs, finals if isinstance(state, tuple) else finals[0]

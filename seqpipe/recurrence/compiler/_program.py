@@ -53,6 +53,10 @@ class Program:
         What torch runs before the loops, and after.
     n_slots : int
         Row-free values; the first ones are the parameters and buffers.
+    x_width : int
+        Columns of one step of x.
+    projected : bool
+        Whether x is what the cell's `project` gives, which torch runs.
     shapes : dict of int to tuple of int
         Shapes of the row-free values that atoms read.
     """
@@ -68,6 +72,8 @@ class Program:
     constants: dict[int, Tensor] = field(default_factory=dict)
     shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     n_slots: int = 0
+    x_width: int = 0
+    projected: bool = False
 
 
 def run_steps(steps: Sequence[Step], values: list[Any]) -> None:

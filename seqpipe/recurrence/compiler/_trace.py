@@ -23,7 +23,8 @@ from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import state_tensors
 
 __all__ = [
-    "Call", "Node", "Trace", "Unplannable", "calls_of", "map_nodes", "nodes_in", "record", "same_calls", "trace_step",
+    "Call", "Node", "Trace", "Unplannable", "calls_of", "map_nodes", "nodes_in", "projects_steps_apart", "record", "same_calls",
+    "trace_step",
 ]  # fmt: skip
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
@@ -60,6 +61,8 @@ class Trace:
     ----------
     batch_size : int
         What it was traced with; a dimension of this size is the batch.
+    projected : bool
+        Whether x is what `project` gives, which is then no part of the step.
     parameters, states, state_grads : list of Node
         Inputs: the cell's parameters and buffers, the state before, and the gradient of the state after.
     x, output_grad : Node
@@ -70,6 +73,7 @@ class Trace:
     """
 
     batch_size: int
+    projected: bool = False
     parameters: list[Node] = field(default_factory=list)
     states: list[Node] = field(default_factory=list)
     state_grads: list[Node] = field(default_factory=list)
@@ -256,7 +260,12 @@ if _wrapped is not None:
 
 
 def trace_step(
-    cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...], batch_size: int | None = None
+    cell: Cell,
+    *,
+    input_grad: bool,
+    parameter_grads: tuple[bool, ...],
+    batch_size: int | None = None,
+    projected: bool = False,
 ) -> Trace:
     """Take one step of a copy of the cell on zeros and walk back through it, writing down every operation.
 
@@ -269,6 +278,8 @@ def trace_step(
         For each of the cell's tensors, as `contents_of` gives them, whether its gradient is.
     batch_size : int, optional
         By default one that is no size of the cell.
+    projected : bool, default=False
+        Whether the step begins after `project`.
 
     Raises
     ------
@@ -278,8 +289,8 @@ def trace_step(
     recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
         tensors = list(contents_of(cell).tensors.values())
-        trace = Trace(batch_size or _batch_size(cell, tensors))
-        inputs, results = _recorded(cell, recorder, parameter_grads, trace.batch_size)
+        trace = Trace(batch_size or _batch_size(cell, tensors, projected=projected), projected)
+        inputs, results = _recorded(cell, recorder, parameter_grads, trace.batch_size, projected=projected)
         n_tensors = len(tensors)
         nodes = [recorder.find(t) for t in inputs]
         trace.parameters, trace.x, trace.states = nodes[:n_tensors], nodes[n_tensors], nodes[n_tensors + 1 :]
@@ -288,8 +299,19 @@ def trace_step(
     return trace
 
 
-def calls_of(cell: Cell, batch_size: int) -> list[Call]:
-    """Return the operations of a step for a batch of some size, and what they are given beside tensors.
+@torch.no_grad()
+def projects_steps_apart(cell: Cell) -> bool:
+    """Tell by trial whether `project` gives for each step what it gives for that step alone."""
+    device, dtype = device_and_type(contents_of(cell).tensors)
+    with forked_generators(device):
+        x = torch.randn(2, 3, cell.input_size, dtype=dtype, device=device)
+        together = copied(cell).project(x)
+        apart = torch.cat([copied(cell).project(x_t) for x_t in x.split(1, dim=1)], dim=1)
+    return together.shape == apart.shape and torch.allclose(together, apart, rtol=1e-3, atol=1e-3, equal_nan=True)
+
+
+def calls_of(cell: Cell, batch_size: int, *, projected: bool = False) -> list[Call]:
+    """Return the operations of a step for a batch of some size, and what they are given beside tensors; of ``projected`` see `trace_step`.
 
     Raises
     ------
@@ -299,7 +321,7 @@ def calls_of(cell: Cell, batch_size: int) -> list[Call]:
     recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
         wanted = tuple(t.requires_grad for t in contents_of(cell).tensors.values())
-        _recorded(cell, recorder, wanted, batch_size)
+        _recorded(cell, recorder, wanted, batch_size, projected=projected)
     return recorder.calls
 
 
@@ -319,7 +341,7 @@ def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_siz
 
 
 def _recorded(
-    cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int
+    cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int, *, projected: bool
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Take a step of a copy; return its inputs, the cell's tensors first, then x and the states, and output and new states."""
     states, held = _states_and_tensors(cell, batch_size)
@@ -332,7 +354,9 @@ def _recorded(
             )
     tensors = list(before.tensors.values())
     device, dtype = device_and_type(before.tensors)
-    x = torch.zeros(batch_size, cell.input_size, dtype=dtype, device=device)
+    x = _first_x(cell, batch_size, projected=projected)
+    if x.dtype != dtype or x.device != device:
+        raise Unplannable(f"its project gives {x.dtype} on {x.device}")
     given = [t.detach().clone() for t in state_tensors(states)]
     for tensor, learns in zip([x, *given, *tensors], [True, *[True] * len(given), *wanted]):
         if tensor.is_leaf and (tensor.is_floating_point() or tensor.is_complex()):
@@ -341,11 +365,20 @@ def _recorded(
     for tensor in (*tensors, x, *given):
         recorder.add_input(tensor)
     with recorder, _refusing_other_generators():
-        output, after = working.step(
-            working.project(x[:, None])[:, 0], tuple(given) if isinstance(states, tuple) else given[0]
-        )
+        x_t = x if projected else working.project(x[:, None])[:, 0]
+        output, after = working.step(x_t, tuple(given) if isinstance(states, tuple) else given[0])
     _refuse_changes(before, contents_of(working))
     return [*tensors, x, *given], [output, *state_tensors(after)]
+
+
+def _first_x(cell: Cell, batch_size: int, *, projected: bool) -> Tensor:
+    """Return one step of x, zeros before `project`."""
+    device, dtype = device_and_type(contents_of(cell).tensors)
+    x = torch.zeros(batch_size, cell.input_size, dtype=dtype, device=device)
+    if not projected:
+        return x
+    with torch.no_grad():
+        return copied(cell).project(x[:, None])[:, 0].clone(memory_format=torch.contiguous_format)
 
 
 def _states_and_tensors(cell: Cell, batch_size: int) -> tuple[Any, dict[str, Tensor]]:
@@ -402,9 +435,11 @@ def _walk_back(
     return [by_input.get(id(t)) for t in inputs]
 
 
-def _batch_size(cell: Cell, tensors: list[Tensor]) -> int:
+def _batch_size(cell: Cell, tensors: list[Tensor], *, projected: bool) -> int:
     sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}
     sizes |= {s for t in state_tensors(first_states(cell, 1)) for s in t.shape[1:]}
+    if projected:
+        sizes |= {*_first_x(cell, 2, projected=True).shape[1:]}
     return next(prime for prime in _PRIMES if not any(size % prime == 0 for size in sizes))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from seqpipe.recurrence.compiler._atoms import Atom, Const, Elementwise, Input, Matrix, Product, RowSum, Vector
 from seqpipe.recurrence.compiler._schedule import Stage
 
-__all__ = ["Place", "Tiles", "padded"]
+__all__ = ["KNOWN", "Place", "Tiles", "padded"]
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
@@ -21,6 +21,9 @@ _CALLS = {
     "sign": "tl.where({0} != {0}, {0}, ({0} > 0).to({type}) - ({0} < 0).to({type}))",
     "not": "({0} == 0).to({type})", "select": "tl.where({0} != 0, {1}, {2})",
 }  # fmt: skip
+
+#: Operations that a kernel can have.
+KNOWN = frozenset({*_INFIX, *_COMPARE, *_OWN, *_CALLS})
 
 
 def padded(width: int) -> int:

@@ -23,8 +23,8 @@ COSTLY = {
     "sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "div", "sin", "cos", "erf", "log1p", "expm1", "pow", "exp2", "log2", "log10", "tan",
     "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "erfc", "fmod", "remainder",
 }  # fmt: skip
-#: Pieces of other atoms up to which columns in another order stay pieces, which cost nothing, and are not moved.
-_FEW_PIECES = 4
+#: How many more pieces than there were atoms columns in another order may be: pieces cost nothing, other columns are moved.
+_FEW_PIECES = 3
 
 
 @dataclass(frozen=True)
@@ -258,9 +258,12 @@ _Source = tuple[Atom, int] | None
 
 def pick(atoms: Sequence[Atom], columns: Iterable[int]) -> tuple[Atom, ...]:
     """Return columns of atoms side by side, in any order; -1 stands for a zero."""
+    columns = list(columns)
+    if columns == list(range(sum(a.width for a in atoms))):
+        return tuple(atoms)
     sources = _sources(atoms, columns)
     pieces = list(_pieces(sources))
-    if len(pieces) <= _FEW_PIECES:
+    if len(pieces) <= len(atoms) + _FEW_PIECES:
         return tuple(_piece(*piece) for piece in pieces)
     return (_selected(sources),)
 

@@ -15,7 +15,9 @@ from torch._decomp import decomposition_table
 
 from seqpipe.recurrence.compiler._rows import Refused
 
-__all__ = ["DECOMPOSITIONS", "gather_computed", "largest", "layer_norm", "layer_norm_backward", "scatter_computed", "smallest"]
+__all__ = [
+    "DECOMPOSITIONS", "gather_computed", "largest", "layer_norm", "layer_norm_backward", "scatter_add_computed", "scatter_computed", "smallest",
+]  # fmt: skip
 
 #: By the name of an operation, without overload.
 DECOMPOSITIONS: dict[str, Callable[..., Any]] = {}
@@ -24,8 +26,8 @@ _ATEN = torch.ops.aten
 #: Sorting compares each column with each.
 _MOST_SORTED = 64
 _OF_TORCH = (
-    "gelu_backward", "hardswish_backward", "log_sigmoid_backward", "mish_backward", "_softmax_backward_data",
-    "_log_softmax_backward_data", "glu_backward", "_prelu_kernel_backward", "_prelu_kernel", "unfold_backward",
+    "hardswish_backward", "log_sigmoid_backward", "_softmax_backward_data",
+    "_log_softmax_backward_data", "glu_backward", "_prelu_kernel_backward", "_prelu_kernel", "unfold_backward", "logit_backward",
 )  # fmt: skip
 
 
@@ -51,13 +53,33 @@ def _torchs(name: str) -> Callable[..., Any]:
 def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
     if approximate == "none":
         return x * 0.5 * (1 + torch.erf(x * math.sqrt(0.5)))
-    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
-    return 0.5 * x * (1 + torch.tanh(inner))
+    return x * torch.sigmoid(_twice_inner(x))
+
+
+@_of("gelu_backward")
+def _gelu_backward(grad: Tensor, x: Tensor, approximate: str = "none") -> Tensor:
+    if approximate == "none":
+        density = torch.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+        return grad * (0.5 * (1 + torch.erf(x * math.sqrt(0.5))) + x * density)
+    s = torch.sigmoid(_twice_inner(x))  # (1 + tanh) / 2, which is exact where tanh is nearly 1
+    slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
+    return grad * (s + x * slope * s * (1 - s))
+
+
+def _twice_inner(x: Tensor) -> Tensor:
+    return 2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
 
 
 @_of("mish")
 def _mish(x: Tensor) -> Tensor:
     return x * torch.tanh(torch.log1p(torch.exp(x)))
+
+
+@_of("mish_backward")
+def _mish_backward(grad: Tensor, x: Tensor) -> Tensor:
+    grown = 1 + torch.exp(x)
+    sech = 2 / (grown + 1 / grown)  # of log(1 + exp(x)), whose tanh is the factor
+    return grad * (torch.tanh(torch.log1p(torch.exp(x))) + x * torch.sigmoid(x) * (sech * sech))
 
 
 @_of("log_sigmoid_forward")
@@ -89,7 +111,7 @@ def _celu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 @_of("softshrink")
 def _softshrink(x: Tensor, limit: float = 0.5) -> Tensor:
-    return torch.where(x > limit, x - limit, torch.where(x < -limit, x + limit, x * 0))
+    return torch.where(x > limit, x - limit, torch.where(x < -limit, x + limit, torch.where(x == x, 0.0, x)))
 
 
 @_of("hardshrink")
@@ -317,6 +339,13 @@ def scatter_computed(x: Tensor, dim: int, index: Tensor, values: Any) -> Tensor:
     return torch.where(hit.any(dim), torch.where(hit, values, 0.0).sum(dim), x)
 
 
+def scatter_add_computed(x: Tensor, dim: int, index: Tensor, values: Tensor) -> Tensor:
+    """Add numbers in such places."""
+    dim %= x.ndim
+    hit = index.unsqueeze(dim + 1) == _places(x, dim)
+    return x + torch.where(hit, values.unsqueeze(dim + 1), 0.0).sum(dim)
+
+
 def _places(x: Tensor, dim: int) -> Tensor:
     return torch.arange(x.shape[dim]).view([-1, *[1] * (x.ndim - dim - 1)])
 
@@ -366,6 +395,11 @@ def _logit(x: Tensor, eps: float | None = None) -> Tensor:
 @_of("logical_xor", "bitwise_xor")
 def _xor(a: Tensor, b: Tensor) -> Tensor:
     return (a != 0) != (b != 0)
+
+
+@_of("sinc")
+def _sinc(x: Tensor) -> Tensor:
+    return torch.where(x == 0, 1.0, torch.sin(math.pi * x) / (math.pi * x))
 
 
 @_of("hypot")

@@ -124,6 +124,10 @@ def _pow(p: Planner, n: Node) -> Rows:
         return rows_of(p, base)
     if exponent == 3:
         return p.pointwise("mul", n, p.pointwise("mul", n, base, base), base)
+    if exponent in (0.5, -0.5):
+        return p.pointwise("sqrt" if exponent > 0 else "rsqrt", n, base)
+    if exponent == -1:
+        return p.pointwise("div", n, 1.0, base)
     return p.pointwise("pow", n, base, exponent)
 
 
@@ -205,7 +209,7 @@ def _elu_backward(p: Planner, n: Node) -> Rows:
         grown = p.pointwise("exp", n, p.pointwise("mul", n, x, float(input_scale)))
         slope = p.pointwise("mul", n, grown, float(alpha) * float(scale) * float(input_scale))
     positive = p.pointwise("mul", n, g, float(scale))
-    return p.pointwise("select", n, p.pointwise("gt", n, x, 0.0), positive, p.pointwise("mul", n, g, slope))
+    return p.pointwise("select", n, p.pointwise("le", n, x, 0.0), p.pointwise("mul", n, g, slope), positive)
 
 
 @_rule("clamp", "hardtanh", "clamp_min", "clamp_max")
@@ -225,8 +229,8 @@ def _clamp(p: Planner, n: Node) -> Rows:
 @_rule("hardtanh_backward")
 def _hardtanh_backward(p: Planner, n: Node) -> Rows:
     g, x, low, high = n.args
-    inside = p.pointwise("mul", n, p.pointwise("gt", n, x, float(low)), p.pointwise("lt", n, x, float(high)))
-    return p.pointwise("select", n, inside, g, 0.0)
+    outside = p.pointwise("max", n, p.pointwise("le", n, x, float(low)), p.pointwise("ge", n, x, float(high)))
+    return p.pointwise("select", n, outside, 0.0, g)
 
 
 @_rule("where")

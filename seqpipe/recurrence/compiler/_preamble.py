@@ -22,7 +22,7 @@ FN V flag(I m) { return (V)(m & (I)splat(1)); }
 FN V vmax(V a, V b) { return pick((a > b) | (a != a), a, b); }
 FN V vmin(V a, V b) { return pick((a < b) | (a != a), a, b); }
 FN V vabs(V a) { return pick(a < 0, -a, a); }
-FN V vsign(V a) { return pick(a != a, a, flag(a > 0) - flag(a < 0)); }
+FN V vsign(V a) { return flag(a > 0) - flag(a < 0); }
 FN V vexp(V x) {
   V y = vmin(vmax(x, splat(EXP_LOW)), splat(EXP_HIGH));
   V n = y * (REAL)1.4426950408889634 + EXP_MAGIC;

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqpipe.recurrence.compiler._decompositions import gather_computed, scatter_computed
+from seqpipe.recurrence.compiler._decompositions import gather_computed, scatter_add_computed, scatter_computed
 from seqpipe.recurrence.compiler._planner import Planner, RuleBook, rows_of
 from seqpipe.recurrence.compiler._rows import Refused, Rows, arranged, combine, labels
 from seqpipe.recurrence.compiler._trace import Node, map_nodes
@@ -129,8 +129,8 @@ def _indexed(p: Planner, n: Node) -> Rows:
 def _put(p: Planner, n: Node) -> Rows:
     """Put values into known places of another one, or add them there."""
     name = n.op.overloadpacket.__name__
-    if name == "scatter" and not n.kwargs and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
-        return p.decomposed(n, scatter_computed)  # type: ignore[no-any-return]
+    if name in ("scatter", "scatter_add") and not n.kwargs and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
+        return p.decomposed(n, scatter_computed if name == "scatter" else scatter_add_computed)  # type: ignore[no-any-return]
     base, (places, values, adds) = rows_of(p, n.args[0]), _places(p, n, name)
     total: Rows = base
     for chosen in _rounds(places):

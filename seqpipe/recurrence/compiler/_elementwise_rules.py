@@ -10,7 +10,7 @@ import torch
 from seqpipe.recurrence.compiler._atoms import Const
 from seqpipe.recurrence.compiler._planner import Planner, RuleBook, rows_of
 from seqpipe.recurrence.compiler._rows import Refused, Rows
-from seqpipe.recurrence.compiler._trace import Node
+from seqpipe.recurrence.compiler._trace import IN_DERIVATIVE, Node
 
 __all__ = ["RULES"]
 
@@ -287,10 +287,11 @@ def _filled(p: Planner, n: Node) -> Any:
     if "empty" in name:
         raise Refused("is not initialised")
     shape = tuple(n.value.shape)
-    if p.batch not in shape:
+    flat = len(shape) == 1 and shape[0] % p.batch == 0  # memory for a gradient, of which torch shows parts
+    if p.batch not in shape and not (flat and n.line == IN_DERIVATIVE):
         return p.fix(n)
     value = n.args[-1] if "full" in name else float("ones" in name)
-    outer = math.prod(shape[: shape.index(p.batch)])
+    outer = 1 if flat else math.prod(shape[: shape.index(p.batch)])
     return Rows((Const(float(value), math.prod(shape) // p.batch),), shape, outer)
 
 

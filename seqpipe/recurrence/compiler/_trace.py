@@ -23,13 +23,15 @@ from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import state_tensors
 
 __all__ = [
-    "Call", "Node", "Trace", "Unplannable", "calls_of", "map_nodes", "nodes_in", "projects_steps_apart", "record", "same_calls",
+    "IN_DERIVATIVE", "Call", "Node", "Trace", "Unplannable", "calls_of", "map_nodes", "nodes_in", "projects_steps_apart", "record", "same_calls",
     "trace_step",
 ]  # fmt: skip
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
 _PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 _FULL = torch.ops.aten.full.default
+#: The line of what torch calls to differentiate a step.
+IN_DERIVATIVE = " in its derivative"
 _LIBRARY = ("/torch/", "/seqpipe/recurrence/")
 #: Operations that take a tensor which nothing recorded made, because torch made it of numbers just before.
 _NEW = frozenset({torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default})
@@ -125,7 +127,7 @@ class _Recorder(TorchDispatchMode):
         self.calls: list[Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        line = self._line or (" in its derivative" if self.backward else _authors_line())
+        line = self._line or (IN_DERIVATIVE if self.backward else _authors_line())
         if func is torch.ops.aten._local_scalar_dense.default:
             raise Unplannable(f"its step needs the value of a tensor{line}")
         if torch.Tag.nondeterministic_seeded in func.tags:

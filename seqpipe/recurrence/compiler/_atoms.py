@@ -321,7 +321,9 @@ def _selected(sources: Sequence[_Source]) -> Atom:
     pieces = list(_pieces(sources))
     if len(pieces) == 1:
         return _piece(*pieces[0])
-    if sources[0] is not None and all(s is not None and s[0] is sources[0][0] and s[1] == sources[0][1] for s in sources):
+    if sources[0] is not None and all(
+        s is not None and s[0] is sources[0][0] and s[1] == sources[0][1] for s in sources
+    ):
         return elementwise("copy", (_piece(sources[0], 1),), len(sources))
     return _intern(Select(*_terms_and_columns(sources), len(sources)))
 

@@ -95,7 +95,9 @@ def _hardsigmoid(x: Tensor) -> Tensor:
 
 @_of("hardsigmoid_backward")
 def _hardsigmoid_backward(grad: Tensor, x: Tensor) -> Tensor:
-    slope = _ATEN.hardsigmoid_backward(torch.ones((), dtype=x.dtype), torch.zeros((), dtype=x.dtype))  # 1 / 6 in float32
+    slope = _ATEN.hardsigmoid_backward(
+        torch.ones((), dtype=x.dtype), torch.zeros((), dtype=x.dtype)
+    )  # 1 / 6 in float32
     return torch.where((x > -3) & (x < 3), grad * slope, 0.0)
 
 
@@ -151,7 +153,7 @@ def _log_softmax(x: Tensor, dim: int, half_to_float: bool) -> Tensor:
 
 
 @_of("logsumexp")
-def _logsumexp(x: Tensor, dims: Sequence[int], keepdim: bool = False) -> Tensor:
+def _logsumexp(x: Tensor, dims: list[int], keepdim: bool = False) -> Tensor:
     largest = x.amax(dims, keepdim=True)
     largest = torch.where(largest.abs() == math.inf, 0.0, largest)
     total = torch.log(torch.exp(x - largest).sum(dims, keepdim=True)) + largest
@@ -183,12 +185,16 @@ def _std(x: Tensor, dims: Any = None, *, correction: float | None = None, keepdi
 
 
 @_of("var_mean")
-def _var_mean(x: Tensor, dims: Any = None, *, correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def _var_mean(
+    x: Tensor, dims: Any = None, *, correction: float | None = None, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
     return _var_and_mean(x, dims, correction, keepdim)
 
 
 @_of("std_mean")
-def _std_mean(x: Tensor, dims: Any = None, *, correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def _std_mean(
+    x: Tensor, dims: Any = None, *, correction: float | None = None, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
     variance, mean = _var_and_mean(x, dims, correction, keepdim)
     return torch.sqrt(variance), mean
 
@@ -237,7 +243,14 @@ def layer_norm(x: Tensor, shape: Sequence[int], weight: Tensor | None, bias: Ten
 
 
 def layer_norm_backward(
-    grad: Tensor, x: Tensor, shape: Sequence[int], mean: Tensor, scale: Tensor, weight: Tensor | None, bias: Tensor | None, wanted: Any
+    grad: Tensor,
+    x: Tensor,
+    shape: Sequence[int],
+    mean: Tensor,
+    scale: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    wanted: Any,
 ) -> Any:
     """Give the derivatives of `layer_norm` by input, weight and bias."""
     dims, others = list(range(x.ndim - len(shape), x.ndim)), list(range(x.ndim - len(shape)))
@@ -262,7 +275,16 @@ def _group_norm(
 
 @_of("native_group_norm_backward")
 def _group_norm_backward(
-    grad: Tensor, x: Tensor, mean: Tensor, scale: Tensor, weight: Tensor | None, n: int, channels: int, rest: int, groups: int, wanted: Any
+    grad: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    scale: Tensor,
+    weight: Tensor | None,
+    n: int,
+    channels: int,
+    rest: int,
+    groups: int,
+    wanted: Any,
 ) -> Any:
     normal = ((x.reshape(n, groups, -1) - mean[:, :, None]) * scale[:, :, None]).reshape(n, channels, -1)
     flat = grad.reshape(n, channels, -1)
@@ -278,12 +300,12 @@ def _group_norm_backward(
 
 @_of("argmax")
 def _argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    return _first(x, x.amax(dim, keepdim=True), dim, keepdim)
+    return largest(x, _dim_of(dim), keepdim)[1]
 
 
 @_of("argmin")
 def _argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    return _first(x, x.amin(dim, keepdim=True), dim, keepdim)
+    return smallest(x, _dim_of(dim), keepdim)[1]
 
 
 def largest(x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
@@ -298,9 +320,13 @@ def smallest(x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor
     return values if keepdim else values.squeeze(dim), _first(x, values, dim, keepdim)
 
 
-def _first(x: Tensor, values: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+def _dim_of(dim: int | None) -> int:
     if dim is None:
         raise Refused("counts through all samples")
+    return dim
+
+
+def _first(x: Tensor, values: Tensor, dim: int, keepdim: bool) -> Tensor:
     number = x.shape[dim]
     return torch.where((x == values) | (x != x), _places(x, dim % x.ndim), number).amin(dim, keepdim=keepdim)
 
@@ -308,7 +334,8 @@ def _first(x: Tensor, values: Tensor, dim: int | None, keepdim: bool) -> Tensor:
 @_of("sort")
 def _sort(x: Tensor, *args: Any, stable: Any = None, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
     """Sort by counting: a number's place is how many go before it."""
-    dim, descending = (*args, *(dim, descending)[len(args) :])
+    dim = args[0] if args else dim
+    descending = args[1] if len(args) > 1 else descending
     x = x.transpose(dim, -1)
     number = x.shape[-1]
     if number > _MOST_SORTED:
@@ -364,7 +391,9 @@ def _addcdiv(x: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
 
 
 @_of("nan_to_num")
-def _nan_to_num(x: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+def _nan_to_num(
+    x: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
     limits = torch.finfo(x.dtype)
     x = torch.where(x != x, 0.0 if nan is None else nan, x)
     x = torch.where(x == math.inf, limits.max if posinf is None else posinf, x)
@@ -453,7 +482,9 @@ def _mv(a: Tensor, b: Tensor) -> Tensor:
 
 
 @_of("_trilinear")
-def _trilinear(a: Tensor, b: Tensor, c: Tensor, expand1: Any, expand2: Any, expand3: Any, summed: Any, unroll_dim: int = 1) -> Tensor:
+def _trilinear(
+    a: Tensor, b: Tensor, c: Tensor, expand1: Any, expand2: Any, expand3: Any, summed: Any, unroll_dim: int = 1
+) -> Tensor:
     for dim in expand1:
         a = a.unsqueeze(dim)
     for dim in expand2:

@@ -265,7 +265,11 @@ def _cast(p: Planner, n: Node) -> Rows:
         return p.pointwise("ne", n, n.args[0], 0.0)
     if after in (torch.int64, torch.int32) and before == real:
         return p.pointwise("trunc", n, n.args[0])
-    if after != real and after not in (torch.int64, torch.int32) and not (before == torch.bool and after.is_floating_point):
+    if (
+        after != real
+        and after not in (torch.int64, torch.int32)
+        and not (before == torch.bool and after.is_floating_point)
+    ):
         raise Refused(f"changes the type to {after}")
     rows = rows_of(p, n.args[0])
     return Rows(rows.atoms, tuple(n.value.shape), rows.outer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from seqpipe.recurrence.compiler._atoms import Atom, Const, Fold, Select
 
@@ -86,7 +87,7 @@ def _loops_of(moves: Sequence[tuple[int, int]], most: int = _MOST_LOOPS) -> list
         return []
     if most == 0:
         return None
-    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(moves, moves[1:])]
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(moves)]
     number = next((i for i, step in enumerate(steps) if step != steps[0]), len(steps)) + 1
     groups = [steps[i : i + number - 1] for i in range(0, len(moves), number)]
     if len(moves) % number or any(step != steps[0] for group in groups for step in group):
@@ -96,7 +97,10 @@ def _loops_of(moves: Sequence[tuple[int, int]], most: int = _MOST_LOOPS) -> list
 
 
 def _nested(first: tuple[int, int], loops: list[tuple[int, int, int]]) -> str:
-    to, source = (" + ".join([str(start), *(f"i{k} * {loop[1 + side]}" for k, loop in enumerate(loops[:-1]))]) for side, start in enumerate(first))
+    to, source = (
+        " + ".join([str(start), *(f"i{k} * {loop[1 + side]}" for k, loop in enumerate(loops[:-1]))])
+        for side, start in enumerate(first)
+    )
     number, step_to, step_from = loops[-1] if loops else (1, 1, 1)
     code = "".join(f"for (L i{k} = 0; i{k} < {loop[0]}; i{k}++) " for k, loop in enumerate(loops[:-1]))
     if (step_to, step_from) == (1, 1):

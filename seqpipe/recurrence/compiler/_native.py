@@ -72,9 +72,7 @@ class NativeProgram:
         self.input_grad = input_grad
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
-        self.program: Program = merge_products(
-            plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
-        )
+        self.program: Program = merge_products(plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
         self.projected = self.program.projected
         self.free = FreeValues(self.program)
         self.target = Target(dtype == torch.float64, *vector_unit())

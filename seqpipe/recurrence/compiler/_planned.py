@@ -249,7 +249,13 @@ class PlannedEngine(Engine):
         return find_fault(run, cell, training=training, input_grad=program.input_grad)
 
     def _call(
-        self, program: Program, cell: Cell, tensors: dict[str, Tensor], x: Tensor, valid: ValidSteps | None, state: State
+        self,
+        program: Program,
+        cell: Cell,
+        tensors: dict[str, Tensor],
+        x: Tensor,
+        valid: ValidSteps | None,
+        state: State,
     ) -> tuple[Tensor, State]:
         if program.projected:
             x = cell.project(x if valid is None else valid.clear(x)).flatten(2)

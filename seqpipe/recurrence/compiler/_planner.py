@@ -149,7 +149,9 @@ class Planner:
             and self.batch in tuple(node.value.shape)
             and self.batch not in tuple(node.args[0].value.shape)
             and not given[0].late
-        ) or (name_of_rule(node).startswith(("new_", "zeros_like", "ones_like")) and self.batch in tuple(node.value.shape))
+        ) or (
+            name_of_rule(node).startswith(("new_", "zeros_like", "ones_like")) and self.batch in tuple(node.value.shape)
+        )
 
     def _by_rule(self, node: Node) -> Any:
         if any(n.value.is_complex() for n in (node, *nodes_in((node.args, node.kwargs)))):
@@ -168,7 +170,10 @@ class Planner:
         kwargs = {k: v for k, v in node.kwargs.items() if k != "__item__"}
         if key not in self._calls:
             self._calls[key] = record(function, node.args, kwargs, node.line)
-        return self.value(self._calls[key][node.kwargs.get("__item__", 0)])
+        try:
+            return self.value(self._calls[key][node.kwargs.get("__item__", 0)])
+        except Unplannable as error:
+            raise Unplannable(f"{name_of(node)} calls what cannot be planned: {error}") from None
 
     def fix(self, node: Node) -> Free:
         """Take a value that depends on nothing but the code of the step."""
@@ -260,13 +265,13 @@ class Planner:
         if node.value.is_complex() or (node.value.is_floating_point() and node.value.dtype != self.trace.x.value.dtype):
             raise Refused(f"gives {node.value.dtype}")
         found = [self._operand(o) for o in operands]
-        rows = [aligned(o, shape, self.batch) if isinstance(o, Rows) else o for o in found]
-        outers = {o.outer for o in rows if isinstance(o, Rows)}
+        in_line = [aligned(o, shape, self.batch) if isinstance(o, Rows) else o for o in found]
+        outers = {o.outer for o in in_line if isinstance(o, Rows)}
         if len(outers) != 1:
             raise Refused("relates samples to samples")
         outer = outers.pop()
-        operands = [o if isinstance(o, (Rows, float)) else self.vector(o, shape, outer) for o in rows]
-        return combine(op, operands, shape, outer, math.prod(shape) // self.batch)
+        beside = [o if isinstance(o, (Rows, float)) else self.vector(o, shape, outer) for o in in_line]
+        return combine(op, beside, shape, outer, math.prod(shape) // self.batch)
 
     def _operand(self, value: Any) -> Rows | Node | float:
         """Return rows, a node without rows, or a number."""

@@ -91,9 +91,12 @@ _NAMES = (
 )  # fmt: skip
 #: Under which name the C library has a function, where it is another one: ``round`` is torch's, to even.
 _IN_C = {"round": "rint"}
-_LIBRARY = {name: f"static V v{name}(V a) {{ EACH(a[l] = CALL({_IN_C.get(name, name)})(a[l])) return a; }}\n" for name in _NAMES}
+_LIBRARY = {
+    name: f"static V v{name}(V a) {{ EACH(a[l] = CALL({_IN_C.get(name, name)})(a[l])) return a; }}\n" for name in _NAMES
+}
 _LIBRARY |= {
-    name: f"static V v{name}(V a, V b) {{ EACH(a[l] = CALL({name})(a[l], b[l])) return a; }}\n" for name in ("pow", "atan2", "fmod")
+    name: f"static V v{name}(V a, V b) {{ EACH(a[l] = CALL({name})(a[l], b[l])) return a; }}\n"
+    for name in ("pow", "atan2", "fmod")
 }
 _LIBRARY["remainder"] = (
     "static V vremainder(V a, V b) { EACH(REAL x = CALL(fmod)(a[l], b[l]); a[l] = x != 0 && (b[l] < 0) != (x < 0) ? x + b[l] : x) return a; }\n"

@@ -25,7 +25,19 @@ _rule = RULES.of
 _MOST_IN_PLACE = 16
 
 
-@_rule("view", "_unsafe_view", "reshape", "unsqueeze", "squeeze", "detach", "alias", "contiguous", "lift_fresh", "clone", "_reshape_alias")
+@_rule(
+    "view",
+    "_unsafe_view",
+    "reshape",
+    "unsqueeze",
+    "squeeze",
+    "detach",
+    "alias",
+    "contiguous",
+    "lift_fresh",
+    "clone",
+    "_reshape_alias",
+)
 def _view(p: Planner, n: Node) -> Rows:
     """Keep the order in which the numbers follow each other."""
     rows = rows_of(p, n.args[0])
@@ -115,22 +127,22 @@ def _overlaid(p: Planner, n: Node) -> Rows:
 
 
 @_rule("index_select", "index", "_unsafe_index", "gather")
-def _indexed(p: Planner, n: Node) -> Rows:
+def _indexed(p: Planner, n: Node) -> Any:
     """Take columns that are known when the step is planned."""
     name = n.op.overloadpacket.__name__
     if name == "gather" and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
-        return p.decomposed(n, gather_computed)  # type: ignore[no-any-return]
+        return p.decomposed(n, gather_computed)
     rows = rows_of(p, n.args[0])
     args = map_nodes(n.args[1:], p.constant_of)
     return arranged(rows.atoms, n.op(labels(rows, p.batch), *args, **_plain(n)), p.batch)
 
 
 @_rule("index_put", "_unsafe_index_put", "index_add", "scatter", "scatter_add")
-def _put(p: Planner, n: Node) -> Rows:
+def _put(p: Planner, n: Node) -> Any:
     """Put values into known places of another one, or add them there."""
     name = n.op.overloadpacket.__name__
     if name in ("scatter", "scatter_add") and not n.kwargs and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
-        return p.decomposed(n, scatter_computed if name == "scatter" else scatter_add_computed)  # type: ignore[no-any-return]
+        return p.decomposed(n, scatter_computed if name == "scatter" else scatter_add_computed)
     base, (places, values, adds) = rows_of(p, n.args[0]), _places(p, n, name)
     total: Rows = base
     for chosen in _rounds(places):
@@ -160,7 +172,12 @@ def _places(p: Planner, n: Node, name: str) -> tuple[Tensor, Rows, bool]:
 
 def _is_place(index: Node, size: int) -> bool:
     """Tell whether an index is one that another operation found among so many, or fewer."""
-    while not isinstance(index.op, str) and index.op.overloadpacket.__name__ in ("view", "unsqueeze", "squeeze", "detach"):
+    while not isinstance(index.op, str) and index.op.overloadpacket.__name__ in (
+        "view",
+        "unsqueeze",
+        "squeeze",
+        "detach",
+    ):
         index = index.args[0]
     if isinstance(index.op, str) or index.op.overloadpacket.__name__ not in ("max", "min", "sort", "argmax", "argmin"):
         return False

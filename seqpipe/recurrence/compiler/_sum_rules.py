@@ -100,7 +100,10 @@ def _summed_over_samples(p: Planner, n: Node, left: Rows, right: Rows) -> Any:
     pairs = [(left, right)]
     if number > 1:
         turned = [pick(left.atoms, range(k, left.width, number)) for k in range(number)]
-        pairs = [(Rows(a, (height, p.batch), height), Rows(b, (p.batch, width))) for a, b in zip(turned, _groups(right.atoms, number, width))]
+        pairs = [
+            (Rows(a, (height, p.batch), height), Rows(b, (p.batch, width)))
+            for a, b in zip(turned, _groups(right.atoms, number, width))
+        ]
     total = None
     for one, other in pairs:
         free = p.assemble(n, _outer(p, one, other), _block_maker(one, other))
@@ -267,7 +270,9 @@ def _fold(p: Planner, n: Node) -> Any:
     rows, dims = rows_of(p, n.args[0]), _dims(n)
     if name in ("any", "all"):
         source = n.args[0]
-        rows = combine("ne", [rows, 0.0], rows.shape, rows.outer, rows.width) if source.value.dtype != torch.bool else rows
+        rows = (
+            combine("ne", [rows, 0.0], rows.shape, rows.outer, rows.width) if source.value.dtype != torch.bool else rows
+        )
     return folded(p, rows, dims, _FOLDS[name], tuple(n.value.shape))
 
 

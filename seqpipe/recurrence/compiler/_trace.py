@@ -166,7 +166,9 @@ class _Recorder(TorchDispatchMode):
             node.value = other.detach().clone()
         result = func(*args, **kwargs)
         after = Node(same, given, given_by_name, changed.detach().clone(), line)
-        if func._overloadname == "Scalar" and name == "fill" or name == "zero":  # whatever was there: it may be uninitialised
+        if name == "zero" or (
+            name == "fill" and func._overloadname == "Scalar"
+        ):  # whatever was there: it may be uninitialised
             value = given[1] if name == "fill" else 0
             after = Node(_FULL, (list(changed.shape), value), {"dtype": changed.dtype}, after.value, line)
         elif name == "copy" and args[1].shape == changed.shape and args[1].dtype == changed.dtype:

@@ -24,7 +24,26 @@ Results = list[Tensor]
 pytestmark = pytest.mark.usefixtures("compiled")
 
 #: Numbers at which functions have kinks, jumps, poles or limits, and some between.
-SPECIAL = [-math.inf, -50.0, -6.0, -3.0, -1.0, -0.5, -0.3, 0.0, 0.3, 0.5, 1.0, 1.7, 3.0, 6.0, 25.0, 800.0, math.inf, math.nan]
+SPECIAL = [
+    -math.inf,
+    -50.0,
+    -6.0,
+    -3.0,
+    -1.0,
+    -0.5,
+    -0.3,
+    0.0,
+    0.3,
+    0.5,
+    1.0,
+    1.7,
+    3.0,
+    6.0,
+    25.0,
+    800.0,
+    math.inf,
+    math.nan,
+]
 
 NUMBER_BY_NUMBER: dict[str, Function] = {
     "relu6": F.relu6, "leaky_relu": F.leaky_relu, "elu": lambda z: F.elu(z, 1.3), "selu": F.selu, "celu": lambda z: F.celu(z, 0.7),
@@ -127,7 +146,9 @@ def _compare(family: dict[str, Function], x: Tensor, width: int) -> None:
     (found, by_x), (expected, expected_by_x) = _in_c(cell, x), _in_loop(cell, x)
     for k, (name, start, end) in enumerate(zip(family, [0, *cell.ends], cell.ends)):
         ours, theirs = found[:, 0, start:end], expected[:, 0, start:end]
-        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            ours, theirs, rtol=1e-12, atol=1e-12, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}"
+        )
         columns = slice(k * width, (k + 1) * width)
         ours, theirs = by_x[:, 0, columns], expected_by_x[:, 0, columns]
         torch.testing.assert_close(
@@ -224,7 +245,11 @@ class Attending(Cell):
 
 @pytest.mark.parametrize(
     ("kind", "dtype"),
-    [*((kind, torch.float64) for kind in (DeltaNet, Rotating, Ticking, Attending)), (Rotating, torch.float32), (Ticking, torch.float32)],
+    [
+        *((kind, torch.float64) for kind in (DeltaNet, Rotating, Ticking, Attending)),
+        (Rotating, torch.float32),
+        (Ticking, torch.float32),
+    ],
 )
 def test_cells_of_the_literature_run_in_c_as_in_the_loop(
     kind: type[Cell], dtype: torch.dtype, everything: Callable[..., Results], furthest: Callable[..., float]

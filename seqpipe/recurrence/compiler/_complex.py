@@ -165,6 +165,17 @@ def _sigmoid(a: Parts) -> Parts:
     return _reciprocal(Parts(1 + e.re, e.im))
 
 
+@_of("tanh_backward")
+def _tanh_backward(grad: Any, y: Parts) -> Parts:
+    square = _times(y, y)
+    return _times(grad, Parts(1 - square.re, square.im))
+
+
+@_of("sigmoid_backward")
+def _sigmoid_backward(grad: Any, y: Parts) -> Parts:
+    return _times(grad, _conj(_times(Parts(1 - y.re, -y.im), y)))
+
+
 @_of("mm")
 def _mm(a: Any, b: Any) -> Parts:
     return _product(torch.mm, a, b)

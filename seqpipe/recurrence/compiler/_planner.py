@@ -341,7 +341,10 @@ class Planner:
 
     def constant_of(self, node: Any) -> Tensor:
         """Return a tensor that is the same at every step of every cell with this plan."""
-        if isinstance(node, Node) and (node.op == "constant" or id(node) in self._fixed):
+        source = node
+        while isinstance(source, Node) and name_of_rule(source) in ("expand", "repeat", "unsqueeze", "view"):
+            source = source.args[0]
+        if isinstance(source, Node) and (source.op == "constant" or id(source) in self._fixed):
             value: Tensor = node.value
             return value
         raise Refused("takes indices that are computed")

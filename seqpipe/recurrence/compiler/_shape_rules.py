@@ -144,15 +144,13 @@ def _put(p: Planner, n: Node) -> Any:
     if name in ("scatter", "scatter_add") and not n.kwargs and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
         return p.decomposed(n, scatter_computed if name == "scatter" else scatter_add_computed)
     base, (places, values, adds) = rows_of(p, n.args[0]), _places(p, n, name)
-    total: Rows = base
+    inserted = labels(values, p.batch, 0 if adds else base.width).expand(places.shape).reshape(-1)
+    total, labelled = base, labels(base, p.batch)
     for chosen in _rounds(places):
-        labelled = labels(base, p.batch) if not adds else torch.full(base.shape, -1)
-        inserted = labels(values, p.batch, 0 if adds else base.width).expand(places.shape).reshape(-1)
+        labelled = torch.full(base.shape, -1) if adds else labelled
         labelled.view(-1)[places.reshape(-1)[chosen]] = inserted[chosen]
-        if not adds:
-            return arranged([*base.atoms, *values.atoms], labelled, p.batch)
-        total = p.pointwise("add", n, total, arranged(values.atoms, labelled, p.batch))
-    return total
+        total = p.pointwise("add", n, total, arranged(values.atoms, labelled, p.batch)) if adds else total
+    return total if adds else arranged([*base.atoms, *values.atoms], labelled, p.batch)
 
 
 def _places(p: Planner, n: Node, name: str) -> tuple[Tensor, Rows, bool]:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
-__all__ = ["from_real", "largest_whole", "to_real"]
+__all__ = ["largest_whole", "run_on_real_states"]
 
 
-def to_real(state: Tensor, dtype: torch.dtype) -> Tensor:
+def run_on_real_states(
+    run: Callable[..., tuple[Tensor, tuple[Tensor, ...]]],
+    program: Any,
+    x: Tensor,
+    lengths: Tensor | None,
+    states: tuple[Tensor, ...],
+    tensors: tuple[Tensor, ...],
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a program that knows real numbers alone; see `PlannedEngine.call`."""
+    outputs, finals = run(program, x, lengths, tuple([_to_real(s, program.dtype) for s in states]), tensors)
+    return outputs, tuple([_from_real(final, s.dtype) for final, s in zip(finals, states)])
+
+
+def _to_real(state: Tensor, dtype: torch.dtype) -> Tensor:
     """Return a state (batch, …) in the type of the loops; complex numbers as (batch, 2, …), all real parts first."""
     if state.is_complex():
         return torch.view_as_real(state.resolve_conj()).movedim(-1, 1)
     return state if state.dtype == dtype else state.to(dtype)
 
 
-def from_real(found: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what `to_real` was given."""
+def _from_real(found: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what `_to_real` was given."""
     if dtype.is_complex:
         return torch.complex(found[:, 0], found[:, 1])
     return found if found.dtype == dtype else found.to(dtype)

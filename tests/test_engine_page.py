@@ -13,10 +13,9 @@ from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.compiler import _native
 from seqpipe.recurrence.compiler._atoms import Input
-from seqpipe.recurrence.compiler._planner import nodes_in
 from seqpipe.recurrence.compiler._schedule import schedule
 from seqpipe.recurrence.compiler._toolchain import find_compiler
-from seqpipe.recurrence.compiler._trace import Node, trace_step
+from seqpipe.recurrence.compiler._trace import Node, nodes_in, trace_step
 from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram
 
 PAGE = Path(__file__).parents[1] / "docs" / "engine.md"

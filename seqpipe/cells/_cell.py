@@ -86,6 +86,10 @@ class Cell(nn.Module):
             return own
         return next((t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()), None)
 
+    def first_parameter(self) -> nn.Parameter | None:
+        """Return the first parameter; None where the cell has none."""
+        return next(self.parameters(), None)
+
     def project(self, x: Tensor) -> Tensor:
         """Map x of shape (batch, n_timesteps, input_size) to what `step` takes: the part that needs no state."""
         return x

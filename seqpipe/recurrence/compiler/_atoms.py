@@ -6,18 +6,25 @@ so that what forward and backward share is found by itself.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 __all__ = [
-    "COSTLY", "Atom", "ColumnSum", "Const", "Elementwise", "Input", "Matrix", "OuterSum", "Product", "Reduction", "RowSum", "Vector",
-    "arguments", "copy", "elementwise", "product", "row_sum", "split",
+    "COSTLY", "Atom", "ColumnSum", "Const", "Elementwise", "Fold", "Input", "Matrix", "OuterSum", "Product", "Reduction", "RowSum", "Select",
+    "Vector", "arguments", "copy", "elementwise", "fold", "is_across", "pick", "product", "row_sum", "select", "split",
 ]  # fmt: skip
 
 #: Operations that cost a division or more: their results are kept for the backward pass, others are computed again.
-COSTLY = {"sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "div", "sin", "cos", "erf", "log1p", "expm1", "pow"}
+COSTLY = {
+    "sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "div", "sin", "cos", "erf", "log1p", "expm1", "pow", "exp2", "log2", "log10", "tan",
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "erfc", "fmod", "remainder",
+}  # fmt: skip
+#: How many more pieces than there were atoms columns in another order may be: pieces cost nothing, other columns are moved.
+_FEW_PIECES = 3
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,41 @@ class RowSum:
         return self._hash
 
 
-Atom = Input | Const | Elementwise | Product | RowSum
+@dataclass(frozen=True)
+class Fold:
+    """The columns of an atom, seen as (outer, ``size``, ``inner``), put together along ``size`` by ``op``: sum, max, min or prod."""
+
+    op: str
+    of: Atom
+    size: int
+    inner: int
+    width: int
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.op, self.of, self.size, self.inner))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+@dataclass(frozen=True)
+class Select:
+    """Columns of atoms side by side, in another order: ``columns`` says for each which one it is, -1 for a zero."""
+
+    terms: tuple[Atom, ...]
+    columns: tuple[int, ...]
+    width: int
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.terms, self.columns))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+Atom = Input | Const | Elementwise | Product | RowSum | Fold | Select
 
 
 @dataclass(frozen=True)
@@ -129,7 +170,14 @@ def arguments(atom: Atom) -> tuple[Atom, ...]:
         return tuple(a for a in atom.args if not isinstance(a, Vector))
     if isinstance(atom, Product):
         return tuple(a for a, _ in atom.terms)
-    return atom.terms if isinstance(atom, RowSum) else ()
+    if isinstance(atom, Fold):
+        return (atom.of,)
+    return atom.terms if isinstance(atom, (RowSum, Select)) else ()
+
+
+def is_across(atom: Atom) -> bool:
+    """Tell whether an atom reads other columns than its own, so that all of what it reads has to be there before."""
+    return isinstance(atom, (Product, RowSum, Fold, Select))
 
 
 def split(atom: Atom, start: int, width: int) -> Atom:
@@ -143,6 +191,10 @@ def split(atom: Atom, start: int, width: int) -> Atom:
     if isinstance(atom, Product):
         terms = tuple((a, Matrix(m.slot, m.row, m.column + start)) for a, m in atom.terms)
         return product(terms, width)
+    if isinstance(atom, Select):
+        return select((atom,), range(start, start + width))
+    if isinstance(atom, Fold):
+        return _intern(Select((atom,), tuple(range(start, start + width)), width))
     assert isinstance(atom, Elementwise)
     return elementwise(atom.op, tuple(_split_argument(a, start, width) for a in atom.args), width)
 
@@ -188,7 +240,112 @@ def row_sum(terms: tuple[Atom, ...]) -> RowSum:
     return _intern(RowSum(terms))
 
 
-T = TypeVar("T", Elementwise, Product, RowSum)
+def fold(op: str, of: Atom, size: int, inner: int) -> Atom:
+    """Put columns together, those of each group of ``size`` that are ``inner`` columns apart."""
+    if size == 1:
+        return of
+    width = of.width // size
+    if isinstance(of, Const) and op in ("sum", "max", "min"):
+        return Const(of.value * (size if op == "sum" else 1), width)
+    if op == "sum" and width == 1:
+        return row_sum((of,))
+    return _intern(Fold(op, of, size, inner, width))
+
+
+#: Where a column comes from: an atom and its column there. None for a zero.
+_Source = tuple[Atom, int] | None
+
+
+def pick(atoms: Sequence[Atom], columns: Iterable[int]) -> tuple[Atom, ...]:
+    """Return columns of atoms side by side, in any order; -1 stands for a zero."""
+    columns = list(columns)
+    if columns == list(range(sum(a.width for a in atoms))):
+        return tuple(atoms)
+    sources = _sources(atoms, columns)
+    pieces = list(_pieces(sources))
+    if len(pieces) <= len(atoms) + _FEW_PIECES:
+        return tuple(_piece(*piece) for piece in pieces)
+    return (_selected(sources),)
+
+
+def select(atoms: Sequence[Atom], columns: Iterable[int]) -> Atom:
+    """Return the same as one atom."""
+    return _selected(_sources(atoms, columns))
+
+
+def _sources(atoms: Sequence[Atom], columns: Iterable[int]) -> list[_Source]:
+    """Say where columns come from, through atoms that are a choice of columns themselves."""
+    flat = [source for atom in atoms for source in _columns_of(atom)]
+    return [None if c < 0 else flat[c] for c in columns]
+
+
+def _columns_of(atom: Atom) -> list[_Source]:
+    if isinstance(atom, Select):
+        return _sources(atom.terms, atom.columns)
+    if isinstance(atom, Const):
+        is_zero = atom.value == 0 and math.copysign(1, atom.value) > 0
+        return [None if is_zero else (Const(atom.value, 1), 0)] * atom.width
+    if isinstance(atom, Input):  # all columns of an input are of one atom
+        whole = _intern(Input(atom.source, atom.index, 0, 0))
+        return [(whole, c) for c in range(atom.start, atom.start + atom.width)]
+    return [(atom, c) for c in range(atom.width)]
+
+
+def _pieces(sources: Sequence[_Source]) -> Iterator[tuple[_Source, int]]:
+    """Cut columns where one does not follow the one before in the same atom; give the first column and the width of each piece."""
+    start = 0
+    for end in range(1, len(sources) + 1):
+        if end == len(sources) or not _follows(sources[end - 1], sources[end]):
+            yield sources[start], end - start
+            start = end
+
+
+def _follows(one: _Source, other: _Source) -> bool:
+    if one is None or other is None:
+        return one is other
+    if isinstance(one[0], Const):
+        return one == other
+    return one[0] is other[0] and other[1] == one[1] + 1
+
+
+def _piece(source: _Source, width: int) -> Atom:
+    if source is None:
+        return Const(0.0, width)
+    atom, column = source
+    if isinstance(atom, Input):
+        return Input(atom.source, atom.index, column, width)
+    return Const(atom.value, width) if isinstance(atom, Const) else split(atom, column, width)
+
+
+def _selected(sources: Sequence[_Source]) -> Atom:
+    pieces = list(_pieces(sources))
+    if len(pieces) == 1:
+        return _piece(*pieces[0])
+    if sources[0] is not None and all(
+        s is not None and s[0] is sources[0][0] and s[1] == sources[0][1] for s in sources
+    ):
+        return elementwise("copy", (_piece(sources[0], 1),), len(sources))
+    return _intern(Select(*_terms_and_columns(sources), len(sources)))
+
+
+def _terms_and_columns(sources: Sequence[_Source]) -> tuple[tuple[Atom, ...], tuple[int, ...]]:
+    """Return the atoms that columns come from, of inputs the part that is used, and where each column is among theirs."""
+    used: dict[Atom, list[int]] = {}
+    for source in sources:
+        if source is not None:
+            used.setdefault(source[0], []).append(source[1])
+    terms: list[Atom] = []
+    starts: dict[Atom, int] = {}
+    start = 0
+    for atom, columns in used.items():
+        first = min(columns) if isinstance(atom, Input) else 0
+        terms.append(_piece((atom, first), max(columns) + 1 - first) if isinstance(atom, Input) else atom)
+        starts[atom] = start - first
+        start += terms[-1].width
+    return tuple(terms), tuple(-1 if s is None else starts[s[0]] + s[1] for s in sources)
+
+
+T = TypeVar("T", Input, Elementwise, Product, RowSum, Fold, Select)
 
 _interned: WeakValueDictionary[Atom, Atom] = WeakValueDictionary()
 

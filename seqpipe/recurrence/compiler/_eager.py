@@ -39,6 +39,8 @@ class Passed:
 class TorchProgram:
     """One cell's step, planned for one set of wanted gradients; batch size, length and lengths are open."""
 
+    projected = False
+
     def __init__(self, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> None:
         self.dtype, self.input_grad = dtype, input_grad
         #: Whether inference (False) and training (True) were found right.

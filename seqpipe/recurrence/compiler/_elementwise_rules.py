@@ -7,12 +7,10 @@ from typing import Any
 
 import torch
 
-from seqpipe.recurrence.compiler._atoms import (
-    Const,
-)
+from seqpipe.recurrence.compiler._atoms import Const
 from seqpipe.recurrence.compiler._planner import Planner, RuleBook, rows_of
 from seqpipe.recurrence.compiler._rows import Refused, Rows
-from seqpipe.recurrence.compiler._trace import Node
+from seqpipe.recurrence.compiler._trace import IN_DERIVATIVE, Node
 
 __all__ = ["RULES"]
 
@@ -22,26 +20,69 @@ _rule = RULES.of
 
 _UNARY = {
     "neg": "neg", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "sin": "sin", "cos": "cos", "erf": "erf", "log1p": "log1p", "expm1": "expm1", "sign": "sign", "sgn": "sign",
-    "clone": "copy", "logical_not": "not", "bitwise_not": "not",
+    "sin": "sin", "cos": "cos", "erf": "erf", "log1p": "log1p", "expm1": "expm1", "sign": "sign", "sgn": "sign", "logical_not": "not",
+    **{name: name for name in (
+        "floor", "ceil", "trunc", "exp2", "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
+    )},
 }  # fmt: skip
 _BINARY = {
-    "mul": "mul", "div": "div", "maximum": "max", "minimum": "min", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne",
-    "logical_and": "mul", "bitwise_and": "mul",
+    "mul": "mul", "maximum": "max", "minimum": "min", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne", "atan2": "atan2",
+    "fmod": "fmod", "remainder": "remainder",
 }  # fmt: skip
+#: Of flags, which are 0 and 1.
+_LOGICAL = {"logical_and": "mul", "bitwise_and": "mul", "logical_or": "max", "bitwise_or": "max"}
 
 
 @_rule(*_UNARY)
-def _unary(p: Planner, n: Node) -> Any:
-    op = _UNARY[n.op.overloadpacket.__name__]
-    return rows_of(p, n.args[0]) if op == "copy" else p.pointwise(op, n, n.args[0])
+def _unary(p: Planner, n: Node) -> Rows:
+    return p.pointwise(_UNARY[n.op.overloadpacket.__name__], n, n.args[0])
+
+
+@_rule("round")
+def _round(p: Planner, n: Node) -> Rows:
+    if n.kwargs.get("decimals", 0):
+        raise Refused("rounds to decimals")
+    return p.pointwise("round", n, n.args[0])
 
 
 @_rule(*_BINARY)
 def _binary(p: Planner, n: Node) -> Rows:
-    if n.kwargs.get("rounding_mode"):
-        raise Refused("rounds")
     return p.pointwise(_BINARY[n.op.overloadpacket.__name__], n, n.args[0], n.args[1])
+
+
+@_rule(*_LOGICAL)
+def _logical(p: Planner, n: Node) -> Rows:
+    name = n.op.overloadpacket.__name__
+    if name.startswith("bitwise") and n.value.dtype != torch.bool:
+        raise Refused(f"works on the bits of {n.value.dtype}")
+    return p.pointwise(_LOGICAL[name], n, *(_flag(p, n, a) for a in n.args))
+
+
+def _flag(p: Planner, n: Node, value: Any) -> Any:
+    """Return 1 for what is not 0."""
+    is_flag = not isinstance(value, Node) or value.value.dtype == torch.bool
+    return (value if isinstance(value, Node) else float(bool(value))) if is_flag else p.pointwise("ne", n, value, 0.0)
+
+
+@_rule("bitwise_not")
+def _bitwise_not(p: Planner, n: Node) -> Rows:
+    if n.value.dtype != torch.bool:
+        raise Refused(f"works on the bits of {n.value.dtype}")
+    return p.pointwise("not", n, n.args[0])
+
+
+@_rule("div", "floor_divide")
+def _div(p: Planner, n: Node) -> Rows:
+    a, b = n.args[:2]
+    mode = "floor" if n.op.overloadpacket.__name__ == "floor_divide" else n.kwargs.get("rounding_mode")
+    quotient = p.pointwise("div", n, a, b)
+    if mode == "trunc":
+        return p.pointwise("trunc", n, quotient)
+    if mode is None:
+        return quotient
+    whole = p.pointwise("div", n, p.pointwise("sub", n, a, p.pointwise("remainder", n, a, b)), b)
+    is_zero = p.pointwise("mul", n, p.pointwise("eq", n, b, 0.0), 1.0) if isinstance(b, Rows) else 0.0
+    return p.pointwise("round", n, whole) if is_zero == 0.0 else p.pointwise("select", n, is_zero, quotient, whole)
 
 
 @_rule("add", "sub")
@@ -55,9 +96,8 @@ def _add(p: Planner, n: Node) -> Rows:
 
 @_rule("rsub")
 def _rsub(p: Planner, n: Node) -> Rows:
-    if n.kwargs.get("alpha", 1) != 1 or len(n.args) > 2:
-        raise Refused("scales what it subtracts")
-    return p.pointwise("sub", n, n.args[1], n.args[0])
+    alpha = n.args[2] if len(n.args) > 2 else n.kwargs.get("alpha", 1)
+    return p.pointwise("sub", n, n.args[1], n.args[0] if alpha == 1 else p.pointwise("mul", n, n.args[0], alpha))
 
 
 @_rule("relu")
@@ -84,6 +124,10 @@ def _pow(p: Planner, n: Node) -> Rows:
         return rows_of(p, base)
     if exponent == 3:
         return p.pointwise("mul", n, p.pointwise("mul", n, base, base), base)
+    if exponent in (0.5, -0.5):
+        return p.pointwise("sqrt" if exponent > 0 else "rsqrt", n, base)
+    if exponent == -1:
+        return p.pointwise("div", n, 1.0, base)
     return p.pointwise("pow", n, base, exponent)
 
 
@@ -165,14 +209,17 @@ def _elu_backward(p: Planner, n: Node) -> Rows:
         grown = p.pointwise("exp", n, p.pointwise("mul", n, x, float(input_scale)))
         slope = p.pointwise("mul", n, grown, float(alpha) * float(scale) * float(input_scale))
     positive = p.pointwise("mul", n, g, float(scale))
-    return p.pointwise("select", n, p.pointwise("gt", n, x, 0.0), positive, p.pointwise("mul", n, g, slope))
+    return p.pointwise("select", n, p.pointwise("le", n, x, 0.0), p.pointwise("mul", n, g, slope), positive)
 
 
 @_rule("clamp", "hardtanh", "clamp_min", "clamp_max")
 def _clamp(p: Planner, n: Node) -> Rows:
     name = n.op.overloadpacket.__name__
-    low, high = (n.args[1], None) if name == "clamp_min" else (None, n.args[1]) if name == "clamp_max" else (
-        [*n.args[1:], *((-1.0, 1.0) if name == "hardtanh" else (None, None))[len(n.args) - 1 :]])  # fmt: skip
+    given = [*n.args[1:], *(None, None)]
+    low, high = given[:2] if name != "clamp_max" else (None, given[0])
+    if name == "hardtanh":
+        low, high = (default if v is None else v for v, default in zip((low, high), (-1.0, 1.0)))
+    low, high = n.kwargs.get("min", low), n.kwargs.get("max", high)
     value: Any = n.args[0]
     if low is not None:
         value = p.pointwise("max", n, value, low)
@@ -182,8 +229,8 @@ def _clamp(p: Planner, n: Node) -> Rows:
 @_rule("hardtanh_backward")
 def _hardtanh_backward(p: Planner, n: Node) -> Rows:
     g, x, low, high = n.args
-    inside = p.pointwise("mul", n, p.pointwise("gt", n, x, float(low)), p.pointwise("lt", n, x, float(high)))
-    return p.pointwise("select", n, inside, g, 0.0)
+    outside = p.pointwise("max", n, p.pointwise("le", n, x, float(low)), p.pointwise("ge", n, x, float(high)))
+    return p.pointwise("select", n, outside, 0.0, g)
 
 
 @_rule("where")
@@ -205,43 +252,53 @@ def _lerp(p: Planner, n: Node) -> Rows:
     return p.pointwise("add", n, start, p.pointwise("mul", n, weight, p.pointwise("sub", n, end, start)))
 
 
-@_rule("_to_copy", "masked_fill")
+@_rule("masked_fill")
+def _masked_fill(p: Planner, n: Node) -> Rows:
+    return p.pointwise("select", n, n.args[1], n.args[2], n.args[0])
+
+
+@_rule("_to_copy")
 def _cast(p: Planner, n: Node) -> Rows:
-    if n.op.overloadpacket.__name__ == "masked_fill":
-        return p.pointwise("select", n, n.args[1], n.args[2], n.args[0])
-    if n.value.dtype != p.trace.x.value.dtype and n.value.dtype != torch.bool:
-        raise Refused(f"changes the type to {n.value.dtype}")
+    """Change the type: whole numbers and flags are numbers of the cell's type without a fraction."""
+    real, before, after = p.trace.x.value.dtype, n.args[0].value.dtype, n.value.dtype
+    if after == torch.bool:
+        return p.pointwise("ne", n, n.args[0], 0.0)
+    if after in (torch.int64, torch.int32) and before == real:
+        return p.pointwise("trunc", n, n.args[0])
+    if (
+        after != real
+        and after not in (torch.int64, torch.int32)
+        and not (before == torch.bool and after.is_floating_point)
+    ):
+        raise Refused(f"changes the type to {after}")
     rows = rows_of(p, n.args[0])
-    return p.pointwise("ne", n, rows, 0.0) if n.value.dtype == torch.bool else rows
+    return Rows(rows.atoms, tuple(n.value.shape), rows.outer)
+
+
+@_rule("fill")
+def _fill(p: Planner, n: Node) -> Rows:
+    rows, value = rows_of(p, n.args[0]), n.args[1]
+    if not isinstance(value, Node):
+        return Rows((Const(float(value), rows.width),), rows.shape, rows.outer)
+    return p.pointwise("select", n, Rows((Const(1.0, rows.width),), rows.shape, rows.outer), value, 0.0)
 
 
 @_rule(
-    "zeros",
-    "ones",
-    "full",
-    "empty",
-    "new_zeros",
-    "new_ones",
-    "new_full",
-    "zeros_like",
-    "ones_like",
-    "full_like",
-    "new_empty",
-    "empty_like",
-)
+    "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like", "new_empty", "empty_like",
+)  # fmt: skip
 def _filled(p: Planner, n: Node) -> Any:
     name = n.op.overloadpacket.__name__
     if "empty" in name:
         raise Refused("is not initialised")
-    value = n.args[-1] if "full" in name else float("ones" in name)
     shape = tuple(n.value.shape)
-    if shape[:1] != (p.trace.batch_size,):
-        return p.run_in_torch(n, late=False) if not shape else _no_rows()
-    return Rows((Const(float(value), math.prod(shape[1:])),), shape)
+    flat = len(shape) == 1 and shape[0] % p.batch == 0  # memory for a gradient, of which torch shows parts
+    if p.batch not in shape and not (flat and n.line == IN_DERIVATIVE):
+        return p.fix(n)
+    value = n.args[-1] if "full" in name else float("ones" in name)
+    outer = 1 if flat else math.prod(shape[: shape.index(p.batch)])
+    return Rows((Const(float(value), math.prod(shape) // p.batch),), shape, outer)
 
 
-def _no_rows() -> Any:
-    raise Refused("makes a tensor without a row for each sample out of rows")
-
-
-# Products and sums.
+@_rule("scalar_tensor", "arange", "eye", "linspace")
+def _numbers(p: Planner, n: Node) -> Any:
+    return p.fix(n)

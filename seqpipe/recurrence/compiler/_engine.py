@@ -11,6 +11,7 @@ from seqpipe.cells import Cell
 from seqpipe.recurrence.compiler._function import run_program
 from seqpipe.recurrence.compiler._native import NativeProgram
 from seqpipe.recurrence.compiler._planned import PlannedEngine, Program
+from seqpipe.recurrence.compiler._state_numbers import run_on_real_states
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 
 __all__ = ["CompiledEngine"]
@@ -37,4 +38,4 @@ class CompiledEngine(PlannedEngine):
         self, program: Any, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Run the C; see `PlannedEngine.call`."""
-        return run_program(program, x, lengths, states, tensors)
+        return run_on_real_states(run_program, program, x, lengths, states, tensors)

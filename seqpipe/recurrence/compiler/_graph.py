@@ -187,6 +187,8 @@ class _Pairing:
             if id(a) in self.values:
                 stack.pop()
                 continue
+            if a.op == "overlaid":
+                raise Unplannable(f"it changes a part of a tensor in place{a.line}")
             given, others = _nodes_in((a.args, a.kwargs)), _nodes_in((b.args, b.kwargs))
             if a.op != b.op or len(given) != len(others):
                 raise Unplannable(f"it does other things with another number of samples ({a.op}){a.line}")

@@ -17,10 +17,9 @@ from seqpipe.recurrence.compiler._free_values import Bound, FreeValues
 from seqpipe.recurrence.compiler._gradients import Gradients
 from seqpipe.recurrence.compiler._layout import Layout, Target, layout_of
 from seqpipe.recurrence.compiler._machine import vector_unit
-from seqpipe.recurrence.compiler._plan import make_program
+from seqpipe.recurrence.compiler._plan import plan_step
 from seqpipe.recurrence.compiler._program import Program
 from seqpipe.recurrence.compiler._schedule import merge_products
-from seqpipe.recurrence.compiler._trace import trace_step
 
 __all__ = ["Batch", "NativeProgram", "Run"]
 
@@ -73,10 +72,8 @@ class NativeProgram:
         self.input_grad = input_grad
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
-        trace = trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
-        #: How torch computes what the step takes beside the cell's tensors.
-        self.recipes = trace.recipes
-        self.program: Program = merge_products(make_program(trace))
+        self.program: Program = merge_products(plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
+        self.projected, self.recipes = self.program.projected, self.program.recipes
         self.free = FreeValues(self.program)
         self.target = Target(dtype == torch.float64, *vector_unit())
         self.layout: Layout = layout_of(self.program, self.target)

@@ -22,6 +22,7 @@ from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._trial import find_fault
 from seqpipe.recurrence.compiler._by_torch import Recipes
+from seqpipe.recurrence.compiler._state_numbers import largest_whole
 from seqpipe.recurrence.compiler._trace import Call, Unplannable, batch_size_for, calls_of, same_calls
 
 __all__ = ["PlannedEngine", "Program"]
@@ -44,6 +45,8 @@ class Program(Protocol):
         Whether inference (False) and training (True) were found right.
     recipes : Recipes
         How torch computes what the step takes beside the cell's tensors.
+    projected : bool
+        Whether it takes what the cell's `project` gives, which torch runs for all steps at once.
     source : str
         The code of a training step.
     """
@@ -52,6 +55,7 @@ class Program(Protocol):
     input_grad: bool
     checked: dict[bool, bool]
     recipes: Recipes
+    projected: bool
 
     @property
     def source(self) -> str: ...
@@ -87,11 +91,14 @@ class Plan:
         if len(states) != len(self.states):
             return f"it was planned for a state of {len(self.states)} tensor(s), not {len(states)}"
         for (shape, dtype), state in zip(self.states, states):
-            fits = state.dtype == dtype == self.program.dtype and state.device == device and state.numel()
+            fits = state.dtype == dtype and state.device == device and state.numel()
+            fits = fits and (not dtype.is_floating_point or dtype == self.program.dtype)
             if state.shape != (len(x), *shape) or not fits:
                 found = f"{state.dtype} of shape {tuple(state.shape)} on {state.device}"
-                planned = f"{self.program.dtype} of shape {(len(x), *shape)} on {device}"
+                planned = f"{dtype} of shape {(len(x), *shape)} on {device}"
                 return f"it was planned for a state of {planned}, not {found}"
+            if not (dtype.is_floating_point or dtype.is_complex) and float(state.abs().max()) >= largest_whole(x.dtype):
+                return f"its state has whole numbers that {x.dtype} cannot count"
         return None
 
 
@@ -151,7 +158,7 @@ class PlannedEngine(Engine):
         refusal = plan if isinstance(plan, str) else self._objection(plan, cell, contents, x, states, training)
         if isinstance(plan, str) or refusal is not None:
             return fall_back(cell, x, valid, state, f"not {self.name}: {refusal}")
-        return self._call(plan.program, tensors, x, valid, state)
+        return self._call(plan.program, cell, tensors, x, valid, state)
 
     def code(self, cell: Cell) -> str:
         """Return the code of a training step's two loops, or why there is none."""
@@ -181,13 +188,14 @@ class PlannedEngine(Engine):
 
     def _make(self, cell: Cell, contents: Contents, input_grad: bool) -> Plan | str:
         device, dtype = device_and_type(contents.tensors)
-        if any(t.device != device or t.dtype != dtype for t in contents.tensors.values()):
+        real = [t for t in contents.tensors.values() if t.is_floating_point() or t.is_complex()]
+        if any(t.device != device for t in contents.tensors.values()) or any(t.dtype != dtype for t in real):
             return "the cell's tensors are of several types or devices"
         wanted = tuple(t.requires_grad for t in contents.tensors.values())
         try:
             states = [(s.shape[1:], s.dtype) for s in state_tensors(first_states(cell, 1))]
             program = self.plan(cell, dtype, input_grad=input_grad, parameter_grads=wanted)
-            return Plan(program, states, batch_size_for(cell))
+            return Plan(program, states, batch_size_for(cell, projected=program.projected))
         except (CellError, CompilerError, Unplannable) as error:
             return str(error)
         except Exception as error:  # what a step does is its author's choice: the plain loop can run it all the same
@@ -224,8 +232,9 @@ class PlannedEngine(Engine):
             return None
         with self._lock, torch.inference_mode(False):
             try:
-                plan.calls = plan.calls or calls_of(cell, plan.some_size)
-                same = same_calls(plan.calls, plan.some_size, calls_of(cell, batch_size), batch_size)
+                projected, some = plan.program.projected, plan.some_size
+                plan.calls = plan.calls or calls_of(cell, some, projected=projected)
+                same = same_calls(plan.calls, some, calls_of(cell, batch_size, projected=projected), batch_size)
             except Exception:  # it fails at this size only
                 same = False
         if not same:
@@ -244,14 +253,23 @@ class PlannedEngine(Engine):
         """Say what speaks against using a program."""
 
         def run(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-            state = map_state(lambda s: s.to(program.dtype), state)  # cells may start from numbers of another type
-            return self._call(program, contents_of(cell).tensors, x, valid, state)
+            # Cells may start from floating-point numbers of another type.
+            state = map_state(lambda s: s.to(program.dtype) if s.is_floating_point() else s, state)
+            return self._call(program, cell, contents_of(cell).tensors, x, valid, state)
 
         return find_fault(run, cell, training=training, input_grad=program.input_grad)
 
     def _call(
-        self, program: Program, tensors: dict[str, Tensor], x: Tensor, valid: ValidSteps | None, state: State
+        self,
+        program: Program,
+        cell: Cell,
+        tensors: dict[str, Tensor],
+        x: Tensor,
+        valid: ValidSteps | None,
+        state: State,
     ) -> tuple[Tensor, State]:
+        if program.projected:
+            x = cell.project(x if valid is None else valid.clear(x)).flatten(2)
         lengths = None if valid is None else valid.lengths
         given = (*tensors.values(),)
         if program.recipes.results:

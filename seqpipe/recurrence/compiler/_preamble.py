@@ -22,7 +22,7 @@ FN V flag(I m) { return (V)(m & (I)splat(1)); }
 FN V vmax(V a, V b) { return pick((a > b) | (a != a), a, b); }
 FN V vmin(V a, V b) { return pick((a < b) | (a != a), a, b); }
 FN V vabs(V a) { return pick(a < 0, -a, a); }
-FN V vsign(V a) { return pick(a != a, a, flag(a > 0) - flag(a < 0)); }
+FN V vsign(V a) { return flag(a > 0) - flag(a < 0); }
 FN V vexp(V x) {
   V y = vmin(vmax(x, splat(EXP_LOW)), splat(EXP_HIGH));
   V n = y * (REAL)1.4426950408889634 + EXP_MAGIC;
@@ -85,11 +85,34 @@ void gather(REAL *to, const int32_t *index, L n, const REAL *sums, L parts) {
 }
 """
 
+_NAMES = (
+    "log", "sin", "cos", "erf", "log1p", "expm1", "floor", "ceil", "trunc", "round", "exp2", "log2", "log10", "tan", "asin", "acos", "atan",
+    "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
+)  # fmt: skip
+#: Under which name the C library has a function, where it is another one: ``round`` is torch's, to even.
+_IN_C = {"round": "rint"}
 _LIBRARY = {
-    name: f"static V v{name}(V a) {{ EACH(a[l] = {name.upper()}(a[l])) return a; }}\n"
-    for name in ("log", "sin", "cos", "erf", "log1p", "expm1")
+    name: f"static V v{name}(V a) {{ EACH(a[l] = CALL({_IN_C.get(name, name)})(a[l])) return a; }}\n" for name in _NAMES
 }
-_LIBRARY["pow"] = "static V vpow(V a, V b) { EACH(a[l] = POW(a[l], b[l])) return a; }\n"
+_LIBRARY |= {
+    name: f"static V v{name}(V a, V b) {{ EACH(a[l] = CALL({name})(a[l], b[l])) return a; }}\n"
+    for name in ("pow", "atan2", "fmod")
+}
+_LIBRARY["remainder"] = (
+    "static V vremainder(V a, V b) { EACH(REAL x = CALL(fmod)(a[l], b[l]); a[l] = x != 0 && (b[l] < 0) != (x < 0) ? x + b[l] : x) return a; }\n"
+)
+_LIBRARY["total"] = r"""
+FN REAL total(const REAL *s, L n) {
+  V z = splat(0); REAL sum = 0; L j = 0;
+  for (; j + VL <= n; j += VL) z += load(s + j);
+  if (j) EACH(sum += z[l])
+  for (; j < n; j++) sum += s[j];
+  return sum;
+}
+"""
+_LIBRARY["spread"] = (
+    "FN void spread(REAL *d, REAL x, L n) { L j = 0; for (; j + VL <= n; j += VL) store(d + j, splat(x)); for (; j < n; j++) d[j] = x; }\n"
+)
 
 _SINGLE = r"""
 #define REAL float
@@ -103,13 +126,7 @@ _SINGLE = r"""
 #define EXP_SHIFT 23
 #define EXP_POLYNOMIAL (((((((1.9841270e-4f * r + 1.3888889e-3f) * r + 8.3333333e-3f) * r + 4.1666667e-2f) * r + 1.6666667e-1f) * r + 0.5f) * r + 1) * r + 1)
 #define SQRT sqrtf
-#define LOG logf
-#define SIN sinf
-#define COS cosf
-#define ERF erff
-#define LOG1P log1pf
-#define EXPM1 expm1f
-#define POW powf
+#define CALL(name) name##f
 """
 
 _SINGLE_TANH = r"""
@@ -136,13 +153,7 @@ _DOUBLE = r"""
   + 2.7557319223985893e-6) * r + 2.4801587301587302e-5) * r + 1.9841269841269841e-4) * r + 1.3888888888888889e-3) * r + 8.3333333333333333e-3) * r \
   + 4.1666666666666667e-2) * r + 1.6666666666666667e-1) * r + 0.5) * r + 1) * r + 1)
 #define SQRT sqrt
-#define LOG log
-#define SIN sin
-#define COS cos
-#define ERF erf
-#define LOG1P log1p
-#define EXPM1 expm1
-#define POW pow
+#define CALL(name) name
 """
 
 _DOUBLE_TANH = r"""

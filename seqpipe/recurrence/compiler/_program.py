@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from seqpipe.recurrence.compiler._atoms import Atom, Reduction
+from seqpipe.recurrence.compiler._by_torch import Recipes
 
 __all__ = ["Free", "Program", "Step", "run_steps"]
 
@@ -53,6 +54,12 @@ class Program:
         What torch runs before the loops, and after.
     n_slots : int
         Row-free values; the first ones are the parameters and buffers.
+    x_width : int
+        Columns of one step of x.
+    projected : bool
+        Whether x is what the cell's `project` gives, which torch runs.
+    recipes : Recipes
+        How torch computes those of the first row-free values that are no tensors of the cell.
     shapes : dict of int to tuple of int
         Shapes of the row-free values that atoms read.
     """
@@ -68,6 +75,9 @@ class Program:
     constants: dict[int, Tensor] = field(default_factory=dict)
     shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     n_slots: int = 0
+    x_width: int = 0
+    projected: bool = False
+    recipes: Recipes = field(default_factory=lambda: Recipes([], []))
 
 
 def run_steps(steps: Sequence[Step], values: list[Any]) -> None:

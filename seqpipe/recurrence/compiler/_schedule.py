@@ -12,16 +12,21 @@ from seqpipe.recurrence.compiler._atoms import (
     ColumnSum,
     Const,
     Elementwise,
+    Fold,
     Input,
     OuterSum,
     Product,
     Reduction,
     RowSum,
+    Select,
     Vector,
     arguments,
     elementwise,
+    fold,
+    is_across,
     product,
     row_sum,
+    select,
 )  # fmt: skip
 from seqpipe.recurrence.compiler._program import Program
 
@@ -82,7 +87,7 @@ def _level(atom: Atom, levels: dict[Atom, int]) -> int:
     level = 0
     for argument in arguments(atom):
         if argument in levels:
-            across = isinstance(atom, (Product, RowSum)) or (argument.width == 1 != atom.width)
+            across = is_across(atom) or (argument.width == 1 != atom.width)
             level = max(level, levels[argument] + across)
     return level
 
@@ -154,6 +159,10 @@ def with_arguments(atom: Atom, made: Callable[[Atom], Atom]) -> Atom:
         return product(tuple((made(a), m) for a, m in atom.terms), atom.width)
     if isinstance(atom, RowSum):
         return row_sum(tuple(made(a) for a in atom.terms))
+    if isinstance(atom, Fold):
+        return fold(atom.op, made(atom.of), atom.size, atom.inner)
+    if isinstance(atom, Select):
+        return select(tuple(made(a) for a in atom.terms), atom.columns)
     if not isinstance(atom, Elementwise):
         return atom
     return elementwise(atom.op, tuple(a if isinstance(a, Vector) else made(a) for a in atom.args), atom.width)
@@ -219,4 +228,4 @@ def kept_atoms(goals: Iterable[Atom], at_hand: Callable[[Atom], bool]) -> tuple[
 
 
 def _is_costly(atom: Atom) -> bool:
-    return isinstance(atom, (Product, RowSum)) or (isinstance(atom, Elementwise) and atom.op in COSTLY)
+    return isinstance(atom, (Product, RowSum, Fold)) or (isinstance(atom, Elementwise) and atom.op in COSTLY)

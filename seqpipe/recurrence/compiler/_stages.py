@@ -9,37 +9,29 @@ from seqpipe.recurrence.compiler._atoms import (
     Atom,
     Const,
     Elementwise,
+    Fold,
     Input,
     Matrix,
     Product,
     RowSum,
+    Select,
     Vector,
     arguments,
     copy,
+    is_across,
 )
 from seqpipe.recurrence.compiler._layout import Target
+from seqpipe.recurrence.compiler._moves import fold_code, literal, select_code
 from seqpipe.recurrence.compiler._preamble import CALL, microkernel, preamble
 from seqpipe.recurrence.compiler._schedule import Stage
 
 __all__ = ["Emitter", "Place", "Store"]
 
 _CALLS = {
-    "sigmoid",
-    "tanh",
-    "exp",
-    "log",
-    "sin",
-    "cos",
-    "erf",
-    "log1p",
-    "expm1",
-    "sqrt",
-    "max",
-    "min",
-    "abs",
-    "sign",
-    "pow",
-}
+    "sigmoid", "tanh", "exp", "log", "sin", "cos", "erf", "log1p", "expm1", "sqrt", "max", "min", "abs", "sign", "pow", "floor", "ceil", "trunc",
+    "round", "exp2", "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "atan2", "fmod",
+    "remainder",
+}  # fmt: skip
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
 #: Rows that go through all time steps together, rows times steps whose gradients are summed at once, and rows of x that are
@@ -108,7 +100,7 @@ class Emitter:
         for i, stage in enumerate(stages):
             for atom in stage.atoms:
                 for argument in arguments(atom):
-                    across = isinstance(atom, (Product, RowSum)) or argument.width != atom.width
+                    across = is_across(atom) or argument.width != atom.width
                     if argument in at and (at[argument] != i or across):
                         self._keep(argument)
         return "".join(self._stage(stage) for stage in stages)
@@ -121,9 +113,9 @@ class Emitter:
             self.stores.setdefault(atom, []).append(Store(place, whole=True))
 
     def _stage(self, stage: Stage) -> str:
-        sums = [a for a in stage.atoms if isinstance(a, RowSum)]
-        rest: list[Atom] = [a for a in stage.atoms if not isinstance(a, RowSum)]
-        code = "".join(self._row_sum(a) for a in sums)
+        moves = [a for a in stage.atoms if isinstance(a, (RowSum, Fold, Select))]
+        rest: list[Atom] = [a for a in stage.atoms if not isinstance(a, (RowSum, Fold, Select))]
+        code = "".join(self._row_sum(a) if isinstance(a, RowSum) else self._moved(a) for a in moves)
         if not rest:
             return code
         products = [a for a in rest if isinstance(a, Product)]
@@ -237,7 +229,7 @@ class Emitter:
 
     def _argument(self, argument: Atom | Vector, width: int, names: dict[Atom, str], lines: list[str]) -> str:
         if isinstance(argument, Const):
-            return f"splat({_literal(argument.value)})"
+            return f"splat({literal(argument.value)})"
         if isinstance(argument, Vector):
             return self._vector(argument, width)
         if argument in names and argument.width == width:
@@ -283,7 +275,7 @@ class Emitter:
         code = "  for (L r = 0; r < m; r++) { REAL total = 0;\n"
         for term in atom.terms:
             if isinstance(term, Const):
-                code += f"    total += {_literal(term.value * term.width)};\n"
+                code += f"    total += {literal(term.value * term.width)};\n"
             else:
                 place = self.place(term)
                 code += f"    {{ const REAL *a = {place.pointer} + r * {place.stride} + {place.start}; V s = splat(0); L j = 0;\n"
@@ -295,6 +287,24 @@ class Emitter:
             )
             + "  }\n"
         )
+
+    def _moved(self, atom: Fold | Select) -> str:
+        """Return the code that puts columns of what is there into another order, or together, row by row."""
+        self._keep(atom)
+        place = self.places[atom]
+        body = fold_code(atom, self._row_of) if isinstance(atom, Fold) else select_code(atom, self._row_of)
+        self.functions |= {name for name in ("total", "spread") if f"{name}(" in body}
+        copies = "".join(
+            f"    memcpy({s.place.pointer} + r * {s.place.stride} + {s.place.start}, d, {atom.width} * sizeof(REAL));\n"
+            for s in self.stores[atom]
+            if s.place != place
+        )
+        return f"  for (L r = 0; r < m; r++) {{ REAL *const d = {place.pointer} + r * {place.stride} + {place.start};\n{body}{copies}  }}\n"
+
+    def _row_of(self, atom: Atom) -> tuple[str, bool]:
+        """Return where a row of an atom is, and whether whole vectors may be read there."""
+        place = self.place(atom)
+        return f"{place.pointer} + r * {place.stride} + {place.start}", not place.edge
 
     def place(self, atom: Atom) -> Place:
         """Return where an atom is."""
@@ -309,7 +319,7 @@ class Emitter:
     def _constant(self, atom: Const) -> Place:
         width = self.target.padded(atom.width)
         name = self.buffer(str(width))
-        self.setup.append(f"for (L c = 0; c < {width}; c++) {name}[c] = {_literal(atom.value)};")
+        self.setup.append(f"for (L c = 0; c < {width}; c++) {name}[c] = {literal(atom.value)};")
         self.places[atom] = Place(name, "0")
         return self.places[atom]
 
@@ -376,14 +386,6 @@ def _shared_operands(products: list[Product]) -> Iterator[tuple[Atom, list[tuple
             part = list(dict(members).items())
             members = [m for m in members if m not in part]
             yield atom, part
-
-
-def _literal(value: float) -> str:
-    if value != value:
-        return "(REAL)NAN"
-    if value in (float("inf"), float("-inf")):
-        return "(REAL)INFINITY" if value > 0 else "-(REAL)INFINITY"
-    return f"(REAL){value!r}"
 
 
 def _panel_vectors(n_products: int, n_vectors: int, registers: int) -> int:

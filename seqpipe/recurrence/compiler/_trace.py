@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -24,10 +24,16 @@ from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence.compiler._by_torch import Recipes, RecordingAhead
 
-__all__ = ["Call", "Node", "Trace", "Unplannable", "batch_size_for", "calls_of", "same_calls", "trace_step"]
+__all__ = [
+    "IN_DERIVATIVE", "Call", "Node", "Trace", "Unplannable", "batch_size_for", "calls_of", "map_nodes", "nodes_in",
+    "projects_steps_apart", "record", "same_calls", "trace_step",
+]  # fmt: skip
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
 _PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
+_FULL = torch.ops.aten.full.default
+#: The line of what torch calls to differentiate a step.
+IN_DERIVATIVE = " in its derivative"
 _LIBRARY = ("/torch/", "/seqpipe/recurrence/")
 #: Operations that take a tensor which nothing recorded made, because torch made it of numbers just before.
 _NEW = frozenset({torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default})
@@ -61,6 +67,8 @@ class Trace:
         What it was traced with; a dimension of this size is the batch.
     recipes : Recipes
         How torch computes what the step takes beside the cell's tensors.
+    projected : bool
+        Whether x is what `project` gives, which is then no part of the step.
     parameters, states, state_grads : list of Node
         Inputs: the cell's tensors and what follows by the recipes, the state before, and the gradient of the state after.
     x, output_grad : Node
@@ -72,6 +80,7 @@ class Trace:
 
     batch_size: int
     recipes: Recipes
+    projected: bool = False
     parameters: list[Node] = field(default_factory=list)
     states: list[Node] = field(default_factory=list)
     state_grads: list[Node] = field(default_factory=list)
@@ -82,17 +91,48 @@ class Trace:
     output: Any = None
 
 
-class _Recorder(TorchDispatchMode):
-    """Writes down every operation; holds on to all tensors, so that none is taken for another."""
+def nodes_in(value: Any) -> list[Node]:
+    """Return the nodes among arguments."""
+    if isinstance(value, Node):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [n for item in value for n in nodes_in(item)]
+    return []
 
-    def __init__(self) -> None:
+
+def map_nodes(value: Any, function: Callable[[Node], Any]) -> Any:
+    """Return arguments with something in place of each node."""
+    if isinstance(value, Node):
+        return function(value)
+    if isinstance(value, dict):
+        return {k: map_nodes(v, function) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [map_nodes(v, function) for v in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down every operation; holds on to all tensors, so that none is taken for another.
+
+    Parameters
+    ----------
+    line : str, optional
+        What to write as the line of all operations; the author's by default.
+    """
+
+    def __init__(self, line: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._nodes: dict[int, tuple[Tensor, Node]] = {}
+        self._line = line
+        self._sharing: dict[int, list[Tensor]] = {}
         self.backward = False
         self.calls: list[Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        line = " in its derivative" if self.backward else _authors_line()
+        line = self._line or (IN_DERIVATIVE if self.backward else _authors_line())
         if func is torch.ops.aten._local_scalar_dense.default:
             raise Unplannable(f"its step needs the value of a tensor{line}")
         if torch.Tag.nondeterministic_seeded in func.tags:
@@ -100,10 +140,10 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if not self.backward:
             self.calls.append((func, _without_tensors((args, kwargs))))
-        if func._schema.is_mutable:
-            return self._in_place(func, args, kwargs, line)
         if func not in _NEW:
             self._refuse_unknown((args, kwargs), line)
+        if func._schema.is_mutable:
+            return self._in_place(func, args, kwargs, line)
         result = func(*args, **kwargs)
         make = {"op": func, "args": self._lookup(args), "kwargs": self._lookup(kwargs), "line": line}
         if isinstance(result, Tensor):
@@ -115,24 +155,52 @@ class _Recorder(TorchDispatchMode):
         return result
 
     def _in_place(self, func: Any, args: Any, kwargs: Any, line: str) -> Any:
-        """Write down an operation that some of torch's derivatives do in place, on a tensor of their own, as one that does not."""
+        """Write down an operation that changes a tensor as one that makes another, for which the tensor stands from then on."""
         name = func._schema.name.split("::")[1].rstrip("_")
         same = getattr(getattr(torch.ops.aten, name, None), func._overloadname, None)
-        if not self.backward or kwargs or (name != "fill" and same is None) or name == "copy":
+        changed = args[0] if args else None
+        if same is None or not isinstance(changed, Tensor) or "out" in kwargs or self._is_given(changed):
             raise Unplannable(f"its step changes a tensor in place ({func}){line}")
-        given = self._lookup(args)
-        result = func(*args)
-        if name == "fill":
-            return self._keep(
-                result,
-                Node(
-                    torch.ops.aten.full.default, (list(result.shape), *given[1:]), {"dtype": result.dtype}, result, line
-                ),
-            ).value
-        return self._keep(result, Node(same, given, {}, result, line)).value
+        before = self.find(changed)
+        given, given_by_name = self._lookup(args), self._lookup(kwargs)
+        before.value = changed.detach().clone()
+        others = [(t, self.find(t)) for t in self._sharing[_memory(changed)] if t is not changed]
+        if any(t.dtype != changed.dtype for t, _ in others):
+            raise Unplannable(f"its step changes memory of several types in place ({func}){line}")
+        for other, node in others:
+            node.value = other.detach().clone()
+        result = func(*args, **kwargs)
+        after = Node(same, given, given_by_name, changed.detach().clone(), line)
+        if name == "zero" or (
+            name == "fill" and func._overloadname == "Scalar"
+        ):  # whatever was there: it may be uninitialised
+            value = given[1] if name == "fill" else 0
+            after = Node(_FULL, (list(changed.shape), value), {"dtype": changed.dtype}, after.value, line)
+        elif name == "copy" and args[1].shape == changed.shape and args[1].dtype == changed.dtype:
+            after = Node(torch.ops.aten.clone.default, (given[1],), {}, after.value, line)
+        self._nodes[id(changed)] = (changed, after)
+        for other, node in others:
+            self._overlay(other, node, changed, after, line)
+        return result
+
+    def _overlay(self, other: Tensor, node: Node, changed: Tensor, after: Node, line: str) -> None:
+        """Let another view of a tensor's memory stand for what it shows after a change."""
+        places = _places(other, changed)
+        if bool((places >= 0).any()):
+            value = other.detach().clone()
+            self._nodes[id(other)] = (other, Node("overlaid", (node, after, places), {}, value, line))
+
+    def _is_given(self, tensor: Tensor) -> bool:
+        """Tell whether a tensor shows memory that the step was given, or that it found outside."""
+        sharing = self._sharing.get(_memory(tensor), [])
+        return not sharing or any(self.find(t).op in ("input", "constant") for t in sharing)
 
     def add_input(self, tensor: Tensor) -> Node:
         return self._keep(tensor, Node("input", (), {}, tensor, ""))
+
+    def know(self, node: Node) -> None:
+        """Take the tensor of a node of another trace."""
+        self._keep(node.value, node)
 
     def find(self, tensor: Tensor) -> Node:
         if id(tensor) not in self._nodes:  # a tensor that the cell holds outside parameters and buffers
@@ -154,6 +222,8 @@ class _Recorder(TorchDispatchMode):
             self._refuse_unknown((*given.values(),), line)
 
     def _keep(self, tensor: Tensor, node: Node) -> Node:
+        if id(tensor) not in self._nodes:
+            self._sharing.setdefault(_memory(tensor), []).append(tensor)
         self._nodes[id(tensor)] = (tensor, node)
         return node
 
@@ -167,6 +237,31 @@ class _Recorder(TorchDispatchMode):
         return value
 
 
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr() or id(tensor)
+
+
+def _places(tensor: Tensor, changed: Tensor) -> Tensor:
+    """Return where each number of a view is in another view of the same memory, -1 where it is not there."""
+    size = tensor.untyped_storage().nbytes() // tensor.itemsize
+    whole = torch.full((size,), -1)
+    shown = whole.as_strided(changed.shape, changed.stride(), changed.storage_offset())
+    shown.copy_(torch.arange(changed.numel()).view(changed.shape))
+    return whole.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
+def record(function: Callable[..., Any], args: Any, kwargs: Any, line: str) -> list[Any]:
+    """Write down what a function of torch calls on the tensors of nodes; return the nodes of its results."""
+    recorder = _Recorder(line)
+    for node in nodes_in((args, kwargs)):
+        recorder.know(node)
+    args, kwargs = (map_nodes(given, lambda node: node.value) for given in (args, kwargs))
+    with torch.no_grad(), recorder:
+        result = function(*args, **kwargs)
+    results = result if isinstance(result, (tuple, list)) else [result]
+    return [r if r is None else recorder.find(r) for r in results]
+
+
 # torch wraps the method above so that its first call imports torch._dynamo, 1.5 s: not needed, nothing here is compiled by it.
 _wrapped = getattr(_Recorder.__torch_dispatch__, "__wrapped__", None)
 if _wrapped is not None:
@@ -174,7 +269,12 @@ if _wrapped is not None:
 
 
 def trace_step(
-    cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...], batch_size: int | None = None
+    cell: Cell,
+    *,
+    input_grad: bool,
+    parameter_grads: tuple[bool, ...],
+    batch_size: int | None = None,
+    projected: bool = False,
 ) -> Trace:
     """Take one step of a copy of the cell on zeros and walk back through it, writing down every operation.
 
@@ -187,6 +287,8 @@ def trace_step(
         For each of the cell's tensors, as `contents_of` gives them, whether its gradient is.
     batch_size : int, optional
         By default one that is no size of the cell.
+    projected : bool, default=False
+        Whether the step begins after `project`.
 
     Raises
     ------
@@ -195,8 +297,9 @@ def trace_step(
     """
     recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
-        step = _recorded(cell, recorder, parameter_grads, batch_size or batch_size_for(cell))
-        trace = Trace(len(step.x), step.recipes)
+        n_rows = batch_size or batch_size_for(cell, projected=projected)
+        step = _recorded(cell, recorder, parameter_grads, n_rows, projected=projected)
+        trace = Trace(n_rows, step.recipes, projected)
         trace.parameters = [recorder.find(t) for t in step.tensors]
         trace.x, *trace.states = [recorder.find(t) for t in (step.x, *step.states)]
         trace.output, *trace.new_states = [recorder.find(r) for r in step.results]
@@ -204,8 +307,19 @@ def trace_step(
     return trace
 
 
-def calls_of(cell: Cell, batch_size: int) -> list[Call]:
-    """Return the operations of a step for a batch of some size, and what they are given beside tensors.
+@torch.no_grad()
+def projects_steps_apart(cell: Cell) -> bool:
+    """Tell by trial whether `project` gives for each step what it gives for that step alone."""
+    device, dtype = device_and_type(contents_of(cell).tensors)
+    with forked_generators(device):
+        x = torch.randn(2, 3, cell.input_size, dtype=dtype, device=device)
+        together = copied(cell).project(x)
+        apart = torch.cat([copied(cell).project(x_t) for x_t in x.split(1, dim=1)], dim=1)
+    return together.shape == apart.shape and torch.allclose(together, apart, rtol=1e-3, atol=1e-3, equal_nan=True)
+
+
+def calls_of(cell: Cell, batch_size: int, *, projected: bool = False) -> list[Call]:
+    """Return the operations of a step for a batch of some size, and what they are given beside tensors; of ``projected`` see `trace_step`.
 
     Raises
     ------
@@ -215,7 +329,7 @@ def calls_of(cell: Cell, batch_size: int) -> list[Call]:
     recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
         wanted = tuple(t.requires_grad for t in contents_of(cell).tensors.values())
-        _recorded(cell, recorder, wanted, batch_size)
+        _recorded(cell, recorder, wanted, batch_size, projected=projected)
     return recorder.calls
 
 
@@ -245,7 +359,9 @@ class _Recorded:
     recipes: Recipes
 
 
-def _recorded(cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int) -> _Recorded:
+def _recorded(
+    cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int, *, projected: bool
+) -> _Recorded:
     """Take a step of a copy of the cell."""
     states, held = _states_and_tensors(cell, batch_size)
     working = copied(cell)
@@ -257,7 +373,9 @@ def _recorded(cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_s
             )
     tensors = list(before.tensors.values())
     device, dtype = device_and_type(before.tensors)
-    x = torch.zeros(batch_size, cell.input_size, dtype=dtype, device=device)
+    x = _first_x(cell, batch_size, projected=projected)
+    if x.dtype != dtype or x.device != device:
+        raise Unplannable(f"its project gives {x.dtype} on {x.device}")
     given = [t.detach().clone() for t in state_tensors(states)]
     for tensor, learns in zip([x, *given, *tensors], [True, *[True] * len(given), *wanted]):
         if tensor.is_leaf and (tensor.is_floating_point() or tensor.is_complex()):
@@ -267,11 +385,21 @@ def _recorded(cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_s
         recorder.add_input(tensor)
     state = tuple(given) if isinstance(states, tuple) else given[0]
     with recorder, RecordingAhead(tensors, recorder.add_input) as ahead, _refusing_other_generators():
-        result = working.step(working.project(x[:, None])[:, 0], state)
+        result = working.step(x if projected else working.project(x[:, None])[:, 0], state)
     check_results(cell, result, state, batch_size)
     _refuse_changes(before, contents_of(working))
     output, after = result
     return _Recorded([*tensors, *ahead.inputs], x, given, [output, *state_tensors(after)], ahead.recipes)
+
+
+def _first_x(cell: Cell, batch_size: int, *, projected: bool) -> Tensor:
+    """Return one step of x, zeros before `project`."""
+    device, dtype = device_and_type(contents_of(cell).tensors)
+    x = torch.zeros(batch_size, cell.input_size, dtype=dtype, device=device)
+    if not projected:
+        return x
+    with torch.no_grad():
+        return copied(cell).project(x[:, None])[:, 0].clone(memory_format=torch.contiguous_format)
 
 
 def _states_and_tensors(cell: Cell, batch_size: int) -> tuple[Any, dict[str, Tensor]]:
@@ -328,11 +456,13 @@ def _walk_back(
     return [by_input.get(id(t)) for t in inputs]
 
 
-def batch_size_for(cell: Cell) -> int:
+def batch_size_for(cell: Cell, *, projected: bool) -> int:
     """Return a batch size that no size of the cell is a multiple of."""
     tensors = contents_of(cell).tensors.values()
     sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}
     sizes |= {s for t in state_tensors(first_states(cell, 1)) for s in t.shape[1:]}
+    if projected:
+        sizes |= {*_first_x(cell, 2, projected=True).shape[1:]}
     return next(prime for prime in _PRIMES if not any(size % prime == 0 for size in sizes))
 
 

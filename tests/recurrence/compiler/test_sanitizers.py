@@ -47,6 +47,18 @@ class Wide(Cell):
         b = torch.log1p(self.narrow(a).abs())
         return torch.cat([a[:, 2:], b, b, x_t[:, 1:]], dim=1), (a, b)
 
+class Slots(Cell):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.into, self.out = nn.Linear(input_size, 15), nn.Linear(5, hidden_size)
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, 3, 5)
+    def step(self, x_t, slots):
+        slots = slots + torch.tanh(self.into(x_t)).view(-1, 3, 5)
+        weights = torch.softmax((slots * x_t[:, :1, None]).sum(2), dim=1)
+        slots = slots.transpose(1, 2)[:, [4, 0, 3, 1, 2]] * torch.bmm(slots.amax(2)[:, None], slots).transpose(1, 2)
+        return self.out((slots * weights[:, None]).sum(2)), slots.transpose(1, 2)
+
 def run(cell):
     wanted = (True,) * len(list(cell.parameters()))
     program = _native.NativeProgram(cell, torch.float32, input_grad=True, parameter_grads=wanted)
@@ -63,14 +75,14 @@ def run(cell):
             (output.sum() + sum(f.sum() for f in finals)).backward()
 
 torch.set_num_threads(2)
-for cell in (GRUCell(3, 5), LSTMCell(7, 17), Wide(3, 4)):
+for cell in (GRUCell(3, 5), LSTMCell(7, 17), Wide(3, 4), Slots(2, 3)):
     run(cell)
     print(type(cell).__name__, "is clean", flush=True)
 _emit._CACHE_BYTES = 0
 run(GRUCell(5, 18))
 print("multiplied ahead it is clean too")
 """
-CLEAN = ["GRUCell is clean", "LSTMCell is clean", "Wide is clean", "multiplied ahead it is clean too"]
+CLEAN = ["GRUCell is clean", "LSTMCell is clean", "Wide is clean", "Slots is clean", "multiplied ahead it is clean too"]
 
 
 def runtimes() -> list[str]:

@@ -144,7 +144,7 @@ class Branching(Gated):
 
 class InPlace(Gated):
     def change(self, h: Tensor) -> Tensor:
-        return (2 * h).mul_(0.5)
+        return (doubled := 2 * h)[:, :1].mul_(0.5) + doubled
 
 
 class Drawing(Gated):
@@ -227,7 +227,7 @@ def test_operations_need_no_rule_of_their_own(
     ("cls", "words"),
     [
         (Branching, "its step needs the value of a tensor"),
-        (InPlace, r"its step changes a tensor in place \(aten.mul_"),
+        (InPlace, "it changes a part of a tensor in place"),
         (Drawing, r"its step draws random numbers \(aten.rand_like"),
         (Averaging, "aten.mean.dim mixes samples"),
         (Ranking, "aten.sort.default mixes samples"),

@@ -33,6 +33,8 @@ class GraphProgram:
         Makes recordings.
     """
 
+    projected = False
+
     def __init__(
         self, record: Record, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]
     ) -> None:

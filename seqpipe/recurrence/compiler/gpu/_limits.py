@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from seqpipe.recurrence.compiler._atoms import Atom, Input, Product
-from seqpipe.recurrence.compiler._schedule import in_order
+from seqpipe.recurrence.compiler._atoms import Atom, Elementwise, Fold, Input, Product, Select
+from seqpipe.recurrence.compiler._program import Program
+from seqpipe.recurrence.compiler._schedule import atoms_of, in_order
 from seqpipe.recurrence.compiler._trace import Unplannable
 from seqpipe.recurrence.compiler.gpu._division import Division
-from seqpipe.recurrence.compiler.gpu._tiles import padded
+from seqpipe.recurrence.compiler.gpu._tiles import KNOWN, padded
 
-__all__ = ["check_limits"]
+__all__ = ["check_limits", "check_operations"]
 
 #: Columns of a tile: wider ones, and the addresses of the matrices that they are multiplied with, do not fit into registers.
 _WIDEST = 256
@@ -42,6 +43,21 @@ def check_limits(division: Division, dtype: torch.dtype) -> int:
     if size > _MATRIX_BYTES:
         raise Unplannable(f"a step multiplies with {size / 2**20:.1f} MiB of matrices, and it takes up to 1 MiB")
     return padded(widest)
+
+
+def check_operations(program: Program) -> None:
+    """Refuse steps with atoms that the kernels have no code for.
+
+    Raises
+    ------
+    Unplannable
+        Names the first.
+    """
+    for atom in atoms_of(program):
+        if isinstance(atom, (Fold, Select)):
+            raise Unplannable("it computes along inner dimensions or moves columns, which the kernels do not")
+        if isinstance(atom, Elementwise) and atom.op not in KNOWN:
+            raise Unplannable(f"it computes {atom.op}, which the kernels do not")
 
 
 def _matrix_size(atoms: list[Atom]) -> int:

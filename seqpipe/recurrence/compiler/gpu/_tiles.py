@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from seqpipe.recurrence.compiler._atoms import Atom, Const, Elementwise, Input, Matrix, Product, RowSum, Vector
 from seqpipe.recurrence.compiler._schedule import Stage
 
-__all__ = ["Place", "Tiles", "padded"]
+__all__ = ["KNOWN", "Place", "Tiles", "padded"]
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
@@ -18,9 +18,12 @@ _CALLS = {
     "sigmoid": "tl.sigmoid({0})", "exp": "tl.exp({0})", "log": "tl.log({0})", "sin": "tl.sin({0})", "cos": "tl.cos({0})",
     "erf": "tl.erf({0})", "sqrt": "tl.sqrt({0})", "rsqrt": "1.0 / tl.sqrt({0})", "abs": "tl.abs({0})", "neg": "-{0}", "copy": "{0}",
     "max": "tl.where(({0} > {1}) | ({0} != {0}), {0}, {1})", "min": "tl.where(({0} < {1}) | ({0} != {0}), {0}, {1})",
-    "sign": "tl.where({0} != {0}, {0}, ({0} > 0).to({type}) - ({0} < 0).to({type}))",
+    "sign": "({0} > 0).to({type}) - ({0} < 0).to({type})",
     "not": "({0} == 0).to({type})", "select": "tl.where({0} != 0, {1}, {2})",
 }  # fmt: skip
+
+#: Operations that a kernel can have.
+KNOWN = frozenset({*_INFIX, *_COMPARE, *_OWN, *_CALLS})
 
 
 def padded(width: int) -> int:

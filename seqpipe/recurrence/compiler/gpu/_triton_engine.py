@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence.compiler._planned import PlannedEngine, Program
+from seqpipe.recurrence.compiler._state_numbers import run_on_real_states
 from seqpipe.recurrence.compiler.gpu._loading import has_triton, is_interpreted
 from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram
 from seqpipe.recurrence.compiler.gpu._triton_run import run_program
@@ -39,4 +40,4 @@ class TritonEngine(PlannedEngine):
         self, program: Any, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Run the kernels; see `PlannedEngine.call`."""
-        return run_program(program, x, lengths, states, tensors)
+        return run_on_real_states(run_program, program, x, lengths, states, tensors)

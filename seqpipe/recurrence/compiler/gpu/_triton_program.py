@@ -12,12 +12,11 @@ from torch import Tensor
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence.compiler._free_values import FreeValues
-from seqpipe.recurrence.compiler._plan import make_program
+from seqpipe.recurrence.compiler._plan import plan_step
 from seqpipe.recurrence.compiler._schedule import merge_products
-from seqpipe.recurrence.compiler._trace import trace_step
 from seqpipe.recurrence.compiler.gpu._division import divide
 from seqpipe.recurrence.compiler.gpu._kernels import Kernel, backward_kernel, file_of, forward_kernel
-from seqpipe.recurrence.compiler.gpu._limits import check_limits
+from seqpipe.recurrence.compiler.gpu._limits import check_limits, check_operations
 from seqpipe.recurrence.compiler.gpu._loading import load_kernels
 
 __all__ = ["TritonProgram"]
@@ -45,13 +44,13 @@ class TritonProgram:
     def __init__(self, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> None:
         self.dtype, self.input_grad = dtype, input_grad
         self.checked: dict[bool, bool] = {}
-        trace = trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
-        self.recipes = trace.recipes
-        program = merge_products(make_program(trace))
+        program = merge_products(plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
+        check_operations(program)
+        self.projected, self.recipes = program.projected, program.recipes
         self.free = FreeValues(program)
         self.division = divide(program, double=dtype == torch.float64)
         self._warps = 4 if check_limits(self.division, dtype) <= _FOUR_WARPS else 8
-        self._input_width = cell.input_size
+        self._input_width = program.x_width
         self._real = "tl.float64" if dtype == torch.float64 else "tl.float32"
 
     @cached_property

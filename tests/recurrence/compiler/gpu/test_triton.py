@@ -197,6 +197,12 @@ class Softmax(Cell):
         return h, h
 
 
+class Flooring(Cell):
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = h + x_t - torch.floor(h)
+        return h, h
+
+
 def refusal(cell: Cell) -> str:
     [choice] = Recurrent(cell).explain()
     assert choice.engine == "loop"
@@ -206,7 +212,8 @@ def refusal(cell: Cell) -> str:
 @pytest.mark.usefixtures("chosen")
 def test_what_it_cannot_run_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
     assert "it compiles for float32 and float64, not torch.bfloat16" in refusal(make("mgu", dtype=torch.bfloat16))
-    assert "aten._softmax.default is an operation that it does not know" in refusal(Softmax(4, 4))
+    assert "it computes along inner dimensions or moves columns, which the kernels do not" in refusal(Softmax(4, 4))
+    assert "it computes floor, which the kernels do not" in refusal(Flooring(4, 4))
     assert "it keeps 300 columns in registers, and takes up to 256" in refusal(GRUCell(3, 300))
     assert "a step multiplies with 1.5 MiB of matrices" in refusal(GRUCell(3, 256).double())
     monkeypatch.setenv("TRITON_INTERPRET", "0")

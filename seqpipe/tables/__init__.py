@@ -3,30 +3,40 @@
 Everything here is pandas and Arrow; `seqpipe.sequences` holds what comes out.
 """
 
-from seqpipe.tables._files import read_table
+from seqpipe.tables._csv import CsvFormat
+from seqpipe.tables._features import numeric_features
+from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
 from seqpipe.tables._lists import arrow_from_runs, runs_from_arrow
 from seqpipe.tables._long import frame_from_runs, runs_from_frame
+from seqpipe.tables._numbers import number_matrix
 from seqpipe.tables._prepare import count, prepared
-from seqpipe.tables._roles import Roles, check_roles, numeric_features, row_place
+from seqpipe.tables._roles import Roles, check_roles, row_place
 from seqpipe.tables._runs import Runs
 from seqpipe.tables._samples import runs_of, step_targets_of, targets_of
 from seqpipe.tables._series import index_after, season_of, series_frame, time_index
 from seqpipe.tables._table import Table
 from seqpipe.tables._training_table import TrainingTable
+from seqpipe.tables._typed import TargetType, typed
 
 __all__ = [
+    "CsvFormat",
     "Roles",
     "Runs",
     "Table",
+    "TargetType",
     "TrainingTable",
+    "WrittenTable",
     "arrow_from_runs",
     "check_roles",
     "count",
     "frame_from_runs",
     "index_after",
+    "is_csv",
+    "number_matrix",
     "numeric_features",
     "prepared",
     "read_table",
+    "read_written",
     "row_place",
     "runs_from_arrow",
     "runs_from_frame",
@@ -36,4 +46,5 @@ __all__ = [
     "step_targets_of",
     "targets_of",
     "time_index",
+    "typed",
 ]

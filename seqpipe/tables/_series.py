@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._numbers import number_matrix
 from seqpipe.tables._roles import row_place
 
 __all__ = ["index_after", "season_of", "series_frame", "time_index"]
@@ -38,9 +39,7 @@ def series_frame(frame: pd.DataFrame, columns: Sequence[str], index: pd.Index[An
     InvalidSequencesError
         At the first value that is missing or infinite; names row and column.
     """
-    values = np.empty((len(frame), len(columns)))
-    for j, column in enumerate(columns):
-        values[:, j] = frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    values = number_matrix(frame, columns)
     unfit = ~np.isfinite(values)
     if unfit.any():
         row, j = (int(i) for i in np.argwhere(unfit)[0])

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
 from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
 from seqpipe.tasks._scores import label_scores
@@ -37,6 +38,7 @@ __all__ = ["ClassifyTask"]
 class ClassifyTask(SampleTask):
     """One label a sequence, by a `SequenceClassifier`."""
 
+    target_type: ClassVar[TargetType] = "labels"
     _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:

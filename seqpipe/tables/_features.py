@@ -67,12 +67,11 @@ def find_features(table: Table, columns: Iterable[str], *, decimal: str = ".") -
     numbers: dict[str, NumberColumn] = {}
     for name in columns:
         column = table.frame[name]
-        if _is_index(column):
-            found.index.append(name)
-            continue
         read = read_numbers(column, decimal=decimal)
         if not read.n_read and not read.n_unread:
             found.empty.append(name)
+        elif _is_index(column):
+            found.index.append(name)
         elif read.n_unread and not _is_nearly_numeric(column, read):
             found.text.append(name)
         else:
@@ -138,10 +137,11 @@ def check_numbers(table: Table, name: str, read: NumberColumn, alternative: str 
         return
     row = int(read.unread.argmax())
     cell = table.frame[name].iloc[row]
+    rest = f"; {read.n_read:,} of its cells are numbers" if read.n_read else ""
     remedy = f"Correct it, leave it empty if the value is missing{', ' + alternative if alternative else ''}."
     raise InvalidSequencesError(
-        f"{table.place(row)}: column {name!r} is {cell!r:.60}, which is no number{others(read.n_unread)}; "
-        f"{read.n_read:,} other cells of it are numbers. {_units(read)}{_advice(cell)}{remedy}"
+        f"{table.place(row)}: column {name!r} is {cell!r:.60}, which is no number{others(read.n_unread)}{rest}. "
+        f"{_units(read)}{_advice(cell)}{remedy}"
     )
 
 

@@ -105,7 +105,8 @@ def is_csv(path: str | Path) -> bool:
 def _noted(frame: pd.DataFrame, separator: str, path: Path, form: CsvFormat | None) -> WrittenTable:
     usual = "\t" if ".tsv" in path.name.lower() else ","
     asked = form is not None and form.separator is not None
-    notes = [] if asked or separator == usual else [f"cells are separated by {separator!r}"]
+    told = "tabs" if separator == "\t" else repr(separator)
+    notes = [] if asked or separator == usual else [f"cells are separated by {told}"]
     return WrittenTable(frame, separator, notes)
 
 

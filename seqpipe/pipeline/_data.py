@@ -12,14 +12,10 @@ from seqpipe.datasets import DATASETS, Dataset
 from seqpipe.exceptions import did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
-from seqpipe.pipeline._missing import Missing, without_missing
-from seqpipe.pipeline._order import Gaps, ordered, time_gaps
-from seqpipe.pipeline._summary import count
-from seqpipe.pipeline._table import Table
-from seqpipe.sequences import read_table
-from seqpipe.tasks import Roles, Task, TaskData
+from seqpipe.tables import Roles, Table, prepared, read_table
+from seqpipe.tasks import Task, TaskData
 
-__all__ = ["LoadedData", "load_data", "prepared"]
+__all__ = ["LoadedData", "load_data"]
 
 
 @dataclass(frozen=True)
@@ -53,44 +49,6 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
         if getattr(section, role) is not None:
             raise loaded.error(("data", role), f"the data set {dataset.name!r} is no table: remove this field.")
     return LoadedData(TaskData(dataset.X, dataset.y, dataset.name))
-
-
-def prepared(table: Table, *, sort: bool, missing: Missing) -> tuple[Table, list[str]]:
-    """Return a table in order and without empty cells, and what was done to it; only if a row is a time step.
-
-    Raises
-    ------
-    InvalidSequencesError
-        If a row is unfit and the options do not mend it.
-    """
-    if not table.is_long:  # the task judges whole rows
-        return table, []
-    in_order = ordered(table, sort=sort)
-    mended = without_missing(in_order, missing)
-    return mended, list(_notes(table, in_order, mended))
-
-
-def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
-    columns = table.value_columns
-    empty = int(table.frame[columns].isna().to_numpy().sum())
-    if empty and len(mended.frame) == len(table.frame):
-        yield f"{count(empty, 'empty cell')} filled"
-    elif empty:
-        yield f"{count(len(table.frame) - len(mended.frame), 'step')} with empty cells dropped"
-    if left_out := sorted(set(table.frame.columns) - {*columns, *_named(table.roles)}):
-        yield f"columns without a role: {', '.join(map(str, left_out))}"
-    gaps = time_gaps(in_order)
-    if gaps is not None and gaps.n_gaps:
-        yield _told(gaps)
-
-
-def _told(gaps: Gaps) -> str:
-    where = f" in {count(gaps.n_sequences, 'sequence')}"
-    return f"{count(gaps.n_gaps, 'gap')} in time{where} (steps wider than the usual {gaps.step})"
-
-
-def _named(roles: Roles) -> set[str | None]:
-    return {roles.id, roles.time, roles.sequence, *roles.target, *(roles.features or ())}
 
 
 def _from_table(loaded: LoadedRecipe, task: Task, table: Table, name: str) -> LoadedData:

@@ -9,7 +9,8 @@ from seqpipe.pipeline._data import load_data
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import build_model, make_task
 from seqpipe.pipeline._search import candidate_names, make_search
-from seqpipe.pipeline._summary import count, describe_data
+from seqpipe.pipeline._summary import describe_data
+from seqpipe.tables import count
 from seqpipe.tasks import Task, TaskData
 
 __all__ = ["Job", "prepare_job"]

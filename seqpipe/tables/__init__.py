@@ -1,5 +1,42 @@
-"""Tables: what times their rows have, and whether the rows are in that order."""
+"""Tables: their readers, what their columns are, order, gaps and empty cells, and the sequences in them.
 
+Everything here is pandas and Arrow; `seqpipe.sequences` holds what comes out.
+"""
+
+from seqpipe.tables._files import read_table
+from seqpipe.tables._lists import arrow_from_runs, runs_from_arrow
+from seqpipe.tables._long import frame_from_runs, runs_from_frame
+from seqpipe.tables._prepare import count, prepared
+from seqpipe.tables._roles import Roles, check_roles, numeric_features, row_place
 from seqpipe.tables._row_order import check_one_series, check_sequences_order
+from seqpipe.tables._runs import Runs
+from seqpipe.tables._samples import runs_of, step_targets_of, targets_of
+from seqpipe.tables._series import index_after, season_of, series_frame, time_index
+from seqpipe.tables._table import Table
+from seqpipe.tables._training_table import TrainingTable
 
-__all__ = ["check_one_series", "check_sequences_order"]
+__all__ = [
+    "Roles",
+    "Runs",
+    "Table",
+    "TrainingTable",
+    "arrow_from_runs",
+    "check_one_series",
+    "check_roles",
+    "check_sequences_order",
+    "count",
+    "frame_from_runs",
+    "index_after",
+    "numeric_features",
+    "prepared",
+    "read_table",
+    "row_place",
+    "runs_from_arrow",
+    "runs_from_frame",
+    "runs_of",
+    "season_of",
+    "series_frame",
+    "step_targets_of",
+    "targets_of",
+    "time_index",
+]

@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from seqpipe.estimators import SequenceCaptioner
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._columns import numeric_features, row_place
-from seqpipe.tasks._task import Roles, TaskData
+from seqpipe.tables import Roles, numeric_features, row_place
+from seqpipe.tasks._task import TaskData
 from seqpipe.tasks._writing import WritingTask
 
 if TYPE_CHECKING:

@@ -16,12 +16,11 @@ from sklearn.model_selection import TimeSeriesSplit
 from seqpipe.diagnostics import plot_forecast, plot_forecast_fan, plot_learning_curves
 from seqpipe.estimators import Forecaster, SequenceRegressor
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._columns import check_roles, numeric_features
+from seqpipe.tables import Roles, check_roles, index_after, numeric_features, season_of, series_frame, time_index
 from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_metrics, forecast_scorer
 from seqpipe.tasks._naive import naive_forecasts, seasonal_error
 from seqpipe.tasks._parameters import configured, last_step
-from seqpipe.tasks._series import index_after, season_of, series_frame, time_index
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables import Roles
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from sklearn.base import BaseEstimator
 
-__all__ = ["Roles", "Task", "TaskData"]
-
-
-@dataclass(frozen=True)
-class Roles:
-    """What the columns of a table are.
-
-    Attributes
-    ----------
-    id : str or None
-        Names the sequence that a row belongs to.
-    time : str or None
-        Orders the rows.
-    features : tuple of str or None
-        Numeric inputs; None for every numeric column without another role.
-    target : tuple of str
-        What is to be predicted.
-    sequence : str or None
-        A column of lists, for tables with one row a sequence.
-    """
-
-    id: str | None = None
-    time: str | None = None
-    features: tuple[str, ...] | None = None
-    target: tuple[str, ...] = ()
-    sequence: str | None = None
+__all__ = ["Task", "TaskData"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +38,7 @@ class TaskData:
     X: Any
     y: Any
     name: str
-    roles: Roles = Roles()
+    roles: Roles = field(default_factory=Roles)
 
 
 class Task(ABC):

@@ -9,8 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._columns import row_place
-from seqpipe.tasks._task import Roles
+from seqpipe.tables import Roles, row_place
 
 __all__ = ["source_texts", "texts_of"]
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from seqpipe.diagnostics import plot_attention
 from seqpipe.estimators import SequenceTranslator
+from seqpipe.tables import Roles
 from seqpipe.tasks._parameters import last_step
-from seqpipe.tasks._task import Roles, TaskData
+from seqpipe.tasks._task import TaskData
 from seqpipe.tasks._texts import source_texts
 from seqpipe.tasks._writing import WritingTask
 from seqpipe.transformers import split_text

@@ -17,10 +17,9 @@ from sklearn.model_selection import KFold, train_test_split
 from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import text_scores
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
-from seqpipe.tasks._columns import check_roles
+from seqpipe.tables import Roles, check_roles, targets_of
 from seqpipe.tasks._parameters import configured, last_step
-from seqpipe.tasks._table import targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import texts_of
 from seqpipe.transformers import Level
 

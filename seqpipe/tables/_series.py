@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._columns import row_place
+from seqpipe.tables._roles import row_place
 
 __all__ = ["index_after", "season_of", "series_frame", "time_index"]
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.pipeline._table import Table, others
+from seqpipe.tables._table import Table, others
 
 __all__ = ["Gaps", "ordered", "time_gaps"]
 

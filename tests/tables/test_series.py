@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._series import index_after, season_of, time_index
+from seqpipe.tables import index_after, season_of, time_index
 
 
 @pytest.mark.parametrize(

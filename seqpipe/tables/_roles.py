@@ -1,17 +1,42 @@
-"""The columns of a table held against the roles they are to play."""
+"""What the columns of a table are, and which of them are features."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 from pandas.api.types import is_complex_dtype, is_numeric_dtype
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
-from seqpipe.tasks._task import Roles
 
-__all__ = ["check_roles", "numeric_features", "row_place"]
+__all__ = ["Roles", "check_roles", "numeric_features", "row_place"]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns of a table are.
+
+    Attributes
+    ----------
+    id : str or None
+        Names the sequence that a row belongs to.
+    time : str or None
+        Orders the rows.
+    features : tuple of str or None
+        Numeric inputs; None for every numeric column without another role.
+    target : tuple of str
+        What is to be predicted.
+    sequence : str or None
+        A column of lists, for tables with one row a sequence.
+    """
+
+    id: str | None = None
+    time: str | None = None
+    features: tuple[str, ...] | None = None
+    target: tuple[str, ...] = ()
+    sequence: str | None = None
 
 
 def check_roles(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -13,11 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.pipeline._missing import without_missing
-from seqpipe.pipeline._order import ordered, time_gaps
-from seqpipe.pipeline._table import Table
-from seqpipe.sequences import read_table
-from seqpipe.tasks import Roles
+from seqpipe.tables import Roles, Table, read_table
+from seqpipe.tables._missing import without_missing
+from seqpipe.tables._order import ordered, time_gaps
 
 ROLES = Roles("id", "t", None, ("y",))
 ROWS = """\
@@ -159,7 +156,8 @@ def test_columns_without_a_role_may_have_empty_cells():
     assert len(mended("error", HOLES, Roles("id", "t", ("b",), ("y",)))) == 6
 
 
-def test_lines_of_a_file_are_counted_past_blank_ones_and_line_breaks_in_quotes(write: Callable[..., Path]):
-    path = write('id,t,a,y\n\nx,1,1,"u\nu"\nx,2,3,u\n\nx,1,5,u\n', "rows.csv")
+def test_lines_of_a_file_are_counted_past_blank_ones_and_line_breaks_in_quotes(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    path.write_text('id,t,a,y\n\nx,1,1,"u\nu"\nx,2,3,u\n\nx,1,5,u\n')
     with pytest.raises(InvalidSequencesError, match=r"rows\.csv:7 \(id x\): the rows are not in the order"):
         ordered(Table.of(read_table(path), ROLES, str(path)), sort=False)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import as_sequences, read_table, sequences_from_arrow, sequences_from_frame
+from seqpipe.sequences import as_sequences, sequences_from_arrow, sequences_from_frame
+from seqpipe.tables import read_table
 
 
 @pytest.fixture

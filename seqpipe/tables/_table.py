@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqpipe.tasks import Roles
+from seqpipe.tables._roles import Roles
 
 __all__ = ["Table", "others"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.pipeline._table import Table, others
+from seqpipe.tables._table import Table, others
 
 __all__ = ["Missing", "without_missing"]
 

@@ -3,6 +3,7 @@
 Everything here is pandas and Arrow; `seqpipe.sequences` holds what comes out.
 """
 
+from seqpipe.tables._continuation import check_continues
 from seqpipe.tables._files import read_table
 from seqpipe.tables._lists import arrow_from_runs, runs_from_arrow
 from seqpipe.tables._long import frame_from_runs, runs_from_frame
@@ -11,7 +12,8 @@ from seqpipe.tables._roles import Roles, check_roles, numeric_features, row_plac
 from seqpipe.tables._row_order import check_one_series, check_sequences_order
 from seqpipe.tables._runs import Runs
 from seqpipe.tables._samples import runs_of, step_targets_of, targets_of
-from seqpipe.tables._series import index_after, season_of, series_frame, time_index
+from seqpipe.tables._series import series_frame, time_index
+from seqpipe.tables._steps_ahead import index_after, season_of
 from seqpipe.tables._table import Table
 from seqpipe.tables._training_table import TrainingTable
 
@@ -21,6 +23,7 @@ __all__ = [
     "Table",
     "TrainingTable",
     "arrow_from_runs",
+    "check_continues",
     "check_one_series",
     "check_roles",
     "check_sequences_order",

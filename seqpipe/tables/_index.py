@@ -39,7 +39,7 @@ def times_of(index: pd.Index[Any] | None, *, name: str) -> pd.Series[Any] | None
     dtype = index.dtype
     if pd.api.types.is_numeric_dtype(dtype) or isinstance(dtype, pd.IntervalDtype):
         return None
-    column = pd.Series(index).rename(index.name or "index")
+    column: pd.Series[Any] = pd.Series(index, name=index.name or "index")
     if pd.api.types.is_string_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):  # objects too
         present = column[column.notna()]
         if not len(present) or not _looks_like_time(present.iloc[0]):
@@ -60,7 +60,9 @@ def refuse_panel(X: Any) -> None:
 def refuse_several(data: Any, *, name: str, owner: str) -> None:
     """Refuse data whose index has several levels with more than one series."""
     index = getattr(data, "index", None)
-    n_series = index.droplevel(_time_level(index)).nunique() if isinstance(index, pd.MultiIndex) else 1
+    if not isinstance(index, pd.MultiIndex):
+        return
+    n_series = index.droplevel(_time_level(index)).nunique()
     if n_series > 1:
         raise InvalidSequencesError(
             f"{name} has an index of the levels {_levels(index)} with {n_series} series, but {owner} takes one. Take the rows of "

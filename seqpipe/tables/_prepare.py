@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seqpipe.tables._gaps import Gaps, time_gaps
 from seqpipe.tables._missing import Missing, without_missing
-from seqpipe.tables._order import Gaps, ordered, time_gaps
+from seqpipe.tables._order import ordered
 from seqpipe.tables._roles import Roles
 from seqpipe.tables._table import Table
 
@@ -41,7 +42,8 @@ def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
         yield f"{count(len(table.frame) - len(mended.frame), 'step')} with empty cells dropped"
     if left_out := sorted(set(table.frame.columns) - {*columns, *_named(table.roles)}):
         yield f"columns without a role: {', '.join(map(str, left_out))}"
-    gaps = time_gaps(in_order)
+    time = in_order.roles.time
+    gaps = None if time is None else time_gaps(in_order.frame[time], in_order.codes)
     if gaps is not None and gaps.n_gaps:
         yield _told(gaps)
 

@@ -44,11 +44,12 @@ def check_rising(
     if row is None:
         return
     before, after = written.iloc[row - 1], written.iloc[row]
+    remedy = _for_clocks(times.iloc[row - 1], times.iloc[row])
     if ordinals(times)[row] == ordinals(times)[row - 1]:
-        what = f"{written.name!r} is {after} a second time ({place(row - 1)} has it too). {if_doubled}"
+        what = f"{written.name!r} is {after} a second time ({place(row - 1)} has it too). {remedy or if_doubled}"
     else:
-        what = f"the rows are not in the order of {written.name!r}: {after} follows {before}. {if_falling}"
-    raise InvalidSequencesError(f"{place(row)}: {what}{_likely_cause(times.iloc[row - 1], times.iloc[row])}")
+        what = f"the rows are not in the order of {written.name!r}: {after} follows {before}. {remedy or if_falling}"
+    raise InvalidSequencesError(f"{place(row)}: {what}")
 
 
 def first_not_rising(times: pd.Series[Any], codes: NDArray[Any] | None = None) -> int | None:
@@ -60,13 +61,13 @@ def first_not_rising(times: pd.Series[Any], codes: NDArray[Any] | None = None) -
     return int(wrong.argmax()) + 1 if wrong.any() else None
 
 
-def _likely_cause(before: Any, after: Any) -> str:
-    """Return a sentence on what makes clocks go back."""
+def _for_clocks(before: Any, after: Any) -> str | None:
+    """Return what to do about a clock that was put back, or began again; None where times fall for other reasons."""
     if isinstance(after, pd.Timedelta) and before < _DAY < 2 * (before - after):
-        return " A clock begins again at midnight: give the dates as well."
+        return "A clock begins again at midnight: give the dates as well."
     if isinstance(after, pd.Timestamp) and after.tzinfo is None and 0 < after.hour < 4 and before - after <= _HOUR:
         return (
-            " At the end of summer time local clocks show an hour twice: write times in UTC or with their offset, such as "
-            "2024-10-27T02:30+01:00."
+            "If this is the end of summer time, when local clocks show an hour twice, write times in UTC or with their offset, "
+            "such as 2024-10-27T02:30+01:00; else keep one row per time, in order."
         )
-    return ""
+    return None

@@ -56,7 +56,8 @@ def read_times(column: pd.Series[Any], place: Place) -> pd.Series[Any]:
         raise InvalidSequencesError(
             f"{place(row)}: column {column.name!r} holds {value!r:.60}, which is no time. {remedy_for(value)}"
         )
-    return found.set_axis(column.index).rename(column.name)
+    found.index, found.name = column.index, column.name
+    return found
 
 
 def ordinals(times: pd.Series[Any] | pd.Index[Any]) -> NDArray[Any]:
@@ -107,13 +108,10 @@ def _in_numpy(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _numbers(column: pd.Series[Any]) -> pd.Series[Any]:
-    if pd.api.types.is_integer_dtype(column.dtype):
-        fits = column.max() <= np.iinfo(np.int64).max
-        numbers = column.astype("int64" if fits else "uint64")
-    else:
-        numbers = column.astype("float64")
-        numbers = numbers.where(np.isfinite(numbers))
-    return _compact_dates(numbers)
+    if pd.api.types.is_integer_dtype(column.dtype):  # the difference of two small or unsigned integers wraps
+        return _compact_dates(column.astype("int64" if column.max() <= np.iinfo(np.int64).max else "uint64"))
+    numbers = column.astype("float64")
+    return _compact_dates(numbers.where(np.isfinite(numbers)))
 
 
 def _compact_dates(numbers: pd.Series[Any]) -> pd.Series[Any]:
@@ -132,10 +130,6 @@ def _compact_dates(numbers: pd.Series[Any]) -> pd.Series[Any]:
 
 def _objects(column: pd.Series[Any], place: Place) -> pd.Series[Any] | None:
     match pd.api.types.infer_dtype(column, skipna=True):
-        case "string":
-            text = column.astype(object).str.strip()
-            numbers = pd.to_numeric(text, errors="coerce")
-            return _numbers(numbers) if numbers.notna().all() else times_from_text(text, place)
         case "integer" | "floating" | "mixed-integer-float" | "decimal":
             return _numbers(_as_numbers(column))
         case "datetime" | "datetime64" | "date":
@@ -146,9 +140,22 @@ def _objects(column: pd.Series[Any], place: Place) -> pd.Series[Any] | None:
             return pd.to_timedelta(column.map(lambda time: time.isoformat()), errors="coerce")
         case "period":
             return column.map(lambda period: period.start_time)
-        case "mixed" if all(isinstance(value, str | date) for value in column):
-            return times_from_text(column.map(lambda value: value if isinstance(value, str) else value.isoformat()), place)
+        case "string" | "mixed" | "mixed-integer":
+            return _text(column.map(_as_text), place)
     return None
+
+
+def _text(text: pd.Series[Any], place: Place) -> pd.Series[Any]:
+    """Return numbers where more cells are numbers than times, else times."""
+    numbers = pd.to_numeric(text, errors="coerce")
+    if numbers.notna().all():
+        return _numbers(numbers)
+    times = times_from_text(text, place)
+    return numbers if numbers.count() > times.count() else times
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value).strip()
 
 
 def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -13,6 +13,7 @@ from seqpipe.tables._missing import Missing
 from seqpipe.tables._prepare import prepared
 from seqpipe.tables._roles import Roles
 from seqpipe.tables._table import Table
+from seqpipe.tables._times import read_times
 
 __all__ = ["TrainingTable"]
 
@@ -32,18 +33,21 @@ class TrainingTable:
         How rows are mended, as under ``data:`` in a recipe.
     last_times : tuple of str or number
         The last times of the series that was trained on; empty where sequences were.
+    zone : str or None
+        The name of their zone, which their offsets do not tell.
     """
 
     roles: Roles
     sort: bool
     missing: Missing
     last_times: tuple[Any, ...] = ()
+    zone: str | None = None
 
     @classmethod
     def of(cls, X: Any, roles: Roles, *, sort: bool, missing: Missing) -> Self:
         """Return what to remember of training data: its roles, and its last times where it is one series."""
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
-        return cls(roles, sort, missing, _plain(index[-_TAIL:]))
+        return cls(roles, sort, missing, _plain(index[-_TAIL:]), _zone(index))
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Self:
@@ -60,9 +64,12 @@ class TrainingTable:
     @property
     def tail(self) -> pd.DataFrame:
         """The end of the series that was trained on: no columns, its last times as index."""
-        dates = any(isinstance(time, str) for time in self.last_times)
-        index = pd.DatetimeIndex(self.last_times) if dates else pd.Index(self.last_times)
-        return pd.DataFrame(index=index.rename(self.roles.time or "step"))
+        times = pd.Series(list(self.last_times), name=self.roles.time or "step")
+        if any(isinstance(time, str) for time in self.last_times):
+            times = read_times(times, "last time {}".format)
+        if self.zone is not None:
+            times = times.dt.tz_convert(self.zone)
+        return pd.DataFrame(index=pd.Index(times))
 
     def held(self, frame: pd.DataFrame, *, source: str) -> Table:
         """Return a new table brought into the form of the training table: checked, in order, without empty cells.
@@ -94,9 +101,14 @@ def _check_columns(table: Table) -> None:
 
 
 def _plain(index: pd.Index[Any]) -> tuple[Any, ...]:
-    if isinstance(index, pd.DatetimeIndex):
+    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
         return tuple(time.isoformat() for time in index)
     return tuple(index.tolist())
+
+
+def _zone(index: pd.Index[Any]) -> str | None:
+    zone = getattr(index, "tz", None)
+    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo and of pytz
 
 
 def _as_tuple(value: Any) -> Any:

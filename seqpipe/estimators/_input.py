@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table
+from seqpipe.tables import check_sequences_order
 from seqpipe.transformers import TOKEN, is_texts
 
 #: Whole numbers up to it are exact in float32.
@@ -40,6 +41,7 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
         If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
     """
     check_container(X)
+    check_sequences_order(X)
     dtype = np.dtype(getattr(estimator, "dtype", np.float64))
     table = is_table(X)
     if not reset:

@@ -18,6 +18,7 @@ from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, li
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._suited import suited
 from seqpipe.sequences import Windows
+from seqpipe.tables import check_one_series
 
 __all__ = ["WindowedRegressor"]
 
@@ -106,6 +107,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         self._validate_params()
         if y is None:
             raise ValueError("This WindowedRegressor estimator requires y to be passed, but the target y is None.")
+        check_one_series(X, y, owner="WindowedRegressor")
         windows = self._windows(X, reset=True)
         y = check_targets(self, y, len(windows))
         self.estimator_ = clone(self._inner())
@@ -132,5 +134,6 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return one prediction a row of X (n_timesteps, n_features), shaped as y was."""
         check_is_fitted(self)
+        check_one_series(X, owner="WindowedRegressor")
         windows = self._windows(X, reset=False)
         return np.asarray(self.estimator_.predict(suited(self.estimator_, windows)))

@@ -12,7 +12,7 @@ from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
 from seqpipe.plugins import host
-from seqpipe.tables import Table, TrainingTable, WrittenTable, read_written
+from seqpipe.tables import Table, TrainingTable, WrittenTable, check_continues, read_written
 from seqpipe.tasks import Task, TaskData
 from seqpipe.tracking import load_model
 
@@ -67,8 +67,8 @@ def predict_table(
     for note in notes:
         warnings.warn(f"{data}: {note}", DataWarning, stacklevel=2)
     found = task.from_table(table.frame, known.roles, name=str(data), with_target=False)
-    if known.last_times:
-        _check_continues(task, known, found)
+    if known.last_times and known.roles.time is not None:
+        check_continues(known.tail.index, found.X.index, name=found.name)
     try:
         return task.predictions(estimator, found)
     except InvalidSequencesError as error:
@@ -114,15 +114,3 @@ def _by_place(message: str, table: Table) -> str:
 
 def _future(task: Task, known: TrainingTable, n_steps: int) -> TaskData:
     return task.future(TaskData(known.tail, None, "series", known.roles), n_steps)
-
-
-def _check_continues(task: Task, known: TrainingTable, data: TaskData) -> None:
-    """Refuse times other than those that follow the training data: a forecast begins there."""
-    expected, given = _future(task, known, len(data.X)).X.index, data.X.index
-    if known.roles.time is None or type(expected) is not type(given) or expected.equals(given):
-        return
-    wrong = int((expected != given).argmax())
-    raise InvalidSequencesError(
-        f"{data.name}: the rows to forecast must go on from {known.last_times[-1]}, where the training data ended: "
-        f"row {wrong + 1} must be at {expected[wrong]}. Got {given[wrong]} instead."
-    )

@@ -3,6 +3,7 @@
 Everything here is pandas and Arrow; `seqpipe.sequences` holds what comes out.
 """
 
+from seqpipe.tables._continuation import check_continues
 from seqpipe.tables._csv import CsvFormat
 from seqpipe.tables._features import numeric_features
 from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
@@ -11,9 +12,11 @@ from seqpipe.tables._long import frame_from_runs, runs_from_frame
 from seqpipe.tables._numbers import number_matrix
 from seqpipe.tables._prepare import count, prepared
 from seqpipe.tables._roles import Roles, check_roles, row_place
+from seqpipe.tables._row_order import check_one_series, check_sequences_order
 from seqpipe.tables._runs import Runs
 from seqpipe.tables._samples import runs_of, step_targets_of, targets_of
-from seqpipe.tables._series import index_after, season_of, series_frame, time_index
+from seqpipe.tables._series import series_frame, time_index
+from seqpipe.tables._steps_ahead import index_after, season_of
 from seqpipe.tables._table import Table
 from seqpipe.tables._training_table import TrainingTable
 from seqpipe.tables._typed import TargetType, typed
@@ -27,7 +30,10 @@ __all__ = [
     "TrainingTable",
     "WrittenTable",
     "arrow_from_runs",
+    "check_continues",
+    "check_one_series",
     "check_roles",
+    "check_sequences_order",
     "count",
     "frame_from_runs",
     "index_after",

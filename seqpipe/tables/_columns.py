@@ -1,4 +1,4 @@
-"""Columns of a long table, checked: times that rise, features that are finite, every fault with its place."""
+"""Features of a long table: finite numbers, every fault with its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._numbers import NumberColumn, holds_text, read_numbers
 
-__all__ = ["Places", "check_rising", "finite_values"]
+__all__ = ["Places", "finite_values"]
 
 
 class Places:
@@ -40,36 +40,6 @@ class Places:
         found = self.ids[self.codes[i]]
         name = found.item() if isinstance(found, np.generic) else found
         return f"id {name!r:.60}, {self.row(i)}"
-
-
-def check_rising(times: pd.Series[Any], places: Places, *, by: str) -> None:
-    """Raise `InvalidSequencesError` unless ``times`` rise strictly from row to row of the same sample."""
-    _refuse_missing(times.isna().to_numpy(), times, places)
-    if pd.api.types.is_string_dtype(times.dtype):  # objects too
-        times = _parsed_times(times, places)
-    before, after = times.array[:-1], times.array[1:]
-    same = places.codes[1:] == places.codes[:-1]
-    try:
-        wrong = np.flatnonzero(same & ~np.asarray(after > before, dtype=bool))
-    except TypeError as error:
-        raise InvalidSequencesError(
-            f"The column {times.name!r} has no order ({error}): make it numbers or times."
-        ) from error
-    if len(wrong):
-        i = int(wrong[0]) + 1
-        raise InvalidSequencesError(f"{places[i]}: {_not_rising(times, i, [by, times.name])}")
-
-
-def _not_rising(times: pd.Series[Any], i: int, keys: list[Any]) -> str:
-    if times.array[i] == times.array[i - 1]:
-        return (
-            f"{times.name!r} is {times.array[i]} a second time in this id. Keep one row, such as with "
-            f"frame.drop_duplicates({keys})."
-        )
-    return (
-        f"{times.name!r} falls from {times.array[i - 1]} to {times.array[i]} in this id. Sort the rows with "
-        f"frame.sort_values({keys})."
-    )
 
 
 def finite_values(columns: list[pd.Series[Any]], places: Places) -> NDArray[Any]:
@@ -102,22 +72,6 @@ def _refuse_infinite(infinite: NDArray[Any], column: pd.Series[Any], places: Pla
             f"{places[int(infinite.argmax())]}, column {column.name!r}: the value is infinite "
             f"({int(infinite.sum())} such in the column). Clip it, or drop the row."
         )
-
-
-def _parsed_times(times: pd.Series[Any], places: Places) -> pd.Series[Any]:
-    """Return ISO 8601 text as times, and anything else as it is; other text sorts by letters, not by time."""
-    text = times.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
-    if not text.any():
-        return times.infer_objects()
-    parsed = pd.to_datetime(times.where(text), format="ISO8601", utc=True, errors="coerce")
-    unknown = parsed.isna().to_numpy()
-    if unknown.any():
-        i = int(unknown.argmax())
-        raise InvalidSequencesError(
-            f"{places[i]}, column {times.name!r}: {times.iloc[i]!r:.60} is no ISO 8601 time, and other text "
-            "has no order in time. Convert the column with pd.to_datetime or pd.to_numeric."
-        )
-    return parsed
 
 
 def _numbers(column: pd.Series[Any], places: Places) -> NDArray[Any]:

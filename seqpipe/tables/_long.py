@@ -6,10 +6,15 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
-from seqpipe.tables._columns import Places, check_rising, finite_values
+from seqpipe.tables._columns import Places, finite_values
+from seqpipe.tables._index import index_of, times_of
+from seqpipe.tables._rising import check_rising
 from seqpipe.tables._runs import Runs
+from seqpipe.tables._times import read_times
+from seqpipe.tables._zones import Place
 
 __all__ = ["frame_from_runs", "runs_from_frame"]
 
@@ -34,8 +39,7 @@ def runs_from_frame(
     places = Places(frame.index, codes, ids)
     if len(codes) and codes[0] < 0:
         raise InvalidSequencesError(f"{places.row(0)} has no id in column {by!r}: fill it in, or drop the row.")
-    if order is not None:
-        check_rising(frame[order], places, by=by)
+    _check_order(frame, codes, places.__getitem__, by, order)
     values = finite_values([frame[name] for name in names], places)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))])
     return Runs(values, offsets, ids, tuple(map(str, names)))
@@ -60,6 +64,27 @@ def frame_from_runs(runs: Runs, *, by: str, order: str) -> pd.DataFrame:
     frame.insert(0, order, np.arange(len(frame)) - np.repeat(runs.offsets[:-1], lengths))
     frame.insert(0, by, np.repeat(ids, lengths))
     return frame
+
+
+def _check_order(frame: pd.DataFrame, codes: NDArray[np.intp], place: Place, by: str, order: str | None) -> None:
+    """Refuse rows of an id that do not rise in their column of times, or without one in an index of times."""
+    if order is None:
+        index = index_of(frame)
+        times = times_of(index, name="frame")
+        if times is None:
+            return
+        written, sort, unique = pd.Series(index, name=times.name), "sort_index()", "reset_index()."
+    else:
+        times, written = read_times(frame[order], place), frame[order]
+        sort, unique = f"sort_values({[by, order]})", ""
+    check_rising(
+        times,
+        codes,
+        place,
+        written=written,
+        if_falling=f"Sort the rows with frame.{sort}.",
+        if_doubled=f"Keep one row, such as with frame.{unique}drop_duplicates({[by, times.name]}).",
+    )
 
 
 def _feature_names(frame: pd.DataFrame, by: str, order: str | None, features: Sequence[str] | None) -> list[Hashable]:

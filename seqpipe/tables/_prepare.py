@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seqpipe.tables._gaps import Gaps, time_gaps
 from seqpipe.tables._missing import Missing, without_missing
-from seqpipe.tables._order import Gaps, ordered, time_gaps
+from seqpipe.tables._order import ordered
 from seqpipe.tables._table import Table
 
 __all__ = ["count", "prepared"]
@@ -38,7 +39,8 @@ def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
         yield f"{count(empty, 'empty cell')} filled"
     elif empty:
         yield f"{count(len(table.frame) - len(mended.frame), 'step')} with empty cells dropped"
-    gaps = time_gaps(in_order)
+    time = in_order.roles.time
+    gaps = None if time is None else time_gaps(in_order.frame[time], in_order.codes)
     if gaps is not None and gaps.n_gaps:
         yield _told(gaps)
 

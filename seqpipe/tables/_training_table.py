@@ -15,6 +15,7 @@ from seqpipe.tables._missing import Missing
 from seqpipe.tables._prepare import prepared
 from seqpipe.tables._roles import Roles, named_columns
 from seqpipe.tables._table import Table
+from seqpipe.tables._times import read_times
 from seqpipe.tables._typed import typed
 
 __all__ = ["TrainingTable"]
@@ -43,6 +44,8 @@ class TrainingTable:
         Whether a column of sequences holds texts.
     last_times : tuple of str or number
         The last times of the series that was trained on; empty where sequences were.
+    zone : str or None
+        The name of their zone, which their offsets do not tell.
     """
 
     roles: Roles
@@ -52,6 +55,7 @@ class TrainingTable:
     form: CsvFormat = field(default_factory=CsvFormat)
     texts: bool = False
     last_times: tuple[Any, ...] = ()
+    zone: str | None = None
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Self:
@@ -68,14 +72,17 @@ class TrainingTable:
     def trained_on(self, X: Any, roles: Roles) -> Self:
         """Return the record with the roles of the data a model was fitted to, and the last times of a series."""
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
-        return replace(self, roles=roles, last_times=_plain(index[-_TAIL:]))
+        return replace(self, roles=roles, last_times=_plain(index[-_TAIL:]), zone=_zone(index))
 
     @property
     def tail(self) -> pd.DataFrame:
         """The end of the series that was trained on: no columns, its last times as index."""
-        dates = any(isinstance(time, str) for time in self.last_times)
-        index = pd.DatetimeIndex(self.last_times) if dates else pd.Index(self.last_times)
-        return pd.DataFrame(index=index.rename(self.roles.time or "step"))
+        times = pd.Series(list(self.last_times), name=self.roles.time or "step")
+        if any(isinstance(time, str) for time in self.last_times):
+            times = read_times(times, "last time {}".format)
+        if self.zone is not None:
+            times = times.dt.tz_convert(self.zone)
+        return pd.DataFrame(index=pd.Index(times))
 
     def held(self, found: WrittenTable, *, source: str) -> tuple[Table, list[str]]:
         """Return a new table brought into the form of the training table, and what the user should know about it.
@@ -122,9 +129,14 @@ def _listed(names: list[str]) -> str:
 
 
 def _plain(index: pd.Index[Any]) -> tuple[Any, ...]:
-    if isinstance(index, pd.DatetimeIndex):
+    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
         return tuple(time.isoformat() for time in index)
     return tuple(index.tolist())
+
+
+def _zone(index: pd.Index[Any]) -> str | None:
+    zone = getattr(index, "tz", None)
+    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo and of pytz
 
 
 def _as_tuple(value: Any) -> Any:

@@ -178,7 +178,7 @@ class ForecastTask(Task):
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return one row a step ahead: its time, or its number from 1 without one, and each target."""
         forecast = _forecast(estimator, data)
-        dated = data.roles.time is not None or isinstance(data.X.index, pd.DatetimeIndex)
+        dated = data.roles.time is not None or data.X.index.dtype.kind in "mM"
         index = data.X.index if dated else pd.RangeIndex(1, len(forecast) + 1, name="step")
         frame = pd.DataFrame(forecast, columns=_target_names(estimator, data, forecast.shape[1]))
         frame.insert(0, str(index.name or "time"), index)

@@ -78,14 +78,14 @@ def test_a_table_without_time_counts_its_rows():
     [
         (
             ["2020-01-01", "2019-01-01"],
-            r"'gas', row 1: the time 't' falls from 2020-01-01 to 2019-01-01.*sort the rows by 't'",
+            r"'gas', row 1: the rows are not in the order of 't': 2019-01-01 follows 2020-01-01\. Sort the rows by 't'",
         ),
-        ([1, 1], r"'gas', row 1: the time 't' is 1 a second time.*keep one of the rows"),
+        ([1, 1], r"'gas', row 1: 't' is 1 a second time .*row 0 has it too\)\. .*keep one of the two"),
         (
             ["2020-01-01", "soon"],
-            r"'gas', row 1, time column 't': 'soon' is no time\. Write times as 2024-03-31",
+            r"'gas', row 1: column 't' holds 'soon', which is no time\. Write dates as 2024-05-31",
         ),
-        ([1.0, np.nan], r"'gas', row 1, time column 't': .*nan.* is no time"),
+        ([1.0, np.nan], r"'gas', row 1: column 't' is empty\. Every row needs it"),
     ],
 )
 def test_times_that_do_not_rise_are_refused_with_their_row(times, message):

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import Roles, Table, read_table, typed
+from seqpipe.tables._gaps import Gaps, time_gaps
 from seqpipe.tables._missing import without_missing
-from seqpipe.tables._order import ordered, time_gaps
+from seqpipe.tables._order import ordered
 
 ROLES = Roles("id", "t", None, ("y",))
 ROWS = """\
@@ -30,6 +31,10 @@ x,6,9,8,u
 
 def table(text: str = ROWS, roles: Roles = ROLES) -> Table:
     return Table.of(pd.read_csv(StringIO(text)), roles, "rows.csv")
+
+
+def gaps_of(table: Table) -> Gaps | None:
+    return time_gaps(table.frame["t"], table.codes)
 
 
 def test_the_rows_of_an_id_are_brought_together():
@@ -48,7 +53,7 @@ def test_times_of_any_integer_type_are_put_in_order_and_their_gaps_counted(kind:
     with pytest.raises(InvalidSequencesError, match=r"row 4: the rows are not in the order of 't': 2 follows 120"):
         ordered(unsorted, sort=False)
     rising = ordered(unsorted, sort=True)
-    gaps = time_gaps(rising)
+    gaps = gaps_of(rising)
     assert rising.frame["t"].tolist() == [0, 1, 2, 3, 120]
     assert gaps is not None
     assert (gaps.n_gaps, gaps.step) == (1, 1)
@@ -95,18 +100,18 @@ def test_text_that_is_no_date_is_refused():
 
 
 def test_gaps_in_time_are_counted():
-    gaps = time_gaps(ordered(table(), sort=False))
+    gaps = gaps_of(ordered(table(), sort=False))
     assert gaps is not None
     assert (gaps.n_gaps, gaps.n_sequences, gaps.step) == (1, 1, 1)
 
 
-def test_a_table_without_times_has_no_gaps():
-    assert time_gaps(table(roles=Roles("id"))) is None
+def test_sequences_of_one_row_have_no_gaps():
+    assert time_gaps(pd.Series([1, 2]), np.array([0, 1])) is None
 
 
 def test_months_of_unequal_length_are_no_gaps():
     months = pd.DataFrame({"t": pd.date_range("2020-01-01", periods=30, freq="MS"), "a": 1.0})
-    gaps = time_gaps(Table.of(months, Roles(time="t"), "months"))
+    gaps = gaps_of(Table.of(months, Roles(time="t"), "months"))
     assert gaps is not None
     assert gaps.n_gaps == 0
 

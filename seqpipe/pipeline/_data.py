@@ -10,6 +10,7 @@ from seqpipe.datasets import DATASETS, Dataset
 from seqpipe.exceptions import did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
+from seqpipe.sequences import Sequences
 from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, is_csv, prepared, read_written, typed
 from seqpipe.tasks import Task, TaskData
 
@@ -81,7 +82,14 @@ def _from_table(loaded: LoadedRecipe, task: Task, found: WrittenTable, table: Ta
     )
     table, mended = prepared(table, sort=section.sort, missing=section.missing)
     data = task.from_table(table.frame, table.roles, name=name)
+    _check_steps(loaded, data)
     return LoadedData(data, [*found.notes, *notes, *mended], remembered)
+
+
+def _check_steps(loaded: LoadedRecipe, data: TaskData) -> None:
+    for i, step in enumerate(loaded.recipe.steps):
+        if step.name == "tokenize" and isinstance(data.X, Sequences):
+            raise loaded.error(("steps", i), f"{data.name!r} holds numbers, not texts: remove the step 'tokenize'.")
 
 
 def _remembered(loaded: LoadedRecipe, task: Task, columns: tuple[str, ...]) -> TrainingTable:

@@ -9,7 +9,7 @@ from seqpipe.tables._features import numeric_features
 from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
 from seqpipe.tables._lists import arrow_from_runs, runs_from_arrow
 from seqpipe.tables._long import frame_from_runs, runs_from_frame
-from seqpipe.tables._numbers import number_matrix
+from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
 from seqpipe.tables._prepare import count, prepared
 from seqpipe.tables._roles import Roles, check_roles, row_place
 from seqpipe.tables._row_order import check_one_series, check_sequences_order
@@ -36,11 +36,13 @@ __all__ = [
     "check_sequences_order",
     "count",
     "frame_from_runs",
+    "holds_text",
     "index_after",
     "is_csv",
     "number_matrix",
     "numeric_features",
     "prepared",
+    "read_numbers",
     "read_table",
     "read_written",
     "row_place",

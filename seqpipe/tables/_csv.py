@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -33,6 +32,9 @@ CSV_SUFFIXES = tuple(_USUAL)
 
 #: Lines in which the separator is looked for.
 _SAMPLE = 50
+
+#: Rows that are held as Python's strings at once.
+_BLOCK = 20_000
 
 _BYTE_ORDER_MARK = "\ufeff"
 #: A first line by which Excel is told the separator.
@@ -93,25 +95,11 @@ def read_csv(path: Path, form: CsvFormat) -> tuple[pd.DataFrame, str]:
     limit = csv.field_size_limit(MAX_CELL)
     try:
         dialect = _dialect(path, form)
-        names, lines = _checked(path, form, dialect)
+        names, lines, columns = _read(path, form, dialect)
     finally:
         csv.field_size_limit(limit)
-    with _opened(path) as file:
-        frame = pd.read_csv(
-            file,
-            sep=dialect.separator,
-            skipinitialspace=dialect.skip_blanks,
-            skiprows=dialect.skip_lines,
-            encoding="utf-8-sig" if _is_utf_8(form.encoding) else form.encoding,
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[""],
-        )
-    if len(frame) != len(lines):
-        raise InvalidSequencesError(f"{path}: {len(lines)} rows stand in the file, but {len(frame)} could be read.")
-    columns = {name: _whole_where_written_so(frame.iloc[:, i]) for i, name in enumerate(names)}
-    return pd.DataFrame(columns).set_axis(pd.Index(lines, name="line", dtype="int64")), dialect.separator
+    cells = {name: _whole_where_written_so(column).to_pandas() for name, column in zip(names, columns)}
+    return pd.DataFrame(cells).set_axis(pd.Index(lines, name="line", dtype="int64")), dialect.separator
 
 
 def column_names(names: Sequence[str]) -> list[str]:
@@ -143,11 +131,10 @@ def _opened(path: Path) -> io.BufferedIOBase:
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
-def _whole_where_written_so(column: pd.Series[Any]) -> pd.Series[Any]:
-    cells = pa.array(column, from_pandas=True)
-    if not len(cells) or cells.null_count or not pc.all(pc.match_substring_regex(cells, _WHOLE)).as_py():
+def _whole_where_written_so(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not len(column) or column.null_count or not pc.all(pc.match_substring_regex(column, _WHOLE)).as_py():
         return column
-    return column.astype("int64")
+    return column.cast(pa.int64())
 
 
 def _dialect(path: Path, form: CsvFormat) -> _Dialect:
@@ -181,21 +168,43 @@ def _sample_rows(sample: list[str], separator: str) -> list[list[str]]:
     return rows[:-1] if len(sample) == _SAMPLE else rows  # the last one may go on after the sample
 
 
-def _checked(path: Path, form: CsvFormat, dialect: _Dialect) -> tuple[list[str], list[int]]:
-    """Return the columns' names, and the line on which each row begins, having checked the form of every row."""
-    names: list[str] = []
+def _read(path: Path, form: CsvFormat, dialect: _Dialect) -> tuple[list[str], list[int], list[pa.ChunkedArray]]:
+    """Return the columns' names, the line on which each row begins, and the columns, having checked every row."""
     lines: list[int] = []
     with _opened(path) as file:
-        for line, row in _rows(path, _lines(path, file, form), dialect):
-            if names:
-                _check_width(path, line, row, names, dialect.separator)
-                lines.append(line)
-            else:
-                names = column_names(row)
-                check_names(f"{path}:{line}", names)
-    if not names:
-        raise InvalidSequencesError(f"{path}: the file is empty. It needs a line of column names, then one line a row.")
-    return names, lines
+        rows = _rows(path, _lines(path, file, form), dialect)
+        line, header = next(rows, (0, []))
+        if not header:
+            raise InvalidSequencesError(
+                f"{path}: the file is empty. It needs a line of column names, then one line a row."
+            )
+        names = column_names(header)
+        check_names(f"{path}:{line}", names)
+        chunks: list[list[pa.Array]] = [[] for _ in names]
+        for block in _blocks(_checked(path, rows, names, dialect, lines)):
+            for chunk, cells in zip(chunks, zip(*block)):
+                chunk.append(_text_or_missing(cells))
+    return names, lines, [pa.chunked_array(chunk, type=pa.large_string()) for chunk in chunks]
+
+
+def _checked(
+    path: Path, rows: Iterator[tuple[int, list[str]]], names: list[str], dialect: _Dialect, lines: list[int]
+) -> Iterator[list[str]]:
+    """Give the rows, each as long as the header, and note their lines."""
+    for line, row in rows:
+        _check_width(path, line, row, names, dialect.separator)
+        lines.append(line)
+        yield row
+
+
+def _blocks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    while block := list(islice(rows, _BLOCK)):
+        yield block
+
+
+def _text_or_missing(cells: tuple[str, ...]) -> pa.Array:
+    array = pa.array(cells, type=pa.large_string())
+    return pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.large_string()), array)
 
 
 def _rows(path: Path, lines: Iterator[str], dialect: _Dialect) -> Iterator[tuple[int, list[str]]]:

@@ -39,7 +39,7 @@ def decimal_mark(table: Table, columns: Iterable[str], *, separator: str | None)
     points: dict[str, int] = {}
     ambiguous = separator != ";"
     for name in columns:
-        if not holds_text(table.frame[name]):
+        if not holds_text(table.frame[name]) or (points and not _has_comma(table, name)):
             continue
         cells = texts_of_column(table.frame[name])
         comma = pc.fill_null(pc.match_substring_regex(cells, _WITH_COMMA), False)
@@ -63,6 +63,10 @@ def decimal_mark(table: Table, columns: Iterable[str], *, separator: str | None)
             "separators of thousands."
         )
     return ","
+
+
+def _has_comma(table: Table, name: str) -> bool:
+    return bool(pc.any(pc.match_substring(texts_of_column(table.frame[name]), ",")).as_py())
 
 
 def _first(flags: pa.Array) -> int:

@@ -118,7 +118,7 @@ def check_feature(table: Table, name: str, read: NumberColumn) -> None:
             f"{table.frame[name].iloc[row]!r:.60} at {table.place(row)}. {_advice(table.frame[name].iloc[row])}Encode it, "
             "or leave it out of the features."
         )
-    check_numbers(table, name, read, "or leave the column out of the features")
+    check_numbers(table, name, read)
 
 
 def _is_index(column: pd.Series[Any]) -> bool:
@@ -138,7 +138,8 @@ def check_numbers(table: Table, name: str, read: NumberColumn, alternative: str 
     row = int(read.unread.argmax())
     cell = table.frame[name].iloc[row]
     rest = f"; {read.n_read:,} of its cells are numbers" if read.n_read else ""
-    remedy = f"Correct it, leave it empty if the value is missing{', ' + alternative if alternative else ''}."
+    empty = "leave it empty if the value is missing"
+    remedy = f"Correct it, {empty}, {alternative}." if alternative else f"Correct it, or {empty}."
     raise InvalidSequencesError(
         f"{table.place(row)}: column {name!r} is {cell!r:.60}, which is no number{others(read.n_unread)}{rest}. "
         f"{_units(read)}{_advice(cell)}{remedy}"

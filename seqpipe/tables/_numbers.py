@@ -149,9 +149,11 @@ def _read_arrow(array: pa.ChunkedArray, decimal: str, *, text: bool) -> NumberCo
 
 
 def _read_text(array: pa.Array, decimal: str) -> NumberColumn:
+    plain = _plain_decimals(array) if decimal == "." else None
+    if plain is not None:
+        return NumberColumn(plain, np.zeros(len(array), dtype=bool))
     cells = _stripped(array)
-    whole = pc.all(pc.match_substring_regex(cells, _WHOLE)).as_py()
-    if whole and not cells.null_count:
+    if not cells.null_count and pc.all(pc.match_substring_regex(cells, _WHOLE)).as_py():
         return NumberColumn(_whole_numbers(cells), np.zeros(len(cells), dtype=bool))
     if decimal == ",":
         cells = pc.if_else(pc.match_substring(cells, "."), "1.234,5", cells)  # a point is no decimal mark here
@@ -163,6 +165,17 @@ def _read_text(array: pa.Array, decimal: str) -> NumberColumn:
         values = _truth(cells)
     unread = _mask(pc.and_(pc.is_valid(cells), pc.is_null(values)))
     return NumberColumn(values.to_numpy(zero_copy_only=False), unread)
+
+
+def _plain_decimals(array: pa.Array) -> NDArray[np.float64] | None:
+    """Return cells that are numbers with points, as most columns are, in one pass; None where anything else is among them."""
+    if array.null_count or not len(array) or "." not in array[0].as_py():
+        return None
+    try:
+        values = array.cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    return None if np.isnan(values).any() else values
 
 
 def _truth(cells: pa.Array) -> pa.Array:

@@ -27,11 +27,14 @@ class Table:
         What its columns are.
     source : str
         The file or data set.
+    numeric_targets : bool
+        Whether its targets are numbers, of which a missing one may be drawn from its neighbours; labels may not.
     """
 
     frame: pd.DataFrame
     roles: Roles
     source: str
+    numeric_targets: bool = False
 
     @classmethod
     def of(cls, frame: pd.DataFrame, roles: Roles, source: str) -> Table:
@@ -56,6 +59,11 @@ class Table:
     def value_columns(self) -> list[str]:
         """Features and targets that are named."""
         return [*(self.roles.features or ()), *self.roles.target]
+
+    @property
+    def fillable_columns(self) -> list[str]:
+        """Those of `value_columns` whose empty cells may be filled."""
+        return self.value_columns if self.numeric_targets else list(self.roles.features or ())
 
     def take(self, order: NDArray[Any]) -> Table:
         """Return some of the rows, in another order."""

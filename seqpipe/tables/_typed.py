@@ -142,7 +142,10 @@ def _named(table: Table, found: FeatureColumns, target: TargetType, columns: dic
         roles = replace(roles, target=names) if roles.features is None else roles
     elif names:
         roles = replace(roles, features=names)
-    return replace(table.with_columns(columns), roles=roles)
+    numeric = all(pd.api.types.is_numeric_dtype(columns[name]) for name in roles.target if name in columns)
+    return replace(
+        table.with_columns(columns), roles=roles, numeric_targets=numeric and target not in ("labels", "texts")
+    )
 
 
 def _told(found: FeatureColumns) -> Iterator[str]:

@@ -96,6 +96,11 @@ class ClassifyTask(SampleTask):
 
     def _strata(self, data: TaskData) -> NDArray[Any]:
         labels, counts = np.unique(data.y, return_counts=True)
+        if len(labels) == 1:
+            raise InvalidSequencesError(
+                f"All sequences of {data.name!r} have the label {labels[0].item()!r}, but a classifier needs two at least: "
+                "name another target column, or add sequences of another class."
+            )
         if counts.min() < 2:
             raise InvalidSequencesError(
                 f"The class {labels[counts.argmin()].item()!r} of {data.name!r} has one sequence, which "

@@ -192,7 +192,7 @@ def test_an_infinite_target_is_refused_with_its_row(long_table):
 
 
 def test_a_text_target_of_regression_is_sent_to_classification(long_table):
-    with pytest.raises(InvalidSequencesError, match=r"The target 'label' .* for labels use the task 'classify'"):
+    with pytest.raises(InvalidSequencesError, match=r"The target 'label' .* For labels use the task 'classify'"):
         regress(long_table, LONG)
 
 

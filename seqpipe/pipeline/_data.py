@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seqpipe.datasets import DATASETS, Dataset
@@ -32,8 +32,8 @@ class LoadedData:
     """
 
     data: TaskData
-    notes: list[str]
-    table: TrainingTable
+    notes: list[str] = field(default_factory=list)
+    table: TrainingTable = field(default_factory=TrainingTable)
 
 
 def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
@@ -61,7 +61,7 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
     for role in ("id", "time", "features", "target", "sequence"):
         if getattr(section, role) is not None:
             raise loaded.error(("data", role), f"the data set {dataset.name!r} is no table: remove this field.")
-    return LoadedData(TaskData(dataset.X, dataset.y, dataset.name), [], _remembered(loaded, task, ()))
+    return LoadedData(TaskData(dataset.X, dataset.y, dataset.name))
 
 
 def _from_table(loaded: LoadedRecipe, task: Task, found: WrittenTable, table: Table, name: str) -> LoadedData:
@@ -72,17 +72,18 @@ def _from_table(loaded: LoadedRecipe, task: Task, found: WrittenTable, table: Ta
         raise loaded.error(
             ("data", option), "needs 'id', 'time' or both: nothing says yet what a row's neighbours are."
         )
-    remembered = _remembered(loaded, task, tuple(map(str, table.frame.columns)))
+    columns = tuple(map(str, table.frame.columns))
     table, notes = typed(
         table,
         target=task.target_type,
-        texts=remembered.texts,
+        texts=task.reads_texts or any(step.name == "tokenize" for step in loaded.recipe.steps),
         decimal=section.decimal,
         separator=found.separator,
     )
     table, mended = prepared(table, sort=section.sort, missing=section.missing)
     data = task.from_table(table.frame, table.roles, name=name)
     _check_steps(loaded, data)
+    remembered = TrainingTable(table.roles, section.sort, section.missing, columns, section.form)
     return LoadedData(data, [*found.notes, *notes, *mended], remembered)
 
 
@@ -90,12 +91,6 @@ def _check_steps(loaded: LoadedRecipe, data: TaskData) -> None:
     for i, step in enumerate(loaded.recipe.steps):
         if step.name == "tokenize" and isinstance(data.X, Sequences):
             raise loaded.error(("steps", i), f"{data.name!r} holds numbers, not texts: remove the step 'tokenize'.")
-
-
-def _remembered(loaded: LoadedRecipe, task: Task, columns: tuple[str, ...]) -> TrainingTable:
-    section = loaded.recipe.data
-    texts = task.reads_texts or any(step.name == "tokenize" for step in loaded.recipe.steps)
-    return TrainingTable(section.roles, section.sort, section.missing, columns, section.form, texts)
 
 
 def _check_format(loaded: LoadedRecipe, path: Path) -> None:

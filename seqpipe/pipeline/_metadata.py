@@ -42,9 +42,10 @@ class ModelMetadata:
     def of(cls, job: Job) -> Self:
         """Return what the model of a job has to keep."""
         roles, X = job.train.roles, job.train.X
-        if roles == Roles() and (np.ndim(X) > 2 or is_texts(X)):
+        texts = is_texts(X)
+        if roles == Roles() and (texts or np.ndim(X) > 2):
             roles = Roles(sequence=_SEQUENCE)  # data that never was a table
-        return cls(job.loaded.recipe.task.name, job.table.trained_on(X, roles))
+        return cls(job.loaded.recipe.task.name, job.table.trained_on(X, roles, texts=texts))
 
     @classmethod
     def from_dict(cls, metadata: Mapping[str, Any] | None, *, model: str) -> Self:

@@ -91,7 +91,10 @@ class DataSection(_Section):
         for option in ("separator", "decimal", "encoding"):
             if self.path is None and getattr(self, option) is not None:
                 raise ValueError(f"{option!r} says how a file is written, and goes with 'path'")
-        CsvFormat(self.separator, self.decimal, self.encoding)
+        try:
+            CsvFormat(self.separator, self.decimal, self.encoding)
+        except ValueError as error:
+            raise ValueError(str(error).rstrip(".")) from error
         return self
 
     @property

@@ -21,6 +21,7 @@ __all__ = [
     "check_feature",
     "check_numbers",
     "find_features",
+    "is_index",
     "numeric_features",
     "unnamed_columns",
 ]
@@ -63,21 +64,23 @@ def find_features(table: Table, columns: Iterable[str], *, decimal: str = ".") -
     InvalidSequencesError
         If a column is numeric but for a few cells; names the first one, its place and the remedy.
     """
-    found = FeatureColumns({}, [], [], [])
     numbers: dict[str, NumberColumn] = {}
+    index: list[str] = []
+    empty: list[str] = []
+    text: list[str] = []
     for name in columns:
         column = table.frame[name]
         read = read_numbers(column, decimal=decimal)
         if not read.n_read and not read.n_unread:
-            found.empty.append(name)
-        elif _is_index(column):
-            found.index.append(name)
+            empty.append(name)
+        elif is_index(column):
+            index.append(name)
         elif read.n_unread and not _is_nearly_numeric(column, read):
-            found.text.append(name)
+            text.append(name)
         else:
             check_numbers(table, name, read, _OR_NAME_FEATURES)
             numbers[name] = read
-    return FeatureColumns(numbers, found.index, found.empty, found.text)
+    return FeatureColumns(numbers, index, empty, text)
 
 
 def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str) -> list[str]:
@@ -121,7 +124,7 @@ def check_feature(table: Table, name: str, read: NumberColumn) -> None:
     check_numbers(table, name, read)
 
 
-def _is_index(column: pd.Series[Any]) -> bool:
+def is_index(column: pd.Series[Any]) -> bool:
     """Tell whether a column is an index that was written into the table, or has no name."""
     name = str(column.name)
     if _INDEX_NAMES.match(name):

@@ -48,9 +48,9 @@ class TrainingTable:
         The name of their zone, which their offsets do not tell.
     """
 
-    roles: Roles
-    sort: bool
-    missing: Missing
+    roles: Roles = field(default_factory=Roles)
+    sort: bool = False
+    missing: Missing = "error"
     columns: tuple[str, ...] = ()
     form: CsvFormat = field(default_factory=CsvFormat)
     texts: bool = False
@@ -69,10 +69,10 @@ class TrainingTable:
         kept = {name: _as_list(value) for name, value in asdict(self).items()}
         return {**kept, "roles": {name: _as_list(value) for name, value in kept["roles"].items()}}
 
-    def trained_on(self, X: Any, roles: Roles) -> Self:
-        """Return the record with the roles of the data a model was fitted to, and the last times of a series."""
+    def trained_on(self, X: Any, roles: Roles, *, texts: bool) -> Self:
+        """Return the record with what is known of the data that a model was fitted to: roles, kind and last times."""
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
-        return replace(self, roles=roles, last_times=_plain(index[-_TAIL:]), zone=_zone(index))
+        return replace(self, roles=roles, texts=texts, last_times=_plain(index[-_TAIL:]), zone=_zone(index))
 
     @property
     def tail(self) -> pd.DataFrame:

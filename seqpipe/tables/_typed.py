@@ -61,7 +61,7 @@ def typed(
     mark = decimal or decimal_mark(table, _numeric_roles(table, target), separator=separator)
     notes = [f"decimals follow {mark!r}"] if mark == "," and decimal is None else []
     found = _found_features(table, target, mark)
-    columns = dict(_converted(table, found, target, mark))
+    columns = {**dict(_converted(table, found, target, mark)), **dict(_digits_as_text(table, target, texts))}
     if (lists := _lists(table, texts)) is not None:
         columns[str(table.roles.sequence)] = lists
         notes.append(f"the text in column {table.roles.sequence!r} is read as lists")
@@ -101,6 +101,14 @@ def _converted(table: Table, found: FeatureColumns, target: TargetType, mark: st
             yield name, _target_numbers(table, name, mark)
         elif target == "labels":
             yield name, _labels(table.frame[name])
+
+
+def _digits_as_text(table: Table, target: TargetType, texts: bool) -> Iterator[tuple[str, Any]]:
+    """Give columns of texts that are all whole numbers, as the texts that they were."""
+    roles = table.roles
+    for name in [*([roles.sequence] if texts and roles.sequence else []), *(roles.target if target == "texts" else ())]:
+        if pd.api.types.is_integer_dtype(table.frame[name].dtype):
+            yield name, table.frame[name].astype(str)
 
 
 def _target_numbers(table: Table, name: str, mark: str) -> Any:

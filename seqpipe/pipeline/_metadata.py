@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from seqpipe.exceptions import TrackingError
-from seqpipe.sequences import Sequences
 from seqpipe.tables import Roles, TrainingTable
 from seqpipe.transformers import is_texts
 
@@ -42,13 +41,11 @@ class ModelMetadata:
     @classmethod
     def of(cls, job: Job) -> Self:
         """Return what the model of a job has to keep."""
-        recipe = job.loaded.recipe
         roles, X = job.train.roles, job.train.X
-        if roles.features is None and isinstance(X, Sequences) and X.feature_names is not None:
-            roles = replace(roles, features=X.feature_names)  # a new table may have more columns
-        elif roles == Roles() and (np.ndim(X) > 2 or is_texts(X)):
+        texts = is_texts(X)
+        if roles == Roles() and (texts or np.ndim(X) > 2):
             roles = Roles(sequence=_SEQUENCE)  # data that never was a table
-        return cls(recipe.task.name, TrainingTable.of(X, roles, sort=recipe.data.sort, missing=recipe.data.missing))
+        return cls(job.loaded.recipe.task.name, job.table.trained_on(X, roles, texts=texts))
 
     @classmethod
     def from_dict(cls, metadata: Mapping[str, Any] | None, *, model: str) -> Self:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
-from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
 from seqpipe.plugins import host
-from seqpipe.tables import Table, TrainingTable, check_continues, read_table
+from seqpipe.tables import Table, TrainingTable, WrittenTable, check_continues, read_written
 from seqpipe.tasks import Task, TaskData
 from seqpipe.tracking import load_model
 
@@ -46,6 +47,11 @@ def predict_table(
         If there is no such model, no recipe made it, or it cannot be loaded safely.
     InvalidSequencesError
         If the data cannot be used; names the place.
+
+    Warns
+    -----
+    DataWarning
+        If the data has columns that the training table had not; they are left out.
     """
     estimator, kept = load_model(model, tracking_uri)
     metadata = ModelMetadata.from_dict(kept, model=model)
@@ -57,7 +63,9 @@ def predict_table(
                 f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
             )
         return task.predictions(estimator, _future(task, known, 1 if n_steps is None else n_steps))
-    table = known.held(_read(data, known, model), source=str(data))
+    table, notes = known.held(_read(data, known, model), source=str(data))
+    for note in notes:
+        warnings.warn(f"{data}: {note}", DataWarning, stacklevel=2)
     found = task.from_table(table.frame, known.roles, name=str(data), with_target=False)
     if known.last_times and known.roles.time is not None:
         check_continues(known.tail.index, found.X.index, name=found.name)
@@ -89,12 +97,12 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
             )
 
 
-def _read(data: str | Path, known: TrainingTable, model: str) -> pd.DataFrame:
+def _read(data: str | Path, known: TrainingTable, model: str) -> WrittenTable:
     if not is_text_file(data):
-        return read_table(data)
+        return read_written(data, known.form)
     if known.roles.sequence is None:
         raise InvalidSequencesError(f"{data}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
-    return read_lines(data, known.roles.sequence)
+    return WrittenTable(read_lines(data, known.roles.sequence))
 
 
 def _by_place(message: str, table: Table) -> str:

@@ -26,7 +26,8 @@ def sequences_from_frame(
         Column that must rise strictly within an id: numbers, times, or ISO 8601 text. Only checked, never a
         feature.
     features : sequence of str, optional
-        Numeric columns to take, in this order; all but ``by`` and ``order`` by default.
+        Numeric columns to take, in this order; all but ``by``, ``order`` and an index that was written
+        into the table by default.
 
     Returns
     -------

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._numbers import NumberColumn, holds_text, read_numbers
 
 __all__ = ["Places", "finite_values"]
 
@@ -74,27 +75,22 @@ def _refuse_infinite(infinite: NDArray[Any], column: pd.Series[Any], places: Pla
 
 
 def _numbers(column: pd.Series[Any], places: Places) -> NDArray[Any]:
-    mixed = pd.api.types.is_string_dtype(column.dtype)  # objects too
-    numbers = pd.to_numeric(column, errors="coerce") if mixed else column
-    if not pd.api.types.is_numeric_dtype(numbers.dtype) or pd.api.types.is_complex_dtype(numbers.dtype):
-        raise InvalidSequencesError(
-            f"The column {column.name!r} holds {numbers.dtype}, not numbers: encode it, or leave it out with features=."
-        )
-    dtype = np.float32 if column.dtype == np.float32 else np.float64
-    values = numbers.to_numpy(dtype=dtype, na_value=np.nan)
-    if mixed:
-        _refuse_other_than_numbers(column, np.isnan(values), places)
-    return values
+    read = read_numbers(column, text=False)
+    if read.n_unread:
+        _refuse_other_than_numbers(column, read, places)
+    return read.values if read.values.dtype == np.float32 else read.values.astype(np.float64)
 
 
-def _refuse_other_than_numbers(column: pd.Series[Any], unread: NDArray[Any], places: Places) -> None:
+def _refuse_other_than_numbers(column: pd.Series[Any], read: NumberColumn, places: Places) -> None:
     """Refuse text even where it could be read as a number: the rest of such a column is seldom clean."""
-    unfit = column.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
-    unreadable = unread & column.notna().to_numpy()
-    if (unfit | unreadable).any():
-        i = int((unreadable if unreadable.any() else unfit).argmax())
-        found = column.iloc[i]
+    if column.dtype != object and not holds_text(column):
         raise InvalidSequencesError(
-            f"{places[i]}, column {column.name!r}: {found!r:.60} is {type(found).__name__}, not a number. "
-            "Correct it and convert the column with pd.to_numeric, or leave it out with features=."
+            f"The column {column.name!r} holds {column.dtype}, not numbers: encode it, or leave it out with features=."
         )
+    unreadable = read_numbers(column).unread
+    i = int((unreadable if unreadable.any() else read.unread).argmax())
+    found = column.iloc[i]
+    raise InvalidSequencesError(
+        f"{places[i]}, column {column.name!r}: {found!r:.60} is {type(found).__name__}, not a number. "
+        "Correct it and convert the column with pd.to_numeric, or leave it out with features=."
+    )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.tables._columns import Places, finite_values
+from seqpipe.tables._features import is_index
 from seqpipe.tables._index import index_of, times_of
 from seqpipe.tables._rising import check_rising
 from seqpipe.tables._runs import Runs
@@ -90,7 +91,7 @@ def _check_order(frame: pd.DataFrame, codes: NDArray[np.intp], place: Place, by:
 def _feature_names(frame: pd.DataFrame, by: str, order: str | None, features: Sequence[str] | None) -> list[Hashable]:
     columns = frame.columns.tolist()
     roles = [by] if order is None else [by, order]
-    names: list[Hashable] = [name for name in columns if name not in roles] if features is None else [*features]
+    names: list[Hashable] = _without_index(frame, roles) if features is None else [*features]
     for name in [*roles, *names]:
         if name not in columns:
             raise InvalidSequencesError(_missing_column(frame, name))
@@ -99,6 +100,11 @@ def _feature_names(frame: pd.DataFrame, by: str, order: str | None, features: Se
     if not names:
         raise InvalidSequencesError(f"No feature is left beside {roles}: the table needs a numeric column more.")
     return names
+
+
+def _without_index(frame: pd.DataFrame, roles: list[str]) -> list[Hashable]:
+    free = [i for i, name in enumerate(frame.columns) if name not in roles]
+    return [frame.columns[i] for i in free if not is_index(frame.iloc[:, i])]
 
 
 def _missing_column(frame: pd.DataFrame, name: Hashable) -> str:

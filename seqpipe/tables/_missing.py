@@ -38,7 +38,7 @@ def without_missing(table: Table, missing: Missing) -> Table:
         raise _missing_error(table, absent, _REMEDY)
     if missing == "drop":
         return table.take(np.flatnonzero(~absent.any(axis=1)))
-    numeric = [column for column in columns[absent.any()] if pd.api.types.is_numeric_dtype(table.frame[column])]
+    numeric = [column for column in columns[absent.any()] if column in table.fillable_columns]
     values = table.frame[numeric]
     filled = values.groupby(table.codes).ffill() if missing == "forward" else _interpolated(table, values)
     mended = replace(table, frame=table.frame.assign(**{column: filled[column] for column in numeric}))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from seqpipe.tables._gaps import Gaps, time_gaps
 from seqpipe.tables._missing import Missing, without_missing
 from seqpipe.tables._order import ordered
-from seqpipe.tables._roles import Roles
 from seqpipe.tables._table import Table
 
 __all__ = ["count", "prepared"]
@@ -40,8 +39,6 @@ def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
         yield f"{count(empty, 'empty cell')} filled"
     elif empty:
         yield f"{count(len(table.frame) - len(mended.frame), 'step')} with empty cells dropped"
-    if left_out := sorted(set(table.frame.columns) - {*columns, *_named(table.roles)}):
-        yield f"columns without a role: {', '.join(map(str, left_out))}"
     time = in_order.roles.time
     gaps = None if time is None else time_gaps(in_order.frame[time], in_order.codes)
     if gaps is not None and gaps.n_gaps:
@@ -51,7 +48,3 @@ def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
 def _told(gaps: Gaps) -> str:
     where = f" in {count(gaps.n_sequences, 'sequence')}"
     return f"{count(gaps.n_gaps, 'gap')} in time{where} (steps wider than the usual {gaps.step})"
-
-
-def _named(roles: Roles) -> set[str | None]:
-    return {roles.id, roles.time, roles.sequence, *roles.target, *(roles.features or ())}

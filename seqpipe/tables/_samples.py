@@ -7,9 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._features import numeric_features
 from seqpipe.tables._lists import runs_from_arrow
 from seqpipe.tables._long import runs_from_frame
-from seqpipe.tables._roles import Roles, numeric_features, row_place
+from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
+from seqpipe.tables._roles import Roles, row_place
 from seqpipe.tables._runs import Runs
 
 __all__ = ["runs_of", "step_targets_of", "targets_of"]
@@ -32,7 +34,10 @@ def runs_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Runs:
         return _from_lists(frame, roles, name)
     if roles.id is not None:
         features = numeric_features(frame, roles, name=name)
-        return runs_from_frame(frame, by=roles.id, order=roles.time, features=features)
+        numbers = frame.assign(
+            **{name: read_numbers(frame[name]).values for name in features if holds_text(frame[name])}
+        )
+        return runs_from_frame(numbers, by=roles.id, order=roles.time, features=features)
     if roles.time is not None:
         raise InvalidSequencesError(
             f"{name!r} has the time column {roles.time!r} but no id column: name the column that says which "
@@ -102,7 +107,7 @@ def _from_lists(frame: pd.DataFrame, roles: Roles, name: str) -> Runs:
 
 
 def _from_rows(frame: pd.DataFrame, features: list[str], name: str) -> Runs:
-    values = np.column_stack([frame[column].to_numpy(dtype=np.float64, na_value=np.nan) for column in features])
+    values = number_matrix(frame, features)
     unfit = ~np.isfinite(values)
     if unfit.any():
         row, step = (int(i) for i in np.argwhere(unfit)[0])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._numbers import number_matrix
 from seqpipe.tables._rising import check_rising
 from seqpipe.tables._roles import row_place
 from seqpipe.tables._times import read_times
@@ -24,9 +25,7 @@ def series_frame(frame: pd.DataFrame, columns: Sequence[str], index: pd.Index[An
     InvalidSequencesError
         At the first value that is missing or infinite; names row and column.
     """
-    values = np.empty((len(frame), len(columns)))
-    for j, column in enumerate(columns):
-        values[:, j] = frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    values = number_matrix(frame, columns)
     unfit = ~np.isfinite(values)
     if unfit.any():
         row, j = (int(i) for i in np.argwhere(unfit)[0])

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.tables._csv import CsvFormat
+from seqpipe.tables._files import WrittenTable
 from seqpipe.tables._missing import Missing
 from seqpipe.tables._prepare import prepared
-from seqpipe.tables._roles import Roles
+from seqpipe.tables._roles import Roles, named_columns
 from seqpipe.tables._table import Table
 from seqpipe.tables._times import read_times
+from seqpipe.tables._typed import typed
 
 __all__ = ["TrainingTable"]
 
+#: Columns that a message names.
+_SHOWN = 30
 #: Enough of a series' times to tell its frequency.
 _TAIL = 10
 
@@ -28,38 +33,46 @@ class TrainingTable:
     Attributes
     ----------
     roles : Roles
-        What the columns are.
+        What the columns are; the features by name and in order, whatever the layout of the table.
     sort, missing
         How rows are mended, as under ``data:`` in a recipe.
+    columns : tuple of str
+        All columns that the table had; empty where a model does not remember them.
+    form : CsvFormat
+        How CSV files are written, as far as the recipe says so.
+    texts : bool
+        Whether a column of sequences holds texts.
     last_times : tuple of str or number
         The last times of the series that was trained on; empty where sequences were.
     zone : str or None
         The name of their zone, which their offsets do not tell.
     """
 
-    roles: Roles
-    sort: bool
-    missing: Missing
+    roles: Roles = field(default_factory=Roles)
+    sort: bool = False
+    missing: Missing = "error"
+    columns: tuple[str, ...] = ()
+    form: CsvFormat = field(default_factory=CsvFormat)
+    texts: bool = False
     last_times: tuple[Any, ...] = ()
     zone: str | None = None
-
-    @classmethod
-    def of(cls, X: Any, roles: Roles, *, sort: bool, missing: Missing) -> Self:
-        """Return what to remember of training data: its roles, and its last times where it is one series."""
-        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
-        return cls(roles, sort, missing, _plain(index[-_TAIL:]), _zone(index))
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Self:
         """Take what `as_dict` gave; raises a KeyError, TypeError or AttributeError where it is something else."""
         fields = {name: _as_tuple(value) for name, value in kept.items()}
         roles = Roles(**{name: _as_tuple(value) for name, value in fields.pop("roles").items()})
-        return cls(roles=roles, **fields)
+        return cls(roles=roles, form=CsvFormat(**fields.pop("form", {})), **fields)
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON's types only."""
         kept = {name: _as_list(value) for name, value in asdict(self).items()}
         return {**kept, "roles": {name: _as_list(value) for name, value in kept["roles"].items()}}
+
+    def trained_on(self, X: Any, roles: Roles, *, texts: bool) -> Self:
+        """Return the record with what is known of the data that a model was fitted to: roles, kind and last times."""
+        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
+        return replace(self, roles=roles, texts=texts, last_times=_plain(index[-_TAIL:]), zone=_zone(index))
 
     @property
     def tail(self) -> pd.DataFrame:
@@ -71,33 +84,48 @@ class TrainingTable:
             times = times.dt.tz_convert(self.zone)
         return pd.DataFrame(index=pd.Index(times))
 
-    def held(self, frame: pd.DataFrame, *, source: str) -> Table:
-        """Return a new table brought into the form of the training table: checked, in order, without empty cells.
+    def held(self, found: WrittenTable, *, source: str) -> tuple[Table, list[str]]:
+        """Return a new table brought into the form of the training table, and what the user should know about it.
+
+        Its columns are those that the model was trained with, in that order; its rows are put in order and their empty
+        cells filled as they were for training.
 
         Raises
         ------
         InvalidSequencesError
             If a column is missing, or a row is unfit and the options do not mend it; names the place.
         """
-        table = _without_targets(Table.of(frame, self.roles, source))
-        _check_columns(table)
-        return prepared(table, sort=self.sort, missing=self.missing)[0]
+        whole = Table.of(found.frame, replace(self.roles, target=()), source)
+        self._check_columns(whole)
+        table = replace(whole, frame=whole.frame[self._taken(whole)])
+        table, _ = typed(table, target="series", texts=self.texts, decimal=self.form.decimal, separator=found.separator)
+        table = prepared(replace(table, roles=whole.roles), sort=self.sort, missing=self.missing)[0]
+        return table, self._notes(whole)
 
-
-def _without_targets(table: Table) -> Table:
-    """Forget the targets, so that empty ones are as good as none."""
-    kept = [column for column in table.frame.columns if column not in table.roles.target]
-    return Table(table.frame[kept], replace(table.roles, target=()), table.source)
-
-
-def _check_columns(table: Table) -> None:
-    roles, columns = table.roles, [str(column) for column in table.frame.columns]
-    for column in (roles.id, roles.time, roles.sequence, *(roles.features or ())):
-        if column is not None and column not in columns:
+    def _check_columns(self, table: Table) -> None:
+        columns = [str(column) for column in table.frame.columns]
+        missing = [column for _, column in named_columns(table.roles) if column not in columns]
+        if missing:
+            several = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise InvalidSequencesError(
-                f"{table.source} has no column {column!r}, which the model was trained with."
-                f"{did_you_mean(column, columns)} Its columns are {', '.join(columns)}."
+                f"{table.source} has no column {missing[0]!r}{several}, which the model was trained with."
+                f"{did_you_mean(missing[0], columns)} Its columns are {_listed(columns)}."
             )
+
+    def _taken(self, table: Table) -> list[str]:
+        """Return the columns that play a role; every column for a model that does not remember its features."""
+        named = [column for _, column in named_columns(table.roles)]
+        remembered = bool(self.columns or self.last_times or self.roles.sequence)
+        return named if named and remembered else [c for c in table.frame.columns if c not in self.roles.target]
+
+    def _notes(self, table: Table) -> list[str]:
+        extra = [str(column) for column in table.frame.columns if column not in self.columns] if self.columns else []
+        return [f"columns that the model was not trained with are left out: {_listed(extra)}"] if extra else []
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
 
 
 def _plain(index: pd.Index[Any]) -> tuple[Any, ...]:

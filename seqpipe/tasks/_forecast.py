@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from math import ceil
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,16 @@ from sklearn.model_selection import TimeSeriesSplit
 from seqpipe.diagnostics import plot_forecast, plot_forecast_fan, plot_learning_curves
 from seqpipe.estimators import Forecaster, SequenceRegressor
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tables import Roles, check_roles, index_after, numeric_features, season_of, series_frame, time_index
+from seqpipe.tables import (
+    Roles,
+    TargetType,
+    check_roles,
+    index_after,
+    numeric_features,
+    season_of,
+    series_frame,
+    time_index,
+)
 from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_metrics, forecast_scorer
 from seqpipe.tasks._naive import naive_forecasts, seasonal_error
 from seqpipe.tasks._parameters import configured, last_step
@@ -52,6 +61,8 @@ class ForecastTask(Task):
     naive forecast and the unit of mase; by default it follows from the dates (12 for months), and is 1 where
     they tell nothing.
     """
+
+    target_type: ClassVar[TargetType] = "series"
 
     def __init__(self) -> None:
         self._season: int | Literal["auto"] = "auto"

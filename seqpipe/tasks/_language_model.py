@@ -14,7 +14,7 @@ from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold, 
 from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import LanguageModel
 from seqpipe.exceptions import UnknownNameError, did_you_mean
-from seqpipe.tables import Roles, check_roles, targets_of
+from seqpipe.tables import Roles, TargetType, check_roles, targets_of
 from seqpipe.tasks._ngrams import NgramModel
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._task import Task, TaskData
@@ -37,6 +37,8 @@ class LanguageModelTask(Task):
     """Texts and the next token in them, by a `LanguageModel`; with a target, texts of classes."""
 
     needs_target: ClassVar[bool] = False
+    target_type: ClassVar[TargetType] = "labels"
+    reads_texts: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._continuous = False

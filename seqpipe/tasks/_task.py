@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tables import Roles
+from seqpipe.tables import Roles, TargetType
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,13 @@ class Task(ABC):
 
     #: Whether data without targets, other than a series, is no use.
     needs_target: ClassVar[bool] = True
+
+    #: What its target columns hold: "labels" and "texts" are read as they are written, "numbers" are numbers, a "series" is
+    #: what is forecast. None leaves it to what a column looks like.
+    target_type: ClassVar[TargetType] = None
+
+    #: Whether a column of sequences is a column of texts.
+    reads_texts: ClassVar[bool] = False
 
     @abstractmethod
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:

@@ -60,8 +60,4 @@ def _told(value: Any) -> str:
 
 
 def _remedy(value: Any) -> str:
-    if pd.isna(value):
-        return "fill it in, or drop the row"
-    return (
-        "a CSV file cannot say that digits are a text; keep them as strings in a Parquet file, or put a letter before"
-    )
+    return "fill it in, or drop the row" if pd.isna(value) else "write it as text"

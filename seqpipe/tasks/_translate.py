@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _SHOWN = 3
 class TranslateTask(WritingTask):
     """One text for another, by a `SequenceTranslator`: the sequence column holds the texts that are read."""
 
+    reads_texts: ClassVar[bool] = True
     _name = "translate"
 
     def _new_estimator(self) -> BaseEstimator:

@@ -202,3 +202,8 @@ def test_arrow_backed_text_is_no_number_either():
     frame = table(x=pd.array(["1", "a", "2", "3"], dtype=pd.ArrowDtype(pa.string())))
     with pytest.raises(InvalidSequencesError, match="'a' is str, not a number"):
         sequences_from_frame(frame, by="id", order="t")
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "__index_level_0__"])
+def test_an_index_that_was_written_into_the_table_is_no_feature(name):
+    assert sequences_from_frame(table(**{name: range(4)}), by="id", order="t").feature_names == ("x",)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tables import Roles, Table, read_table
+from seqpipe.tables import Roles, Table, read_table, typed
 from seqpipe.tables._gaps import Gaps, time_gaps
 from seqpipe.tables._missing import without_missing
 from seqpipe.tables._order import ordered
@@ -120,7 +120,8 @@ HOLES = ROWS.replace("x,2,3,4", "x,2,,4").replace("x,6,9,8", "x,6,,8")
 
 
 def mended(missing: str, text: str = HOLES, roles: Roles = ROLES) -> pd.DataFrame:
-    return without_missing(ordered(table(text, roles), sort=False), missing).frame
+    with_features, _ = typed(table(text, roles), target="labels")
+    return without_missing(ordered(with_features, sort=False), missing).frame
 
 
 def test_an_empty_cell_is_refused_with_its_place_and_the_remedies():

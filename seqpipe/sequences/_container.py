@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences._arrays import as_elements, checked_lengths, offsets_of, take_runs
-from seqpipe.tables import Runs, arrow_from_runs, frame_from_runs, runs_from_arrow, runs_from_frame
+from seqpipe.tables import Runs, arrow_from_runs, check_steps_order, frame_from_runs, runs_from_arrow, runs_from_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,9 +98,11 @@ class Sequences:
         Raises
         ------
         InvalidSequencesError
-            If an item is not numeric, has no time axis, or has another number of features or element shape.
+            If an item is not numeric, has no time axis, an index of times that do not rise, or another number of features or
+            element shape.
         """
         arrays = list(arrays)
+        check_steps_order(arrays)
         feature_names = _shared_columns(arrays)
         elements = [as_elements(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]
         matrices, shapes = [m for m, _ in elements], [shape for _, shape in elements]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tables._index import index_of, places_in, refuse_panel, refuse_several, times_of
+from seqpipe.tables._index import index_of, places_in, refuse_several, times_of
 from seqpipe.tables._rising import check_rising, first_not_rising
 
-__all__ = ["check_one_series", "check_sequences_order"]
+__all__ = ["check_one_series", "check_steps_order"]
 
 _OF_TIMES = pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex
 
@@ -34,22 +35,18 @@ def check_one_series(X: Any, y: Any = None, *, owner: str) -> None:
     _check_same_times(X, y)
 
 
-def check_sequences_order(X: Any) -> None:
-    """Refuse sequences whose steps are not in order of time.
+def check_steps_order(sequences: Iterable[Any], *, name: str = "X") -> None:
+    """Refuse sequences whose steps are not in order of time, as far as an index of times tells.
 
-    A list may hold pandas data with an index of times, and a table with an index of several levels is no table of one row
-    per sequence. Row numbers tell nothing here: those of a table that was sorted before it was cut into sequences may fall.
+    Row numbers tell nothing here: those of a table that was sorted before it was cut into sequences may fall.
 
     Raises
     ------
     InvalidSequencesError
-        If times do not rise within a sequence, or X is such a table.
+        If times do not rise within a sequence.
     """
-    if hasattr(X, "columns"):
-        refuse_panel(X)
-    if isinstance(X, list | tuple):
-        for i, item in enumerate(X):
-            _check_times(item, f"X[{i}]")
+    for i, item in enumerate(sequences):
+        _check_times(item, f"{name}[{i}]")
 
 
 def _check_times(data: Any, name: str) -> None:

@@ -14,7 +14,7 @@ __all__ = ["remedy_for", "times_from_text"]
 
 _DATE = r"\d{4}(?:\D.*|\d{4}T.*)?"
 _OFFSET = r"[T ]\d{1,2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
-_UTC = r"\s*(?:UTC|GMT|z)$"
+_UTC = ("UTC", "GMT", "z")
 
 _CLOCK = r"-?\d+:[0-5]\d"
 _CLOCK_WITH_SECONDS = r"-?\d+:[0-5]\d:[0-5]\d(?:\.\d+)?"
@@ -69,7 +69,9 @@ def _readings(text: pd.Series[Any], place: Place) -> Iterator[pd.Series[Any]]:
 
 
 def _dates(text: pd.Series[Any], place: Place) -> pd.Series[Any]:
-    written = text.where(text.str.fullmatch(_DATE)).str.replace(_UTC, "Z", regex=True)
+    written = text.where(text.str.fullmatch(_DATE))
+    if written.str.endswith(_UTC, na=False).any():
+        written = written.str.replace(rf"\s*(?:{'|'.join(_UTC)})$", "Z", regex=True)
     aware = written.str.contains(_OFFSET, regex=True, na=False).to_numpy(dtype=bool)
     dates: pd.Series[Any] = pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce")
     read = dates.notna().to_numpy(dtype=bool)

@@ -140,18 +140,19 @@ def _objects(column: pd.Series[Any], place: Place) -> pd.Series[Any] | None:
             return pd.to_timedelta(column.map(lambda time: time.isoformat()), errors="coerce")
         case "period":
             return column.map(lambda period: period.start_time)
-        case "string" | "mixed" | "mixed-integer":
-            return _text(column.map(_as_text), place)
+        case "string":
+            return _text(column.astype("str").str.strip(), place)
+        case "mixed" | "mixed-integer":
+            return _text(column.map(_as_text).astype("str"), place)
     return None
 
 
 def _text(text: pd.Series[Any], place: Place) -> pd.Series[Any]:
-    """Return numbers where more cells are numbers than times, else times."""
+    """Return numbers where the first cell is one, else times."""
+    if pd.isna(pd.to_numeric(text.iloc[:1], errors="coerce")).all():
+        return times_from_text(text, place)
     numbers = pd.to_numeric(text, errors="coerce")
-    if numbers.notna().all():
-        return _numbers(numbers)
-    times = times_from_text(text, place)
-    return numbers if numbers.count() > times.count() else times
+    return _numbers(numbers) if numbers.notna().all() else numbers
 
 
 def _as_text(value: Any) -> str:

@@ -13,10 +13,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_container, check_rows, check_targets
+from seqpipe.estimators._input import check_container, check_rows, check_series, check_targets
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
-from seqpipe.estimators._time import check_time
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Windows
 from seqpipe.transformers import make_windows
@@ -141,7 +140,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
         self._has_exogenous = y is not None
         check_container(X)
-        check_time(X, y)
+        check_series(X, y, owner="Forecaster")
         flat = y is None and np.asarray(X).ndim == 1
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=True).astype(np.float64)
         if y is None:
@@ -258,7 +257,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             return n, np.empty((n, 0))
         check_container(X)
         flat = not self._has_exogenous and np.asarray(X).ndim == 1
-        check_time(X, None)
+        check_series(X, owner="Forecaster")
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=False).astype(np.float64)
         if self._has_exogenous and self.strategy == "direct" and len(X) % self.horizon:
             raise ValueError(

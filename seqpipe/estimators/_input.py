@@ -20,12 +20,13 @@ from sklearn.utils.validation import (
 
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table
+from seqpipe.tables import check_one_series, check_steps_order, refuse_panel
 from seqpipe.transformers import TOKEN, is_texts
 
 #: Whole numbers up to it are exact in float32.
 _LARGEST_TOKEN = 2**24 - 1
 
-__all__ = ["check_X", "check_container", "check_labels", "check_rows", "check_targets", "check_weight"]
+__all__ = ["check_X", "check_container", "check_labels", "check_rows", "check_series", "check_targets", "check_weight"]
 
 
 def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
@@ -40,6 +41,7 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
         If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
     """
     check_container(X)
+    _check_order(X)
     dtype = np.dtype(getattr(estimator, "dtype", np.float64))
     table = is_table(X)
     if not reset:
@@ -130,6 +132,16 @@ def check_container(X: Any) -> None:
             raise InvalidSequencesError(f"{column!r} holds times, not real numbers, got dtype {dtype}: leave it out.")
 
 
+def check_series(X: Any, y: Any = None, *, owner: str) -> None:
+    """Refuse an X that is not one series, its rows in order of time, or a y at other times."""
+    if isinstance(X, Sequences | Windows) or (isinstance(X, list | tuple) and not is_table(X)):
+        raise InvalidSequencesError(
+            f"{owner} takes one series of shape (n_timesteps,) or (n_timesteps, n_features). Got {type(X).__name__} of "
+            f"{len(X)} sequences: fit one {owner} per series, or put series of the same times side by side as columns."
+        )
+    check_one_series(X, y, owner=owner)
+
+
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     """Return rows in time order, shape (n_timesteps, n_features), as float32 or float64."""
     check_container(X)
@@ -137,6 +149,14 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     names = getattr(estimator, "feature_names_in_", None)
     check_finite(Sequences(rows, [0, len(rows)], feature_names=names))
     return rows
+
+
+def _check_order(X: Any) -> None:
+    """Refuse a panel where a row would be a sequence, and sequences whose steps are not in order of time."""
+    if hasattr(X, "columns"):
+        refuse_panel(X)
+    elif isinstance(X, list | tuple):
+        check_steps_order(X)
 
 
 def _is_list_of_series(estimator: Any, X: Any) -> bool:

@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, is_table
+from seqpipe.tables import check_steps_order
 
 __all__ = ["StepTargets", "check_step_labels", "check_step_numbers", "read_step_targets", "step_lengths", "step_shaped"]
 
@@ -63,6 +64,7 @@ list, object array or Series of arrays (n_timesteps,) or (n_timesteps, n_outputs
     padded = _as_padded(y)
     if padded is not None:
         return _read_padded(padded, X, owner)
+    check_steps_order(y, name="y")
     return _read_list(list(y), X, owner)
 
 

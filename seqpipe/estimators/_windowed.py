@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_rows, check_targets
+from seqpipe.estimators._input import check_rows, check_series, check_targets
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._suited import suited
@@ -106,6 +106,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         self._validate_params()
         if y is None:
             raise ValueError("This WindowedRegressor estimator requires y to be passed, but the target y is None.")
+        check_series(X, y, owner="WindowedRegressor")
         windows = self._windows(X, reset=True)
         y = check_targets(self, y, len(windows))
         self.estimator_ = clone(self._inner())
@@ -132,5 +133,6 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return one prediction a row of X (n_timesteps, n_features), shaped as y was."""
         check_is_fitted(self)
+        check_series(X, owner="WindowedRegressor")
         windows = self._windows(X, reset=False)
         return np.asarray(self.estimator_.predict(suited(self.estimator_, windows)))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
-from seqpipe.exceptions import InvalidSequencesError, did_you_mean
-from seqpipe.pipeline._data import prepared
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.pipeline._metadata import ModelMetadata
-from seqpipe.pipeline._table import Table
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
 from seqpipe.plugins import host
-from seqpipe.sequences import read_table
+from seqpipe.tables import Table, TrainingTable, WrittenTable, check_continues, read_written
 from seqpipe.tasks import Task, TaskData
 from seqpipe.tracking import load_model
 
@@ -49,22 +47,28 @@ def predict_table(
         If there is no such model, no recipe made it, or it cannot be loaded safely.
     InvalidSequencesError
         If the data cannot be used; names the place.
+
+    Warns
+    -----
+    DataWarning
+        If the data has columns that the training table had not; they are left out.
     """
     estimator, kept = load_model(model, tracking_uri)
     metadata = ModelMetadata.from_dict(kept, model=model)
     task: Task = host().find("task", metadata.task, parameter=f"The task of the model {model!r}").spec.factory()
+    known = metadata.table
     if data is None:
-        if not metadata.last_times or metadata.roles.features is not None:
+        if not known.last_times or known.roles.features is not None:
             raise InvalidSequencesError(
                 f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
             )
-        return task.predictions(estimator, _future(task, metadata, 1 if n_steps is None else n_steps))
-    table = _without_targets(Table.of(_read(data, metadata, model), metadata.roles, str(data)))
-    _check_columns(table)
-    table, _ = prepared(table, sort=metadata.sort, missing=metadata.missing)
-    found = task.from_table(table.frame, metadata.roles, name=str(data), with_target=False)
-    if metadata.last_times:
-        _check_continues(task, metadata, found)
+        return task.predictions(estimator, _future(task, known, 1 if n_steps is None else n_steps))
+    table, notes = known.held(_read(data, known, model), source=str(data))
+    for note in notes:
+        warnings.warn(f"{data}: {note}", DataWarning, stacklevel=2)
+    found = task.from_table(table.frame, known.roles, name=str(data), with_target=False)
+    if known.last_times and known.roles.time is not None:
+        check_continues(known.tail.index, found.X.index, name=found.name)
     try:
         return task.predictions(estimator, found)
     except InvalidSequencesError as error:
@@ -93,12 +97,12 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
             )
 
 
-def _read(data: str | Path, metadata: ModelMetadata, model: str) -> pd.DataFrame:
+def _read(data: str | Path, known: TrainingTable, model: str) -> WrittenTable:
     if not is_text_file(data):
-        return read_table(data)
-    if metadata.roles.sequence is None:
+        return read_written(data, known.form)
+    if known.roles.sequence is None:
         raise InvalidSequencesError(f"{data}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
-    return read_lines(data, metadata.roles.sequence)
+    return WrittenTable(read_lines(data, known.roles.sequence))
 
 
 def _by_place(message: str, table: Table) -> str:
@@ -108,33 +112,5 @@ def _by_place(message: str, table: Table) -> str:
     return re.sub(r"^X, sample (\d+)", lambda found: table.place(int(found[1])), message)
 
 
-def _without_targets(table: Table) -> Table:
-    """Forget the targets, so that empty ones are as good as none."""
-    kept = [column for column in table.frame.columns if column not in table.roles.target]
-    return Table(table.frame[kept], replace(table.roles, target=()), table.source)
-
-
-def _check_columns(table: Table) -> None:
-    roles, columns = table.roles, [str(column) for column in table.frame.columns]
-    for column in (roles.id, roles.time, roles.sequence, *(roles.features or ())):
-        if column is not None and column not in columns:
-            raise InvalidSequencesError(
-                f"{table.source} has no column {column!r}, which the model was trained with."
-                f"{did_you_mean(column, columns)} Its columns are {', '.join(columns)}."
-            )
-
-
-def _future(task: Task, metadata: ModelMetadata, n_steps: int) -> TaskData:
-    return task.future(TaskData(metadata.tail, None, "series", metadata.roles), n_steps)
-
-
-def _check_continues(task: Task, metadata: ModelMetadata, data: TaskData) -> None:
-    """Refuse times other than those that follow the training data: a forecast begins there."""
-    expected, given = _future(task, metadata, len(data.X)).X.index, data.X.index
-    if metadata.roles.time is None or type(expected) is not type(given) or expected.equals(given):
-        return
-    wrong = int((expected != given).argmax())
-    raise InvalidSequencesError(
-        f"{data.name}: the rows to forecast must go on from {metadata.last_times[-1]}, where the training data ended: "
-        f"row {wrong + 1} must be at {expected[wrong]}. Got {given[wrong]} instead."
-    )
+def _future(task: Task, known: TrainingTable, n_steps: int) -> TaskData:
+    return task.future(TaskData(known.tail, None, "series", known.roles), n_steps)

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from seqpipe.pipeline._fits import REFIT, FitEvent
-from seqpipe.pipeline._summary import count
+from seqpipe.tables import count
 
 __all__ = ["FitProgress"]
 

@@ -9,10 +9,11 @@ import pandas as pd
 from sklearn.base import is_classifier
 
 from seqpipe.sequences import Sequences
+from seqpipe.tables import count
 from seqpipe.tasks import TaskData
 from seqpipe.transformers import is_texts
 
-__all__ = ["count", "describe_data"]
+__all__ = ["describe_data"]
 
 
 def describe_data(data: TaskData, estimator: Any) -> str:
@@ -66,8 +67,3 @@ def _step_targets(y: Any) -> str:
     if rows.dtype.kind != "f":
         return f"one of {count(len(np.unique(rows)), 'class', plural='es')}"
     return count(1 if rows.ndim == 1 else rows.shape[1], "target")
-
-
-def count(number: int, noun: str, plural: str = "s") -> str:
-    """Return words such as "1 step" and "2,000 steps"."""
-    return f"{number:,} {noun}{plural if number != 1 else ''}"

@@ -2,10 +2,10 @@
 
 from seqpipe.sequences._arrow import arrow_from_sequences, sequences_from_arrow
 from seqpipe.sequences._container import Sequences
-from seqpipe.sequences._files import read_table
 from seqpipe.sequences._frame import frame_from_sequences, sequences_from_frame
 from seqpipe.sequences._validation import as_sequences, check_finite, is_table
 from seqpipe.sequences._windows import Windows
+from seqpipe.tables import read_table
 
 __all__ = [
     "Sequences",

@@ -14,11 +14,10 @@ from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold, 
 from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import LanguageModel
 from seqpipe.exceptions import UnknownNameError, did_you_mean
-from seqpipe.tasks._columns import check_roles
+from seqpipe.tables import Roles, TargetType, check_roles, targets_of
 from seqpipe.tasks._ngrams import NgramModel
 from seqpipe.tasks._parameters import configured, last_step
-from seqpipe.tasks._table import targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import source_texts
 from seqpipe.tasks._writing import NamedSamples
 from seqpipe.transformers import join_tokens
@@ -38,6 +37,8 @@ class LanguageModelTask(Task):
     """Texts and the next token in them, by a `LanguageModel`; with a target, texts of classes."""
 
     needs_target: ClassVar[bool] = False
+    target_type: ClassVar[TargetType] = "labels"
+    reads_texts: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._continuous = False

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
 from seqpipe.estimators import StepClassifier
+from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import label_scores
 from seqpipe.tasks._steps import StepTask, step_rows
@@ -33,6 +34,7 @@ __all__ = ["StepClassifyTask"]
 class StepClassifyTask(StepTask):
     """One label a time step, by a `StepClassifier`."""
 
+    target_type: ClassVar[TargetType] = "labels"
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "accuracy": ("accuracy", 1),
         "balanced_accuracy": ("balanced_accuracy", 1),

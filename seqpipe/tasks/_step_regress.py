@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
 from seqpipe.estimators import StepRegressor
+from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import number_scores
 from seqpipe.tasks._steps import StepTask, step_rows
@@ -31,6 +32,7 @@ __all__ = ["StepRegressTask"]
 class StepRegressTask(StepTask):
     """One number, or one a target column, at each time step, by a `StepRegressor`."""
 
+    target_type: ClassVar[TargetType] = "numbers"
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "mae": ("mae", -1),
         "neg_mean_absolute_error": ("mae", -1),

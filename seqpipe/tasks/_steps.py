@@ -14,10 +14,9 @@ from sklearn.model_selection import KFold
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
 from seqpipe.sequences import Sequences, as_sequences
-from seqpipe.tasks._columns import check_roles
-from seqpipe.tasks._samples import SampleTask
-from seqpipe.tasks._table import sequences_of, step_targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tables import Roles, check_roles, step_targets_of
+from seqpipe.tasks._samples import SampleTask, sequences_of
+from seqpipe.tasks._task import Task, TaskData
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.diagnostics import plot_attention
 from seqpipe.estimators import SequenceTranslator
+from seqpipe.tables import Roles
 from seqpipe.tasks._parameters import last_step
-from seqpipe.tasks._task import Roles, TaskData
+from seqpipe.tasks._task import TaskData
 from seqpipe.tasks._texts import source_texts
 from seqpipe.tasks._writing import WritingTask
 from seqpipe.transformers import split_text
@@ -28,6 +29,7 @@ _SHOWN = 3
 class TranslateTask(WritingTask):
     """One text for another, by a `SequenceTranslator`: the sequence column holds the texts that are read."""
 
+    reads_texts: ClassVar[bool] = True
     _name = "translate"
 
     def _new_estimator(self) -> BaseEstimator:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,9 @@ from sklearn.model_selection import KFold, train_test_split
 from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import text_scores
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
-from seqpipe.tasks._columns import check_roles
+from seqpipe.tables import Roles, TargetType, check_roles, targets_of
 from seqpipe.tasks._parameters import configured, last_step
-from seqpipe.tasks._table import targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import texts_of
 from seqpipe.transformers import Level
 
@@ -50,6 +49,7 @@ class NamedSamples(TaskData):
 class WritingTask(Task):
     """A task with one text a sample: a row of the table is a sample, one target column holds the texts."""
 
+    target_type: ClassVar[TargetType] = "texts"
     _name: str
 
     def __init__(self) -> None:

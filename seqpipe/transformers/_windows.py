@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows
+from seqpipe.tables import check_one_series
 from seqpipe.transformers._parameters import check_integer
 
 __all__ = ["make_windows"]
@@ -62,6 +63,7 @@ def make_windows(
     check_integer("make_windows", "window", window, minimum=1)
     check_integer("make_windows", "horizon", horizon, minimum=1 if y is None else 0)
     check_integer("make_windows", "stride", stride, minimum=1)
+    check_one_series(X, y, owner="make_windows")
     series = X if isinstance(X, Sequences) else _one_series(X)
     starts = _starts(series, window + horizon, stride)
     windows = Windows(

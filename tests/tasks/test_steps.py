@@ -71,7 +71,7 @@ def test_tables_that_do_not_fit_are_refused_with_the_remedy(steps_table, roles, 
 
 
 def test_labels_are_no_numbers(steps_table):
-    with pytest.raises(InvalidSequencesError, match="for labels use the task 'step_classify'"):
+    with pytest.raises(InvalidSequencesError, match="For labels use the task 'step_classify'"):
         StepRegressTask().from_table(steps_table, ROLES, name="machines")
 
 

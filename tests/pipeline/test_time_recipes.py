@@ -87,7 +87,15 @@ def test_elapsed_times_quarters_weeks_and_years_order_a_series(times: object, fi
     found = load("forecast", path=written(times, "csv"), target="load")
     assert found.data.X.index[0] == first
     assert found.notes[0] == "2 empty cells filled"
-    assert found.notes[1].startswith("1 gap in time")
+    assert found.notes[-1].startswith("1 gap in time")
+
+
+@pytest.mark.parametrize("kind", ["csv", "Parquet"])
+def test_dates_without_separators_are_told(kind: str):
+    days = pd.date_range("2024-12-31", periods=72).strftime("%Y%m%d").astype(int)
+    found = load("forecast", path=written(days, kind), target="load")
+    assert found.data.X.index[1] == pd.Timestamp("2025-01-01")
+    assert "'time' read as dates without separators: 2024-12-31 00:00:00 to 2025-03-12 00:00:00" in found.notes
 
 
 def model_of(store: str, path: str, **data: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.pipeline._data import load_data
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import build_model, make_task
@@ -69,6 +70,8 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     model = build_model(loaded, task, found.data, device=device)
     try:
         train, test = task.split(found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed)
+    except InvalidSequencesError:
+        raise
     except ValueError as error:
         raise loaded.error(("evaluate", "test_size"), str(error)) from error
     summary = [f"{loaded.name}: {describe_data(found.data, model)}; {len(test.X):,} held out", *found.notes]

@@ -152,12 +152,12 @@ def _dialect(path: Path, form: CsvFormat) -> _Dialect:
 
 
 def _separator(sample: list[str], usual: str) -> str:
-    """Return the separator by which all rows have the header's number of cells, the usual one if several do."""
+    """Return the separator by which all rows have the header's number of cells, the greatest number; else the usual one."""
     tried = [usual, *(other for other in _OTHERS if other != usual)]
     rows = {separator: _sample_rows(sample, separator) for separator in tried}
     several = [separator for separator in tried if len(next(iter(rows[separator]), [])) > 1]
     even = [separator for separator in several if len({len(row) for row in rows[separator]}) == 1]
-    return next(iter([*even, *several]), usual)
+    return max(even or several or [usual], key=lambda separator: len(next(iter(rows[separator]), [])))
 
 
 def _sample_rows(sample: list[str], separator: str) -> list[list[str]]:
@@ -269,7 +269,8 @@ def _check_width(path: Path, line: int, row: list[str], names: list[str], separa
     told = f"{path}:{line}: the row has {len(row)} cell(s) where the header has {len(names)}"
     if len(names) == 1:
         raise InvalidSequencesError(
-            f"{told}, {names[0]!r:.60}. The first line must be the names of the columns: remove what stands above them."
+            f"{told}, {names[0]!r:.60}. Put quotes around a cell that holds a {separator!r}; if that is not the line of "
+            "the columns' names, remove it."
         )
     raise InvalidSequencesError(
         f"{told}. Give it as many; a {separator!r} inside a cell needs quotes around the cell, and a separator other than "

@@ -129,9 +129,10 @@ def is_index(column: pd.Series[Any]) -> bool:
     name = str(column.name)
     if _INDEX_NAMES.match(name):
         return True
-    if name not in _COUNTERS or not pd.api.types.is_integer_dtype(column.dtype) or not len(column):
+    if name not in _COUNTERS or not pd.api.types.is_integer_dtype(column.dtype) or column.isna().any():
         return False
-    return bool(np.array_equal(column.to_numpy() - column.iloc[0], np.arange(len(column)))) and column.iloc[0] in (0, 1)
+    rows = np.arange(len(column))
+    return bool(np.array_equal(column, rows) or np.array_equal(column, rows + 1))
 
 
 def check_numbers(table: Table, name: str, read: NumberColumn, alternative: str = "") -> None:

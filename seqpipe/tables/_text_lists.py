@@ -95,12 +95,11 @@ def _parsed(cell: str) -> list[Any] | None:
 
 
 def _parsed_numpy(cell: str) -> list[Any] | None:
-    """Read a vector or matrix as NumPy prints it, and Python's nan, inf and quotes."""
-    spaced = re.sub(r"(?<=[\d.\]n])\s*[,\s]\s*(?=[-+\d.\[ni])", ",", cell.replace("[ ", "[")).replace("[ ", "[")
-    named = re.sub(r"\bnan\b", "NaN", re.sub(r"\binf\b", "Infinity", spaced))
-    plain = re.sub(r"(?<=\d)\.(?=[,\]e])", ".0", re.sub(r"(?<![\d.])\.(?=\d)", "0.", re.sub(r"\s+", "", named)))
+    """Read numbers in brackets with blanks between them, as NumPy prints arrays, and Python's nan."""
+    tokens = re.findall(r"[\[\]]|[^\s,\[\]]+", cell)
     try:
-        found = json.loads(plain)
+        plain = [token if token in "[]" else json.dumps(float(token)) for token in tokens]
+        found = json.loads(re.sub(r"(?<=[^\[]) (?=[^\]])", ",", " ".join(plain)))
     except ValueError:
         return None
     return found if isinstance(found, list) else None

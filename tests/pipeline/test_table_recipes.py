@@ -169,7 +169,7 @@ def test_an_empty_boolean_label_is_never_made_up(own_folder: Path):
 
 def test_an_index_that_was_written_is_no_feature(own_folder: Path):
     long().to_csv("index.csv")
-    long().query("t != 3").to_parquet("index.parquet")
+    long().query("id != '03'").to_parquet("index.parquet")
     for name, column in (("index.csv", "Unnamed: 0"), ("index.parquet", "__index_level_0__")):
         found = load({"path": name, **LONG})
         assert found.data.X.feature_names == ("x",)

@@ -47,6 +47,11 @@ def test_commas_in_cells_do_not_hide_the_semicolons(written):
     assert found.frame.to_dict("list") == {"a": ["1,5", "2,5"], "b": ["x;y", "z"]}
 
 
+def test_the_separator_with_more_columns_is_taken_where_two_would_do(written):
+    frame = read_written(written("day;price, net;n\n1;1,5;2\n2;2,5;3\n")).frame
+    assert list(frame) == ["day", "price, net", "n"]
+
+
 def test_lines_are_counted_past_what_stands_above_the_header(written):
     assert read_written(written("sep=;\na;b\n1;2\n\n3;4\n")).frame.index.tolist() == [3, 5]
 
@@ -89,7 +94,10 @@ def test_an_impossible_format_is_refused(options, message):
 
 
 def test_what_stands_above_the_names_is_refused_with_the_remedy(written):
-    with pytest.raises(InvalidSequencesError, match=r"csv:2: .* header has 1, '# logger 7'\. The first line must be"):
+    with pytest.raises(
+        InvalidSequencesError,
+        match=r"csv:2: .* header has 1, '# logger 7'\. .* not the line of the columns' names, remove it",
+    ):
         read_written(written("# logger 7\na,b\n1,2\n"))
 
 

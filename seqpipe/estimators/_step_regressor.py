@@ -35,8 +35,8 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
     array where y was an array and the sequences are equally long, `Sequences` where it was `Sequences`, else an object
     array of arrays, one a sequence.
 
-    Where the truth is known at some steps only, y is NaN or None at the others: they take part in neither the loss nor the score, and a
-    sequence of which nothing is known in no fit. At least one step must be known.
+    Where the truth is known at some steps only, y is NaN or None at the others: they take part in neither the loss nor the
+    score, and a sequence of which nothing is known in no fit. At least one step must be known.
 
     Parameters
     ----------

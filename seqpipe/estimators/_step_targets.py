@@ -24,6 +24,7 @@ __all__ = [
     "read_step_targets",
     "read_step_weight",
     "step_lengths",
+    "step_rows",
     "step_shaped",
 ]
 
@@ -366,3 +367,11 @@ def step_shaped(values: NDArray[Any], X: Sequences | Windows, kind: str) -> Any:
     for i, part in enumerate(np.split(values, offsets[1:-1])):  # assigned at once, equally long ones would be stacked
         ragged[i] = part
     return ragged
+
+
+def step_rows(shaped: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return what `step_shaped` gave as values of all steps, shape (total_steps, …), and offsets (n_samples + 1,)."""
+    if isinstance(shaped, Sequences):
+        return shaped.values, shaped.offsets
+    lengths = [len(each) for each in shaped]
+    return np.concatenate([*shaped]), np.concatenate([[0], np.cumsum(lengths)])

@@ -42,6 +42,8 @@ class StepwiseEstimator(RecurrentEstimator):
         "loss_on": [StrOptions({"all", "last"}), Interval(Integral, 1, None, closed="left"), callable],
         "tbptt": [list, tuple, None],
     }
+    #: An answer at every time step, which scikit-learn's scorers have to be told of.
+    _by_step = True
     loss_on: StepRule
     _step_kind: str
     _step_ndim: int

@@ -103,8 +103,9 @@ def _predicts_steps(estimator: Any) -> bool:
 
 
 def _flat(values: Any) -> NDArray[Any]:
-    """Return a list of arrays, one a sequence, as one array, and any other as it is."""
-    return np.concatenate([*values]) if isinstance(values, list | Sequences) else np.asarray(values)
+    """Return arrays, one a sequence, as one array, and any other as it is."""
+    ragged = isinstance(values, list | Sequences) or (values.dtype == object and isinstance(values[0], np.ndarray))
+    return np.concatenate([*values]) if ragged else np.asarray(values)
 
 
 def _check_input_kinds(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:

@@ -32,7 +32,9 @@ def describe_input(estimator: Any, X: Any) -> tuple[Any, ModelSignature]:
     example = _example(samples, texts=texts)
     inputs = _inputs(example, texts=texts)
     predicted = estimator.predict(example)
-    ragged = isinstance(predicted, list | Sequences)
+    ragged = isinstance(predicted, Sequences) or (
+        len(predicted) and isinstance(predicted[0], np.ndarray) and predicted.dtype == object
+    )
     outputs = None if ragged else infer_signature(model_output=np.asarray(predicted)).outputs
     return example, ModelSignature(inputs=inputs, outputs=outputs)
 

@@ -6,7 +6,7 @@ from seqpipe.sequences._files import read_table
 from seqpipe.sequences._foreign import familiar
 from seqpipe.sequences._frame import frame_from_sequences, sequences_from_frame
 from seqpipe.sequences._numbers import check_real, object_numbers
-from seqpipe.sequences._validation import as_sequences, check_finite, is_table, readable
+from seqpipe.sequences._validation import as_sequences, check_finite, is_table, readable, recorded
 from seqpipe.sequences._windows import Windows
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "object_numbers",
     "read_table",
     "readable",
+    "recorded",
     "sequences_from_arrow",
     "sequences_from_frame",
 ]

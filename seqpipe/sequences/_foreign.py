@@ -84,9 +84,10 @@ def _plain_tuple(data: Any, name: str) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(data, torch.nn.utils.rnn.PackedSequence):
         return _unpacked(data, name)
-    if hasattr(data, "_fields"):
+    if hasattr(data, "_fields") or hasattr(data, "n_sequence_fields"):  # the latter of torch.max and its like
+        fields = getattr(data, "_fields", ())
         raise InvalidSequencesError(
-            f"{name} is a named tuple, {type(data).__name__}{data._fields!r}, not a list of sequences: give one of its fields."
+            f"{name} is a named tuple, {type(data).__name__}{fields or ''}, not a list of sequences: give one of its fields."
         )
     return data
 

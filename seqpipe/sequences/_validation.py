@@ -18,7 +18,7 @@ from seqpipe.sequences._foreign import familiar, last_names
 from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
 from seqpipe.sequences._windows import Windows
 
-__all__ = ["as_sequences", "check_finite", "is_table", "readable"]
+__all__ = ["as_sequences", "check_finite", "is_table", "readable", "recorded"]
 
 
 def readable(X: Any, name: str = "X") -> Any:
@@ -57,6 +57,22 @@ def readable(X: Any, name: str = "X") -> Any:
     names = last_names(X) if found.ndim == 3 else None
     found = _readable_array(found, name)
     return found if names is None else Sequences.from_padded(found, feature_names=names)
+
+
+def recorded(data: Any) -> Any:
+    """Return data of another library in the form that a record of it is made from; anything else as it is.
+
+    Numbers come as `readable` gives them, texts and times as objects.
+    """
+    found = familiar(data, "the data")
+    if found is data or isinstance(found, np.ndarray):
+        return found
+    if isinstance(found, list):
+        return Sequences.from_arrays(found)
+    try:
+        return readable(found)
+    except InvalidSequencesError:
+        return found.astype(object)
 
 
 def _readable_frame(X: Any, name: str) -> Any:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_sequence
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, as_sequences, readable
+from seqpipe.sequences import Sequences, as_sequences, readable, recorded
 
 rng = np.random.default_rng(0)
 PARTS = [rng.normal(size=(n, 2)) for n in (4, 7, 2, 7)]
@@ -86,6 +86,7 @@ def test_a_tensor_that_is_not_plain_numbers_in_memory_is_refused(make: Any, tens
             r"tuple of 2 items that are no sequences of one kind.*X and y as two arguments",
         ),
         ((PARTS, [0, 1, 0, 1]), "X and y as two arguments"),
+        (torch.ones(2, 3).max(dim=1), "a named tuple, max"),
         (torch.utils.data.TensorDataset(torch.ones(4, 3)), "TensorDataset: give the tensors"),
         (scipy.sparse.csr_matrix(np.eye(3)), r"sparse.*toarray\(\)"),
         (scipy.sparse.dok_array(np.eye(3)), r"sparse.*toarray\(\)"),
@@ -93,7 +94,7 @@ def test_a_tensor_that_is_not_plain_numbers_in_memory_is_refused(make: Any, tens
         (pl.DataFrame({"a": [1.0]}).lazy(), "LazyFrame.*collect it"),
         (pl.Series([Pair(1, 2)], dtype=pl.Object), "Python objects"),
     ],
-    ids=["namedtuple", "arrays", "lists", "Dataset", "csr", "dok", "xarray", "lazy", "objects"],
+    ids=["namedtuple", "arrays", "lists", "of torch", "Dataset", "csr", "dok", "xarray", "lazy", "objects"],
 )
 def test_a_collection_that_is_no_list_of_sequences_is_refused_with_the_remedy(bad: Any, words: str) -> None:
     with pytest.raises(InvalidSequencesError, match=words):
@@ -239,3 +240,13 @@ def test_a_missing_value_is_named_with_its_place(make: Any, missing: Any) -> Non
 def test_a_list_of_nullable_series_is_numbers(dtype: str) -> None:
     found = as_sequences([pd.Series([1, 0, 1]).astype(dtype), pd.Series([1]).astype(dtype)])
     assert found.values[:, 0].tolist() == [1, 0, 1, 1]
+
+
+# ---- records
+
+
+def test_data_of_another_library_is_recorded_as_the_same_of_pandas() -> None:
+    pd.testing.assert_frame_equal(recorded(pl.from_pandas(WIDE)), WIDE)
+    assert recorded(pl.Series(["a", None])).tolist() == ["a", None]
+    assert recorded(pack_sequence(TENSORS, enforce_sorted=False)) == Sequences.from_arrays(PARTS)
+    assert recorded(PARTS) is PARTS

@@ -141,7 +141,8 @@ class StepClassifier(StepwiseEstimator):
     -----
     To scikit-learn this is no classifier (``is_classifier`` is False): a classifier's target is one label a sample, and its
     splitters refuse ragged lists of labels from a classifier. Searches and cross-validation take shuffled or plain folds
-    of sequences, and ``score`` where no scoring is given.
+    of sequences, and ``score`` where no scoring is given; scikit-learn's scores, by name too, are over all known steps. For
+    probabilities of all sequences there is `seqpipe.cross_val_predict`.
 
     Examples
     --------

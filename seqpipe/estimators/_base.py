@@ -186,7 +186,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         train, validation = samples, None
         if self.early_stopping and not partial:
-            counted = self._counted(samples.X)
+            counted = self._counted(samples)
             indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels, counted=counted)
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
@@ -210,7 +210,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     ) -> tuple[SequenceNet, int]:
         batch_size = auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
         n_batches = -(-len(train) // batch_size)
-        usual, most = self._updates_per_batch(train.X)
+        usual, most = self._updates_per_batch(train)
         epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
         callbacks = self._callbacks(epochs, schedule, listeners, partial=partial)
@@ -227,7 +227,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self.device_ = device
         return fresh, epochs
 
-    def _counted(self, X: Sequences | Windows) -> NDArray[np.bool_] | None:
+    def _counted(self, samples: Samples) -> NDArray[np.bool_] | None:
         """Return which samples have a loss, shape (n_samples,), or None where all have."""
         return None
 
@@ -236,12 +236,12 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         tbptt = getattr(self, "tbptt", None)
         return check_tbptt(tbptt, bidirectional=self.bidirectional, owner=type(self).__name__)
 
-    def _updates_per_batch(self, X: Sequences | Windows) -> tuple[int, int]:
+    def _updates_per_batch(self, samples: Samples) -> tuple[int, int]:
         """Return the updates of a batch of sequences of mean length, and of the longest one."""
         truncation = self._truncation()
         if truncation is None:
             return 1, 1
-        lengths = X.lengths if isinstance(X, Sequences) else np.array([X.window])
+        lengths = np.diff(samples.step_offsets)
         return truncation.n_updates(int(lengths.mean())), truncation.n_updates(int(lengths.max()))
 
     def _schedule(self, epochs: int, n_batches: int, updates_per_batch: int) -> Schedule | None:

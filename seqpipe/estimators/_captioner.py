@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from seqpipe.estimators._cells import recurrent_factory
-from seqpipe.estimators._input import check_container
+from seqpipe.estimators._input import read_X
 from seqpipe.estimators._token_writer import TokenWriter
 from seqpipe.networks import CaptionNetwork
 from seqpipe.sequences import Sequences
@@ -223,7 +223,7 @@ class SequenceCaptioner(TokenWriter):
         self.net_params = net_params
 
     def _check_source(self, X: Any, *, reset: bool) -> Sequences:
-        check_container(X)
+        X = read_X(X)
         if np.ndim(X) > 2:
             X = np.asarray(X).reshape(len(X), -1)
         X = validate_data(self, X, dtype=np.dtype(self.dtype), reset=reset)

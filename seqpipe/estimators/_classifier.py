@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -332,6 +333,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of right labels; warns of labels in y that the classifier never saw, and can only miss."""
-        check_is_fitted(self)
-        warn_of_unseen(np.asarray(y), self.classes_, owner=type(self).__name__)
-        return float(super().score(X, y, sample_weight))
+        predicted = self.predict(X)
+        labels = check_labels(y, len(predicted))
+        warn_of_unseen(labels, self.classes_, owner=type(self).__name__)
+        return float(accuracy_score(labels, predicted, sample_weight=check_weight(sample_weight, len(labels))))

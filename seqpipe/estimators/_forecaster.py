@@ -13,11 +13,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_container, check_rows, check_series, check_targets
+from seqpipe.estimators._input import check_rows, check_series, check_targets, read_X
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Windows
+from seqpipe.sequences import Windows, familiar
 from seqpipe.transformers import make_windows
 
 __all__ = ["Forecaster"]
@@ -141,7 +141,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
         self._has_exogenous = y is not None
-        check_container(X)
+        X, y = read_X(X), None if y is None else familiar(y, "y")
         check_series(X, y, owner="Forecaster")
         flat = y is None and np.asarray(X).ndim == 1
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=True).astype(np.float64)
@@ -257,7 +257,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             if n < 1:
                 raise ValueError(f"predict takes a number of time steps from 1. Got {n} instead.")
             return n, np.empty((n, 0))
-        check_container(X)
+        X = read_X(X)
         flat = not self._has_exogenous and np.asarray(X).ndim == 1
         check_series(X, owner="Forecaster")
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=False).astype(np.float64)

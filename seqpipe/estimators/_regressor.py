@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._input import check_targets, check_weight, check_X
@@ -289,6 +290,12 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         """Return the predictions, shaped as y was."""
         check_is_fitted(self)
         return self._restore(self._outputs(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R², the mean over outputs where there are several."""
+        predicted = self.predict(X)
+        weight = check_weight(sample_weight, len(predicted))
+        return float(r2_score(check_targets(self, y, len(predicted)), predicted, sample_weight=weight))
 
     def stream(self) -> SequenceStream:
         """Open a stream of predictions on one sequence, which takes its steps as they come.

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_rows, check_series, check_targets
+from seqpipe.estimators._input import check_rows, check_series, check_targets, check_weight
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._suited import suited
@@ -136,3 +137,9 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         check_series(X, owner="WindowedRegressor")
         windows = self._windows(X, reset=False)
         return np.asarray(self.estimator_.predict(suited(self.estimator_, windows)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R² over all rows, the mean over outputs where there are several."""
+        predicted = self.predict(X)
+        weight = check_weight(sample_weight, len(predicted))
+        return float(r2_score(check_targets(self, y, len(predicted)), predicted, sample_weight=weight))

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences._arrays import as_elements, checked_lengths, offsets_of, take_runs
+from seqpipe.sequences._foreign import familiar
 from seqpipe.tables import Runs, arrow_from_runs, check_steps_order, frame_from_runs, runs_from_arrow, runs_from_frame
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Sequences:
         return cls(values, offsets, feature_names=feature_names, ids=ids, element_shape=element_shape)
 
     @classmethod
-    def from_padded(cls, array: Any, lengths: Any = None) -> Sequences:
+    def from_padded(cls, array: Any, lengths: Any = None, *, feature_names: Iterable[str] | None = None) -> Sequences:
         """Take an array of shape (n_samples, n_timesteps, n_features) or (n_samples, n_timesteps, *element_shape).
 
         It is valid up to ``lengths``.
@@ -143,10 +144,11 @@ class Sequences:
             )
         n_samples, n_timesteps, *element = array.shape
         if lengths is None:
-            return cls(array.reshape(n_samples * n_timesteps, *element), np.arange(n_samples + 1) * n_timesteps)
+            rows = array.reshape(n_samples * n_timesteps, *element)
+            return cls(rows, np.arange(n_samples + 1) * n_timesteps, feature_names=feature_names)
         lengths = checked_lengths(lengths, n_samples, n_timesteps)
         valid = np.arange(n_timesteps) < lengths[:, None]
-        return cls(array[valid], np.concatenate([[0], np.cumsum(lengths)]))
+        return cls(array[valid], np.concatenate([[0], np.cumsum(lengths)]), feature_names=feature_names)
 
     @classmethod
     def from_frame(
@@ -157,8 +159,9 @@ class Sequences:
         order: str | None = None,
         features: Sequence[str] | None = None,
     ) -> Sequences:
-        """Take a long table with one row a time step; see :func:`seqpipe.sequences.sequences_from_frame`."""
-        return cls(**vars(runs_from_frame(frame, by=by, order=order, features=features)))
+        """Take a long table of pandas, polars or pyarrow, one row a time step; see :func:`sequences_from_frame`."""
+        table = familiar(frame, "frame")
+        return cls(**vars(runs_from_frame(table, by=by, order=order, features=features)))
 
     @classmethod
     def from_arrow(cls, array: pa.Array | pa.ChunkedArray) -> Sequences:

@@ -11,7 +11,7 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 from sklearn.utils import get_tags
 
-from seqpipe.sequences import Sequences, Windows, is_table
+from seqpipe.sequences import Sequences, Windows, is_table, recorded
 from seqpipe.transformers import is_texts
 
 __all__ = ["COLUMN", "describe_input"]
@@ -27,12 +27,15 @@ def describe_input(estimator: Any, X: Any) -> tuple[Any, ModelSignature]:
     n_samples and n_timesteps. Ragged sequences become a table whose one column, "sequence", holds lists of time steps. A
     table stays as it is; texts become a table of that column. Predictions of unequal length have no signature.
     """
+    X = recorded(X)
     samples = X.iloc[:2] if hasattr(X, "iloc") else X[:2]
     texts = is_texts(samples) or get_tags(estimator).input_tags.string  # tokens may be numbers
     example = _example(samples, texts=texts)
     inputs = _inputs(example, texts=texts)
     predicted = estimator.predict(example)
-    ragged = isinstance(predicted, list | Sequences)
+    ragged = isinstance(predicted, Sequences) or (
+        len(predicted) and isinstance(predicted[0], np.ndarray) and predicted.dtype == object
+    )
     outputs = None if ragged else infer_signature(model_output=np.asarray(predicted)).outputs
     return example, ModelSignature(inputs=inputs, outputs=outputs)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows
+from seqpipe.sequences import Sequences, Windows, familiar
 
 __all__ = ["LEVELS", "Level", "Text", "Token", "as_texts", "is_texts", "join_tokens", "split_text"]
 
@@ -69,6 +70,7 @@ def _first(items: Any) -> Any:
 
 
 def _items(texts: Any, name: str) -> Iterable[Any]:
+    texts = familiar(texts, name)
     if isinstance(texts, str | bytes | dict | set | Iterator | Sequences | Windows) or not hasattr(texts, "__len__"):
         raise InvalidSequencesError(
             f"{name} must be a list, an array or a pandas Series of texts. Got {type(texts).__name__} instead: "
@@ -86,7 +88,7 @@ def _items(texts: Any, name: str) -> Iterable[Any]:
 
 
 def _not_a_string(item: Any, place: str, level: Level) -> str:
-    if item is None or item != item:
+    if item is None or (np.ndim(item) == 0 and pd.isna(item)):
         return f"{place} is missing ({item!r}): fill it or drop it."
     if isinstance(item, list | tuple | np.ndarray):
         return f"{place} must be a string at level={level!r}. Got a list of tokens instead: set level='token'."
@@ -96,6 +98,8 @@ def _not_a_string(item: Any, place: str, level: Level) -> str:
 def _as_tokens(item: Any, place: str) -> list[Token]:
     if isinstance(item, np.ndarray):
         item = item.tolist()
+    if item is None or (not isinstance(item, str | list | tuple) and pd.isna(item)):
+        raise InvalidSequencesError(f"{place} is missing ({item!r}): fill it or drop it.")
     if not isinstance(item, list | tuple):
         raise InvalidSequencesError(
             f"{place} must be a list of tokens at level='token'. Got {item!r} instead: for strings set level='char' or "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows
+from seqpipe.sequences import Sequences, Windows, readable
 from seqpipe.tables import check_one_series
 from seqpipe.transformers._parameters import check_integer
 
@@ -78,6 +78,7 @@ def make_windows(
 
 
 def _one_series(X: Any) -> Sequences:
+    X = readable(X)
     names = tuple(str(name) for name in X.columns) if hasattr(X, "columns") else None
     array = np.asarray(X)
     if array.ndim not in (1, 2):
@@ -126,7 +127,7 @@ def _aligned(series: Sequences, y: Any) -> NDArray[Any]:
         if not np.array_equal(y.offsets, series.offsets):
             raise InvalidSequencesError("The sequences of X and y must have the same lengths, one target a time step.")
         return y.values[:, 0] if y.n_features == 1 else y.values
-    values = np.asarray(y)
+    values = np.asarray(readable(y, "y"))
     if values.ndim not in (1, 2) or len(values) != len(series.values):
         raise InvalidSequencesError(
             "y must have shape (n_rows,) or (n_rows, n_targets) with one row for each of the "

@@ -22,7 +22,7 @@ from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
 from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
 from seqpipe.estimators._scaling import feature_statistics
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
-from seqpipe.estimators._state import net_state, restore_net
+from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.networks import StandardisedInput
@@ -272,21 +272,11 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self, sizes: dict[str, int], device: str, seed: int, batch_size: int, callbacks: list[Any]
     ) -> SequenceNet:
         optimizer = find_optimizer(self.optimizer, owner=type(self).__name__)
-        settings: dict[str, Any] = {
-            "module": self._network,
-            **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
-            "objective": self._objective(),
-            "criterion": self._criterion,
-            "criterion__reduction": "none",
+        settings = self._net_settings(sizes, device, batch_size) | {
             "truncation": self._truncation(),
             "mixed_precision": self.mixed_precision,
             "optimizer": optimizer,
             "lr": self.lr,
-            "batch_size": batch_size,
-            "train_split": None,
-            "callbacks__print_log": None,
-            "device": device,
-            "verbose": 0,
         }
         own = dict(self.net_params or {})
         own.pop("callbacks", None)
@@ -295,6 +285,28 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         callbacks = [("guard", guard), *callbacks]
         settings |= {"callbacks": callbacks, "guard": guard, "random": np.random.default_rng(seed), **own}
         return SequenceNet(**settings).initialize()
+
+    def _make_net_to_predict(self, sizes: dict[str, int], device: str, batch_size: int) -> SequenceNet:
+        """Return a net that has an optimizer in name only, and nothing of ``net_params`` but the loss."""
+        loss = {name: value for name, value in (self.net_params or {}).items() if name.split("__")[0] == "criterion"}
+        settings = self._net_settings(sizes, device, batch_size) | loss
+        guard, random = GradientGuard(None), np.random.default_rng(0)
+        return SequenceNet(callbacks=[], guard=guard, random=random, **settings).initialize()
+
+    def _net_settings(self, sizes: dict[str, int], device: str, batch_size: int) -> dict[str, Any]:
+        """Return skorch's settings of a net, without those of its training."""
+        return {
+            "module": self._network,
+            **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
+            "objective": self._objective(),
+            "criterion": self._criterion,
+            "criterion__reduction": "none",
+            "batch_size": batch_size,
+            "train_split": None,
+            "callbacks__print_log": None,
+            "device": device,
+            "verbose": 0,
+        }
 
     def _callbacks(
         self, epochs: int, schedule: Schedule | None, listeners: FitListeners, *, partial: bool
@@ -366,6 +378,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         kept = state.pop("_net_state", None)
+        check_state(self, state)
         super().__setstate__(state)
         if kept is None:
             return
@@ -373,8 +386,8 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._sizes = {str(name): int(size) for name, size in self._sizes.items()}
         self.device_ = device_or_cpu(self.device_)
         with seeded(0, self.device_):
-            self.net_ = self._make_net(self._sizes, self.device_, 0, kept["batch_size"], [])
-        restore_net(self.net_, kept)
+            self.net_ = self._make_net_to_predict(self._sizes, self.device_, int(kept["batch_size"]))
+        restore_weights(self.net_, kept)
 
 
 def _silent(*args: Any) -> None:

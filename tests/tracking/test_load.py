@@ -111,7 +111,9 @@ def test_a_function_of_a_trusted_package_is_refused(logged, client, tmp_path, fu
 @pytest.mark.parametrize(
     ("name", "is_foreign"),
     [
-        ("sklearn.tree._tree.Tree", False),
+        ("sklearn.tree._tree.Tree", True),
+        ("sklearn.neighbors._kd_tree.KDTree", True),
+        ("sklearn.linear_model._logistic.LogisticRegression", False),
         ("seqpipe.estimators._classifier.SequenceClassifier", False),
         ("seqpipe.cells._gru.GRUCell", False),
         ("torch.optim.sgd.SGD", False),

@@ -16,13 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from typer.testing import CliRunner
 
 from seqpipe.cli import app
 from seqpipe.estimators import SequenceClassifier, SlidingWindowClassifier
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking import load_model
 from seqpipe.tracking._model import save_model
-from typer.testing import CliRunner
 
 X = np.random.default_rng(0).normal(size=(20, 6, 2)).astype("f4")
 y = np.arange(20) % 2

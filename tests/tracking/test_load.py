@@ -97,7 +97,7 @@ def test_a_damaged_model_is_an_error(logged, client, tmp_path):
 
 @pytest.mark.parametrize(
     ("function", "name"),
-    [(numpy.testing.runstring, "runstring"), (_environment._git, "_git"), (is_classifier, "is_classifier")],
+    [(numpy.testing.runstring, "runstring"), (_environment._git_tags, "_git_tags"), (is_classifier, "is_classifier")],
 )
 def test_a_function_of_a_trusted_package_is_refused(logged, client, tmp_path, function, name):
     folder = copied(logged, client, tmp_path)

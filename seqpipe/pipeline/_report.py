@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -103,8 +104,7 @@ def _places(result: RunResult) -> Iterator[str]:
 
 
 def _next_commands(record: Record) -> Iterator[str]:
-    name = f"'{record.experiment}'" if " " in record.experiment else record.experiment
-    yield f"next: seqpipe compare {name}"
+    yield f"next: seqpipe compare {shlex.quote(record.experiment)}"
     yield "      seqpipe ui"
 
 

@@ -277,6 +277,21 @@ def test_compare_shows_a_table_and_writes_a_picture(own_folder: Path):
     assert seqpipe("compare").stdout.endswith("picture: tiny-compared.png\n")
 
 
+def test_compare_explains_its_columns_and_names_what_it_left_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    seqpipe("run", "tiny.yaml", "--quiet", "--set", "name=two")
+    seqpipe(
+        "run", "tiny.yaml", "--quiet", "--set", "name=two", "--set", "evaluate.test_size=0.4", "--set", "search=null"
+    )
+    shown = seqpipe("compare", "two").stdout
+    assert "2: two" in shown
+    assert "cell=gru" not in shown
+    assert all(f"{name}: " in shown or f"{name}, " in shown for name in ("mean", "fit s", "run"))
+    run = shown.split("Not compared")[1].split("digits, ")[1][:8]
+    assert "1: cell=gru" in seqpipe("compare", "two", "--run", run).stdout
+    assert "1: cell=gru" in seqpipe("compare", "two", "--all-data").stdout
+
+
 def test_predict_prints_a_table_where_no_file_is_asked_for(own_folder: Path):
     rows = [(i, t, i % 2 + t / 10, "ab"[i % 2]) for i in range(20) for t in range(4)]
     pd.DataFrame(rows, columns=["id", "t", "x", "y"]).to_csv("rows.csv", index=False)

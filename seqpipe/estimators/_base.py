@@ -26,6 +26,7 @@ from seqpipe.estimators._state import check_state, net_state, restore_net, resto
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.networks import StandardisedInput
+from seqpipe.recurrence import compile_seconds
 from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import (
@@ -134,6 +135,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     net_: SequenceNet
     n_tokens_: int
     history_: list[dict[str, Any]]
+    compile_seconds_: float
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -221,6 +223,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             restore_net(fresh, net_state(self.net_))
         else:
             self.history_ = []
+            self.compile_seconds_ = 0.0
             self._scale_inputs(fresh, train)
         self.net_ = fresh
         self._sizes = sizes
@@ -312,7 +315,14 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self, epochs: int, schedule: Schedule | None, listeners: FitListeners, *, partial: bool
     ) -> list[Any]:
 
+        counted = compile_seconds()
+
         def listen(record: dict[str, Any]) -> bool:
+            nonlocal counted
+            compiled, counted = compile_seconds() - counted, compile_seconds()
+            self.compile_seconds_ += compiled
+            if "dur" in record:
+                record["dur"] = max(0.0, record["dur"] - compiled)
             record["epoch"] = len(self.history_) + 1
             self.history_.append(record)
             return listeners.epoch(record)
@@ -353,6 +363,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             "n_updates": net.guard.n_updates_,
             "device": self.device_,
             "fit_seconds": sum(epoch.get("dur", 0.0) for epoch in self.history_),
+            "compile_seconds": self.compile_seconds_,
             "peak_memory_mib": peak_memory_mib(self.device_),
             "stop_reason": stop_reason,
             "engine": "; ".join(str(choice) for layers in net.recurrents for choice in layers.explain()),

@@ -1,6 +1,7 @@
 """Running any cell along time; the engines that do it stand behind one interface."""
 
 from seqpipe.recurrence._check import check_step
+from seqpipe.recurrence._clock import compile_seconds
 from seqpipe.recurrence._engine import Choice, Engine
 from seqpipe.recurrence._fused import FusedEngine
 from seqpipe.recurrence._generators import forked_generators
@@ -29,6 +30,7 @@ __all__ = [
     "allowed_threads",
     "check_lengths",
     "check_step",
+    "compile_seconds",
     "forked_generators",
     "map_state",
     "recorded_states",

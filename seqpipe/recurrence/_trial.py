@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CompilerError
+from seqpipe.recurrence._clock import compiling
 from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._loop import LoopEngine
 from seqpipe.recurrence._parts import cell_tensors, device_and_type
@@ -24,6 +25,7 @@ Run = Callable[[Cell, Tensor, ValidSteps | None, State], tuple[Tensor, State]]
 _LENGTHS = (4, 1, 3, 0, 4)
 
 
+@compiling()
 def find_fault(run: Run, cell: Cell, *, training: bool, input_grad: bool = True) -> str | None:
     """Say how an engine's results differ from the plain loop's; None if they do not.
 

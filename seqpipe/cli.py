@@ -10,7 +10,6 @@ from __future__ import annotations
 import _thread
 import os
 import signal
-import subprocess
 import sys
 import threading
 import traceback
@@ -176,11 +175,11 @@ def ui(
 ) -> None:
     """Browse the recorded runs in MLflow's own interface."""
     with _clean_errors():
-        from seqpipe.tracking import ui_command
+        from seqpipe.tracking import serve, ui_command
 
         command, environment = ui_command(host=host, port=port, tracking_uri=uri)
         typer.echo(f"http://{host}:{port} (Ctrl-C ends it)")
-        raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+        raise typer.Exit(serve(command, environment))
 
 
 def _write_pieces(pieces: Iterable[str]) -> None:

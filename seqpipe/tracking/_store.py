@@ -61,7 +61,7 @@ def _prepared(uri: str, database: Path) -> str | None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # warns when it is imported
 
     # MLflow alone would put the files of its first experiment under the working folder, and fail where that has a quote
-    SqlAlchemyStore(uri, artifact_root(database)).engine.dispose()
+    SqlAlchemyStore(uri, artifact_root(database)).engine.dispose()  # type: ignore[no-untyped-call]
     return None
 
 

@@ -21,7 +21,7 @@ _MOST_CURVES = 6
 _SHORT = 8
 COLUMNS_EXPLAINED = (
     "mean, std: the score over the folds of a search; of a fit without one, its score on held-out data\n"
-    "fit s, compile s: seconds per fit, of training and of compiling the cell before it\n"
+    "seconds per fit: fit s of training, compile s of compiling the cell before it\n"
     "run: the search or fit, for --run"
 )
 

@@ -81,7 +81,7 @@ def _told(row: pd.Series) -> list[str]:
 _FIXED = ("mean", "std", "seconds", "compile_seconds", "n_parameters", "error")
 _CANDIDATES_EXPLAINED = (
     "score: mean over the folds, ± its standard deviation\n"
-    "fit s, compile s: seconds per fit, of training and of compiling the cell before it"
+    "seconds per fit: fit s of training, compile s of compiling the cell before it"
 )
 #: Words in the names of scores that tell which values are the better ones.
 _SMALLER = {"bits", "distance", "error", "loss", "mae", "mape", "mase", "mse", "perplexity", "rmse", "smape"}

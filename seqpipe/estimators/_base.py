@@ -22,10 +22,11 @@ from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
 from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
 from seqpipe.estimators._scaling import feature_statistics
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
-from seqpipe.estimators._state import net_state, restore_net
+from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.networks import StandardisedInput
+from seqpipe.recurrence import compile_seconds
 from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import (
@@ -134,6 +135,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     net_: SequenceNet
     n_tokens_: int
     history_: list[dict[str, Any]]
+    compile_seconds_: float
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -221,6 +223,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             restore_net(fresh, net_state(self.net_))
         else:
             self.history_ = []
+            self.compile_seconds_ = 0.0
             self._scale_inputs(fresh, train)
         self.net_ = fresh
         self._sizes = sizes
@@ -272,21 +275,11 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self, sizes: dict[str, int], device: str, seed: int, batch_size: int, callbacks: list[Any]
     ) -> SequenceNet:
         optimizer = find_optimizer(self.optimizer, owner=type(self).__name__)
-        settings: dict[str, Any] = {
-            "module": self._network,
-            **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
-            "objective": self._objective(),
-            "criterion": self._criterion,
-            "criterion__reduction": "none",
+        settings = self._net_settings(sizes, device, batch_size) | {
             "truncation": self._truncation(),
             "mixed_precision": self.mixed_precision,
             "optimizer": optimizer,
             "lr": self.lr,
-            "batch_size": batch_size,
-            "train_split": None,
-            "callbacks__print_log": None,
-            "device": device,
-            "verbose": 0,
         }
         own = dict(self.net_params or {})
         own.pop("callbacks", None)
@@ -296,11 +289,40 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         settings |= {"callbacks": callbacks, "guard": guard, "random": np.random.default_rng(seed), **own}
         return SequenceNet(**settings).initialize()
 
+    def _make_net_to_predict(self, sizes: dict[str, int], device: str, batch_size: int) -> SequenceNet:
+        """Return a net that has an optimizer in name only, and nothing of ``net_params`` but the loss."""
+        loss = {name: value for name, value in (self.net_params or {}).items() if name.split("__")[0] == "criterion"}
+        settings = self._net_settings(sizes, device, batch_size) | loss
+        guard, random = GradientGuard(None), np.random.default_rng(0)
+        return SequenceNet(callbacks=[], guard=guard, random=random, **settings).initialize()
+
+    def _net_settings(self, sizes: dict[str, int], device: str, batch_size: int) -> dict[str, Any]:
+        """Return skorch's settings of a net, without those of its training."""
+        return {
+            "module": self._network,
+            **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
+            "objective": self._objective(),
+            "criterion": self._criterion,
+            "criterion__reduction": "none",
+            "batch_size": batch_size,
+            "train_split": None,
+            "callbacks__print_log": None,
+            "device": device,
+            "verbose": 0,
+        }
+
     def _callbacks(
         self, epochs: int, schedule: Schedule | None, listeners: FitListeners, *, partial: bool
     ) -> list[Any]:
 
+        counted = compile_seconds()
+
         def listen(record: dict[str, Any]) -> bool:
+            nonlocal counted
+            compiled, counted = compile_seconds() - counted, compile_seconds()
+            self.compile_seconds_ += compiled
+            if "dur" in record:
+                record["dur"] = max(0.0, record["dur"] - compiled)
             record["epoch"] = len(self.history_) + 1
             self.history_.append(record)
             return listeners.epoch(record)
@@ -341,6 +363,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             "n_updates": net.guard.n_updates_,
             "device": self.device_,
             "fit_seconds": sum(epoch.get("dur", 0.0) for epoch in self.history_),
+            "compile_seconds": self.compile_seconds_,
             "peak_memory_mib": peak_memory_mib(self.device_),
             "stop_reason": stop_reason,
             "engine": "; ".join(str(choice) for layers in net.recurrents for choice in layers.explain()),
@@ -366,6 +389,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         kept = state.pop("_net_state", None)
+        check_state(self, state)
         super().__setstate__(state)
         if kept is None:
             return
@@ -373,8 +397,8 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._sizes = {str(name): int(size) for name, size in self._sizes.items()}
         self.device_ = device_or_cpu(self.device_)
         with seeded(0, self.device_):
-            self.net_ = self._make_net(self._sizes, self.device_, 0, kept["batch_size"], [])
-        restore_net(self.net_, kept)
+            self.net_ = self._make_net_to_predict(self._sizes, self.device_, int(kept["batch_size"]))
+        restore_weights(self.net_, kept)
 
 
 def _silent(*args: Any) -> None:

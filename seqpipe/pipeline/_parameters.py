@@ -16,8 +16,8 @@ from seqpipe.training import BY_FUNCTION
 __all__ = ["ParameterCheck"]
 
 _NO_OPTION = (
-    "may not be set from a recipe, which holds no classes or objects. Options of the net's parts may: names such as "
-    "'optimizer__eps', with a number, text, true, false or null. Set others in Python, with net_params=."
+    "may not be set from a recipe, which holds no classes, objects or commands. Options of the optimizer and the loss may: "
+    "names such as 'optimizer__eps', with a number, text, true, false or null. Set others in Python, with net_params=."
 )
 _NO_FUNCTION = (
     "{!r} needs a function of the epoch, which a recipe cannot hold: choose another schedule, or fit in Python, with "
@@ -81,8 +81,6 @@ def _net_entries(inner: str, value: Any) -> dict[str, Any]:
 
 
 def _is_option(entry: str, value: Any) -> bool:
-    if entry == "compile":
-        return isinstance(value, bool)
     if entry.startswith("optimizer__") and isinstance(value, list):  # such as Adam's betas
         return all(isinstance(number, int | float) for number in value)
-    return "__" in entry and isinstance(value, bool | int | float | str | None)
+    return entry.startswith(("criterion__", "optimizer__")) and isinstance(value, bool | int | float | str | None)

@@ -16,6 +16,8 @@ from seqpipe.pipeline._missing import Missing, without_missing
 from seqpipe.pipeline._order import Gaps, ordered, time_gaps
 from seqpipe.pipeline._summary import count
 from seqpipe.pipeline._table import Table
+from seqpipe.pipeline._text_data import from_text_file
+from seqpipe.pipeline._text_files import is_text_file
 from seqpipe.sequences import read_table
 from seqpipe.tasks import Roles, Task, TaskData
 
@@ -43,6 +45,8 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
     section = loaded.recipe.data
     if section.path is not None:
         path = _existing(loaded, section.path)
+        if is_text_file(path):
+            return LoadedData(*from_text_file(loaded, task, path))
         return _from_table(loaded, task, Table.of(read_table(path), section.roles, str(path)), path.stem)
     dataset = _dataset(loaded)
     if dataset.frame is not None:

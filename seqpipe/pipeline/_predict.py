@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.pipeline._data import prepared
@@ -15,8 +18,9 @@ from seqpipe.pipeline._table import Table
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
 from seqpipe.plugins import host
 from seqpipe.sequences import read_table
-from seqpipe.tasks import Task, TaskData
+from seqpipe.tasks import Roles, Task, TaskData
 from seqpipe.tracking import load_model
+from seqpipe.transformers import is_blank
 
 __all__ = ["predict_table", "write_table"]
 
@@ -32,7 +36,7 @@ def predict_table(
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
         A CSV or Parquet file with the columns that the recipe named; a target need not be there. For a model of texts
-        also a .txt file, one text a line.
+        also a .txt file, one text a line; a blank line gets a blank prediction, those at its end none.
     n_steps : int, optional
         For a forecast without known columns instead of ``data``: how many time steps to go on.
     tracking_uri : str, optional
@@ -59,16 +63,12 @@ def predict_table(
                 f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
             )
         return task.predictions(estimator, _future(task, metadata, 1 if n_steps is None else n_steps))
-    table = _without_targets(Table.of(_read(data, metadata, model), metadata.roles, str(data)))
+    if is_text_file(data):
+        return _for_lines(task, estimator, metadata, data, model)
+    table = _without_targets(Table.of(read_table(data), metadata.roles, str(data)))
     _check_columns(table)
     table, _ = prepared(table, sort=metadata.sort, missing=metadata.missing)
-    found = task.from_table(table.frame, metadata.roles, name=str(data), with_target=False)
-    if metadata.last_times:
-        _check_continues(task, metadata, found)
-    try:
-        return task.predictions(estimator, found)
-    except InvalidSequencesError as error:
-        raise InvalidSequencesError(_by_place(str(error), table)) from error
+    return _predictions(task, estimator, metadata, table)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -93,12 +93,39 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
             )
 
 
-def _read(data: str | Path, metadata: ModelMetadata, model: str) -> pd.DataFrame:
-    if not is_text_file(data):
-        return read_table(data)
-    if metadata.roles.sequence is None:
-        raise InvalidSequencesError(f"{data}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
-    return read_lines(data, metadata.roles.sequence)
+def _for_lines(task: Task, estimator: Any, metadata: ModelMetadata, path: str | Path, model: str) -> pd.DataFrame:
+    """Return one prediction a line of a text file, a missing one for a blank line."""
+    column = metadata.roles.sequence
+    if column is None:
+        raise InvalidSequencesError(f"{path}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
+    lines = read_lines(path, column)
+    written = np.array([not is_blank(text) for text in lines[column]])
+    table = Table.of(lines[written], Roles(sequence=column), str(path))
+    predictions = _predictions(task, estimator, replace(metadata, roles=table.roles), table)
+    return predictions if written.all() else _beside_blanks(predictions, written, table)
+
+
+def _beside_blanks(predictions: pd.DataFrame, written: NDArray[np.bool_], table: Table) -> pd.DataFrame:
+    """Return predictions for all lines, of which those that are not ``written`` have none."""
+    if len(predictions) != len(table.frame):
+        raise InvalidSequencesError(
+            f"{table.source}:{int(written.argmin()) + 1}: the line is blank, and the model does not give one prediction a "
+            "text: drop the blank lines."
+        )
+    whole = predictions.select_dtypes("integer").columns
+    predictions = predictions.astype(dict.fromkeys(whole, "Int64"))  # a missing one would make floats of them
+    spread = predictions.set_axis(np.flatnonzero(written), axis=0).reindex(range(len(written)))
+    return spread.assign(id=np.arange(len(written)))
+
+
+def _predictions(task: Task, estimator: Any, metadata: ModelMetadata, table: Table) -> pd.DataFrame:
+    found = task.from_table(table.frame, metadata.roles, name=table.source, with_target=False)
+    if metadata.last_times:
+        _check_continues(task, metadata, found)
+    try:
+        return task.predictions(estimator, found)
+    except InvalidSequencesError as error:
+        raise InvalidSequencesError(_by_place(str(error), table)) from error
 
 
 def _by_place(message: str, table: Table) -> str:

@@ -109,6 +109,8 @@ def _next_commands(record: Record) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
+    if value is None or value is pd.NA:
+        return "-"
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:.4g}"
     return str(value)

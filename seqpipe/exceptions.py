@@ -9,7 +9,7 @@
     ├── UnknownNameError (ValueError)         a name that no registry holds
     ├── PluginError (RuntimeError)            a plug-in that cannot be used, with its distribution
     ├── RecipeError (ValueError)              a recipe that cannot be run, with file, line and field
-    ├── FitFailedError (RuntimeError)         a search of which no fit succeeded, with the first reason
+    ├── FitFailedError (RuntimeError)         a fit, or all fits of a search, that failed, with the reason
     └── TrackingError (RuntimeError)          a tracking store that cannot be used
 
     SeqpipeWarning (UserWarning)
@@ -74,7 +74,7 @@ class RecipeError(SeqpipeError, ValueError):
 
 
 class FitFailedError(SeqpipeError, RuntimeError):
-    """A search of which no fit succeeded; the message gives the first reason."""
+    """A fit that failed, or a search of which no fit succeeded; the message gives the first reason."""
 
 
 class TrackingError(SeqpipeError, RuntimeError):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
 
 from seqpipe.exceptions import TrackingError
@@ -57,7 +56,7 @@ class ModelMetadata:
         roles, X = job.train.roles, job.train.X
         if roles.features is None and isinstance(X, Sequences) and X.feature_names is not None:
             roles = replace(roles, features=X.feature_names)  # a new table may have more columns
-        elif roles == Roles() and (np.ndim(X) > 2 or is_texts(X)):
+        elif roles == Roles() and (getattr(X, "ndim", 1) > 2 or is_texts(X)):
             roles = Roles(sequence=_SEQUENCE)  # data that never was a table
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
         return cls(recipe.task.name, roles, recipe.data.sort, recipe.data.missing, _plain(index[-_TAIL:]))

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.pipeline._data import prepared
 from seqpipe.pipeline._metadata import ModelMetadata
+from seqpipe.pipeline._plugged_task import new_task
 from seqpipe.pipeline._table import Table
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
-from seqpipe.plugins import host
 from seqpipe.sequences import read_table
 from seqpipe.tasks import Roles, Task, TaskData
 from seqpipe.tracking import load_model
@@ -56,7 +56,7 @@ def predict_table(
     """
     estimator, kept = load_model(model, tracking_uri)
     metadata = ModelMetadata.from_dict(kept, model=model)
-    task: Task = host().find("task", metadata.task, parameter=f"The task of the model {model!r}").spec.factory()
+    task = new_task(metadata.task, parameter=f"The task of the model {model!r}")
     if data is None:
         if not metadata.last_times or metadata.roles.features is not None:
             raise InvalidSequencesError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.pipeline._data import load_data
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import build_model, make_task
@@ -66,7 +67,9 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     try:
         train, test = task.split(found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed)
     except ValueError as error:
-        raise loaded.error(("evaluate", "test_size"), str(error)) from error
+        source = "path" if loaded.recipe.data.dataset is None else "dataset"
+        unfit = isinstance(error, InvalidSequencesError)
+        raise loaded.error(("data", source) if unfit else ("evaluate", "test_size"), str(error)) from error
     summary = [f"{loaded.name}: {describe_data(found.data, model)}; {len(test.X):,} held out", *found.notes]
     if loaded.recipe.search is None:
         return Job(loaded, task, train, test, model, [], summary)

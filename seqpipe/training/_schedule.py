@@ -146,7 +146,7 @@ class Schedule(Callback):
 
     def _step(self, *losses: float) -> None:
         try:
-            self.schedule_.step(*losses)
+            self.schedule_.step(*losses)  # type: ignore[arg-type]
         except Exception as error:
             raise ValueError(
                 f"lr_schedule={self.name!r} cannot go on with lr_schedule_params={self.params}: {error}"

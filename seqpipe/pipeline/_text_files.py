@@ -13,9 +13,8 @@ from seqpipe.exceptions import InvalidSequencesError
 
 __all__ = ["is_text_file", "read_lines", "read_passages", "write_lines"]
 
-#: A passage of one long text: a line and the blank ones after it, cut after about a thousand characters, between words
-#: where there are any.
-_PASSAGE = re.compile(r"\s*\S[^\n]{0,999}(?:\S{0,999}\s+)?")
+#: Passages of one long text that a short one has too, and the most characters of one before the end of its last word.
+_FEWEST, _LONGEST = 10, 1000
 
 _OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
@@ -52,10 +51,16 @@ def read_passages(path: str | Path, column: str) -> pd.DataFrame:
         If the file is missing, is no UTF-8, holds a NUL byte or no text; names the line.
     """
     text = _text(path)
-    found = list(_PASSAGE.finditer(text))
+    found = list(_passage(text).finditer(text))
     ends = [text.count("\n", each.start(), each.end()) for each in found]
     lines = pd.Series([1, *ends[:-1]]).cumsum()
     return pd.DataFrame({column: [each.group() for each in found]}, index=pd.Index(lines, name="line"))
+
+
+def _passage(text: str) -> re.Pattern[str]:
+    """Return what a passage is: a line and the blank ones after it, or less of a long line, cut between words if it can be."""
+    length = min(_LONGEST, max(1, len(text) // _FEWEST))
+    return re.compile(rf"\s*\S[^\n]{{0,{length - 1}}}(?:\S{{0,{_LONGEST}}}(?:\s+|\Z))?")
 
 
 def write_lines(frame: pd.DataFrame, path: str | Path) -> None:

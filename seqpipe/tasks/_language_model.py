@@ -72,7 +72,18 @@ class LanguageModelTask(Task):
         return model
 
     def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Hold out a shuffled share of the texts, or a number of them; of passages of one text the last ones."""
+        """Hold out a shuffled share of the texts, or a number of them; of passages of one text the last ones.
+
+        Raises
+        ------
+        ValueError
+            If there is one text only, or nothing would be left on one side.
+        """
+        if len(data.X) < 2:
+            raise ValueError(
+                f"{data.name!r} holds one text, which cannot be divided into what is trained on and what is held out: give "
+                "more of them, or read a text file of several words as one long text, with the parameter continuous: true."
+            )
         shuffled: dict[str, Any] = {"random_state": seed, "stratify": _strata(data.y)}
         order: dict[str, Any] = {"shuffle": False} if self._continuous else shuffled
         train, test = train_test_split(np.arange(len(data.X)), test_size=test_size, **order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ def tables(in_own_folder: None) -> None:
     rng = np.random.default_rng(0)
     rows = [(i, t, rng.normal(), "ab"[i % 2]) for i in range(12) for t in range(3)]
     pd.DataFrame(rows, columns=["id", "t", "x", "y"]).to_csv("long.csv", index=False)
+    Path("one.txt").write_text("one text\n")
     pd.DataFrame({"en": ["ab", "ba"] * 6, "de": ["ba", "ab"] * 6}).to_csv("text.csv", index=False)
 
 
@@ -93,6 +95,7 @@ def test_settings_that_torch_refuses_are_told_by_their_parameter(params: dict[st
     [
         (LONG, "language_model", "needs a sequence column, the texts to read"),
         (LONG, "caption", "A row of 'long' is one vector"),
+        ({"path": "one.txt"}, "language_model", "'one' holds one text, .* with the parameter continuous: true"),
         (TEXT, "classify", "X holds texts, not real numbers"),
         (TEXT, "step_classify", "needs one row a time step"),
         ({"dataset": "digits"}, "translate", "X, sample 0 must be a string"),

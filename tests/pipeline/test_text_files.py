@@ -82,8 +82,17 @@ def test_passages_know_the_line_on_which_they_begin() -> None:
 
 def test_a_text_without_lines_is_cut_between_words() -> None:
     found = read_passages(written(b"word " * 1000), "text")["text"]
-    assert len(found) == 5
+    assert len(found) == 10
     assert all(set(passage.split()) == {"word"} for passage in found)
+
+
+def test_the_last_word_of_a_long_line_stays_whole() -> None:
+    found = read_passages(written(b"a " * 5000 + b"word"), "text")["text"]
+    assert found.iloc[-1].split()[-1] == "word"
+
+
+def test_a_text_without_words_is_cut_all_the_same() -> None:
+    assert read_passages(written(b"acgt" * 1000), "text")["text"].str.len().max() <= 1400
 
 
 def test_missing_predictions_are_blank_lines() -> None:

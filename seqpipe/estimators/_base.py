@@ -42,6 +42,7 @@ from seqpipe.training import (
     Truncation,
     auto_batch_size,
     auto_epochs,
+    check_optimizer_params,
     check_precision,
     check_schedule,
     check_schedule_params,
@@ -159,6 +160,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._validate_params()
         owner = type(self).__name__
         check_net_params(self)
+        check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
         check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
         self._truncation()
         cell_factory(self.cell, self.cell_params, owner=owner)

@@ -35,6 +35,9 @@ class SequenceCaptioner(TokenWriter):
         Further arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".
     level : {"char", "word", "token"}, default="char"
         What a token of y is: a character, what stands between white space, or an item of a list.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts of y are brought to before they are split, so that "é" is the same token as "e" with a
+        combining accent; None takes texts as they are.
     encoder_size : int or None, default=128
         Width of a layer of rectified units between the vector and the decoder's state; None for a linear map.
     embedding : int or "one_hot", default=32
@@ -157,6 +160,7 @@ class SequenceCaptioner(TokenWriter):
         *,
         cell_params=None,
         level="char",
+        normalize="NFC",
         encoder_size=128,
         embedding=32,
         hidden_size=64,
@@ -192,6 +196,7 @@ class SequenceCaptioner(TokenWriter):
         self.cell = cell
         self.cell_params = cell_params
         self.level = level
+        self.normalize = normalize
         self.encoder_size = encoder_size
         self.embedding = embedding
         self.hidden_size = hidden_size

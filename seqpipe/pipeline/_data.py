@@ -10,6 +10,8 @@ from seqpipe.datasets import DATASETS, Dataset
 from seqpipe.exceptions import did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
+from seqpipe.pipeline._text_data import from_text_file
+from seqpipe.pipeline._text_files import is_text_file
 from seqpipe.sequences import Sequences
 from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, is_csv, prepared, read_written, typed
 from seqpipe.tasks import Task, TaskData
@@ -49,6 +51,8 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
     section = loaded.recipe.data
     if section.path is not None:
         path = _existing(loaded, section.path)
+        if is_text_file(path):
+            return LoadedData(*from_text_file(loaded, task, path))
         _check_format(loaded, path)
         found = read_written(path, section.form)
         return _from_table(loaded, task, found, Table.of(found.frame, section.roles, str(path)), path.stem)

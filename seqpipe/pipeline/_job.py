@@ -73,7 +73,9 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     except InvalidSequencesError:
         raise
     except ValueError as error:
-        raise loaded.error(("evaluate", "test_size"), str(error)) from error
+        source = "path" if loaded.recipe.data.dataset is None else "dataset"
+        unfit = isinstance(error, InvalidSequencesError)
+        raise loaded.error(("data", source) if unfit else ("evaluate", "test_size"), str(error)) from error
     summary = [f"{loaded.name}: {describe_data(found.data, model)}; {len(test.X):,} held out", *found.notes]
     if loaded.recipe.search is None:
         return Job(loaded, task, train, test, model, [], summary, found.table)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from seqpipe.exceptions import TrackingError
 from seqpipe.tables import Roles, TrainingTable
 from seqpipe.transformers import is_texts
@@ -43,7 +41,7 @@ class ModelMetadata:
         """Return what the model of a job has to keep."""
         roles, X = job.train.roles, job.train.X
         texts = is_texts(X)
-        if roles == Roles() and (texts or np.ndim(X) > 2):
+        if roles == Roles() and (texts or getattr(X, "ndim", 1) > 2):
             roles = Roles(sequence=_SEQUENCE)  # data that never was a table
         return cls(job.loaded.recipe.task.name, job.table.trained_on(X, roles, texts=texts))
 

@@ -60,9 +60,10 @@ class ParameterCheck:
         changed = clone(owner).set_params(**{inner: value})
         part = changed.get_params().get(inner.rpartition("__")[0], changed)
         try:
-            if inner.rpartition("__")[2] == "cell" and isinstance(value, str):
+            own = inner.rpartition("__")[2]
+            if own == "cell" or (own == "decoder_cell" and value is not None):
                 host().find("cell", value, parameter="The cell")
-            if inner.rpartition("__")[2] == "lr_schedule" and isinstance(value, str) and value in BY_FUNCTION:
+            if own == "lr_schedule" and isinstance(value, str) and value in BY_FUNCTION:
                 raise ValueError(_NO_FUNCTION.format(value))
             if hasattr(part, "_parameter_constraints"):
                 part._validate_params()

@@ -24,7 +24,8 @@ __all__ = ["local_path", "print_result", "print_table", "scores_table"]
 
 def scores_table(result: RunResult) -> pd.DataFrame:
     """Return held-out scores, one row a score, the model's column beside those of the baselines."""
-    return pd.DataFrame({result.name: result.metrics, **result.baselines})
+    name = f"{result.name} (model)" if result.name in result.baselines else result.name
+    return pd.DataFrame({name: result.metrics, **result.baselines})
 
 
 def print_result(console: Console, result: RunResult) -> None:
@@ -130,6 +131,8 @@ def _next_commands(record: Record) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
+    if value is None or value is pd.NA:
+        return "-"
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:.4g}"
     return str(value)

@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
-from seqpipe.exceptions import FitFailedError, RecipeError, did_you_mean
+from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
@@ -151,6 +151,8 @@ def _scoring(loaded: LoadedRecipe, task: Task) -> str | Callable[..., float] | N
         scorer = task.scorer(name)
         if isinstance(scorer, str):
             get_scorer(scorer)
+    except UnknownNameError as error:
+        raise loaded.error(("search", "scoring"), str(error)) from error
     except ValueError as error:
         names = get_scorer_names()
         message = f"{name!r} is no score that {loaded.recipe.task.name!r} knows.{did_you_mean(name, names)}"

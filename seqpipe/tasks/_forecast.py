@@ -129,9 +129,15 @@ class ForecastTask(Task):
 
         Raises
         ------
+        InvalidSequencesError
+            If the data is no series.
         ValueError
             If nothing would be left on one side.
         """
+        if not isinstance(data.X, pd.DataFrame):
+            raise InvalidSequencesError(
+                f"{data.name!r} holds samples, and a forecast goes on with one series: give a table with a row a time step."
+            )
         n_rows = len(data.X)
         n_test = int(test_size) if isinstance(test_size, Integral) else ceil(n_rows * test_size)
         if not 0 < n_test < n_rows:

@@ -18,7 +18,7 @@ from seqpipe.tracking._environment import installed_version
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._run import Run
-from seqpipe.tracking._signature import describe_input
+from seqpipe.tracking._signature import FLAVOR, InputDescription, describe_input
 from seqpipe.tracking._trust import plugins, trusted_types
 
 __all__ = ["save_model", "upload_model"]
@@ -56,17 +56,18 @@ def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any]
     trusted = _trusted_types(estimator)
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's hints on integer columns and its deprecations
-        example, signature = describe_input(estimator, X)
+        described = describe_input(estimator, X)
         mlflow.sklearn.save_model(
             estimator,
             str(folder),
             serialization_format="skops",
             skops_trusted_types=trusted,
-            signature=signature,
-            input_example=example,
+            signature=described.signature,
+            input_example=described.example,
             pip_requirements=_requirements(),
             metadata=metadata or None,
         )
+    _let_seqpipe_serve(folder, described)
 
 
 def upload_model(publisher: Publisher, run: Run, folder: Path) -> str:
@@ -78,6 +79,13 @@ def upload_model(publisher: Publisher, run: Run, folder: Path) -> str:
     client.finalize_logged_model(entry.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])
     return f"models:/{entry.model_id}"
+
+
+def _let_seqpipe_serve(folder: Path, described: InputDescription) -> None:
+    model = Model.load(str(folder))
+    model.flavors["python_function"]["loader_module"] = "seqpipe.tracking.serving"
+    model.add_flavor(FLAVOR, input=described.form, columns=described.columns)
+    model.save(str(folder / "MLmodel"))
 
 
 def _name_its_place(folder: Path, entry: Any, run_id: str) -> None:

@@ -87,9 +87,10 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         ----------
         X : array of shape (n_timesteps,) or (n_timesteps, n_features)
             Without y the series themselves, each column to be forecast; with y the exogenous columns, which must also
-            be known for the time to be forecast.
+            be known for the time to be forecast. Rows are in order of time: the index of a pandas object, times with or
+            without a zone or row numbers, must rise.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
-            The series to forecast.
+            The series to forecast; if X and y both have times, at the same instants.
 
         Returns
         -------
@@ -98,7 +99,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         Raises
         ------
         ValueError
-            If a parameter or the data is unfit, or the series is shorter than window and horizon.
+            If a parameter or the data is unfit, rows are not in order or of several series, or the series is shorter than
+            window and horizon.
         """
         with listened_fit(self, X, y) as listeners:
             self._fit(X, y, listeners)

@@ -83,7 +83,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         Parameters
         ----------
         X : array of shape (n_timesteps, n_features)
-            Rows in time order.
+            Rows in time order: the index of a pandas object, times or row numbers, must rise.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Targets.
         **fit_params

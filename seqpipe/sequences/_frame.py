@@ -23,8 +23,8 @@ def sequences_from_frame(
     by : str
         Column that says which sequence a row belongs to.
     order : str, optional
-        Column that must rise strictly within an id: numbers, times, or ISO 8601 text. Only checked, never a
-        feature.
+        Column that must rise strictly within an id: dates with or without a zone, elapsed times, periods, ISO 8601 text,
+        or numbers. Only checked, never a feature. Without it an index of times must rise.
     features : sequence of str, optional
         Numeric columns to take, in this order; all but ``by``, ``order`` and an index that was written
         into the table by default.

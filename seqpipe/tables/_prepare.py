@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pandas.api.types import is_numeric_dtype
+
 from seqpipe.tables._gaps import Gaps, time_gaps
 from seqpipe.tables._missing import Missing, without_missing
 from seqpipe.tables._order import ordered
@@ -39,8 +41,15 @@ def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
         yield f"{count(empty, 'empty cell')} filled"
     elif empty:
         yield f"{count(len(table.frame) - len(mended.frame), 'step')} with empty cells dropped"
-    time = in_order.roles.time
-    gaps = None if time is None else time_gaps(in_order.frame[time], in_order.codes)
+    if table.roles.time is not None:
+        yield from _notes_on_time(table, in_order, table.roles.time)
+
+
+def _notes_on_time(table: Table, in_order: Table, time: str) -> Iterator[str]:
+    written, times = table.frame[time], in_order.frame[time]
+    if is_numeric_dtype(written.dtype) and times.dtype.kind == "M":
+        yield f"{time!r} read as dates without separators: {times.iloc[0]} to {times.iloc[-1]}"
+    gaps = time_gaps(times, in_order.codes)
     if gaps is not None and gaps.n_gaps:
         yield _told(gaps)
 

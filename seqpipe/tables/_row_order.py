@@ -14,7 +14,8 @@ from seqpipe.tables._rising import check_rising, first_not_rising
 
 __all__ = ["check_one_series", "check_steps_order"]
 
-_OF_TIMES = pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex
+#: What pandas stores NaT as.
+_MISSING = np.iinfo(np.int64).min
 
 
 def check_one_series(X: Any, y: Any = None, *, owner: str) -> None:
@@ -46,12 +47,13 @@ def check_steps_order(sequences: Iterable[Any], *, name: str = "X") -> None:
         If times do not rise within a sequence.
     """
     for i, item in enumerate(sequences):
-        _check_times(item, f"{name}[{i}]")
+        if hasattr(item, "iloc"):
+            _check_times(item, f"{name}[{i}]")
 
 
 def _check_times(data: Any, name: str) -> None:
     index = index_of(data)
-    if isinstance(index, _OF_TIMES) and index.is_monotonic_increasing and index.is_unique:
+    if _rises(index):
         return
     times = times_of(index, name=name)
     if times is not None:
@@ -63,6 +65,14 @@ def _check_times(data: Any, name: str) -> None:
             if_falling=f"Sort the rows with {name}.sort_index().",
             if_doubled=f"Keep one row per time, such as with {name}[~{name}.index.duplicated()].",
         )
+
+
+def _rises(index: pd.Index[Any] | None) -> bool:
+    """Tell the common case, an index of pandas' times that is in order, from all others."""
+    if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex):
+        return False
+    numbers = index.asi8
+    return not len(numbers) or bool(numbers[0] != _MISSING and (numbers[1:] > numbers[:-1]).all())
 
 
 def _check_row_numbers(data: Any, name: str) -> None:

@@ -187,7 +187,7 @@ class ForecastTask(Task):
     def future(self, data: TaskData, n_steps: int) -> TaskData:
         """Return the steps after the end of ``data`` for `predictions`, without exogenous columns.
 
-        Dates go on at their inferred frequency; where they have none the steps are counted from 1.
+        Dates go on at their inferred frequency and in their zone; where they have none the steps are counted from 1.
         """
         index = index_after(data.X.index, n_steps)
         roles = data.roles if index.name == data.X.index.name else replace(data.roles, time=None)

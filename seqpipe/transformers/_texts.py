@@ -63,7 +63,9 @@ def is_texts(X: Any) -> bool:
 def _first(items: Any) -> Any:
     """Return the first item of a list or of a one-dimensional array, else None."""
     listed = isinstance(items, list | tuple) or getattr(items, "ndim", 0) == 1
-    return items[0] if listed and len(items) else None
+    if not listed or not len(items):
+        return None
+    return items.iloc[0] if hasattr(items, "iloc") else items[0]  # a Series counts by its index
 
 
 def _items(texts: Any, name: str) -> Iterable[Any]:

@@ -26,7 +26,7 @@ def make_windows(
     Parameters
     ----------
     X : array of shape (n_rows,) or (n_rows, n_features), DataFrame, or Sequences
-        A series in order of time, or several; no window reaches from one sequence into the next. Float32 and
+        A series in order of time, which a pandas index must confirm, or several; no window reaches from one sequence into the next. Float32 and
         float64 arrays are not copied, memory-mapped ones stay on disk.
     y : array of shape (n_rows,) or (n_rows, n_targets), Series, DataFrame or Sequences, optional
         What to predict, row by row as X; X itself by default, all columns.
@@ -50,8 +50,8 @@ def make_windows(
     Raises
     ------
     InvalidSequencesError
-        If a series is shorter than window + horizon, X and y differ in length, or a parameter is out of
-        range.
+        If a series is shorter than window + horizon, X and y differ in length, rows are not in order of time or of
+        several series, or a parameter is out of range.
 
     Examples
     --------

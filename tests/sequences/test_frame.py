@@ -207,3 +207,21 @@ def test_arrow_backed_text_is_no_number_either():
 @pytest.mark.parametrize("name", ["Unnamed: 0", "__index_level_0__"])
 def test_an_index_that_was_written_into_the_table_is_no_feature(name):
     assert sequences_from_frame(table(**{name: range(4)}), by="id", order="t").feature_names == ("x",)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.date_range("2025-10-26", periods=4, freq="h", tz="Europe/Berlin"),
+        [time.isoformat() for time in pd.date_range("2025-10-26", periods=4, freq="h", tz="Europe/Berlin")],
+        ["2024Q1", "2024Q2", "2024Q3", "2024Q4"],
+        ["00:05", "00:10", "00:15", "00:20"],
+    ],
+)
+def test_an_index_of_times_must_rise_where_no_column_gives_the_order(times):
+    frame = table().drop(columns="t").set_index(pd.Index(times, name="t"))
+    assert len(sequences_from_frame(frame, by="id")) == 2
+    with pytest.raises(
+        InvalidSequencesError, match=r"id '[ab]', t .*: the rows are not in the order of 't'.*frame\.sort_index"
+    ):
+        sequences_from_frame(frame[::-1], by="id")

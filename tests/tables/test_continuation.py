@@ -42,16 +42,36 @@ def test_rows_that_follow_are_taken(known, given):
 @pytest.mark.parametrize(
     ("known", "given", "message"),
     [
-        (HOURS[:4], HOURS[5:], r"must go on from 2025-10-25 23:00:00\+02:00, .* row 1 must be at 2025-10-26 00:00:00\+02:00"),
-        (HOURS[:4], HOURS[4:].delete([2]), r"row 3 must be at 2025-10-26 02:00:00\+02:00\. Got 2025-10-26 02:00:00\+01:00"),
-        (HOURS[:4], HOURS[4:].tz_localize(None), "training data have times with a zone .* rows to forecast times without a zone"),
+        (
+            HOURS[:4],
+            HOURS[5:],
+            r"must go on from 2025-10-25 23:00:00\+02:00, .* row 1 must be at 2025-10-26 00:00:00\+02:00",
+        ),
+        (
+            HOURS[:4],
+            HOURS[4:].delete([2]),
+            r"row 3 must be at 2025-10-26 02:00:00\+02:00\. Got 2025-10-26 02:00:00\+01:00",
+        ),
+        (
+            HOURS[:4],
+            HOURS[4:].tz_localize(None),
+            "training data have times with a zone .* rows to forecast times without a zone",
+        ),
         (MONTHS[:10], MONTHS[9:], "row 1 must be at 2024-11-30"),
         (BUSINESS_DAYS[:10], pd.DatetimeIndex(["2024-12-23", "2024-12-28"]), "row 2 must be at 2024-12-24"),
         (BUSINESS_DAYS[:10], BUSINESS_DAYS[19:], "row 1 must be at 2024-12-23"),
         (UNEVEN, pd.DatetimeIndex(["2024-02-17", "2024-05-01"]), "row 1 must be after it"),
         (pd.Index([1, 2, 3]), pd.Index([4, 6]), r"row 2 must be at 5\. Got 6 instead"),
-        (pd.Index([1, 2, 3]), pd.DatetimeIndex(["2024-01-01"]), "numbers as times such as 3, .* times without a zone such as"),
-        (pd.to_timedelta([5, 10, 15], unit="min"), pd.to_timedelta([25], unit="min"), "row 1 must be at 0 days 00:20:00"),
+        (
+            pd.Index([1, 2, 3]),
+            pd.DatetimeIndex(["2024-01-01"]),
+            "numbers as times such as 3, .* times without a zone such as",
+        ),
+        (
+            pd.to_timedelta([5, 10, 15], unit="min"),
+            pd.to_timedelta([25], unit="min"),
+            "row 1 must be at 0 days 00:20:00",
+        ),
     ],
 )
 def test_rows_that_do_not_follow_are_refused_with_the_time_that_would(known, given, message):

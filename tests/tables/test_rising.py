@@ -47,7 +47,10 @@ def test_each_sequence_begins_anew():
         ([1, 3, 2], r"row 2: the rows are not in the order of 't': 2 follows 3\. Sort it\.$"),
         ([1, 3, 3], r"row 2: 't' is 3 a second time \(row 1 has it too\)\. Keep one\.$"),
         (["2024Q2", "2024Q1"], "2024Q1 follows 2024Q2"),
-        (["2025-10-26T02:00+01:00", "2025-10-26T02:30+02:00"], r"2025-10-26T02:30\+02:00 follows 2025-10-26T02:00\+01:00"),
+        (
+            ["2025-10-26T02:00+01:00", "2025-10-26T02:30+02:00"],
+            r"2025-10-26T02:30\+02:00 follows 2025-10-26T02:00\+01:00",
+        ),
         (["23:55", "00:00"], r"00:00 follows 23:55\. A clock begins again at midnight: give the dates as well\.$"),
         (["2 days", "1 days"], r"Sort it\.$"),
         (["2025-10-26T02:00", "2025-10-26T02:00"], r"a second time .* end of summer time.*in UTC or with their offset"),

@@ -165,7 +165,9 @@ def test_a_panel_is_refused_with_what_to_do(levels, names, by, order):
     gather = rf"Sequences\.from_frame\(X\.reset_index\(\), by='{by}', order='{order}'\)"
     with pytest.raises(InvalidSequencesError, match=rf"with 2 series, but Forecaster takes one.*X\.unstack.*{gather}"):
         check_one_series(panel, owner="Forecaster")
-    with pytest.raises(InvalidSequencesError, match=rf"one row per time step have: .*{gather}.*X\.reset_index\(drop=True\)"):
+    with pytest.raises(
+        InvalidSequencesError, match=rf"one row per time step have: .*{gather}.*X\.reset_index\(drop=True\)"
+    ):
         refuse_panel(panel)
 
 

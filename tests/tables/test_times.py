@@ -102,7 +102,7 @@ def test_dates_keep_their_zone_of_several_offsets_the_last(column, offset):
     assert read(column).iloc[-1].isoformat().endswith(offset)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2000), st.integers(1, 96))
 def test_hours_of_local_clocks_rise_evenly_over_every_change_of_summer_time(start: int, n_hours: int):
     utc = pd.date_range("2025-01-01", periods=n_hours, freq="h", tz="UTC") + pd.Timedelta(hours=5 * start)
@@ -152,7 +152,9 @@ def test_elapsed_times_are_read_in_every_form(column):
     assert read(column).tolist() == [pd.Timedelta(minutes=5), pd.Timedelta(hours=25)]
 
 
-@pytest.mark.parametrize("column", [[dt.time(0, 5), dt.time(12, 0, 30)], arrow([dt.time(0, 5), dt.time(12, 0, 30)], pa.time64("us"))])
+@pytest.mark.parametrize(
+    "column", [[dt.time(0, 5), dt.time(12, 0, 30)], arrow([dt.time(0, 5), dt.time(12, 0, 30)], pa.time64("us"))]
+)
 def test_clock_times_count_from_midnight(column):
     assert read(column).tolist() == [pd.Timedelta(minutes=5), pd.Timedelta(hours=12, seconds=30)]
 
@@ -227,7 +229,9 @@ def test_what_is_no_time_is_refused_with_place_and_remedy(column, message):
     ],
 )
 def test_times_with_and_without_a_zone_have_no_order(column):
-    with pytest.raises(InvalidSequencesError, match=r"gas\.csv:3: the time .* has no zone, but .* at gas\.csv:2 has one"):
+    with pytest.raises(
+        InvalidSequencesError, match=r"gas\.csv:3: the time .* has no zone, but .* at gas\.csv:2 has one"
+    ):
         read(column)
 
 

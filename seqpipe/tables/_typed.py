@@ -82,7 +82,13 @@ def _found_features(table: Table, target: TargetType, mark: str) -> FeatureColum
     if takes_none or roles.features is not None:
         numbers = {name: read_numbers(table.frame[name], decimal=mark) for name in roles.features or ()}
         return FeatureColumns(numbers, text=free)
-    return find_features(table, free, decimal=mark)
+    found = find_features(table, free, decimal=mark)
+    if found.empty and not found.numbers:
+        raise InvalidSequencesError(
+            f"{table.place(0)}: column {found.empty[0]!r} is empty here and in all other rows, and no other column is a "
+            "feature. Fill it in, or name the columns that are features."
+        )
+    return found
 
 
 def _converted(table: Table, found: FeatureColumns, target: TargetType, mark: str) -> Iterator[tuple[str, Any]]:

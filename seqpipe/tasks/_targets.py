@@ -54,7 +54,8 @@ def _first_fraction(labels: pd.Series[Any]) -> Any:
     read = read_numbers(labels)
     if text and (read.n_unread or 2 * labels.nunique() <= len(labels)):
         return None
-    fractions = np.flatnonzero(np.mod(read.values, 1) > 0)
+    finite = np.where(np.isfinite(read.values), read.values, 0)
+    fractions = np.flatnonzero(finite % 1 > 0)
     return labels.iloc[fractions[0]] if len(fractions) else None
 
 

@@ -68,7 +68,7 @@ def test_the_index_goes_on_or_counts_from_one(index, after):
 
 
 @pytest.mark.parametrize("freq", ["15min", "h", "D", "B", "W-TUE", "MS", "ME", "BME", "QS", "QE-NOV", "YS"])
-@settings(max_examples=8)
+@settings(max_examples=8, deadline=None)
 @given(missing=st.sets(st.integers(1, 28), max_size=9))
 def test_steps_left_out_do_not_hide_the_frequency(freq: str, missing: set[int]):
     full = pd.date_range("2020-01-01", periods=33, freq=freq)
@@ -130,7 +130,7 @@ def test_seconds_far_apart_are_not_laid_out():
     assert times_after(times, 1) is None
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from(["UTC", BERLIN, None]), st.integers(3, 30), st.integers(1, 30))
 def test_times_ahead_rise_from_the_end_at_even_steps(zone: str | None, n_known: int, n_steps: int):
     known = dates("2025-10-25", n_known, "h", zone)

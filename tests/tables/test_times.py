@@ -102,7 +102,7 @@ def test_dates_keep_their_zone_of_several_offsets_the_last(column, offset):
     assert read(column).iloc[-1].isoformat().endswith(offset)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2000), st.integers(1, 96))
 def test_hours_of_local_clocks_rise_evenly_over_every_change_of_summer_time(start: int, n_hours: int):
     utc = pd.date_range("2025-01-01", periods=n_hours, freq="h", tz="UTC") + pd.Timedelta(hours=5 * start)

@@ -241,3 +241,8 @@ def test_texts_of_digits_stay_texts():
     frame = pd.DataFrame({"s": [12, 7], "y": [3, 4]})
     found, _ = typed(Table.of(frame, SEQUENCE, "x"), target="texts", texts=True)
     assert found.frame.to_dict("list") == {"s": ["12", "7"], "y": ["3", "4"]}
+
+
+def test_a_table_whose_features_are_all_empty_is_refused_with_the_column():
+    with pytest.raises(InvalidSequencesError, match=r"rows\.csv:2: column 'x' is empty here and in all other rows"):
+        typed_columns("x,note,y\n,k,a\n,l,b\n")

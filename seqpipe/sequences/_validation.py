@@ -72,7 +72,7 @@ def recorded(data: Any) -> Any:
     try:
         return readable(found)
     except InvalidSequencesError:
-        return found.astype(object)
+        return found.astype(object).where(found.notna(), None)
 
 
 def _readable_frame(X: Any, name: str) -> Any:

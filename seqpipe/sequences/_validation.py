@@ -72,7 +72,7 @@ def recorded(data: Any) -> Any:
     try:
         return readable(found)
     except InvalidSequencesError:
-        return found.astype(object)
+        return found.astype(object).where(found.notna(), None)
 
 
 def _readable_frame(X: Any, name: str) -> Any:
@@ -93,8 +93,7 @@ def _readable_list(X: list[Any] | tuple[Any, ...], name: str) -> Any:
     items = _checked_items(X, name)
     if not items or not _dimensions(items[0]) or _is_ragged_list(items):
         return items
-    rows = [as_numbers(item, f"{name}, sample {i}") for i, item in enumerate(items)]
-    return np.array(rows)
+    return [as_numbers(item, f"{name}, sample {i}") for i, item in enumerate(items)]
 
 
 def _checked_items(X: Any, name: str) -> list[Any]:

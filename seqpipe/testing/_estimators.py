@@ -80,8 +80,8 @@ def check_estimator(estimator: BaseEstimator) -> None:
     _check_independence(fitted, X)
     _check_repeats(estimator, fitted, X, y)
     _check_model_selection(estimator, X, y)
-    _check_unknown_targets(estimator, fitted, X, y)
     _check_refusals(estimator, fitted, X, y)
+    _check_unknown_targets(estimator, fitted, X, y)
 
 
 def _sequences() -> Arrays:

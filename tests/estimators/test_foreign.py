@@ -207,6 +207,14 @@ def test_rows_in_time_order_may_come_from_any_library(make: Any) -> None:
     assert make_windows(frame, frame["t0"], window=3)[0].feature_names == tuple(WIDE.columns)
 
 
+def test_a_list_of_equally_long_series_is_predicted_as_the_sequences_that_were_fitted() -> None:
+    fitted = SequenceRegressor(**TINY).fit([rng.normal(size=n) for n in (2, 3, 4)], NUMBERS[:3])
+    equal = rng.normal(size=(2, 3))
+    expected = fitted.predict(equal[:, :, None])
+    for X in (list(equal), equal.tolist(), [torch.from_numpy(x) for x in equal], [pl.Series(x) for x in equal]):
+        np.testing.assert_array_equal(fitted.predict(X), expected)
+
+
 def test_texts_may_come_from_polars() -> None:
     expected = TokenizeTexts("char").fit_transform(["ab", "ba"])
     assert TokenizeTexts("char").fit_transform(pl.Series(["ab", "ba"])) == expected

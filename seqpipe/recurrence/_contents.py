@@ -63,11 +63,12 @@ def contents_of(cell: Cell) -> Contents:
                 continue
             if plain is float:
                 parts.append(token_of_plain(value))
-            elif view is None or view.mentions(key):  # nothing reads the others
-                tokens = tokens or _tokens(modules, tensors)
-                try:
-                    parts.append(tokens.of(value, f"{name}.{key}" if name else key))
-                except Unseen as error:
+                continue
+            tokens = tokens or _tokens(modules, tensors)
+            try:
+                parts.append(tokens.of(value, f"{name}.{key}" if name else key))
+            except Unseen as error:
+                if view is None or view.mentions(key):  # nothing reads the others
                     return Contents((), tensors, str(error))
         if view is not None and view.moving:
             tokens = tokens or _tokens(modules, tensors)

@@ -35,9 +35,11 @@ def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, s
     Raises
     ------
     CellError
-        If the cell's step changes attributes of the cell: run again, it would do something else.
+        If the cell's step changes attributes of the cell, or may do so unseen: run again, it would do something else.
     """
     contents = contents_of(cell)
+    if contents.unseen is not None:
+        raise CellError(f"{type(cell).__name__} cannot be run a second time: {contents.unseen}. Use memory='keep'.")
     before, weights = state_tensors(state), tuple(contents.tensors.values())
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in (x, *before, *weights)):
         return engine.run(cell, x, valid, state)

@@ -298,7 +298,16 @@ def _names_of(function: FunctionType, seen: list[FunctionType]) -> frozenset[str
     seen.append(function)
     reads = reads_of(function)
     called = [where.get(name) for where, name in reads.places] + [c.cell_contents for c in _filled(function)]
-    return reads.names.union(*[_names_of(f, seen) for f in called if isinstance(f, FunctionType)])
+    return reads.names.union(*[_names_of(f, seen) for value in called for f in _functions_in(value)])
+
+
+def _functions_in(value: Any, depth: int = 3) -> Iterator[FunctionType]:
+    """Give the functions that code may get at through a value."""
+    if isinstance(value, FunctionType):
+        yield value
+    elif depth and isinstance(value, (dict, list, tuple, set)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _functions_in(item, depth - 1)
 
 
 def _filled(function: FunctionType) -> Iterator[Any]:

@@ -44,8 +44,13 @@ def find_fault(run: Run, cell: Cell, *, training: bool, input_grad: bool = True)
         Whether the gradient of x is among them.
     """
     device, dtype = device_and_type(contents_of(cell).tensors)
-    with forked_generators(device):
-        expected = _everything(LoopEngine().run, cell, training, input_grad)
+    try:
+        with forked_generators(device):
+            expected = _everything(LoopEngine().run, cell, training, input_grad)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # it may be right for other batches
+        return f"the plain loop fails on a trial batch of {len(_LENGTHS)} ({said(error)})"
     try:
         with forked_generators(device):  # again, so that a first state that is drawn is the same one
             found = _everything(run, cell, training, input_grad)

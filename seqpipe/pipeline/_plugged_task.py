@@ -12,6 +12,7 @@ import pandas as pd
 
 from seqpipe.exceptions import PluginError, PluginWarning, SeqpipeError
 from seqpipe.plugins import host
+from seqpipe.tables import TargetType
 from seqpipe.tasks import Roles, Task, TaskData
 
 if TYPE_CHECKING:
@@ -65,6 +66,16 @@ class PluggedTask(Task):
     def needs_target(self) -> bool:  # type: ignore[override]
         """Whether data without targets, other than a series, is no use."""
         return bool(self._task.needs_target)
+
+    @property
+    def target_type(self) -> TargetType:  # type: ignore[override]
+        """What the target column is read as."""
+        return self._task.target_type
+
+    @property
+    def reads_texts(self) -> bool:  # type: ignore[override]
+        """Whether a column of sequences holds texts."""
+        return bool(self._task.reads_texts)
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Return the task's data; X has a length, and so has y, the same one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import torch
@@ -32,6 +33,11 @@ class FusedEngine(Engine):
             return "torch has no kernel for this cell"
         if not declares(type(cell), "torch_kernel", of=("step", "project", "recur")):
             return f"{type(cell).__name__} changes the step that torch's kernel computes"
+        like = cell.first_tensor()
+        if like is not None and like.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu")
+            if not _computes_in(str(cell.torch_kernel()), dtype):
+                return f"torch has no kernel in {dtype} for this cell on this processor"
         return None
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
@@ -46,6 +52,20 @@ class FusedEngine(Engine):
         outputs, _, last_c = _call(kernel, x, (state[0][None], state[1][None]), weights, cell.training)
         outputs, h = _ended(outputs, valid, state[0])
         return outputs, (h, last_c[0])
+
+
+@cache
+def _computes_in(kernel: str, dtype: torch.dtype) -> bool:
+    """Tell by trial whether torch's kernel runs under autocast to a type: what oneDNN brings depends on the processor."""
+    n_gates = {"lstm": 4, "gru": 3}.get(kernel, 1)
+    weights = [torch.zeros(shape).requires_grad_() for shape in ((n_gates, 1), (n_gates, 1), (n_gates,), (n_gates,))]
+    h = torch.zeros(1, 1, 1)
+    try:
+        with torch.enable_grad(), torch.autocast("cpu", dtype):
+            _call(kernel, torch.zeros(1, 1, 1), (h, h) if kernel == "lstm" else h, weights, True)[0].sum().backward()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _ended(outputs: Tensor, valid: ValidSteps | None, before: Tensor) -> tuple[Tensor, Tensor]:

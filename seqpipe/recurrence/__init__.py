@@ -1,6 +1,7 @@
 """Running any cell along time; the engines that do it stand behind one interface."""
 
-from seqpipe.recurrence._check import check_step
+from seqpipe.recurrence._check import check_initial_state, check_step
+from seqpipe.recurrence._copies import copied
 from seqpipe.recurrence._engine import Choice, Engine
 from seqpipe.recurrence._fused import FusedEngine
 from seqpipe.recurrence._generators import forked_generators
@@ -27,8 +28,10 @@ __all__ = [
     "TritonEngine",
     "ValidSteps",
     "allowed_threads",
+    "check_initial_state",
     "check_lengths",
     "check_step",
+    "copied",
     "forked_generators",
     "map_state",
     "recorded_states",

@@ -112,4 +112,6 @@ def _check_tensor(cell: Cell, what: str, tensor: object, shape: tuple[int, ...],
 def _wrong(name: str, what: str, found: object, shape: tuple[int, ...], batch_size: int) -> str:
     if not isinstance(found, Tensor):
         return f"{name}.step must return tensors; its {what} is {type(found).__name__}."
-    return f"{name}.step must return, as its {what}, shape {shape} for a batch of {batch_size}, got {tuple(found.shape)}."
+    return (
+        f"{name}.step must return, as its {what}, shape {shape} for a batch of {batch_size}, got {tuple(found.shape)}."
+    )

@@ -12,10 +12,14 @@ from weakref import WeakKeyDictionary
 __all__ = ["ANY_NAME", "CodeReads", "is_library", "reads_of"]
 
 #: Where code finds attributes by names that only running it tells.
-_BY_NAME = frozenset({"getattr", "hasattr", "setattr", "vars", "locals", "globals", "eval", "exec", "__dict__", "__getattribute__"})
+_BY_NAME = frozenset(
+    {"getattr", "hasattr", "setattr", "vars", "locals", "globals", "eval", "exec", "__dict__", "__getattribute__"}
+)
 #: Stands for every name.
 ANY_NAME = "*"
-_LIBRARIES = frozenset({"torch", "numpy", "math", "seqpipe", "functools", "itertools", "operator", "typing", "builtins"})
+_LIBRARIES = frozenset(
+    {"torch", "numpy", "math", "seqpipe", "functools", "itertools", "operator", "typing", "builtins"}
+)
 _GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"})
 

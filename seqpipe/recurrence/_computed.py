@@ -51,7 +51,7 @@ def _with_plain_weights(module: nn.Module, made: dict[nn.Module, nn.Module]) -> 
     hooks = module._forward_pre_hooks
     for hook in [hook for hook in hooks.values() if isinstance(hook, _HOOKS)]:
         hook(module, None)  # sets the weight
-    kind = type_before_parametrizations(module)
+    kind: Any = type_before_parametrizations(module)
     plain = made[module] = kind.__new__(kind)
     plain.__dict__.update(module.__dict__)
     children: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class Contents:
 
 def contents_of(cell: Cell) -> Contents:
     """Return what a cell is now: attributes by their content, and tensors by shape, type, device and whether they learn."""
-    parts: list[Hashable] = [torch.get_default_dtype()]
+    parts: list[Any] = [torch.get_default_dtype()]
     tensors = cell_tensors(cell)
     modules = cell_modules(cell)
     tokens: Tokens | None = None
@@ -82,7 +83,9 @@ def contents_of(cell: Cell) -> Contents:
 
 
 def first_difference(before: Signature, after: Signature) -> str:
-    """Return the name of the first attribute that differs."""
+    """Return the name of the first attribute that differs, nothing where none does."""
+    if before == after:
+        return ""
     i = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
     names = [part for part in (*before[:i], *after[i : i + 1]) if isinstance(part, str)]
     return names[-1] if names else ""

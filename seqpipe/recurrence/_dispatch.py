@@ -53,7 +53,7 @@ def _in_general(engine: Engine) -> str:
     """Say why an engine comes before all others that take the cell."""
     if engine.offered_by:
         return f"offered by the plug-in {engine.offered_by!r}, whose engines are asked before seqpipe's own"
-    return "the first of seqpipe's engines, in order of their usual speed, that takes this cell"
+    return "the first of seqpipe's engines that takes this cell"
 
 
 def _allowed(cell: Cell, unroll: str, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:

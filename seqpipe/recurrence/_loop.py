@@ -40,9 +40,7 @@ class LoopEngine(Engine):
         return stacked if valid is None else valid.clear(stacked), state
 
 
-def fall_back(
-    cell: Cell, x: Tensor, valid: ValidSteps | None, state: State, reason: str
-) -> tuple[Tensor, State]:
+def fall_back(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State, reason: str) -> tuple[Tensor, State]:
     """Run a cell in the plain loop for an engine that does not take this batch, and remember why."""
     _REASONS.last = reason
     return LoopEngine().run(cell, x if valid is None else valid.clear(x), valid, state)

@@ -13,9 +13,12 @@ from math import isqrt
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqpipe.cells import Cell, State
+from seqpipe.exceptions import CellError
+from seqpipe.recurrence._contents import contents_of, first_difference
+from seqpipe.recurrence._copies import copied
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._generators import GENERATORS
 from seqpipe.recurrence._states import state_tensors
@@ -25,27 +28,38 @@ __all__ = ["recompute"]
 
 
 def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-    """Run an engine, and its chunks again on the way back; see `Engine.run`.
+    """Run an engine, and its chunks again in the backward pass; see `Engine.run`.
 
     Random numbers are drawn again as they were. Gradients cannot be differentiated again.
+
+    Raises
+    ------
+    CellError
+        If the cell's step changes attributes of the cell: run again, it would do something else.
     """
-    before, weights = state_tensors(state), tuple(cell.parameters())
+    contents = contents_of(cell)
+    before, weights = state_tensors(state), tuple(contents.tensors.values())
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in (x, *before, *weights)):
         return engine.run(cell, x, valid, state)
     chunks = _Chunks(engine, cell, x, valid, state)
     output, *after = _Recomputed.apply(chunks, len(before), x, *before, *weights)  # type: ignore[no-untyped-call]
+    changed = first_difference(contents.signature, contents_of(cell).signature)
+    if changed:
+        raise CellError(
+            f"{type(cell).__name__}.step changes {changed!r} of the cell, so that its steps cannot be run a second time: use "
+            "memory='keep', or make it part of the state."
+        )
     return output, chunks.state(after)
 
 
-class _Chunks(nn.Module):
+class _Chunks:
     """What all chunks of a run have in common."""
 
     def __init__(self, engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> None:
-        super().__init__()
         self.engine = engine
         self.cell = cell
         self.valid = valid
-        self.names = [f"cell.{name}" for name, _ in cell.named_parameters()]
+        self.names = list(contents_of(cell).tensors)
         self.state_is_tuple = isinstance(state, tuple)
         size = isqrt(x.shape[1] - 1) + 1
         self.bounds = [(start, min(start + size, x.shape[1])) for start in range(0, x.shape[1], size)]
@@ -56,16 +70,16 @@ class _Chunks(nn.Module):
         """Return tensors as the cell's state."""
         return tuple(tensors) if self.state_is_tuple else tensors[0]
 
-    def forward(self, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
+    def run(self, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
         """Run one chunk, x being its own steps."""
         valid = None if self.valid is None else self.valid.between(start, stop)
         return self.engine.run(self.cell, x, valid, state)
 
-    def again(self, weights: list[Tensor], x: Tensor, *args: Any) -> tuple[Tensor, State]:
-        """Run one chunk with the weights and the types that it was run with."""
+    def again(self, cell: Cell, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
+        """Run one chunk of a copy of the cell with the types that it was run with."""
+        valid = None if self.valid is None else self.valid.between(start, stop)
         with torch.autocast(x.device.type, self.autocast, enabled=self.autocast is not None):
-            result: tuple[Tensor, State] = torch.func.functional_call(self, dict(zip(self.names, weights)), (x, *args))
-        return result
+            return self.engine.run(cell, x, valid, state)
 
 
 class _Recomputed(torch.autograd.Function):
@@ -78,7 +92,7 @@ class _Recomputed(torch.autograd.Function):
         for start, stop in chunks.bounds:
             starts += state_tensors(state)
             ctx.random.append(_random_state(x.device))
-            output, state = chunks(x[:, start:stop], start, stop, state)
+            output, state = chunks.run(x[:, start:stop], start, stop, state)
             outputs = outputs if start else output.new_empty(len(x), x.shape[1], output.shape[2])
             outputs[:, start:stop] = output
         ctx.chunks, ctx.n_states = chunks, n_states
@@ -94,13 +108,14 @@ class _Recomputed(torch.autograd.Function):
         x, *saved = ctx.saved_tensors
         chunks, n_states, n_weights = ctx.chunks, ctx.n_states, len(ctx.chunks.names)
         weights, starts = [_leaf(w, w.requires_grad) for w in saved[:n_weights]], saved[n_weights:]
+        cell = copied(chunks.cell, dict(zip(chunks.names, weights)))
         x_grad = torch.zeros_like(x) if x.requires_grad else None
         sums: list[Any] = [None] * n_weights
         for i, (start, stop) in reversed(list(enumerate(chunks.bounds))):
             part = _leaf(x[:, start:stop], x.requires_grad)
             before = [_leaf(s, s.is_floating_point()) for s in starts[i * n_states : (i + 1) * n_states]]
             with torch.enable_grad(), _random_numbers(x.device, ctx.random[i]):
-                output, after = chunks.again(weights, part, start, stop, chunks.state(before))
+                output, after = chunks.again(cell, part, start, stop, chunks.state(before))
             results, grads = [output, *state_tensors(after)], [output_grad[:, start:stop], *state_grads]
             part_grad, *found = _grads(results, [part, *before, *weights], grads)
             if x_grad is not None and part_grad is not None:

@@ -106,8 +106,8 @@ class Recurrent(nn.Module):
         self.memory = memory
         self.initial_state = initial_state
         self.dropout = nn.Dropout(dropout)
-        # What ran last, in training (True) and otherwise: for each layer and direction the engine and why it was that one.
-        self._ran: dict[bool, dict[int, tuple[str, str]]] = {}
+        # What ran last: for each layer and direction the engine, and why it was that one.
+        self._ran: dict[int, tuple[str, str]] = {}
         self._state_shapes: list[tuple[int, ...]] | None = None
         self.cells = nn.ModuleList([cell])
         for k in range(1, num_layers * self.num_directions):
@@ -254,7 +254,7 @@ class Recurrent(nn.Module):
                 outputs, state = MEMORY[self.memory](engine, plain, flip(x), valid, state)
                 outputs = flip(outputs)
         fell_back = take_reason()
-        self._ran.setdefault(sizes.training, {})[k] = (engine.name, reason) if fell_back is None else ("loop", fell_back)
+        self._ran[k] = (engine.name, reason) if fell_back is None else ("loop", fell_back)
         return outputs, state
 
     def explain(
@@ -267,12 +267,10 @@ class Recurrent(nn.Module):
         code : bool, default=False
             Whether to add the code that the engine made: C, a loop of torch, a Triton kernel.
         sizes : tuple of int (batch, n_timesteps), optional
-            A batch to say the engines of, which need not have been run. By default the answer is about the last run that
-            gradients were taken of or, if there was none, the last one of all.
+            A batch to say the engines of, which need not have been run; by default, the last one that was.
         training : bool, default=True
             Whether gradients of that batch are wanted.
         """
-        ran = self._ran.get(True, self._ran.get(False, {}))
         choices = []
         for k in range(len(self.cells)):
             with computed(copy_or_itself(self._cell(k))) as plain:
@@ -280,7 +278,9 @@ class Recurrent(nn.Module):
                     engine, reason = choose_engine(plain, self.unroll)
                 else:
                     engine, reason = choose_engine(plain, self.unroll, Sizes.now(*sizes, training=training))
-                name, reason = ran.get(k, (engine.name, reason)) if sizes is None else (engine.name, reason)
+                name = engine.name
+                if sizes is None and k in self._ran:
+                    name, reason = self._ran[k]
                 made = engine.code(plain) if code and name == engine.name else ""
             layer, direction = divmod(k, self.num_directions)
             choices.append(Choice(layer, "backward" if direction else "forward", name, reason, made))

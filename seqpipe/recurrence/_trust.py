@@ -19,6 +19,7 @@ from seqpipe.recurrence._trial import draws_random_numbers, find_fault, said
 
 __all__ = ["CheckedEngine"]
 
+
 class CheckedEngine(Engine):
     """Takes the cells that another engine takes and runs as the plain loop does.
 

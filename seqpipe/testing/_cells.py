@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence import Recurrent, check_step
+from seqpipe.recurrence import Recurrent, check_initial_state, check_step, copied
 from seqpipe.testing import _invariants
 
 __all__ = ["check_cell"]
+
+#: Batches that a cell must have a first state for: nobody knows beforehand how many sequences are predicted at once.
+_BATCH_SIZES = (1, 3, 4099)
 
 
 def check_cell(
@@ -24,7 +26,7 @@ def check_cell(
 ) -> None:
     """Check a cell alone, stacked, and in both directions.
 
-    A step of the right shapes, siblings, coefficients of a linear recurrence, padding, NaN in the padding, permuted
+    A step of the right shapes, a first state for batches of any size, siblings, coefficients of a linear recurrence, padding, NaN in the padding, permuted
     batches, causality, chunks with the state carried on, sequences alone, equal engines, saved and loaded weights, and in
     float64 the gradients.
 
@@ -52,17 +54,19 @@ def check_cell(
         torch.manual_seed(0)
         cell = factory(input_size, hidden_size).to(dtype)
         check_step(cell)
+        for batch_size in _BATCH_SIZES:
+            check_initial_state(cell, copied(cell).initial_state(batch_size), batch_size)
         _check_sibling(cell)
         x = torch.randn(4, 7, input_size, dtype=dtype)
         _check_linear_coefficients(cell, x[:, :1])
         for num_layers in (1, 2):
             for bidirectional in (False, True):
-                recurrent = Recurrent(copy.deepcopy(cell), num_layers=num_layers, bidirectional=bidirectional).eval()
+                recurrent = Recurrent(copied(cell), num_layers=num_layers, bidirectional=bidirectional).eval()
                 _check_recurrent(recurrent, x)
                 _check_engines_agree(recurrent, x)
                 _check_saved_and_loaded(recurrent, x)
         if dtype == torch.float64:
-            _check_gradients(Recurrent(copy.deepcopy(cell)).eval(), x[:2, :3])
+            _check_gradients(Recurrent(copied(cell)).eval(), x[:2, :3])
 
 
 def _check_recurrent(recurrent: Recurrent, x: Tensor) -> None:
@@ -123,6 +127,11 @@ def _check_saved_and_loaded(recurrent: Recurrent, x: Tensor) -> None:
         num_layers=recurrent.num_layers,
         bidirectional=recurrent.bidirectional,
     ).eval()
+    added = sorted(recurrent.state_dict().keys() - fresh.state_dict().keys())
+    assert not added, (
+        f"a run adds {added} to the parameters: initial_state or step gives an attribute a parameter as it is, which torch "
+        "then takes for another one; give it a function of the parameter, such as weight * 1.0"
+    )
     fresh.load_state_dict(recurrent.state_dict())
     with torch.no_grad():
         assert torch.equal(fresh(x)[0], recurrent(x)[0]), "a cell with the same weights gives other outputs"

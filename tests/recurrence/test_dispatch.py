@@ -10,6 +10,7 @@ import torch
 from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell
 from seqpipe.recurrence import Choice, Recurrent, _measured, allowed_threads
 from seqpipe.recurrence._sizes import Sizes
+from seqpipe.recurrence._steps import ValidSteps
 
 #: For batches of 8 and of 128, 20 and 500 steps, hidden sizes 64 and 256: C is slow for small batches of few steps.
 SPEEDS = [[[0.5, 0.9], [1.5, 1.5]], [[1.2, 1.2], [3.0, 0.98]]]
@@ -68,15 +69,14 @@ def test_padding_counts_against_the_kernel_that_computes_it() -> None:
 
 
 def test_sizes_tell_steps_padding_gradients_and_threads() -> None:
-    seen: list[Sizes] = []
-    recurrent, x = Recurrent(LSTMCell(3, 64)), torch.zeros(4, 10, 3)
+    cell, x = LSTMCell(3, 64), torch.zeros(4, 10, 3)
+    state = cell.initial_state(4)
+    valid = ValidSteps.of(torch.tensor([8, 4, 4, 0]), 8, x.device)
     token = allowed_threads.set(3)
     try:
-        recurrent(x, [8, 4, 4, 0])
-        seen.append(recurrent._last_sizes[True])
+        seen = [Sizes.of(cell, x[:, :8], valid, state)]
         with torch.no_grad():
-            recurrent(x)
-        seen.append(recurrent._last_sizes[False])
+            seen.append(Sizes.of(cell, x, None, state))
     finally:
         allowed_threads.reset(token)
     torch_threads = torch.get_num_threads()
@@ -88,7 +88,7 @@ def test_explain_speaks_of_the_sizes_asked_about_else_of_the_last_run(monkeypatc
     monkeypatch.setattr("seqpipe.recurrence._sizes.n_threads", lambda: 2)
     monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     recurrent = Recurrent(LSTMCell(3, 64))
-    c = Choice(0, "forward", "c", "the fastest engine that takes this cell")
+    c = Choice(0, "forward", "c", "the first of seqpipe's engines that takes this cell")
     reason = "torch's kernel was measured to be faster than c near batch 8, 20 steps, hidden size 64"
     fused = Choice(0, "forward", "fused", reason)
     assert recurrent.explain() == [c]

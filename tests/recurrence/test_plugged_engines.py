@@ -187,7 +187,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 def test_a_plug_ins_engine_runs_before_all_others_what_it_takes(install: Install) -> None:
     install(Counting)
     recurrent, x = Recurrent(GRUCell(3, 11)), torch.randn(2, 4, 3)
-    assert only(recurrent) == Choice(0, "forward", "counting", "the fastest engine that takes this cell")
+    reason = "offered by the plug-in 'acme', whose engines are asked before seqpipe's own"
+    assert only(recurrent) == Choice(0, "forward", "counting", reason)
     before = Counting.runs
     recurrent(x)
     assert Counting.runs == before + 1
@@ -291,6 +292,8 @@ def test_an_engine_that_fails_later_leaves_the_run_to_the_loop_and_the_next_to_o
     with pytest.warns(RuntimeWarning, match=r"is not used for GRUCell: it fails \(OSError: too long\)"):
         outputs, _ = recurrent(x)
     torch.testing.assert_close(outputs, Recurrent(cell, unroll="dynamic")(x)[0])
+    assert only(recurrent).reason == "not counting: it fails (OSError: too long)"
+    recurrent(x)
     assert only(recurrent).engine == "fused"
 
 

@@ -44,6 +44,61 @@ def test_the_sound_cell_passes() -> None:
     check_cell(Sound)
 
 
+class Normed(Sound):
+    """Its weight is computed from other parameters."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        nn.utils.parametrizations.weight_norm(self.input)
+
+
+class Prepared(Sound):
+    """Makes a weight when a sequence begins."""
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        self.scaled = self.input.weight / self.input.weight.norm()
+        return super().initial_state(batch_size)
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.tanh(F.linear(x_t, self.scaled) + h)
+        return h, h
+
+
+@pytest.mark.parametrize("kind", [Normed, Prepared])
+def test_cells_that_compute_their_weights_pass(kind: type[Cell]) -> None:
+    check_cell(kind)
+
+
+class FewRows(Sound):
+    """Keeps a first state for at most eight samples."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.first: Tensor
+        self.register_buffer("first", torch.zeros(8, hidden_size))
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        return self.first[:batch_size]
+
+
+def test_a_first_state_for_small_batches_only_is_found() -> None:
+    with pytest.raises(CellError, match=r"initial_state must return .* for a batch of 4099 its tensor 0 is \(8, 5\)"):
+        check_cell(FewRows)
+
+
+class KeepsParameter(Sound):
+    """Gives an attribute a parameter as it is."""
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        self.kept = self.input.weight
+        return super().initial_state(batch_size)
+
+
+def test_a_parameter_under_a_second_name_is_found() -> None:
+    with pytest.raises(AssertionError, match=r"a run adds \['cells.0.kept'\] to the parameters"):
+        check_cell(KeepsParameter)
+
+
 class LooksAhead(Sound):
     def project(self, x: Tensor) -> Tensor:
         return x + F.pad(x[:, 1:], (0, 0, 0, 1))

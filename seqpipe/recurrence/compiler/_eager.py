@@ -46,7 +46,10 @@ class TorchProgram:
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
         graph = graph_of(cell, input_grad=input_grad, parameter_grads=parameter_grads)
+        #: How torch computes what the step takes beside the cell's tensors.
+        self.recipes = graph.recipes
         tensors = [*contents_of(cell).tensors.values()]
+        tensors += [t.detach() for t in self.recipes.follow(tensors)]
         check_rows(graph, tensors)
         rewrite(graph)
         check_rows(graph, tensors)

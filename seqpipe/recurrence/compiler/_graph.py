@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence.compiler._by_torch import Recipes
 from seqpipe.recurrence.compiler._trace import Node, Trace, Unplannable, trace_step
 
 __all__ = ["Graph", "Size", "Value", "evaluate", "graph_of", "in_order", "make_value", "substitute", "values_in"]
@@ -96,6 +97,7 @@ class Graph:
     x: Value
     output_grad: Value
     output: Value
+    recipes: Recipes
     parameters: list[Value] = field(default_factory=list)
     states: list[Value] = field(default_factory=list)
     state_grads: list[Value] = field(default_factory=list)
@@ -160,6 +162,7 @@ class _Pairing:
             self._input(a.x, b.x, "x"),
             self._input(a.output_grad, b.output_grad, "output_grad"),
             output=None,  # type: ignore[arg-type]  # needs the inputs
+            recipes=a.recipes,
             parameters=parameters,
             states=[self._input(n, m, "state") for n, m in zip(a.states, b.states)],
             state_grads=[self._input(n, m, "state_grad") for n, m in zip(a.state_grads, b.state_grads)],

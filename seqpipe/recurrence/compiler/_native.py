@@ -73,7 +73,7 @@ class NativeProgram:
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
         self.program: Program = merge_products(plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
-        self.projected = self.program.projected
+        self.projected, self.recipes = self.program.projected, self.program.recipes
         self.free = FreeValues(self.program)
         self.target = Target(dtype == torch.float64, *vector_unit())
         self.layout: Layout = layout_of(self.program, self.target)

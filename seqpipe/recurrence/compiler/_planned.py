@@ -21,15 +21,16 @@ from seqpipe.recurrence._parts import cell_modules, device_and_type
 from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._trial import find_fault
+from seqpipe.recurrence.compiler._by_torch import Recipes
 from seqpipe.recurrence.compiler._state_numbers import largest_whole
-from seqpipe.recurrence.compiler._trace import Call, Unplannable, calls_of, same_calls
+from seqpipe.recurrence.compiler._trace import Call, Unplannable, batch_size_for, calls_of, same_calls
 
 __all__ = ["PlannedEngine", "Program"]
 
 #: Changes of a cell's attributes after which it is no longer planned: a plan is worth thousands of steps.
 _MOST_CHANGES = 12
-#: Batch sizes of a plan that are remembered, and the one that its step is first recorded with.
-_MOST_SIZES, _SOME_SIZE = 4096, 7
+#: Batch sizes of a plan that are remembered.
+_MOST_SIZES = 4096
 
 
 class Program(Protocol):
@@ -44,6 +45,8 @@ class Program(Protocol):
         Whether inference (False) and training (True) were found right.
     projected : bool
         Whether it takes what the cell's `project` gives, which torch runs for all steps at once.
+    recipes : Recipes
+        How torch computes what the step takes beside the cell's tensors.
     source : str
         The code of a training step.
     """
@@ -52,6 +55,7 @@ class Program(Protocol):
     input_grad: bool
     checked: dict[bool, bool]
     projected: bool
+    recipes: Recipes
 
     @property
     def source(self) -> str: ...
@@ -67,13 +71,16 @@ class Plan:
     states : list of (shape, type)
         Of a sample's state, tensor by tensor.
     calls : list of Call
-        The operations of a step of `_SOME_SIZE` samples, once they were asked for.
+        The operations of a step of ``some_size`` samples, once they were asked for.
+    some_size : int
+        A batch size that can be told from every other size.
     sizes : dict of int to None
         The batch sizes at which the step was seen to do the same.
     """
 
     program: Program
     states: list[tuple[torch.Size, torch.dtype]]
+    some_size: int
     calls: list[Call] = field(default_factory=list)
     sizes: dict[int, None] = field(default_factory=dict)
 
@@ -84,10 +91,14 @@ class Plan:
         if len(states) != len(self.states):
             return f"it was planned for a state of {len(self.states)} tensor(s), not {len(states)}"
         for (shape, dtype), state in zip(self.states, states):
-            if state.shape != (len(x), *shape) or state.dtype != dtype or state.device != device:
+            is_real = dtype.is_floating_point
+            fits = state.dtype == dtype and (dtype == self.program.dtype or not is_real)
+            fits = fits and state.device == device and state.numel() > 0
+            if state.shape != (len(x), *shape) or not fits:
                 found = f"{state.dtype} of shape {tuple(state.shape)} on {state.device}"
-                return f"it was planned for a state {dtype} of shape {(len(x), *shape)} on {device}, not {found}"
-            if not (dtype.is_floating_point or dtype.is_complex) and float(state.abs().max()) >= largest_whole(x.dtype):
+                planned = f"{self.program.dtype if is_real else dtype} of shape {(len(x), *shape)} on {device}"
+                return f"it was planned for a state of {planned}, not {found}"
+            if not (is_real or dtype.is_complex) and float(state.abs().max()) >= largest_whole(x.dtype):
                 return f"its state has whole numbers that {x.dtype} cannot count"
         return None
 
@@ -184,7 +195,8 @@ class PlannedEngine(Engine):
         wanted = tuple(t.requires_grad for t in contents.tensors.values())
         try:
             states = [(s.shape[1:], s.dtype) for s in state_tensors(first_states(cell, 1))]
-            return Plan(self.plan(cell, dtype, input_grad=input_grad, parameter_grads=wanted), states)
+            program = self.plan(cell, dtype, input_grad=input_grad, parameter_grads=wanted)
+            return Plan(program, states, batch_size_for(cell))
         except (CellError, CompilerError, Unplannable) as error:
             return str(error)
         except Exception as error:  # what a step does is its author's choice: the plain loop can run it all the same
@@ -222,8 +234,9 @@ class PlannedEngine(Engine):
         with self._lock, torch.inference_mode(False):
             try:
                 projected = plan.program.projected
-                plan.calls = plan.calls or calls_of(cell, _SOME_SIZE, projected=projected)
-                same = same_calls(plan.calls, _SOME_SIZE, calls_of(cell, batch_size, projected=projected), batch_size)
+                plan.calls = plan.calls or calls_of(cell, plan.some_size, projected=projected)
+                found = calls_of(cell, batch_size, projected=projected)
+                same = same_calls(plan.calls, plan.some_size, found, batch_size)
             except Exception:  # it fails at this size only
                 same = False
         if not same:
@@ -260,7 +273,10 @@ class PlannedEngine(Engine):
         if program.projected:
             x = cell.project(x if valid is None else valid.clear(x)).flatten(2)
         lengths = None if valid is None else valid.lengths
-        outputs, finals = self.call(program, x, lengths, state_tensors(state), (*tensors.values(),))
+        given = (*tensors.values(),)
+        if program.recipes.results:
+            given = (*given, *program.recipes.follow(given))
+        outputs, finals = self.call(program, x, lengths, state_tensors(state), given)
         return outputs, finals if isinstance(state, tuple) else finals[0]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from seqpipe.recurrence.compiler._atoms import Atom, Reduction
+from seqpipe.recurrence.compiler._by_torch import Recipes
 
 __all__ = ["Free", "Program", "Step", "run_steps"]
 
@@ -57,6 +58,8 @@ class Program:
         Columns of one step of x.
     projected : bool
         Whether x is what the cell's `project` gives, which torch runs.
+    recipes : Recipes
+        How torch computes what the step takes beside the cell's tensors.
     shapes : dict of int to tuple of int
         Shapes of the row-free values that atoms read.
     """
@@ -74,6 +77,7 @@ class Program:
     n_slots: int = 0
     x_width: int = 0
     projected: bool = False
+    recipes: Recipes = field(default_factory=lambda: Recipes([], []))
 
 
 def run_steps(steps: Sequence[Step], values: list[Any]) -> None:

@@ -16,15 +16,17 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._check import check_results
 from seqpipe.recurrence._contents import Contents, contents_of, first_difference
 from seqpipe.recurrence._copies import copied, first_states
 from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import state_tensors
+from seqpipe.recurrence.compiler._by_torch import Recipes, RecordingAhead
 
 __all__ = [
-    "IN_DERIVATIVE", "Call", "Node", "Trace", "Unplannable", "calls_of", "map_nodes", "nodes_in", "projects_steps_apart", "record", "same_calls",
-    "trace_step",
+    "IN_DERIVATIVE", "Call", "Node", "Trace", "Unplannable", "batch_size_for", "calls_of", "map_nodes", "nodes_in", "projects_steps_apart",
+    "record", "same_calls", "trace_step",
 ]  # fmt: skip
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
@@ -63,10 +65,12 @@ class Trace:
     ----------
     batch_size : int
         What it was traced with; a dimension of this size is the batch.
+    recipes : Recipes
+        How torch computes what the step takes beside the cell's tensors.
     projected : bool
         Whether x is what `project` gives, which is then no part of the step.
     parameters, states, state_grads : list of Node
-        Inputs: the cell's parameters and buffers, the state before, and the gradient of the state after.
+        Inputs: the cell's tensors and what follows by the recipes, the state before, and the gradient of the state after.
     x, output_grad : Node
         Inputs: one step of x, and the gradient of its output.
     output, new_states : Node, list of Node
@@ -75,6 +79,7 @@ class Trace:
     """
 
     batch_size: int
+    recipes: Recipes
     projected: bool = False
     parameters: list[Node] = field(default_factory=list)
     states: list[Node] = field(default_factory=list)
@@ -144,7 +149,7 @@ class _Recorder(TorchDispatchMode):
         if isinstance(result, Tensor):
             self._keep(result, Node(value=result, **make))
         else:
-            for i, item in enumerate(result):
+            for i, item in enumerate(result or ()):
                 if isinstance(item, Tensor):
                     self._keep(item, Node(value=item, **{**make, "kwargs": {**make["kwargs"], "__item__": i}}))
         return result
@@ -292,14 +297,13 @@ def trace_step(
     """
     recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
-        tensors = list(contents_of(cell).tensors.values())
-        trace = Trace(batch_size or _batch_size(cell, tensors, projected=projected), projected)
-        inputs, results = _recorded(cell, recorder, parameter_grads, trace.batch_size, projected=projected)
-        n_tensors = len(tensors)
-        nodes = [recorder.find(t) for t in inputs]
-        trace.parameters, trace.x, trace.states = nodes[:n_tensors], nodes[n_tensors], nodes[n_tensors + 1 :]
-        trace.output, *trace.new_states = [recorder.find(r) for r in results]
-        trace.grads = _walk_back(trace, recorder, results, inputs, input_grad)
+        size = batch_size or batch_size_for(cell, projected=projected)
+        step = _recorded(cell, recorder, parameter_grads, size, projected=projected)
+        trace = Trace(size, step.recipes, projected)
+        trace.parameters = [recorder.find(t) for t in step.tensors]
+        trace.x, *trace.states = [recorder.find(t) for t in (step.x, *step.states)]
+        trace.output, *trace.new_states = [recorder.find(r) for r in step.results]
+        trace.grads = _walk_back(trace, recorder, step.results, [*step.tensors, step.x, *step.states], input_grad)
     return trace
 
 
@@ -337,17 +341,28 @@ def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_siz
             return isinstance(b, (list, tuple)) and len(a) == len(b) and all(map(same, a, b))
         if isinstance(a, dict):
             return isinstance(b, dict) and a.keys() == b.keys() and all(same(v, b[k]) for k, v in a.items())
-        if type(a) is int and type(b) is int and a != b and a % batch_size == 0:
-            return a // batch_size * other_size == b
-        return type(a) is type(b) and (a == b or a is b)
+        if type(a) is not type(b):
+            return False
+        return bool(a is b or a == b) or (type(a) is int and a % batch_size == 0 and a // batch_size * other_size == b)
 
     return same(calls, others)
 
 
+@dataclass
+class _Recorded:
+    """A step that was taken: what it was given, and the output and new states that it returned."""
+
+    tensors: list[Tensor]
+    x: Tensor
+    states: list[Tensor]
+    results: list[Tensor]
+    recipes: Recipes
+
+
 def _recorded(
     cell: Cell, recorder: _Recorder, wanted: tuple[bool, ...], batch_size: int, *, projected: bool
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Take a step of a copy; return its inputs, the cell's tensors first, then x and the states, and output and new states."""
+) -> _Recorded:
+    """Take a step of a copy of the cell."""
     states, held = _states_and_tensors(cell, batch_size)
     working = copied(cell)
     before = contents_of(working)
@@ -368,11 +383,13 @@ def _recorded(
     before = contents_of(working)
     for tensor in (*tensors, x, *given):
         recorder.add_input(tensor)
-    with recorder, _refusing_other_generators():
-        x_t = x if projected else working.project(x[:, None])[:, 0]
-        output, after = working.step(x_t, tuple(given) if isinstance(states, tuple) else given[0])
+    state = tuple(given) if isinstance(states, tuple) else given[0]
+    with recorder, RecordingAhead(tensors, recorder.add_input) as ahead, _refusing_other_generators():
+        result = working.step(x if projected else working.project(x[:, None])[:, 0], state)
+    check_results(cell, result, state, batch_size)
     _refuse_changes(before, contents_of(working))
-    return [*tensors, x, *given], [output, *state_tensors(after)]
+    output, after = result
+    return _Recorded([*tensors, *ahead.inputs], x, given, [output, *state_tensors(after)], ahead.recipes)
 
 
 def _first_x(cell: Cell, batch_size: int, *, projected: bool) -> Tensor:
@@ -439,7 +456,9 @@ def _walk_back(
     return [by_input.get(id(t)) for t in inputs]
 
 
-def _batch_size(cell: Cell, tensors: list[Tensor], *, projected: bool) -> int:
+def batch_size_for(cell: Cell, *, projected: bool = False) -> int:
+    """Return a batch size that no size of the cell is a multiple of."""
+    tensors = contents_of(cell).tensors.values()
     sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}
     sizes |= {s for t in state_tensors(first_states(cell, 1)) for s in t.shape[1:]}
     if projected:

@@ -43,6 +43,7 @@ class GraphProgram:
         self.checked: dict[bool, bool] = {}
         self.record = record
         self.whole = TorchProgram(cell, dtype, input_grad=input_grad, parameter_grads=parameter_grads)
+        self.recipes = self.whole.recipes
         self.masked = TorchProgram(MaskedCell(cell), dtype, input_grad=input_grad, parameter_grads=parameter_grads)
         # By the first parameter, and freed with it.
         self._recordings: Any = WeakTensorKeyDictionary()

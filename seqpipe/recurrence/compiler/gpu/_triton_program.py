@@ -46,7 +46,7 @@ class TritonProgram:
         self.checked: dict[bool, bool] = {}
         program = merge_products(plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
         check_operations(program)
-        self.projected = program.projected
+        self.projected, self.recipes = program.projected, program.recipes
         self.free = FreeValues(program)
         self.division = divide(program, double=dtype == torch.float64)
         self._warps = 4 if check_limits(self.division, dtype) <= _FOUR_WARPS else 8

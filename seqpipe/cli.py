@@ -10,7 +10,6 @@ from __future__ import annotations
 import _thread
 import os
 import signal
-import subprocess
 import sys
 import threading
 import traceback
@@ -84,13 +83,27 @@ def compare(
     experiment: Annotated[str | None, typer.Argument(help="Its name; the one that changed last by default.")] = None,
     uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write the picture.")] = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run", metavar="ID", help="A search or fit to compare, by the begin of its id; may be repeated."
+        ),
+    ] = None,
+    all_data: Annotated[
+        bool, typer.Option("--all-data", help="Compare all searches and fits, whatever data they were scored on.")
+    ] = False,
 ) -> None:
-    """Show what an experiment has tried, as a table and a picture."""
+    """Show what an experiment has tried, as a table and a picture: the searches and fits over the newest one's data."""
     with _clean_errors():
-        from seqpipe.pipeline import compare_experiment, print_table
+        from seqpipe.pipeline import COLUMNS_EXPLAINED, compare_experiment, print_table
 
-        found = compare_experiment(experiment, uri)
-        print_table(_console(), found.table, found.experiment)
+        found = compare_experiment(experiment, uri, runs=runs or (), all_data=all_data)
+        table = found.table.rename(
+            columns={"seconds": "fit s", "compile_seconds": "compile s", "n_parameters": "parameters"}
+        )
+        print_table(_console(), table, found.experiment, caption=COLUMNS_EXPLAINED)
+        if found.left_out:
+            typer.echo(found.left_out)
         picture = output or Path(f"{_file_name(found.experiment)}-compared.png")
         found.figure.savefig(picture)
         typer.echo(f"picture: {picture}")
@@ -162,11 +175,11 @@ def ui(
 ) -> None:
     """Browse the recorded runs in MLflow's own interface."""
     with _clean_errors():
-        from seqpipe.tracking import ui_command
+        from seqpipe.tracking import serve, ui_command
 
         command, environment = ui_command(host=host, port=port, tracking_uri=uri)
         typer.echo(f"http://{host}:{port} (Ctrl-C ends it)")
-        raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+        raise typer.Exit(serve(command, environment))
 
 
 def _write_pieces(pieces: Iterable[str]) -> None:

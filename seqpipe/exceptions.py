@@ -9,7 +9,7 @@
     ├── UnknownNameError (ValueError)         a name that no registry holds
     ├── PluginError (RuntimeError)            a plug-in that cannot be used, with its distribution
     ├── RecipeError (ValueError)              a recipe that cannot be run, with file, line and field
-    ├── FitFailedError (RuntimeError)         a search of which no fit succeeded, with the first reason
+    ├── FitFailedError (RuntimeError)         a fit, or all fits of a search, that failed, with the reason
     └── TrackingError (RuntimeError)          a tracking store that cannot be used
 
     SeqpipeWarning (UserWarning)
@@ -21,8 +21,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 __all__ = [
     "CellError",
@@ -72,7 +74,7 @@ class RecipeError(SeqpipeError, ValueError):
 
 
 class FitFailedError(SeqpipeError, RuntimeError):
-    """A search of which no fit succeeded; the message gives the first reason."""
+    """A fit that failed, or a search of which no fit succeeded; the message gives the first reason."""
 
 
 class TrackingError(SeqpipeError, RuntimeError):
@@ -99,8 +101,42 @@ class TrackingWarning(SeqpipeWarning):
     """A record that could not be written to the tracking store."""
 
 
-def did_you_mean(name: object, choices: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the choice closest to ``name``, or nothing."""
-    folded = {choice.casefold(): choice for choice in choices}
-    close = get_close_matches(str(name).casefold(), folded, n=1)
-    return f" Did you mean {folded[close[0]]!r}?" if close else ""
+def did_you_mean(name: object, choices: Iterable[Any]) -> str:
+    """Return " Did you mean 'x'?" for the choice closest to ``name``, or nothing.
+
+    Where the two look alike, the hint tells them apart: by Unicode's escapes, or by what was given instead.
+    """
+    folded = {_folded(str(choice)): choice for choice in choices}
+    close = get_close_matches(_folded(str(name)), folded, n=1)
+    if not close or folded[close[0]] == name:
+        return ""
+    return f" Did you mean {_told_apart(folded[close[0]], name)}?"
+
+
+def _folded(text: str) -> str:
+    """Return what two texts have in common that look alike: no case, no forms, no blanks, no invisible characters."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(
+        letter for letter in plain if unicodedata.category(letter) not in ("Cf", "Cc") and not letter.isspace()
+    )
+
+
+def _told_apart(choice: object, name: object) -> str:
+    if not (isinstance(choice, str) and isinstance(name, str) and _look_alike(choice, name)):
+        return repr(choice)
+    if (ascii(choice), ascii(name)) == (repr(choice), repr(name)):
+        return f"{choice!r}, not {name!r}"
+    return f"{choice!r} ({choice!a}, not {name!a})"
+
+
+def _look_alike(one: str, other: str) -> bool:
+    if (one + other).isascii() and one.casefold() == other.casefold():
+        return False
+    return _folded(one) == _folded(other) or _are_of_other_scripts(one, other)
+
+
+def _are_of_other_scripts(one: str, other: str) -> bool:
+    """Tell whether two texts differ in letters of other scripts only, such as Latin and Cyrillic, which may look alike."""
+    differing = [pair for pair in zip(one, other) if pair[0] != pair[1]]
+    scripts = [{unicodedata.name(letter, "").partition(" ")[0] for letter in pair} for pair in differing]
+    return len(one) == len(other) and all(len(both) == 2 for both in scripts)

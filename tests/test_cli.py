@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ from seqpipe.cli import app
 from seqpipe.exceptions import TrackingError
 from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
 from seqpipe.pipeline._load import load_recipe
-from seqpipe.tracking import read_runs
+from seqpipe.tracking import read_runs, serve
 
 RECIPE = """\
 name: tiny
@@ -277,6 +279,21 @@ def test_compare_shows_a_table_and_writes_a_picture(own_folder: Path):
     assert seqpipe("compare").stdout.endswith("picture: tiny-compared.png\n")
 
 
+def test_compare_explains_its_columns_and_names_what_it_left_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    seqpipe("run", "tiny.yaml", "--quiet", "--set", "name=two")
+    seqpipe(
+        "run", "tiny.yaml", "--quiet", "--set", "name=two", "--set", "evaluate.test_size=0.4", "--set", "search=null"
+    )
+    shown = seqpipe("compare", "two").stdout
+    assert "2: two" in shown
+    assert "cell=gru" not in shown
+    assert all(explained in shown for explained in ("mean, std: ", "seconds per fit: fit s of training", "run: "))
+    run = shown.split("Not compared")[1].split("digits, ")[1][:8]
+    assert "1: cell=gru" in seqpipe("compare", "two", "--run", run).stdout
+    assert "1: cell=gru" in seqpipe("compare", "two", "--all-data").stdout
+
+
 def test_predict_prints_a_table_where_no_file_is_asked_for(own_folder: Path):
     rows = [(i, t, i % 2 + t / 10, "ab"[i % 2]) for i in range(20) for t in range(4)]
     pd.DataFrame(rows, columns=["id", "t", "x", "y"]).to_csv("rows.csv", index=False)
@@ -364,18 +381,70 @@ def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: st
     seqpipe("run", "tiny.yaml", "--quiet", "--set", "search=null")
     ran_with: list[list[str]] = []
 
-    def remember(command: list[str], **options: object) -> SimpleNamespace:
+    def remember(command: list[str], environment: object) -> int:
         ran_with.append(command)
-        return SimpleNamespace(returncode=0)
+        return 3
 
-    monkeypatch.setattr(subprocess, "run", remember)
+    monkeypatch.setattr("seqpipe.tracking.serve", remember)
     ran = seqpipe("ui", "--port", "5123")
-    assert ran.exit_code == 0
+    assert ran.exit_code == 3
     assert "http://127.0.0.1:5123" in ran.stdout
     [command] = ran_with
     assert command[1:4] == ["-m", "mlflow", "server"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--backend-store-uri") + 1] == store
+
+
+#: Stands for MLflow's server: one process starts another, which listens, and ends without it.
+SERVER = """\
+import subprocess, sys, time
+port = sys.argv[sys.argv.index("--port") + 1]
+subprocess.Popen([sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1"])
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=lambda given: str(given),
+)
+def test_a_signal_ends_the_interface_and_all_that_it_started(
+    number: signal.Signals, code: int, own_folder: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Any]
+):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (own_folder / "mlflow").mkdir()
+    (own_folder / "mlflow" / "__init__.py").touch()
+    (own_folder / "mlflow" / "__main__.py").write_text(SERVER)
+    (own_folder / "mlflow.db").touch()
+    monkeypatch.setenv("PYTHONPATH", str(own_folder), prepend=os.pathsep)
+    process = start("ui", "--port", str(port), "--uri", "sqlite:///mlflow.db")
+    wait_until(lambda: listens(port))
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert not listens(port)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        return True
+    return False
+
+
+def test_the_interface_ends_with_its_servers_exit_code():
+    assert serve([sys.executable, "-c", "import sys; sys.exit(7)"], {**os.environ}) == 7
+    assert serve([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {**os.environ}) == 128 + 9
 
 
 def test_a_warning_is_one_clean_line(own_folder: Path):

@@ -1,6 +1,8 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqpipe import exceptions
 from seqpipe.exceptions import SeqpipeError, SeqpipeWarning, did_you_mean
@@ -32,3 +34,34 @@ def test_the_closest_name_is_suggested():
 @pytest.mark.parametrize("name", ["zzz", "", None, 3])
 def test_nothing_is_suggested_where_nothing_is_close(name):
     assert did_you_mean(name, ["lstm", "gru"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "hint"),
+    [
+        ("cafe\u0301", "caf\u00e9", r"('caf\xe9', not 'cafe\u0301')"),
+        ("caf\u00e9", "cafe\u0301", r"('cafe\u0301', not 'caf\xe9')"),
+        ("ac\u0441uracy", "accuracy", r"('accuracy', not 'ac\u0441uracy')"),  # a Cyrillic letter
+        ("\uff47\uff52\uff55", "gru", r"('gru', not '\uff47\uff52\uff55')"),  # full width
+        ("speed ", "speed", "'speed', not 'speed '"),
+        ("wind\u00a0speed", "wind speed", r"'wind speed', not 'wind\xa0speed'"),
+        ("gr\u200bu", "gru", r"'gru', not 'gr\u200bu'"),
+    ],
+)
+def test_a_hint_tells_names_apart_that_look_alike(name, choice, hint):
+    assert hint in did_you_mean(name, ["lstm", choice])
+
+
+@pytest.mark.parametrize(("name", "choice", "hint"), [("GRU", "gru", "'gru'"), ("cafe", "caf\u00e9", "'caf\u00e9'")])
+def test_a_hint_on_names_that_differ_visibly_is_short(name, choice, hint):
+    assert did_you_mean(name, [choice]) == f" Did you mean {hint}?"
+
+
+@given(st.text(min_size=1), st.lists(st.text()))
+def test_a_hint_never_suggests_what_was_given(name, others):
+    assert not did_you_mean(name, [*others, name]).startswith(f" Did you mean {name!r}")
+    assert did_you_mean(name, [name]) == ""
+
+
+def test_a_number_is_told_from_its_text():
+    assert did_you_mean("8", [7, 8]) == " Did you mean 8?"

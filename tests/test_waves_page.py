@@ -6,8 +6,19 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 PAGE = (Path(__file__).parents[1] / "docs" / "waves.md").read_text(encoding="utf-8")
+
+
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+
+
+def printed_by(block: str) -> str:
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(block, block.splitlines()[0], "exec"), {"__name__": "page"})
+    return printed.getvalue()
 
 
 def row(name: str) -> list[float]:
@@ -18,11 +29,12 @@ def row(name: str) -> list[float]:
 
 def test_the_step_regressor_meets_the_books_table() -> None:
     """E3: the mean squared error by iteration is that of the book or lower, and what the page says it is."""
-    (block,) = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
-    printed = io.StringIO()
-    with redirect_stdout(printed):
-        exec(compile(block, "waves.py", "exec"), {"__name__": "waves"})
-    iterations, errors = np.array([line.split() for line in printed.getvalue().splitlines()], dtype=float).T
+    iterations, errors = np.array([line.split() for line in printed_by(BLOCKS[0]).splitlines()], dtype=float).T
     assert iterations.tolist() == row("iteration")
     assert (errors <= row("the book's network")).all()
     np.testing.assert_allclose(errors, row("`StepRegressor`"), rtol=0.15)
+
+
+@pytest.mark.parametrize("block", BLOCKS[1:], ids=lambda block: block.splitlines()[0].strip("# "))
+def test_the_other_examples_run(block: str) -> None:
+    assert printed_by(block)

@@ -23,7 +23,8 @@ def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
     ----------
     table : DataFrame of shape (n_candidates, ...)
         Columns ``name``, ``mean`` and ``std`` of the score over folds (greater is better; NaN where all folds
-        failed), ``seconds`` to fit and ``n_parameters``. The best thirty are drawn, the best six in colour.
+        failed), ``seconds`` to fit and ``n_parameters``; ``compile_seconds`` before the fit is written beside them if it
+        is there. The best thirty are drawn, the best six in colour.
     curves : mapping of str to sequence of mappings
         A candidate's name and its ``history_``; those without one are left out of that panel.
 
@@ -70,17 +71,22 @@ def _draw_scores(axes: Axes, shown: pd.DataFrame, colours: list[str], n_candidat
 
 def _write_columns(axes: Axes, shown: pd.DataFrame) -> None:
     """Write score, time of a fit and size beside each row."""
-    lines = [f"{'score':>8} {'fit':>8} {'parameters':>11}"]
-    for mean, seconds, n_parameters in zip(shown["mean"], shown["seconds"], shown["n_parameters"]):
+    compiled = shown.get("compile_seconds")
+    lines = [f"{'score':>8} {'fit':>8} {'' if compiled is None else '  compile '}{'parameters':>11}"]
+    for i, (mean, seconds, n_parameters) in enumerate(zip(shown["mean"], shown["seconds"], shown["n_parameters"])):
         score = "failed" if np.isnan(mean) else f"{mean:.4g}"
-        time = "" if np.isnan(seconds) else f"{seconds:.3g} s"
         size = "" if np.isnan(n_parameters) else f"{n_parameters:,.0f}"
-        lines.append(f"{score:>8} {time:>8} {size:>11}")
+        compilation = "" if compiled is None else f"{_seconds(compiled.iloc[i]):>9} "
+        lines.append(f"{score:>8} {_seconds(seconds):>8} {compilation}{size:>11}")
     for y, line in zip([-0.7, *range(len(shown))], lines):
         axes.text(
             1.01, y, line, transform=axes.get_yaxis_transform(), va="center", fontsize=8, family="monospace",
             color="#555555",
         )  # fmt: skip
+
+
+def _seconds(seconds: float) -> str:
+    return "" if np.isnan(seconds) else f"{seconds:.3g} s"
 
 
 def _draw_costs(axes: Axes, shown: pd.DataFrame, colours: list[str]) -> None:
@@ -91,4 +97,4 @@ def _draw_costs(axes: Axes, shown: pd.DataFrame, colours: list[str]) -> None:
     if log:
         axes.set_xscale("log")
         plain_log_ticks(axes.xaxis)
-    dress(axes, title="Score against cost", x="time of a fit (s)", y="mean score")
+    dress(axes, title="Score against cost", x="time of a fit, without compilation (s)", y="mean score")

@@ -47,11 +47,11 @@ def _days(index: pd.Index) -> NDArray[np.float64]:
 
 
 def show_time(axes: Axes, index: pd.Index) -> None:
-    """Write dates along the axis where the index has some."""
+    """Write dates along the axis where the index has some, in its zone."""
     if isinstance(index, pd.DatetimeIndex):
-        locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(tz=index.tz, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))  # type: ignore[no-untyped-call]
 
 
 def write_title(figure: Figure, title: str, n_panels: int, n_series: int) -> None:

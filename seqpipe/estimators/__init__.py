@@ -3,6 +3,7 @@
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._captioner import SequenceCaptioner
 from seqpipe.estimators._classifier import SequenceClassifier
+from seqpipe.estimators._cross_val_predict import cross_val_predict
 from seqpipe.estimators._forecaster import Forecaster
 from seqpipe.estimators._language_model import LanguageModel
 from seqpipe.estimators._regressor import SequenceRegressor
@@ -10,6 +11,7 @@ from seqpipe.estimators._sliding_classifier import SlidingWindowClassifier
 from seqpipe.estimators._sliding_regressor import SlidingWindowRegressor
 from seqpipe.estimators._step_classifier import StepClassifier
 from seqpipe.estimators._step_regressor import StepRegressor
+from seqpipe.estimators._step_scoring import install_step_scoring
 from seqpipe.estimators._stream import SequenceStream, StepStream
 from seqpipe.estimators._token_scores import text_scores
 from seqpipe.estimators._translator import SequenceTranslator
@@ -30,5 +32,8 @@ __all__ = [
     "StepRegressor",
     "StepStream",
     "WindowedRegressor",
+    "cross_val_predict",
     "text_scores",
 ]
+
+install_step_scoring()

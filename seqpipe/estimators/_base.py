@@ -22,10 +22,11 @@ from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
 from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
 from seqpipe.estimators._scaling import feature_statistics
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
-from seqpipe.estimators._state import net_state, restore_net
+from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.networks import StandardisedInput
+from seqpipe.recurrence import compile_seconds
 from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import (
@@ -41,6 +42,7 @@ from seqpipe.training import (
     Truncation,
     auto_batch_size,
     auto_epochs,
+    check_optimizer_params,
     check_precision,
     check_schedule,
     check_schedule_params,
@@ -134,6 +136,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     net_: SequenceNet
     n_tokens_: int
     history_: list[dict[str, Any]]
+    compile_seconds_: float
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -157,6 +160,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._validate_params()
         owner = type(self).__name__
         check_net_params(self)
+        check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
         check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
         self._truncation()
         cell_factory(self.cell, self.cell_params, owner=owner)
@@ -186,7 +190,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         train, validation = samples, None
         if self.early_stopping and not partial:
-            counted = self._counted(samples.X)
+            counted = self._counted(samples)
             indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels, counted=counted)
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
@@ -210,7 +214,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     ) -> tuple[SequenceNet, int]:
         batch_size = auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
         n_batches = -(-len(train) // batch_size)
-        usual, most = self._updates_per_batch(train.X)
+        usual, most = self._updates_per_batch(train)
         epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
         callbacks = self._callbacks(epochs, schedule, listeners, partial=partial)
@@ -221,13 +225,14 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             restore_net(fresh, net_state(self.net_))
         else:
             self.history_ = []
+            self.compile_seconds_ = 0.0
             self._scale_inputs(fresh, train)
         self.net_ = fresh
         self._sizes = sizes
         self.device_ = device
         return fresh, epochs
 
-    def _counted(self, X: Sequences | Windows) -> NDArray[np.bool_] | None:
+    def _counted(self, samples: Samples) -> NDArray[np.bool_] | None:
         """Return which samples have a loss, shape (n_samples,), or None where all have."""
         return None
 
@@ -236,12 +241,12 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         tbptt = getattr(self, "tbptt", None)
         return check_tbptt(tbptt, bidirectional=self.bidirectional, owner=type(self).__name__)
 
-    def _updates_per_batch(self, X: Sequences | Windows) -> tuple[int, int]:
+    def _updates_per_batch(self, samples: Samples) -> tuple[int, int]:
         """Return the updates of a batch of sequences of mean length, and of the longest one."""
         truncation = self._truncation()
         if truncation is None:
             return 1, 1
-        lengths = X.lengths if isinstance(X, Sequences) else np.array([X.window])
+        lengths = np.diff(samples.step_offsets)
         return truncation.n_updates(int(lengths.mean())), truncation.n_updates(int(lengths.max()))
 
     def _schedule(self, epochs: int, n_batches: int, updates_per_batch: int) -> Schedule | None:
@@ -272,21 +277,11 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self, sizes: dict[str, int], device: str, seed: int, batch_size: int, callbacks: list[Any]
     ) -> SequenceNet:
         optimizer = find_optimizer(self.optimizer, owner=type(self).__name__)
-        settings: dict[str, Any] = {
-            "module": self._network,
-            **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
-            "objective": self._objective(),
-            "criterion": self._criterion,
-            "criterion__reduction": "none",
+        settings = self._net_settings(sizes, device, batch_size) | {
             "truncation": self._truncation(),
             "mixed_precision": self.mixed_precision,
             "optimizer": optimizer,
             "lr": self.lr,
-            "batch_size": batch_size,
-            "train_split": None,
-            "callbacks__print_log": None,
-            "device": device,
-            "verbose": 0,
         }
         own = dict(self.net_params or {})
         own.pop("callbacks", None)
@@ -296,11 +291,40 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         settings |= {"callbacks": callbacks, "guard": guard, "random": np.random.default_rng(seed), **own}
         return SequenceNet(**settings).initialize()
 
+    def _make_net_to_predict(self, sizes: dict[str, int], device: str, batch_size: int) -> SequenceNet:
+        """Return a net that has an optimizer in name only, and nothing of ``net_params`` but the loss."""
+        loss = {name: value for name, value in (self.net_params or {}).items() if name.split("__")[0] == "criterion"}
+        settings = self._net_settings(sizes, device, batch_size) | loss
+        guard, random = GradientGuard(None), np.random.default_rng(0)
+        return SequenceNet(callbacks=[], guard=guard, random=random, **settings).initialize()
+
+    def _net_settings(self, sizes: dict[str, int], device: str, batch_size: int) -> dict[str, Any]:
+        """Return skorch's settings of a net, without those of its training."""
+        return {
+            "module": self._network,
+            **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
+            "objective": self._objective(),
+            "criterion": self._criterion,
+            "criterion__reduction": "none",
+            "batch_size": batch_size,
+            "train_split": None,
+            "callbacks__print_log": None,
+            "device": device,
+            "verbose": 0,
+        }
+
     def _callbacks(
         self, epochs: int, schedule: Schedule | None, listeners: FitListeners, *, partial: bool
     ) -> list[Any]:
 
+        counted = compile_seconds()
+
         def listen(record: dict[str, Any]) -> bool:
+            nonlocal counted
+            compiled, counted = compile_seconds() - counted, compile_seconds()
+            self.compile_seconds_ += compiled
+            if "dur" in record:
+                record["dur"] = max(0.0, record["dur"] - compiled)
             record["epoch"] = len(self.history_) + 1
             self.history_.append(record)
             return listeners.epoch(record)
@@ -341,6 +365,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             "n_updates": net.guard.n_updates_,
             "device": self.device_,
             "fit_seconds": sum(epoch.get("dur", 0.0) for epoch in self.history_),
+            "compile_seconds": self.compile_seconds_,
             "peak_memory_mib": peak_memory_mib(self.device_),
             "stop_reason": stop_reason,
             "engine": "; ".join(str(choice) for layers in net.recurrents for choice in layers.explain()),
@@ -366,6 +391,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         kept = state.pop("_net_state", None)
+        check_state(self, state)
         super().__setstate__(state)
         if kept is None:
             return
@@ -373,8 +399,8 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._sizes = {str(name): int(size) for name, size in self._sizes.items()}
         self.device_ = device_or_cpu(self.device_)
         with seeded(0, self.device_):
-            self.net_ = self._make_net(self._sizes, self.device_, 0, kept["batch_size"], [])
-        restore_net(self.net_, kept)
+            self.net_ = self._make_net_to_predict(self._sizes, self.device_, int(kept["batch_size"]))
+        restore_weights(self.net_, kept)
 
 
 def _silent(*args: Any) -> None:

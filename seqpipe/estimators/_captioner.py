@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from seqpipe.estimators._cells import recurrent_factory
-from seqpipe.estimators._input import check_container
+from seqpipe.estimators._input import read_X
 from seqpipe.estimators._token_writer import TokenWriter
 from seqpipe.networks import CaptionNetwork
 from seqpipe.sequences import Sequences
@@ -35,6 +35,9 @@ class SequenceCaptioner(TokenWriter):
         Further arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".
     level : {"char", "word", "token"}, default="char"
         What a token of y is: a character, what stands between white space, or an item of a list.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts of y are brought to before they are split, so that "é" is the same token as "e" with a
+        combining accent; None takes texts as they are.
     encoder_size : int or None, default=128
         Width of a layer of rectified units between the vector and the decoder's state; None for a linear map.
     embedding : int or "one_hot", default=32
@@ -121,6 +124,8 @@ class SequenceCaptioner(TokenWriter):
         Trained numbers.
     history_ : list of dict
         One record an epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    compile_seconds_ : float
+        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
     device_ : str
         Where the net is.
     net_ : skorch net
@@ -155,6 +160,7 @@ class SequenceCaptioner(TokenWriter):
         *,
         cell_params=None,
         level="char",
+        normalize="NFC",
         encoder_size=128,
         embedding=32,
         hidden_size=64,
@@ -190,6 +196,7 @@ class SequenceCaptioner(TokenWriter):
         self.cell = cell
         self.cell_params = cell_params
         self.level = level
+        self.normalize = normalize
         self.encoder_size = encoder_size
         self.embedding = embedding
         self.hidden_size = hidden_size
@@ -223,7 +230,7 @@ class SequenceCaptioner(TokenWriter):
         self.net_params = net_params
 
     def _check_source(self, X: Any, *, reset: bool) -> Sequences:
-        check_container(X)
+        X = read_X(X)
         if np.ndim(X) > 2:
             X = np.asarray(X).reshape(len(X), -1)
         X = validate_data(self, X, dtype=np.dtype(self.dtype), reset=reset)

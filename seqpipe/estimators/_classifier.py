@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -119,6 +120,8 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Trained numbers.
     history_ : list of dict
         One record an epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    compile_seconds_ : float
+        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
     device_ : str
         Where the net is.
     net_ : skorch net
@@ -332,6 +335,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of right labels; warns of labels in y that the classifier never saw, and can only miss."""
-        check_is_fitted(self)
-        warn_of_unseen(np.asarray(y), self.classes_, owner=type(self).__name__)
-        return float(super().score(X, y, sample_weight))
+        predicted = self.predict(X)
+        labels = check_labels(y, len(predicted))
+        warn_of_unseen(labels, self.classes_, owner=type(self).__name__)
+        return float(accuracy_score(labels, predicted, sample_weight=check_weight(sample_weight, len(labels))))

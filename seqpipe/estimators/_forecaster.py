@@ -13,12 +13,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_container, check_rows, check_targets
+from seqpipe.estimators._input import check_rows, check_series, check_targets, read_X
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
-from seqpipe.estimators._time import check_time
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Windows
+from seqpipe.sequences import Windows, familiar
 from seqpipe.transformers import make_windows
 
 __all__ = ["Forecaster"]
@@ -88,9 +87,10 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         ----------
         X : array of shape (n_timesteps,) or (n_timesteps, n_features)
             Without y the series themselves, each column to be forecast; with y the exogenous columns, which must also
-            be known for the time to be forecast.
+            be known for the time to be forecast. Rows are in order of time: the index of a pandas object, times with or
+            without a zone or row numbers, must rise.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
-            The series to forecast.
+            The series to forecast; if X and y both have times, at the same instants.
 
         Returns
         -------
@@ -99,7 +99,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         Raises
         ------
         ValueError
-            If a parameter or the data is unfit, or the series is shorter than window and horizon.
+            If a parameter or the data is unfit, rows are not in order or of several series, or the series is shorter than
+            window and horizon.
         """
         with listened_fit(self, X, y) as listeners:
             self._fit(X, y, listeners)
@@ -140,8 +141,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
         self._has_exogenous = y is not None
-        check_container(X)
-        check_time(X, y)
+        X, y = read_X(X), None if y is None else familiar(y, "y")
+        check_series(X, y, owner="Forecaster")
         flat = y is None and np.asarray(X).ndim == 1
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=True).astype(np.float64)
         if y is None:
@@ -256,9 +257,9 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             if n < 1:
                 raise ValueError(f"predict takes a number of time steps from 1. Got {n} instead.")
             return n, np.empty((n, 0))
-        check_container(X)
+        X = read_X(X)
         flat = not self._has_exogenous and np.asarray(X).ndim == 1
-        check_time(X, None)
+        check_series(X, owner="Forecaster")
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=False).astype(np.float64)
         if self._has_exogenous and self.strategy == "direct" and len(X) % self.horizon:
             raise ValueError(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,14 +16,26 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from seqpipe.estimators._plain import missing_values, plain_array
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table
+from seqpipe.sequences import (
+    Sequences,
+    Windows,
+    as_sequences,
+    check_finite,
+    check_real,
+    familiar,
+    is_table,
+    object_numbers,
+    readable,
+)
+from seqpipe.tables import check_one_series, check_steps_order, refuse_panel
 from seqpipe.transformers import TOKEN, is_texts
 
 #: Whole numbers up to it are exact in float32.
 _LARGEST_TOKEN = 2**24 - 1
 
-__all__ = ["check_X", "check_container", "check_labels", "check_rows", "check_targets", "check_weight"]
+__all__ = ["check_X", "check_labels", "check_rows", "check_series", "check_targets", "check_weight", "read_X"]
 
 
 def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
@@ -39,7 +49,8 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     ValueError
         If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
     """
-    check_container(X)
+    X = read_X(X)
+    _check_order(X)
     dtype = np.dtype(getattr(estimator, "dtype", np.float64))
     table = is_table(X)
     if not reset:
@@ -109,34 +120,44 @@ def _warn_of_tokens(estimator: Any, X: Sequences | Windows) -> None:
         )
 
 
-def check_container(X: Any) -> None:
-    """Refuse an X that is no data at all, or whose numbers mean something else."""
-    no_data = isinstance(X, str | bytes | dict | set | numbers.Number | Iterator) and not hasattr(X, "shape")
-    if X is None or no_data:  # a sparse matrix is a dict with a shape, and gets sklearn's own word
-        raise InvalidSequencesError(
-            "X must be an array, a list of arrays, a pandas object, Sequences or Windows. "
-            f"Got {X if X is None else type(X).__name__} instead."
-        )
+def read_X(X: Any) -> Any:
+    """Return X as `readable` does, and tell what to do where it holds texts."""
+    if isinstance(X, Sequences | Windows):
+        return X
+    X = familiar(X, "X")
     if is_texts(X):
         raise InvalidSequencesError(
             "X holds texts, not real numbers: turn them into token numbers with TokenizeTexts, in a recipe the step "
             "'tokenize', and set embedding."
         )
-    if np.ma.is_masked(X):
-        raise InvalidSequencesError("X is a masked array: fill the masked steps, or cut them out.")
-    dtypes = dict(X.dtypes) if hasattr(X, "dtypes") and hasattr(X, "columns") else {"X": getattr(X, "dtype", None)}
-    for column, dtype in dtypes.items():
-        if getattr(dtype, "kind", None) in ("M", "m"):
-            raise InvalidSequencesError(f"{column!r} holds times, not real numbers, got dtype {dtype}: leave it out.")
+    return readable(X)
+
+
+def check_series(X: Any, y: Any = None, *, owner: str) -> None:
+    """Refuse an X that is not one series, its rows in order of time, or a y at other times."""
+    if isinstance(X, Sequences | Windows) or (isinstance(X, list | tuple) and not is_table(X)):
+        raise InvalidSequencesError(
+            f"{owner} takes one series of shape (n_timesteps,) or (n_timesteps, n_features). Got {type(X).__name__} of "
+            f"{len(X)} sequences: fit one {owner} per series, or put series of the same times side by side as columns."
+        )
+    check_one_series(X, y, owner=owner)
 
 
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     """Return rows in time order, shape (n_timesteps, n_features), as float32 or float64."""
-    check_container(X)
+    X = read_X(X)
     rows = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset, ensure_all_finite=False)
     names = getattr(estimator, "feature_names_in_", None)
     check_finite(Sequences(rows, [0, len(rows)], feature_names=names))
     return rows
+
+
+def _check_order(X: Any) -> None:
+    """Refuse a panel where a row would be a sequence, and sequences whose steps are not in order of time."""
+    if hasattr(X, "columns"):
+        refuse_panel(X)
+    elif isinstance(X, list | tuple):
+        check_steps_order(X)
 
 
 def _is_list_of_series(estimator: Any, X: Any) -> bool:
@@ -173,20 +194,29 @@ def _check_columns(estimator: Any, X: Sequences | Windows, *, reset: bool) -> No
 
 
 def check_labels(y: Any, n_samples: int) -> NDArray[Any]:
-    """Return class labels as an array of shape (n_samples,)."""
-    y = column_or_1d(y, warn=True)
+    """Return class labels as an array of shape (n_samples,).
+
+    Raises
+    ------
+    InvalidSequencesError
+        If one is missing, or they are of unlike kinds; names the sample.
+    """
+    y = column_or_1d(plain_array(y, "y"), warn=True)
     if y.dtype.kind in "fc":
         _check_finite_targets(y)
+    missing = np.flatnonzero(missing_values(y))
+    if len(missing):
+        raise InvalidSequencesError(
+            f"Input y contains NaN or None: sample {missing[0]} ({len(missing)} such samples). Drop these samples or fill in "
+            "their label."
+        )
     if y.dtype == object:
-        _check_objects(y)
+        _check_comparable(y)
     _check_count(y, n_samples)
     return y
 
 
-def _check_objects(y: NDArray[Any]) -> None:
-    missing = [i for i, label in enumerate(y) if label is None or label != label]
-    if missing:
-        raise InvalidSequencesError(f"Input y contains NaN or None: sample {missing[0]} ({len(missing)} such samples).")
+def _check_comparable(y: NDArray[Any]) -> None:
     try:
         np.unique(y)
     except TypeError as error:
@@ -197,13 +227,28 @@ def _check_objects(y: NDArray[Any]) -> None:
 
 
 def check_targets(estimator: Any, y: Any, n_samples: int) -> NDArray[np.float64]:
-    """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs)."""
+    """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs).
+
+    Raises
+    ------
+    ValueError
+        If one is missing, infinite or no number; names the sample.
+    """
+    y = _as_numbers(plain_array(y, "y"), "y")
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator, ensure_all_finite=False)
     _check_finite_targets(y)
     _check_count(y, n_samples)
     if y.ndim > 2:
         raise ValueError(f"y must have shape (n_samples,) or (n_samples, n_outputs), got {y.shape}: flatten it.")
     return y
+
+
+def _as_numbers(values: NDArray[Any], name: str) -> NDArray[Any]:
+    check_real(values.dtype, name)
+    if values.dtype != object:
+        return values
+    width = max(1, values.size // max(1, len(values)))
+    return object_numbers(values.reshape(-1), lambda i: f"{name}, sample {i // width}").reshape(values.shape)
 
 
 def _check_finite_targets(y: NDArray[Any]) -> None:
@@ -225,10 +270,25 @@ def _check_count(y: NDArray[Any], n_samples: int) -> None:
 
 
 def check_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
-    """Return weights as float64 of shape (n_samples,), at least one above zero; None stays None."""
+    """Return weights as float64 of shape (n_samples,), at least one above zero; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, infinite, negative or no number, or all are 0.
+    """
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, np.empty((n_samples, 1)), dtype=np.float64, ensure_non_negative=True)
+    given = _as_numbers(plain_array(sample_weight, "sample_weight"), "sample_weight")
+    bad = np.flatnonzero(~np.isfinite(given))
+    if given.ndim == 1 and len(bad):
+        raise InvalidSequencesError(
+            f"Input sample_weight contains NaN or infinity: sample {bad[0]} ({len(bad)} such samples). Give each sample a "
+            "weight, 0 to leave it out."
+        )
+    weight = _check_sample_weight(
+        given if given.ndim else given.item(), np.empty((n_samples, 1)), dtype=np.float64, ensure_non_negative=True
+    )
     if not (weight > 0).any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight

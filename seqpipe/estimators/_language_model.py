@@ -18,7 +18,7 @@ from seqpipe.estimators._language_scores import LanguageScoresMixin
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
 from seqpipe.networks import LanguageNetwork
 from seqpipe.training import Objective, Samples, StepLoss
-from seqpipe.transformers import LEVELS, Text, Vocabulary, as_texts
+from seqpipe.transformers import FORMS, LEVELS, Text, Vocabulary, as_texts
 
 __all__ = ["LanguageModel"]
 
@@ -51,6 +51,9 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         Tokens that come less often in ``fit`` are unknown; above 1 needs ``unknown="token"``.
     unknown : {"error", "token"}, default="error"
         What becomes of tokens that ``fit`` did not see: an error, or one token of their own, which is never generated.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts are brought to before they are split, so that "é" is the same token as "e" with a
+        combining accent; None takes texts as they are.
     hidden_size : int, default=64
         Width of each recurrent layer.
     num_layers : int, default=1
@@ -125,6 +128,8 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         Trained numbers.
     history_ : list of dict
         One record an epoch: epoch, train_loss (nats a token), valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    compile_seconds_ : float
+        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
     device_ : str
         Where the net is.
     net_ : skorch net
@@ -152,6 +157,7 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         "continuous": ["boolean"],
         "min_count": [Interval(Integral, 1, None, closed="left")],
         "unknown": [StrOptions({"error", "token"})],
+        "normalize": [StrOptions({*FORMS}), None],
         "tbptt": [list, tuple, None],
     }
     #: The next token is not known before it comes, and token numbers have no scale.
@@ -168,6 +174,7 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         continuous=False,
         min_count=1,
         unknown="error",
+        normalize="NFC",
         hidden_size=64,
         num_layers=1,
         dropout=0.0,
@@ -202,6 +209,7 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         self.continuous = continuous
         self.min_count = min_count
         self.unknown = unknown
+        self.normalize = normalize
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.dropout = dropout
@@ -330,7 +338,9 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
     def _learn(self, texts: list[Text], labels: NDArray[Any] | None, *, continuous: bool) -> None:
         wanted = {"start": True, "end": not continuous, "unknown": self.unknown == "token"}
         special = tuple(name for name, there in wanted.items() if there)
-        self.vocabulary_ = Vocabulary.of(texts, self.level, special=special, min_count=self.min_count)
+        self.vocabulary_ = Vocabulary.of(
+            texts, self.level, special=special, min_count=self.min_count, normalize=self.normalize
+        )
         self.classes_ = self.class_prior_ = None
         if labels is not None:
             self.classes_, counts = np.unique(labels, return_counts=True)

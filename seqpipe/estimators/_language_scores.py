@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._input import check_labels
 from seqpipe.estimators._language_data import next_tokens
 from seqpipe.estimators._next_token import NextToken, log_probabilities
-from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.training import Samples, SequenceNet
 from seqpipe.transformers import Level, Text, Vocabulary, as_texts
 
@@ -63,9 +63,10 @@ class LanguageScoresMixin:
             raise ValueError(f"{type(self).__name__} was fitted without classes: leave them out, or give y to fit.")
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
+            label, classes = unknown.tolist()[0], self.classes_.tolist()
             raise ValueError(
-                f"{unknown.tolist()[0]!r} is none of the classes that {type(self).__name__} was fitted to: "
-                f"{self.classes_.tolist()}."
+                f"{label!r} is none of the classes that {type(self).__name__} was fitted to: {classes}."
+                f"{did_you_mean(label, classes)}"
             )
         return np.searchsorted(self.classes_, labels).astype(np.int64)
 

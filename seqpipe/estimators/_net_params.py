@@ -19,7 +19,7 @@ _UNUSED = (
     "predict_nonlinearity",
     "use_caching",
 )
-_OPEN = ("callbacks", "compile", "criterion", "optimizer")
+_OPEN = ("callbacks", "criterion", "optimizer")
 
 
 class NetParamsMixin:
@@ -59,6 +59,11 @@ def check_net_params(estimator: NetParamsMixin) -> None:
             raise ValueError(f"{_PREFIX}{key} would be overruled: set the {root!r} parameter of {name} instead.")
         if root in _UNUSED or key in _UNUSED:
             raise ValueError(f"{_PREFIX}{key} has no effect: {name} feeds its net whole batches. Remove it.")
+        if root == "compile":
+            raise ValueError(
+                f"{_PREFIX}{key} is not supported: {name} compiles its cell itself, and torch.compile takes options that are "
+                "commands. Remove it."
+            )
         if root not in _OPEN:
             raise ValueError(f"{_PREFIX}{key} is no parameter of skorch's net. It may begin with one of {list(_OPEN)}.")
         if key == "criterion" and not (isinstance(value, type) and issubclass(value, torch.nn.Module)):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._input import check_targets, check_weight, check_X
@@ -110,6 +111,8 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         Trained numbers.
     history_ : list of dict
         One record an epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    compile_seconds_ : float
+        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
     device_ : str
         Where the net is.
     net_ : skorch net
@@ -289,6 +292,12 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         """Return the predictions, shaped as y was."""
         check_is_fitted(self)
         return self._restore(self._outputs(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R², the mean over outputs where there are several."""
+        predicted = self.predict(X)
+        weight = check_weight(sample_weight, len(predicted))
+        return float(r2_score(check_targets(self, y, len(predicted)), predicted, sample_weight=weight))
 
     def stream(self) -> SequenceStream:
         """Open a stream of predictions on one sequence, which takes its steps as they come.

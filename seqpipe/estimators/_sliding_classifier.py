@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._classes import class_numbers, warn_of_unseen
 from seqpipe.estimators._input import check_labels, check_weight
 from seqpipe.estimators._sliding import SlidingWindowEstimator
-from seqpipe.estimators._step_targets import check_step_labels
+from seqpipe.estimators._step_targets import check_all_known, check_step_labels
 from seqpipe.sequences import Sequences
 
 __all__ = ["SlidingWindowClassifier"]
@@ -95,7 +95,9 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
         return labels
 
     def _check_steps(self, rows: NDArray[Any], X: Sequences) -> NDArray[Any]:
-        return check_step_labels(rows, X, owner=type(self).__name__)
+        values, known = check_step_labels(rows, X, owner=type(self).__name__)
+        check_all_known(known, X, owner=type(self).__name__)
+        return values
 
     def _learn(self, targets: NDArray[Any]) -> None:
         self.classes_ = np.unique(targets)

@@ -12,19 +12,46 @@ import torch
 
 from seqpipe.training import SequenceNet
 
-__all__ = ["net_state", "restore_net"]
+__all__ = ["check_state", "net_state", "restore_net", "restore_weights"]
 
 #: Settings, beside its class, that decide what an optimizer keeps for each parameter.
 _KEEPS_MORE = ("amsgrad", "centered", "momentum")
 
 
+def check_state(estimator: Any, state: dict[str, Any]) -> None:
+    """Refuse a state that replaces what the estimator's class defines: its methods, and the rules for its parameters.
+
+    Raises
+    ------
+    ValueError
+        Names the first such attribute.
+    """
+    for name in state:
+        if hasattr(type(estimator), name):
+            raise ValueError(f"The state of a {type(estimator).__name__} must not replace {name!r} of its class.")
+
+
 def net_state(net: SequenceNet) -> dict[str, Any]:
     """Return weights and optimizer state of a net as arrays, numbers, lists and dicts with text keys."""
-    return {
-        "module": _plain(dict(net.module_.state_dict())),
-        "optimizer": _plain(net.optimizer_.state_dict()["state"]),
-        "optimizer_kind": _optimizer_kind(net),
-    }
+    return {"module": _plain(dict(net.module_.state_dict())), **_optimizer_state(net)}
+
+
+def _optimizer_state(net: SequenceNet) -> dict[str, Any]:
+    if net.kept_optimizer is not None:
+        return net.kept_optimizer
+    return {"optimizer": _plain(net.optimizer_.state_dict()["state"]), "optimizer_kind": _optimizer_kind(net)}
+
+
+def restore_weights(net: SequenceNet, state: dict[str, Any]) -> None:
+    """Put the weights back into a net that predicts; the optimizer's state is kept for a fit that goes on.
+
+    Raises
+    ------
+    ValueError
+        If the net has another shape than the one that the state is from.
+    """
+    _restore_module(net, state)
+    net.kept_optimizer = {name: state[name] for name in ("optimizer", "optimizer_kind") if name in state}
 
 
 def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
@@ -37,6 +64,15 @@ def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
     ValueError
         If the net has another shape than the one that the state is from.
     """
+    _restore_module(net, state)
+    kind = _optimizer_kind(net)
+    if state.get("optimizer_kind", kind) != kind:
+        return
+    groups = net.optimizer_.state_dict()["param_groups"]
+    net.optimizer_.load_state_dict({"state": _torch(state["optimizer"]), "param_groups": groups})
+
+
+def _restore_module(net: SequenceNet, state: dict[str, Any]) -> None:
     try:
         net.module_.load_state_dict(_torch(state["module"]))
     except RuntimeError as error:
@@ -44,11 +80,6 @@ def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
             "The network has another shape than the fitted one: its cell, sizes, features or outputs have changed. "
             f"Fit anew, with warm_start=False. ({error})"
         ) from error
-    kind = _optimizer_kind(net)
-    if state.get("optimizer_kind", kind) != kind:
-        return
-    groups = net.optimizer_.state_dict()["param_groups"]
-    net.optimizer_.load_state_dict({"state": _torch(state["optimizer"]), "param_groups": groups})
 
 
 def _optimizer_kind(net: SequenceNet) -> list[str]:

@@ -19,9 +19,9 @@ from seqpipe.estimators._classes import (
     class_weights,
     warn_of_unseen,
 )
-from seqpipe.estimators._input import check_weight, check_X
+from seqpipe.estimators._input import check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
-from seqpipe.estimators._step_targets import check_step_labels, read_step_targets, step_lengths
+from seqpipe.estimators._step_targets import check_step_labels
 from seqpipe.estimators._stepwise import StepwiseEstimator
 from seqpipe.estimators._stream import StepStream
 from seqpipe.sequences import Sequences, Windows
@@ -37,9 +37,12 @@ class StepClassifier(StepwiseEstimator):
     pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`. y holds as many
     sequences of as many steps: an array of shape (n_samples, n_timesteps),
     a list, object array or Series of such arrays without the first axis, `Sequences`, or `Windows`. Predictions are an
-    array where y was an array and the sequences are equally long, `Sequences` where it was `Sequences`, else a list of
-    arrays, one a sequence.
+    array where y was an array and the sequences are equally long, `Sequences` where it was `Sequences`, else an object
+    array of arrays, one a sequence.
     Labels may be text, such as the tags of words: a list of lists of strings.
+
+    Where the truth is known at some steps only, y is None or NaN at the others: they take part in neither the loss nor the
+    score, and a sequence of which nothing is known in no fit. At least one step must be known.
 
     Parameters
     ----------
@@ -129,6 +132,8 @@ class StepClassifier(StepwiseEstimator):
         Trained numbers.
     history_ : list of dict
         One record an epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    compile_seconds_ : float
+        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
     device_ : str
         Where the net is.
     net_ : skorch net
@@ -138,7 +143,8 @@ class StepClassifier(StepwiseEstimator):
     -----
     To scikit-learn this is no classifier (``is_classifier`` is False): a classifier's target is one label a sample, and its
     splitters refuse ragged lists of labels from a classifier. Searches and cross-validation take shuffled or plain folds
-    of sequences, and ``score`` where no scoring is given.
+    of sequences, and ``score`` where no scoring is given; scikit-learn's scores, by name too, are over all known steps. For
+    probabilities of all sequences there is `seqpipe.cross_val_predict`.
 
     Examples
     --------
@@ -244,8 +250,8 @@ class StepClassifier(StepwiseEstimator):
             See the class.
         y : sequences of labels
             A label for each time step of X; see the class.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sequence's steps in the loss.
+        sample_weight : array of shape (n_samples,) or (n_samples, n_timesteps), or list of arrays (n_timesteps,), optional
+            Weight of each sequence's steps in the loss, or of each step; 0 leaves a step out.
 
         Returns
         -------
@@ -272,8 +278,8 @@ class StepClassifier(StepwiseEstimator):
             A label for each time step of X.
         classes : array of shape (n_classes,), optional
             All labels that will ever come; those of the first y by default.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sequence's steps in the loss.
+        sample_weight : array of shape (n_samples,) or (n_samples, n_timesteps), or list of arrays (n_timesteps,), optional
+            Weight of each sequence's steps in the loss, or of each step; 0 leaves a step out.
 
         Returns
         -------
@@ -285,24 +291,27 @@ class StepClassifier(StepwiseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any, listeners: FitListeners, *, partial: bool) -> None:
         goes_on = self._begin(partial)
-        found, read, weight = self._read(X, y, sample_weight, reset=not goes_on)
-        labels = check_step_labels(read.rows, found, owner=type(self).__name__)
+        data = self._read(X, y, sample_weight, reset=not goes_on)
         if goes_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes={classes!r} are not those of the first partial_fit, {self.classes_.tolist()}.")
         if not goes_on:
-            self._step_kind, self._step_ndim = read.kind, read.ndim
-            self.classes_ = np.unique(labels if classes is None else classes)
-        chosen = self._choose(found)
-        weight = self._balanced(weight, chosen, found)
-        by_step = None if weight is None else np.repeat(weight, step_lengths(found))[chosen]
-        self._class_weight = self._weight_of_classes(labels[chosen], by_step)
-        samples = Samples(found, self._numbered(labels, found), weight)
-        sizes = self._input_sizes(found) | {"n_outputs": max(2, len(self.classes_))}
+            self._step_kind, self._step_ndim = data.kind, data.ndim
+            self.classes_ = np.unique(data.values[data.known] if classes is None else classes)
+        chosen = self._choose(data)
+        weight = None if (data.weight == data.weight[0]).all() else data.weight[chosen]
+        self._class_weight = self._weight_of_classes(data.values[chosen], weight)
+        samples = self._samples(data, self._numbered(data.values, data.X, data.known), chosen)
+        sizes = self._input_sizes(data.X) | {"n_outputs": max(2, len(self.classes_))}
         self._train(samples, sizes, listeners, partial=partial)
 
-    def _numbered(self, labels: NDArray[Any], X: Sequences | Windows) -> Sequences:
-        """Return labels of all steps as class numbers, as the net takes them."""
-        return Sequences(class_numbers(labels, self.classes_).astype(self.dtype), Samples(X).step_offsets)
+    def _check_steps(self, rows: NDArray[Any], X: Sequences | Windows) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        return check_step_labels(rows, X, owner=type(self).__name__)
+
+    def _numbered(self, labels: NDArray[Any], X: Sequences | Windows, known: NDArray[np.bool_]) -> Sequences:
+        """Return labels of all steps as class numbers, 0 where unknown, as the net takes them."""
+        numbers = np.zeros(len(labels), dtype=self.dtype)
+        numbers[known] = class_numbers(labels[known], self.classes_)
+        return Sequences(numbers, Samples(X).step_offsets)
 
     def _weight_of_classes(self, labels: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[Any] | None:
         """Return the weight of each class, shape (n_classes,), of weighted mean 1 over these labels."""
@@ -321,12 +330,10 @@ class StepClassifier(StepwiseEstimator):
 
     def _as_samples(self, X: Any, y: Any = None) -> Samples:
         """Return new data as fit hands it to the net, for diagnostics."""
-        found = check_X(self, X, reset=False)
-        return Samples(found) if y is None else Samples(found, self._numbered(self._labels(y, found), found))
-
-    def _labels(self, y: Any, X: Sequences | Windows) -> NDArray[Any]:
-        owner = type(self).__name__
-        return check_step_labels(read_step_targets(y, X, owner=owner).rows, X, owner=owner)
+        if y is None:
+            return Samples(check_X(self, X, reset=False))
+        data = self._read(X, y, None, reset=False)
+        return self._diagnosed(data, self._numbered(data.values, data.X, data.known))
 
     def _objective(self) -> StepLoss:
         return StepLoss(
@@ -351,15 +358,13 @@ class StepClassifier(StepwiseEstimator):
         ----------
         X, y : sequences
             As in `fit`.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sequence's steps.
+        sample_weight : array of shape (n_samples,) or (n_samples, n_timesteps), or list of arrays (n_timesteps,), optional
+            Weight of each sequence's steps, or of each step.
         """
-        outputs, found = self._flat_outputs(X)
-        labels = self._labels(y, found)
-        warn_of_unseen(labels, self.classes_, owner=type(self).__name__)
-        weight = check_weight(sample_weight, len(found))
-        by_step = None if weight is None else np.repeat(weight, step_lengths(found))
-        return float(accuracy_score(labels, class_labels(self.classes_, outputs), sample_weight=by_step))
+        scored, outputs = self._scored(X, y, sample_weight)
+        warn_of_unseen(scored.values, self.classes_, owner=type(self).__name__)
+        predicted = class_labels(self.classes_, outputs)
+        return float(accuracy_score(scored.values, predicted, sample_weight=scored.weight))
 
     def stream(self, *, method: str = "predict") -> StepStream:
         """Open a stream of predictions on one sequence, which takes its steps as they come.

@@ -13,10 +13,10 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_weight, check_X
+from seqpipe.estimators._input import check_X
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._scaling import restored_targets, scaled_targets, target_statistics
-from seqpipe.estimators._step_targets import check_step_numbers, read_step_targets, step_lengths
+from seqpipe.estimators._step_targets import check_step_numbers
 from seqpipe.estimators._stepwise import StepwiseEstimator
 from seqpipe.estimators._stream import StepStream
 from seqpipe.sequences import Sequences, Windows
@@ -32,8 +32,11 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
     pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`. y holds as many
     sequences of as many steps: an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs),
     a list, object array or Series of such arrays without the first axis, `Sequences`, or `Windows`. Predictions are an
-    array where y was an array and the sequences are equally long, `Sequences` where it was `Sequences`, else a list of
-    arrays, one a sequence.
+    array where y was an array and the sequences are equally long, `Sequences` where it was `Sequences`, else an object
+    array of arrays, one a sequence.
+
+    Where the truth is known at some steps only, y is NaN or None at the others: they take part in neither the loss nor the
+    score, and a sequence of which nothing is known in no fit. At least one step must be known.
 
     Parameters
     ----------
@@ -121,6 +124,8 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
         Trained numbers.
     history_ : list of dict
         One record an epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    compile_seconds_ : float
+        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
     device_ : str
         Where the net is.
     net_ : skorch net
@@ -230,8 +235,8 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
             See the class.
         y : sequences of numbers
             A target, or several, for each time step of X; see the class.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sequence's steps in the loss.
+        sample_weight : array of shape (n_samples,) or (n_samples, n_timesteps), or list of arrays (n_timesteps,), optional
+            Weight of each sequence's steps in the loss, or of each step; 0 leaves a step out.
 
         Returns
         -------
@@ -256,8 +261,8 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
             See the class.
         y : sequences of numbers
             Targets; the first call sets by how much they are standardised.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sequence's steps in the loss.
+        sample_weight : array of shape (n_samples,) or (n_samples, n_timesteps), or list of arrays (n_timesteps,), optional
+            Weight of each sequence's steps in the loss, or of each step; 0 leaves a step out.
 
         Returns
         -------
@@ -269,16 +274,18 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
         goes_on = self._begin(partial)
-        found, read, weight = self._read(X, y, sample_weight, reset=not goes_on)
-        targets = check_step_numbers(read.rows, found, owner=type(self).__name__)
-        chosen = self._choose(found)
+        data = self._read(X, y, sample_weight, reset=not goes_on)
+        chosen = self._choose(data)
         if not goes_on:
-            self._step_kind, self._step_ndim = read.kind, read.ndim
-            by_step = None if weight is None else np.repeat(weight, step_lengths(found))[chosen]
-            self.y_mean_, self.y_scale_ = target_statistics(targets[chosen], by_step, scaled=self.scale_targets)
-        samples = Samples(found, self._scaled(targets, found), self._balanced(weight, chosen, found))
-        sizes = self._input_sizes(found) | {"n_outputs": targets.shape[1]}
+            self._step_kind, self._step_ndim = data.kind, data.ndim
+            weight = None if (data.weight == data.weight[0]).all() else data.weight[chosen]
+            self.y_mean_, self.y_scale_ = target_statistics(data.values[chosen], weight, scaled=self.scale_targets)
+        samples = self._samples(data, self._scaled(data.values, data.X), chosen)
+        sizes = self._input_sizes(data.X) | {"n_outputs": data.values.shape[1]}
         self._train(samples, sizes, listeners, partial=partial)
+
+    def _check_steps(self, rows: NDArray[Any], X: Sequences | Windows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        return check_step_numbers(rows, X, owner=type(self).__name__)
 
     def _scaled(self, targets: NDArray[np.float64], X: Sequences | Windows) -> Sequences:
         """Return targets of shape (total_steps, n_outputs) as the net takes them."""
@@ -287,14 +294,10 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
 
     def _as_samples(self, X: Any, y: Any = None) -> Samples:
         """Return new data as fit hands it to the net, for diagnostics."""
-        found = check_X(self, X, reset=False)
         if y is None:
-            return Samples(found)
-        return Samples(found, self._scaled(self._numbers(y, found), found))
-
-    def _numbers(self, y: Any, X: Sequences | Windows) -> NDArray[np.float64]:
-        owner = type(self).__name__
-        return check_step_numbers(read_step_targets(y, X, owner=owner).rows, X, owner=owner)
+            return Samples(check_X(self, X, reset=False))
+        data = self._read(X, y, None, reset=False)
+        return self._diagnosed(data, self._scaled(data.values, data.X))
 
     def _objective(self) -> StepLoss:
         return StepLoss(self.loss_on, steps_per_sample=self._steps_per_sample)
@@ -311,14 +314,12 @@ class StepRegressor(RegressorMixin, StepwiseEstimator):
         ----------
         X, y : sequences
             As in `fit`.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sequence's steps.
+        sample_weight : array of shape (n_samples,) or (n_samples, n_timesteps), or list of arrays (n_timesteps,), optional
+            Weight of each sequence's steps, or of each step.
         """
-        outputs, found = self._flat_outputs(X)
-        weight = check_weight(sample_weight, len(found))
-        by_step = None if weight is None else np.repeat(weight, step_lengths(found))
+        scored, outputs = self._scored(X, y, sample_weight)
         predicted = self._restore(outputs).reshape(len(outputs), -1)
-        return float(r2_score(self._numbers(y, found), predicted, sample_weight=by_step))
+        return float(r2_score(scored.values, predicted, sample_weight=scored.weight))
 
     def stream(self) -> StepStream:
         """Open a stream of predictions on one sequence, which takes its steps as they come.

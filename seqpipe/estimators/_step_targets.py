@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
+from seqpipe.estimators._input import check_weight
+from seqpipe.estimators._plain import missing_values, plain_array
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, is_table
+from seqpipe.sequences import Sequences, Windows, check_real, familiar, is_table, object_numbers
+from seqpipe.tables import check_steps_order
 
-__all__ = ["StepTargets", "check_step_labels", "check_step_numbers", "read_step_targets", "step_lengths", "step_shaped"]
+__all__ = [
+    "StepData",
+    "StepTargets",
+    "check_all_known",
+    "check_step_labels",
+    "check_step_numbers",
+    "read_step_targets",
+    "read_step_weight",
+    "step_lengths",
+    "step_rows",
+    "step_shaped",
+]
 
 
 class StepTargets(NamedTuple):
@@ -32,23 +48,72 @@ class StepTargets(NamedTuple):
     ndim: int
 
 
+@dataclass(frozen=True)
+class StepData:
+    """Sequences with the truth at their steps.
+
+    Attributes
+    ----------
+    X : Sequences or Windows
+        The input, checked.
+    values : array of shape (total_steps, …)
+        Targets of all steps; where one is unknown, any.
+    known : array of bool, shape (total_steps,)
+        Which steps have a target and a weight above 0.
+    weight : array of float64, shape (total_steps,)
+        What each step weighs.
+    kind, ndim
+        As in `StepTargets`.
+    """
+
+    X: Sequences | Windows
+    values: NDArray[Any]
+    known: NDArray[np.bool_]
+    weight: NDArray[np.float64]
+    kind: str
+    ndim: int
+
+    def with_truth(self, *, owner: str) -> Self:
+        """Return the sequences that have a step with a target and a weight.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If none has.
+        """
+        lengths = step_lengths(self.X)
+        kept = np.logical_or.reduceat(self.known, np.cumsum(lengths) - lengths)
+        if not kept.any():
+            raise InvalidSequencesError(
+                f"y of {owner} has no target at any time step that has a weight: give at least one, and split such that each "
+                "part of the data has some."
+            )
+        if kept.all():
+            return self
+        rows = np.repeat(kept, lengths)
+        parts = {name: getattr(self, name)[rows] for name in ("values", "known", "weight")}
+        return replace(self, X=self.X[np.flatnonzero(kept)], **parts)
+
+
 def step_lengths(X: Sequences | Windows) -> NDArray[np.int64]:
     """Return the time steps of each sequence, shape (n_samples,)."""
     return X.lengths if isinstance(X, Sequences) else np.full(len(X), X.window)
 
 
-def read_step_targets(y: Any, X: Sequences | Windows, *, owner: str) -> StepTargets:
-    """Return y, aligned with X, as one array.
+def read_step_targets(y: Any, X: Sequences | Windows, *, owner: str, name: str = "y") -> StepTargets:
+    """Return y, aligned with X, as one array, in which unknown targets are None, NaN or NA.
 
     Parameters
     ----------
     y : Sequences, Windows, array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), or \
 list, object array or Series of arrays (n_timesteps,) or (n_timesteps, n_outputs)
-        Targets.
+        Targets; masked ones are unknown.
     X : Sequences or Windows
         The input, checked.
     owner : str
         The estimator, for errors.
+    name : str, default="y"
+        What errors call the targets.
 
     Raises
     ------
@@ -58,37 +123,51 @@ list, object array or Series of arrays (n_timesteps,) or (n_timesteps, n_outputs
     if y is None:
         raise ValueError(f"This {owner} estimator requires y to be passed, but the target y is None.")
     if isinstance(y, Sequences):
-        _check_aligned(y.lengths, X, owner)
+        _check_aligned(y.lengths, X, owner, name)
         return StepTargets(y.values, "sequences", 2)
-    padded = _as_padded(y)
+    y = _with_gaps(y) if np.ma.isMaskedArray(y) else familiar(y, name)
+    padded = _as_padded(y, name)
     if padded is not None:
-        return _read_padded(padded, X, owner)
-    return _read_list(list(y), X, owner)
+        return _read_padded(padded, X, owner, name)
+    if not hasattr(y, "__iter__") or isinstance(y, str | bytes | dict | set):
+        raise InvalidSequencesError(
+            f"{name} of {owner} must be an array of shape (n_samples, n_timesteps), or a list of n_samples arrays. "
+            f"Got {type(y).__name__} instead."
+        )
+    check_steps_order(y, name=name)
+    return _read_list(list(y), X, owner, name)
 
 
-def _as_padded(y: Any) -> NDArray[Any] | None:
+def _with_gaps(y: Any) -> NDArray[Any]:
+    """Return a masked array with None where it is masked."""
+    values = np.asarray(y.data).astype(object)
+    values[np.ma.getmaskarray(y)] = None
+    return values
+
+
+def _as_padded(y: Any, name: str) -> NDArray[Any] | None:
     """Return y as an array of shape (n_samples, n_timesteps, …) if it is one."""
     if isinstance(y, Windows):
         return np.asarray(y)
-    if hasattr(y, "iloc"):
-        return y.to_numpy() if y.ndim == 2 and is_table(y) else None
+    if isinstance(y, pd.DataFrame):
+        return plain_array(y, name) if is_table(y) else None
     return y if isinstance(y, np.ndarray) and (y.ndim > 1 or y.dtype != object) else None
 
 
-def _read_padded(y: NDArray[Any], X: Sequences | Windows, owner: str) -> StepTargets:
+def _read_padded(y: NDArray[Any], X: Sequences | Windows, owner: str, name: str) -> StepTargets:
     if y.ndim not in (2, 3):
         raise InvalidSequencesError(
-            f"y of {owner} must have shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs). Got {y.shape} "
+            f"{name} of {owner} must have shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs). Got {y.shape} "
             "instead: give a target for each time step. For one a sequence there are SequenceClassifier and "
             "SequenceRegressor."
         )
-    _check_aligned(np.full(len(y), y.shape[1]), X, owner)
+    _check_aligned(np.full(len(y), y.shape[1]), X, owner, name)
     return StepTargets(y.reshape(y.shape[0] * y.shape[1], -1), "array", y.ndim - 1)
 
 
-def _read_list(y: list[Any], X: Sequences | Windows, owner: str) -> StepTargets:
-    arrays = [_one(item, i, owner) for i, item in enumerate(y)]
-    _check_aligned(np.array([len(array) for array in arrays], dtype=np.int64), X, owner)
+def _read_list(y: list[Any], X: Sequences | Windows, owner: str, name: str) -> StepTargets:
+    arrays = [_one(item, i, owner, name) for i, item in enumerate(y)]
+    _check_aligned(np.array([len(array) for array in arrays], dtype=np.int64), X, owner, name)
     first = arrays[0]
     other = next((i for i, array in enumerate(arrays) if array.shape[1:] != first.shape[1:]), None)
     if other is not None:
@@ -103,91 +182,171 @@ def _read_list(y: list[Any], X: Sequences | Windows, owner: str) -> StepTargets:
     return StepTargets(rows.reshape(len(rows), -1), "list", first.ndim)
 
 
-def _one(item: Any, i: int, owner: str) -> NDArray[Any]:
-    try:
-        array = np.asarray(item)
-    except ValueError as error:
-        raise InvalidSequencesError(f"The targets of sample {i} have unequal numbers of outputs: {error}.") from error
+def _one(item: Any, i: int, owner: str, name: str) -> NDArray[Any]:
+    array = _with_gaps(item) if np.ma.isMaskedArray(item) else plain_array(item, f"{name}, sample {i}")
+    if array.ndim == 1 and array.dtype == object and any(isinstance(step, list | tuple | np.ndarray) for step in array):
+        raise InvalidSequencesError(
+            f"The targets of sample {i} have unequal numbers of outputs: give as many at each step."
+        )
     if array.ndim not in (1, 2):
         raise InvalidSequencesError(
-            f"y of {owner} must give sample {i} targets of shape (n_timesteps,) or (n_timesteps, n_outputs). Got shape "
+            f"{name} of {owner} must give sample {i} targets of shape (n_timesteps,) or (n_timesteps, n_outputs). Got shape "
             f"{array.shape} instead. For one target a sequence there are SequenceClassifier and SequenceRegressor."
         )
     return array
 
 
-def _check_aligned(lengths: NDArray[np.int64], X: Sequences | Windows, owner: str) -> None:
+def _check_aligned(lengths: NDArray[np.int64], X: Sequences | Windows, owner: str, name: str) -> None:
     if len(lengths) != len(X):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {[len(X), len(lengths)]}. "
-            f"y of {owner} needs one sequence of targets for each sequence of X."
+            f"{name} of {owner} needs one sequence of entries for each sequence of X."
         )
     expected = step_lengths(X)
     wrong = np.flatnonzero(lengths != expected)
     if len(wrong):
         i = int(wrong[0])
         raise InvalidSequencesError(
-            f"y has {lengths[i]} steps where X has {expected[i]} in {_place(X, i)} ({len(wrong)} such samples): {owner} "
+            f"{name} has {lengths[i]} steps where X has {expected[i]} in {_place(X, i)} ({len(wrong)} such samples): {owner} "
             "takes one target a time step. Cut both to the same steps, or use SequenceClassifier or SequenceRegressor for "
             "one target a sequence."
         )
 
 
-def check_step_numbers(rows: NDArray[Any], X: Sequences | Windows, *, owner: str) -> NDArray[np.float64]:
-    """Return targets as float64 of the same shape (total_steps, n_outputs).
+def check_step_numbers(
+    rows: NDArray[Any], X: Sequences | Windows, *, owner: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return targets as float64 of the same shape (total_steps, n_outputs), 0 where unknown, and which steps have one.
 
     Raises
     ------
     InvalidSequencesError
-        If they are not finite real numbers; names sample and step.
+        If one is infinite or no real number, or a step has some of its outputs only; names sample and step.
     """
     if rows.dtype.kind not in "fiubO":
         raise InvalidSequencesError(
             f"y of {owner} must hold real numbers, got dtype {rows.dtype}: labels are for StepClassifier."
         )
-    try:
-        numbers = np.asarray(rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidSequencesError(f"y of {owner} must hold real numbers: {error}.") from error
-    _refuse(np.asarray(~np.isfinite(numbers).all(axis=1)), X, "NaN or infinity")
-    return numbers
+    numbers = _numbers(rows, X, f"y of {owner}")
+    missing: NDArray[np.bool_] = np.isnan(numbers)
+    _refuse(np.asarray(np.isinf(numbers).any(axis=1)), X, "Input y contains infinity", "Clip or rescale these targets.")
+    known: NDArray[np.bool_] = ~np.asarray(missing.all(axis=1))
+    _refuse(
+        np.asarray(missing.any(axis=1)) & known,
+        X,
+        "y has some outputs of a step and not the others",
+        "Give all outputs of a step, or none.",
+    )
+    return np.where(known[:, None], numbers, 0.0), known
 
 
-def check_step_labels(rows: NDArray[Any], X: Sequences | Windows, *, owner: str) -> NDArray[Any]:
-    """Return labels of shape (total_steps,).
+def _numbers(rows: NDArray[Any], X: Sequences | Windows, name: str) -> NDArray[np.float64]:
+    if rows.dtype != object:
+        return rows.astype(np.float64)
+    width = rows.shape[1]
+    found = object_numbers(rows.reshape(-1), lambda i: f"{name}, {_step_place(X, i // width)}")
+    return found.reshape(rows.shape)
+
+
+def check_step_labels(
+    rows: NDArray[Any], X: Sequences | Windows, *, owner: str
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels of shape (total_steps,), any of them where unknown, and which steps have one.
 
     Raises
     ------
     InvalidSequencesError, ValueError
-        If there are several a step, one is missing, or they are fractions or of unlike kinds.
+        If there are several a step, all are missing, or they are fractions, infinite or of unlike kinds.
     """
     if rows.shape[1] != 1:
         raise InvalidSequencesError(
-            f"{owner} takes one label a time step, got {rows.shape[1]}: fit one estimator a column of y."
+            f"{owner} takes one label a time step, got {rows.shape[1]}: fit one estimator a column of y. Of one-hot "
+            "labels take y.argmax(axis=-1)."
         )
     labels = rows[:, 0]
+    known = ~missing_values(labels)
+    if not known.any():
+        raise InvalidSequencesError(f"y of {owner} has no label at any time step: give at least one.")
     if labels.dtype.kind in "fc":
-        _refuse(~np.isfinite(labels), X, "NaN or infinity")
-    if labels.dtype == object:
-        _refuse(np.array([label is None or label != label for label in labels]), X, "NaN or None")
-        kinds = sorted({type(label).__name__ for label in labels})
-        if "str" in kinds and len(kinds) > 1:
-            raise InvalidSequencesError(f"y mixes labels of the kinds {kinds}: make them all text or all numbers.")
-    check_classification_targets(labels)
-    return labels
+        _refuse(known & ~np.isfinite(labels), X, "Input y contains infinity", "Correct these labels.")
+    found = _alike(labels[known])
+    check_classification_targets(found)
+    if known.all():
+        return found, known
+    filled = np.full(len(labels), found[0], dtype=found.dtype)
+    filled[known] = found
+    return filled, known
 
 
-def _refuse(bad: NDArray[np.bool_], X: Sequences | Windows, what: str) -> None:
-    if not bad.any():
-        return
+def _alike(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels, of which none is missing, in numpy's type for their kind where it has one."""
+    if labels.dtype != object:
+        return labels
+    kinds = sorted({type(label).__name__ for label in labels})
+    if "str" in kinds and len(kinds) > 1:
+        raise InvalidSequencesError(f"y mixes labels of the kinds {kinds}: make them all text or all numbers.")
+    return np.array(labels.tolist())
+
+
+def check_all_known(known: NDArray[np.bool_], X: Sequences | Windows, *, owner: str) -> None:
+    """Raise `InvalidSequencesError` with the place of the first step without a target."""
+    _refuse(
+        ~known,
+        X,
+        "Input y contains NaN or None",
+        f"{owner} needs a target at every time step: fill in these, or cut the steps out of X and y.",
+    )
+
+
+def read_step_weight(sample_weight: Any, X: Sequences | Windows, *, owner: str) -> NDArray[np.float64]:
+    """Return the weight of each step, shape (total_steps,): its sequence's, where there is one a sequence, else its own.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, infinite, negative or no number, all are 0, or they are not aligned with X.
+    """
+    lengths = step_lengths(X)
+    if sample_weight is None:
+        return np.ones(int(lengths.sum()))
+    if not _by_step(sample_weight):
+        weight = check_weight(sample_weight, len(X))
+        assert weight is not None
+        return np.repeat(weight, lengths)
+    name = "sample_weight"
+    rows = read_step_targets(sample_weight, X, owner=owner, name=name).rows
+    if rows.shape[1] != 1:
+        raise InvalidSequencesError(f"{name} of {owner} must be one number a time step. Got {rows.shape[1]}.")
+    check_real(rows.dtype, name)
+    numbers = _numbers(rows, X, name)[:, 0]
+    _refuse(~np.isfinite(numbers), X, f"Input {name} contains NaN or infinity", "Give 0 to leave a step out.")
+    _refuse(numbers < 0, X, f"{name} has negative values", "Give weights from 0.")
+    if not numbers.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return numbers
+
+
+def _by_step(weight: Any) -> bool:
+    """Tell whether there is a weight a step: an array of two axes, or a list of arrays."""
+    weight = familiar(weight, "sample_weight")
+    if isinstance(weight, Sequences | Windows) or getattr(weight, "ndim", 1) > 1:
+        return True
+    listed = isinstance(weight, list | tuple | pd.Series | np.ndarray) and getattr(weight, "ndim", 1) == 1
+    return listed and any(isinstance(item, list | tuple) or getattr(item, "ndim", 0) for item in weight)
+
+
+def _refuse(bad: NDArray[np.bool_], X: Sequences | Windows, what: str, remedy: str) -> None:
+    if bad.any():
+        place = _step_place(X, int(bad.argmax()))
+        raise InvalidSequencesError(f"{what}: {place} ({int(bad.sum())} such steps). {remedy}")
+
+
+def _step_place(X: Sequences | Windows, row: int) -> str:
+    """Return words for a step, counted through all sequences."""
     lengths = step_lengths(X)
     ends = np.cumsum(lengths)
-    row = int(bad.argmax())
     i = int(np.searchsorted(ends, row, side="right"))
-    raise InvalidSequencesError(
-        f"Input y contains {what}: {_place(X, i)}, step {row - int(ends[i] - lengths[i])} ({int(bad.sum())} such steps). "
-        "Fill in these targets, or cut the steps out of X and y; which steps the loss counts is for loss_on to say."
-    )
+    return f"{_place(X, i)}, step {row - int(ends[i] - lengths[i])}"
 
 
 def _place(X: Sequences | Windows, i: int) -> str:
@@ -197,12 +356,24 @@ def _place(X: Sequences | Windows, i: int) -> str:
 def step_shaped(values: NDArray[Any], X: Sequences | Windows, kind: str) -> Any:
     """Return values of all steps, shape (total_steps, …), a sequence at a time.
 
-    An "array" if that is the kind and all sequences are equally long, `Sequences` if that is it, else a list of arrays.
+    An "array" if that is the kind and all sequences are equally long, `Sequences` if that is it, else an object array of
+    arrays, which scikit-learn can cut and join.
     """
     lengths = step_lengths(X)
     if kind == "array" and (lengths == lengths[0]).all():
         return values.reshape(len(X), lengths[0], *values.shape[1:])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    if kind == "sequences":
+    if kind == "sequences" and values.dtype.kind in "fiub":
         return Sequences(values, offsets, ids=getattr(X, "ids", None))
-    return np.split(values, offsets[1:-1])
+    ragged = np.empty(len(X), dtype=object)
+    for i, part in enumerate(np.split(values, offsets[1:-1])):  # assigned at once, equally long ones would be stacked
+        ragged[i] = part
+    return ragged
+
+
+def step_rows(shaped: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return what `step_shaped` gave as values of all steps, shape (total_steps, …), and offsets (n_samples + 1,)."""
+    if isinstance(shaped, Sequences):
+        return shaped.values, shaped.offsets
+    lengths = [len(each) for each in shaped]
+    return np.concatenate([*shaped]), np.concatenate([[0], np.cumsum(lengths)])

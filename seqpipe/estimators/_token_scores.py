@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seqpipe.transformers import Level, Text, Token, split_text
+from seqpipe.transformers import Form, Level, Text, Token, normalized, split_text
 
 __all__ = ["edit_distances", "exact_matches", "text_scores", "token_accuracy"]
 
 Tokens = Sequence[Token]
 
 
-def text_scores(truth: Sequence[Text], predicted: Sequence[Text], *, level: Level = "char") -> dict[str, float]:
+def text_scores(
+    truth: Sequence[Text], predicted: Sequence[Text], *, level: Level = "char", normalize: Form | None = "NFC"
+) -> dict[str, float]:
     """Return how near predicted texts come to the true ones.
 
     Parameters
@@ -23,6 +25,8 @@ def text_scores(truth: Sequence[Text], predicted: Sequence[Text], *, level: Leve
         Strings, or lists of tokens.
     level : {"char", "word", "token"}, default="char"
         What a token is.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts are compared in.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def text_scores(truth: Sequence[Text], predicted: Sequence[Text], *, level: Leve
         ``exact_match``, the share of texts that are right from the first token to the last; ``token_accuracy``, the
         share of places with the right token; ``edit_distance``, the tokens to put in, take out or replace, a text.
     """
-    tokens = [[list(split_text(text, level)) for text in texts] for texts in (truth, predicted)]
+    tokens = [[split_text(normalized(text, normalize), level) for text in texts] for texts in (truth, predicted)]
     return {
         "exact_match": float(exact_matches(*tokens).mean()),
         "token_accuracy": token_accuracy(*tokens),

@@ -23,7 +23,7 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import beam_search
 from seqpipe.sequences import Sequences
 from seqpipe.training import Objective, Samples, TargetLoss
-from seqpipe.transformers import LEVELS, Level, Text, Token, Vocabulary, as_texts, split_text
+from seqpipe.transformers import FORMS, LEVELS, Form, Level, Text, Token, Vocabulary, as_texts
 
 __all__ = ["TokenWriter"]
 
@@ -38,6 +38,7 @@ class TokenWriter(RecurrentEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **RecurrentEstimator._parameter_constraints,
         "level": [StrOptions(set(LEVELS))],
+        "normalize": [StrOptions(set(FORMS)), None],
         "scheduled_sampling": [Interval(Real, 0, 1, closed="both")],
         "max_length": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "beam_width": [Interval(Integral, 1, None, closed="left")],
@@ -45,6 +46,7 @@ class TokenWriter(RecurrentEstimator):
     }
 
     level: Level
+    normalize: Form | None
     scheduled_sampling: float
     max_length: str | int
     beam_width: int
@@ -137,7 +139,7 @@ class TokenWriter(RecurrentEstimator):
             kept = np.flatnonzero(weight > 0)
             found, texts, weight = self._take_source(found, kept), [texts[i] for i in kept], weight[kept]
         if not goes_on:
-            self.target_vocabulary_ = Vocabulary.of(texts, self._target_level, special=("end",))
+            self.target_vocabulary_ = self._vocabulary_of(texts)
         targets = encoded_targets(self.target_vocabulary_, texts, self.dtype)
         self.longest_target_ = max(0 if not goes_on else self.longest_target_, int(targets.lengths.max()) - 1)
         self._target_steps = float(np.average(targets.lengths, weights=weight))
@@ -145,6 +147,12 @@ class TokenWriter(RecurrentEstimator):
         samples = Samples(self._encode_source(found, reset=not goes_on), targets, weight)
         sizes = self._source_sizes() | {"n_outputs": len(self.target_vocabulary_)}
         self._train(samples, sizes, listeners, partial=partial)
+
+    def _vocabulary_of(self, texts: list[Text]) -> Vocabulary:
+        try:
+            return Vocabulary.of(texts, self._target_level, special=("end",), normalize=self.normalize)
+        except InvalidSequencesError as error:
+            raise InvalidSequencesError(f"y: {error}") from None
 
     def _as_samples(self, X: Any, y: Any = None) -> Samples:
         """Return new data as fit hands it to the net, for diagnostics; without targets the net reads what it writes."""
@@ -245,5 +253,5 @@ class TokenWriter(RecurrentEstimator):
         """Return the tokens of the true texts, and those of the predicted ones."""
         predicted = self.predict(X)
         truth = self._check_texts(y, len(predicted))
-        level = self._target_level
-        return [split_text(text, level) for text in truth], [split_text(text, level) for text in predicted]
+        split = self.target_vocabulary_.split
+        return [split(text) for text in truth], [split(text) for text in predicted]

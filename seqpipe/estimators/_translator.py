@@ -48,6 +48,9 @@ class SequenceTranslator(TokenWriter):
         What a token of X is: a character, what stands between white space, or an item of a list.
     target_level : {"char", "word", "token"} or None, default=None
         What a token of y is; None for the same.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts of X and y are brought to before they are split, so that "é" is the same token as "e" with a
+        combining accent; None takes texts as they are.
     unknown : {"error", "token"}, default="error"
         Tokens of X that the training data did not have: refused with their place, or read as one token for all of them.
     min_count : int, default=1
@@ -138,6 +141,8 @@ class SequenceTranslator(TokenWriter):
         Trained numbers.
     history_ : list of dict
         One record an epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).
+    compile_seconds_ : float
+        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
     device_ : str
         Where the net is.
     net_ : skorch net
@@ -190,6 +195,7 @@ class SequenceTranslator(TokenWriter):
         attention="dot",
         level="char",
         target_level=None,
+        normalize="NFC",
         unknown="error",
         min_count=1,
         source_embedding=32,
@@ -233,6 +239,7 @@ class SequenceTranslator(TokenWriter):
         self.attention = attention
         self.level = level
         self.target_level = target_level
+        self.normalize = normalize
         self.unknown = unknown
         self.min_count = min_count
         self.source_embedding = source_embedding
@@ -299,7 +306,9 @@ class SequenceTranslator(TokenWriter):
     def _encode_source(self, found: list[Text], *, reset: bool) -> Sequences:
         if reset:
             special = ("unknown",) if self.unknown == "token" else ()
-            self.source_vocabulary_ = Vocabulary.of(found, self.level, special=special, min_count=self.min_count)
+            self.source_vocabulary_ = Vocabulary.of(
+                found, self.level, special=special, min_count=self.min_count, normalize=self.normalize
+            )
         return encoded_sources(self.source_vocabulary_, found, self.dtype)
 
     def _source_sizes(self) -> dict[str, int]:

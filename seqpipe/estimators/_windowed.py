@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_rows, check_targets
+from seqpipe.estimators._input import check_rows, check_series, check_targets, check_weight
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._suited import suited
@@ -83,7 +84,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         Parameters
         ----------
         X : array of shape (n_timesteps, n_features)
-            Rows in time order.
+            Rows in time order: the index of a pandas object, times or row numbers, must rise.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Targets.
         **fit_params
@@ -106,6 +107,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         self._validate_params()
         if y is None:
             raise ValueError("This WindowedRegressor estimator requires y to be passed, but the target y is None.")
+        check_series(X, y, owner="WindowedRegressor")
         windows = self._windows(X, reset=True)
         y = check_targets(self, y, len(windows))
         self.estimator_ = clone(self._inner())
@@ -132,5 +134,12 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return one prediction a row of X (n_timesteps, n_features), shaped as y was."""
         check_is_fitted(self)
+        check_series(X, owner="WindowedRegressor")
         windows = self._windows(X, reset=False)
         return np.asarray(self.estimator_.predict(suited(self.estimator_, windows)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R² over all rows, the mean over outputs where there are several."""
+        predicted = self.predict(X)
+        weight = check_weight(sample_weight, len(predicted))
+        return float(r2_score(check_targets(self, y, len(predicted)), predicted, sample_weight=weight))

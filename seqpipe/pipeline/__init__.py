@@ -1,6 +1,6 @@
 """Recipes: files that say what to train, on what, and how to judge it."""
 
-from seqpipe.pipeline._compare import Comparison, compare_experiment
+from seqpipe.pipeline._compare import COLUMNS_EXPLAINED, Comparison, compare_experiment
 from seqpipe.pipeline._generate import generate_text
 from seqpipe.pipeline._predict import predict_table, write_table
 from seqpipe.pipeline._report import local_path, print_table
@@ -9,6 +9,7 @@ from seqpipe.pipeline._runner import run_recipe
 from seqpipe.pipeline._shipped import shipped_recipes
 
 __all__ = [
+    "COLUMNS_EXPLAINED",
     "Comparison",
     "Record",
     "RunResult",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,17 @@ from seqpipe.diagnostics import plot_candidates
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking import newest_experiment, read_curves, read_runs
 
-__all__ = ["Comparison", "compare_experiment"]
+__all__ = ["COLUMNS_EXPLAINED", "Comparison", "compare_experiment"]
 
 #: Learning curves are drawn for this many of the best.
 _MOST_CURVES = 6
+#: Letters of a run's id that name it here.
+_SHORT = 8
+COLUMNS_EXPLAINED = (
+    "mean, std: the score over the folds of a search; of a fit without one, its score on held-out data\n"
+    "seconds per fit: fit s of training, compile s of compiling the cell before it\n"
+    "run: the search or fit, for --run"
+)
 
 
 @dataclass(frozen=True)
@@ -28,18 +36,31 @@ class Comparison:
         Its name.
     table : DataFrame
         One row a candidate or single fit, the best first: ``name``, ``mean`` and ``std`` of its score over folds (of
-        a single fit its score on held-out data), ``seconds`` a fit took, ``n_parameters``.
+        a single fit its score on held-out data), ``seconds`` of training and ``compile_seconds`` before it per fit,
+        ``n_parameters``, ``data`` where it is not the same for all, and ``run``, the begin of the id of its search or fit.
     figure : matplotlib.figure.Figure
         The same as a picture, with the learning curves of the best, of their first fold.
+    left_out : str
+        Which searches and fits are not compared, and why; empty if all are.
     """
 
     experiment: str
     table: pd.DataFrame
     figure: Figure
+    left_out: str = ""
 
 
-def compare_experiment(experiment: str | None = None, tracking_uri: str | None = None) -> Comparison:
+def compare_experiment(
+    experiment: str | None = None,
+    tracking_uri: str | None = None,
+    *,
+    runs: Iterable[str] = (),
+    all_data: bool = False,
+) -> Comparison:
     """Return the candidates and fits that an experiment holds.
+
+    Scores compare only on the same data and by the same rule: without ``runs`` and ``all_data`` those searches and fits are
+    compared that were made with the data and the scoring of the newest.
 
     Parameters
     ----------
@@ -47,50 +68,116 @@ def compare_experiment(experiment: str | None = None, tracking_uri: str | None =
         Its name; the one that changed last by default.
     tracking_uri : str, optional
         The store; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+    runs : iterable of str
+        The searches and fits to compare, whatever their data: ids of their runs or of runs in them, or the begins of ids.
+    all_data : bool, default=False
+        Compare all of them.
 
     Raises
     ------
     TrackingError
-        If the store cannot be used, has no such experiment, or there is nothing to compare in it.
+        If the store cannot be used, has no such experiment or run, or there is nothing to compare in it.
     """
     experiment = newest_experiment(tracking_uri) if experiment is None else experiment
-    runs = read_runs(experiment, tracking_uri, kinds=("search", "candidate", "fold", "fit"))
-    of_a_search = (runs["kind"] == "candidate") & runs["parent"].isin(runs["run_id"])  # it may have been deleted
-    compared = runs[of_a_search | (runs["kind"] == "fit")]
-    if compared.empty:
+    every = read_runs(experiment, tracking_uri, kinds=("search", "candidate", "fold", "refit", "fit"))
+    of_a_search = (every["kind"] == "candidate") & every["parent"].isin(every["run_id"])  # it may have been deleted
+    every["of"] = (
+        every["run_id"].where(every["kind"] == "fit", every["parent"]).where(of_a_search | (every["kind"] == "fit"))
+    )
+    if every["of"].isna().all():
         raise TrackingError(f"The experiment {experiment!r} has no candidates or fits yet: run a recipe first.")
-    rows = [_row(run, runs) for _, run in compared.iterrows()]
-    table = pd.DataFrame(rows).sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+    wanted = _chosen(every, list(runs), experiment) if runs else _comparable(every, all_data=all_data)
+    compared = every[every["of"].isin(wanted)]
+    table = pd.DataFrame([_row(run, every) for _, run in compared.iterrows()])
+    table = table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
     figure = plot_candidates(table, _curves(table.head(_MOST_CURVES), tracking_uri))
-    shown = table.drop(columns="curve_of").astype({"n_parameters": "Int64"})
-    return Comparison(experiment, shown, figure)
+    same = ["data"] if table["data"].nunique(dropna=False) == 1 else []
+    shown = table.drop(columns=["curve_of", *same]).astype({"n_parameters": "Int64"})
+    return Comparison(experiment, shown, figure, "" if runs else _left_out(every, wanted))
 
 
-def _row(run: pd.Series, runs: pd.DataFrame) -> dict[str, object]:
-    folds = runs[runs["parent"] == run["run_id"]]
-    told = folds.iloc[-1] if len(folds) else run  # the newest is first
+def _outermost(every: pd.DataFrame) -> pd.DataFrame:
+    """Return the searches and fits that hold something to compare, the newest first, with what their scores depend on."""
+    found = every[every["run_id"].isin(every["of"].dropna())].copy()
+    scoring = found["params.scoring"] if "params.scoring" in found else pd.Series("None", index=found.index)
+    found["basis"] = found["data_digest"].fillna("").astype(str) + " " + scoring.fillna("None").astype(str)
+    return found
+
+
+def _comparable(every: pd.DataFrame, *, all_data: bool) -> set[str]:
+    found = _outermost(every)
+    alike = found if all_data else found[found["basis"] == found["basis"].iloc[0]]
+    return set(alike["run_id"])
+
+
+def _chosen(every: pd.DataFrame, names: list[str], experiment: str) -> set[str]:
+    """Return the searches and fits that ids, or their begins, belong to."""
+    parents = dict(zip(every["run_id"], every["parent"]))
+    known = set(_outermost(every)["run_id"])
+    chosen = set()
+    for name in names:
+        found = {_root(run_id, parents) for run_id in every["run_id"] if run_id.startswith(name)} & known
+        if len(found) != 1:
+            what = "no run" if not found else "several runs"
+            ids = ", ".join(sorted(run_id[:_SHORT] for run_id in known))
+            raise TrackingError(
+                f"The experiment {experiment!r} has {what} whose id begins with {name!r}. Its searches and fits are {ids}."
+            )
+        chosen |= found
+    return chosen
+
+
+def _root(run_id: str, parents: dict[str, str | None]) -> str:
+    while (parent := parents.get(run_id)) in parents and parent is not None:
+        run_id = parent
+    return run_id
+
+
+def _left_out(every: pd.DataFrame, wanted: set[str]) -> str:
+    others = _outermost(every)
+    others = others[~others["run_id"].isin(wanted)]
+    if others.empty:
+        return ""
+    listed = ", ".join(f"{run['name']} ({run['data']}, {run['run_id'][:_SHORT]})" for _, run in others.iterrows())
+    return (
+        f"Not compared, since they were scored on other data or by another rule: {listed}. --run ID chooses some, --all-data "
+        "shows all."
+    )
+
+
+def _row(run: pd.Series, every: pd.DataFrame) -> dict[str, object]:
+    folds = every[every["parent"] == run["run_id"]]
     is_fit = run["kind"] == "fit"
+    fits = run.to_frame().T if is_fit or folds.empty else folds
+    told = fits.iloc[-1]  # the newest is first
+    seconds = _mean(fits, "fit_seconds")
+    [of] = every.loc[every["run_id"] == run["of"], "data"]
     return {
-        "name": _name(run, runs),
+        "name": _name(run, every),
         "mean": _metric(run, "held_out.score" if is_fit else "mean_test_score"),
         "std": _metric(run, "std_test_score"),
-        "seconds": _metric(run, "fit_seconds" if is_fit else "mean_fit_time"),
+        "seconds": _metric(run, "mean_fit_time") if np.isnan(seconds) else seconds,
+        "compile_seconds": _mean(fits, "compile_seconds"),
         "n_parameters": _metric(told, "n_parameters"),
+        "data": of,
+        "run": run["of"][:_SHORT],
         "curve_of": told["run_id"],
     }
 
 
-def _name(run: pd.Series, runs: pd.DataFrame) -> str:
+def _name(run: pd.Series, every: pd.DataFrame) -> str:
     """Return a run's name, with the number of the search or fit it belongs to where there are several."""
-    outermost = runs.loc[runs["kind"].isin(["search", "fit"]), "run_id"].tolist()[::-1]
-    if len(outermost) < 2:
-        return str(run["name"])
-    belongs_to = run["run_id"] if run["kind"] == "fit" else run["parent"]
-    return f"{outermost.index(belongs_to) + 1}: {run['name']}"
+    outermost = every.loc[every["kind"].isin(["search", "fit"]), "run_id"].tolist()[::-1]
+    return str(run["name"]) if len(outermost) < 2 else f"{outermost.index(run['of']) + 1}: {run['name']}"
 
 
 def _metric(run: pd.Series, name: str) -> float:
     return float(run.get(f"metrics.{name}", np.nan))
+
+
+def _mean(fits: pd.DataFrame, name: str) -> float:
+    column = f"metrics.{name}"
+    return float(fits[column].astype(float).mean()) if column in fits else float("nan")
 
 
 def _curves(best: pd.DataFrame, tracking_uri: str | None) -> dict[str, list[dict[str, float]]]:

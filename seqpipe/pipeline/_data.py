@@ -6,28 +6,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pandas as pd
-
 from seqpipe.datasets import DATASETS, Dataset
 from seqpipe.exceptions import did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
-from seqpipe.pipeline._missing import Missing, without_missing
-from seqpipe.pipeline._order import Gaps, ordered, time_gaps
-from seqpipe.pipeline._summary import count
-from seqpipe.pipeline._table import Table
-from seqpipe.sequences import read_table
-from seqpipe.tasks import Roles, Task, TaskData
+from seqpipe.pipeline._text_data import from_text_file
+from seqpipe.pipeline._text_files import is_text_file
+from seqpipe.sequences import Sequences
+from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, is_csv, prepared, read_written, typed
+from seqpipe.tasks import Task, TaskData
 
-__all__ = ["LoadedData", "load_data", "prepared"]
+__all__ = ["LoadedData", "load_data"]
 
 
 @dataclass(frozen=True)
 class LoadedData:
-    """Data for a task, and what the user should know about it."""
+    """Data for a task, and what the user should know about it.
+
+    Attributes
+    ----------
+    data : TaskData
+        The data.
+    notes : list of str
+        What was found out, filled, dropped or left out.
+    table : TrainingTable
+        What to remember of the table, for new ones.
+    """
 
     data: TaskData
     notes: list[str] = field(default_factory=list)
+    table: TrainingTable = field(default_factory=TrainingTable)
 
 
 def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
@@ -43,10 +51,15 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
     section = loaded.recipe.data
     if section.path is not None:
         path = _existing(loaded, section.path)
-        return _from_table(loaded, task, Table.of(read_table(path), section.roles, str(path)), path.stem)
+        if is_text_file(path):
+            return LoadedData(*from_text_file(loaded, task, path))
+        _check_format(loaded, path)
+        found = read_written(path, section.form)
+        return _from_table(loaded, task, found, Table.of(found.frame, section.roles, str(path)), path.stem)
     dataset = _dataset(loaded)
     if dataset.frame is not None:
-        return _from_table(loaded, task, _embedded(dataset, section.roles), dataset.name)
+        table = _embedded(dataset, section.roles)
+        return _from_table(loaded, task, WrittenTable(table.frame), table, dataset.name)
     if dataset.y is None and task.needs_target:
         raise loaded.error(("data", "dataset"), f"{dataset.name!r} has no targets: it fits no task of a recipe.")
     for role in ("id", "time", "features", "target", "sequence"):
@@ -55,45 +68,7 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
     return LoadedData(TaskData(dataset.X, dataset.y, dataset.name))
 
 
-def prepared(table: Table, *, sort: bool, missing: Missing) -> tuple[Table, list[str]]:
-    """Return a table in order and without empty cells, and what was done to it; only if a row is a time step.
-
-    Raises
-    ------
-    InvalidSequencesError
-        If a row is unfit and the options do not mend it.
-    """
-    if not table.is_long:  # the task judges whole rows
-        return table, []
-    in_order = ordered(table, sort=sort)
-    mended = without_missing(in_order, missing)
-    return mended, list(_notes(table, in_order, mended))
-
-
-def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
-    columns = table.value_columns
-    empty = int(table.frame[columns].isna().to_numpy().sum())
-    if empty and len(mended.frame) == len(table.frame):
-        yield f"{count(empty, 'empty cell')} filled"
-    elif empty:
-        yield f"{count(len(table.frame) - len(mended.frame), 'step')} with empty cells dropped"
-    if left_out := sorted(set(table.frame.columns) - {*columns, *_named(table.roles)}):
-        yield f"columns without a role: {', '.join(map(str, left_out))}"
-    gaps = time_gaps(in_order)
-    if gaps is not None and gaps.n_gaps:
-        yield _told(gaps)
-
-
-def _told(gaps: Gaps) -> str:
-    where = f" in {count(gaps.n_sequences, 'sequence')}"
-    return f"{count(gaps.n_gaps, 'gap')} in time{where} (steps wider than the usual {gaps.step})"
-
-
-def _named(roles: Roles) -> set[str | None]:
-    return {roles.id, roles.time, roles.sequence, *roles.target, *(roles.features or ())}
-
-
-def _from_table(loaded: LoadedRecipe, task: Task, table: Table, name: str) -> LoadedData:
+def _from_table(loaded: LoadedRecipe, task: Task, found: WrittenTable, table: Table, name: str) -> LoadedData:
     _check_columns(loaded, table)
     section = loaded.recipe.data
     if not table.is_long and (section.sort or section.missing != "error"):
@@ -101,8 +76,31 @@ def _from_table(loaded: LoadedRecipe, task: Task, table: Table, name: str) -> Lo
         raise loaded.error(
             ("data", option), "needs 'id', 'time' or both: nothing says yet what a row's neighbours are."
         )
-    table, notes = prepared(table, sort=section.sort, missing=section.missing)
-    return LoadedData(task.from_table(table.frame, table.roles, name=name), notes)
+    columns = tuple(map(str, table.frame.columns))
+    table, notes = typed(
+        table,
+        target=task.target_type,
+        texts=task.reads_texts or any(step.name == "tokenize" for step in loaded.recipe.steps),
+        decimal=section.decimal,
+        separator=found.separator,
+    )
+    table, mended = prepared(table, sort=section.sort, missing=section.missing)
+    data = task.from_table(table.frame, table.roles, name=name)
+    _check_steps(loaded, data)
+    remembered = TrainingTable(table.roles, section.sort, section.missing, columns, section.form)
+    return LoadedData(data, [*found.notes, *notes, *mended], remembered)
+
+
+def _check_steps(loaded: LoadedRecipe, data: TaskData) -> None:
+    for i, step in enumerate(loaded.recipe.steps):
+        if step.name == "tokenize" and isinstance(data.X, Sequences):
+            raise loaded.error(("steps", i), f"{data.name!r} holds numbers, not texts: remove the step 'tokenize'.")
+
+
+def _check_format(loaded: LoadedRecipe, path: Path) -> None:
+    for option in ("separator", "encoding"):
+        if getattr(loaded.recipe.data, option) is not None and not is_csv(path):
+            raise loaded.error(("data", option), f"is for CSV files, and {path} is none: remove this field.")
 
 
 def _embedded(dataset: Dataset, roles: Roles) -> Table:
@@ -127,7 +125,7 @@ def _dataset(loaded: LoadedRecipe) -> Dataset:
 def _existing(loaded: LoadedRecipe, written: str) -> Path:
     folders = [folder for folder in (loaded.document.folder, Path()) if folder is not None]
     for folder in folders:
-        if (folder / written).is_file():
+        if (folder / written).exists():
             return folder / written
     tried = " nor ".join(str(folder / written) for folder in folders)
     raise loaded.error(("data", "path"), f"there is no file {tried}. Paths are relative to the recipe.")
@@ -142,18 +140,6 @@ def _check_columns(loaded: LoadedRecipe, table: Table) -> None:
                 f"{table.source} has no column {column!r}.{did_you_mean(column, columns)} "
                 f"Its columns are {', '.join(columns)}.",
             )
-    for path, column in _columns_named(loaded):
-        if path[1] == "features" and not pd.api.types.is_numeric_dtype(table.frame[column]):
-            raise loaded.error(path, _not_numeric(table, column))
-
-
-def _not_numeric(table: Table, column: str) -> str:
-    texts = table.frame[column]
-    bad = pd.to_numeric(texts, errors="coerce").isna() & texts.notna()
-    if not bad.any():
-        return f"the column {column!r} of {table.source} holds {texts.dtype}, features are numbers."
-    row = int(bad.to_numpy().argmax())
-    return f"features are numbers, but {column!r} is {texts.iloc[row]!r} at {table.place(row)}."
 
 
 def _columns_named(loaded: LoadedRecipe) -> Iterator[tuple[FieldPath, str]]:

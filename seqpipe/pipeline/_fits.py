@@ -34,6 +34,8 @@ class FitEvent:
         How many epochs are done, and planned.
     n_parameters : int or None
         Trained numbers in the model.
+    seconds, compile_seconds : float or None
+        How long it trained, and how long it compiled before.
     error : str or None
         Why the fit failed.
     """
@@ -43,6 +45,8 @@ class FitEvent:
     epoch: int | None = None
     n_epochs: int | None = None
     n_parameters: int | None = None
+    seconds: float | None = None
+    compile_seconds: float | None = None
     error: str | None = None
 
 
@@ -56,11 +60,15 @@ class FitNotes:
         Why a fit failed, by its number.
     n_parameters : dict of int to int
         Trained numbers in the model, by the fit's number.
+    seconds, compile_seconds : dict of int to float
+        How long it trained, and how long it compiled before, by the fit's number.
     """
 
     show: Callable[[FitEvent], None]
     errors: dict[int, str] = field(default_factory=dict)
     n_parameters: dict[int, int] = field(default_factory=dict)
+    seconds: dict[int, float] = field(default_factory=dict)
+    compile_seconds: dict[int, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def receive(self, event: FitEvent) -> None:
@@ -70,6 +78,8 @@ class FitNotes:
                 self.errors.setdefault(event.fit, event.error)
             if event.n_parameters is not None:
                 self.n_parameters[event.fit] = event.n_parameters
+            if event.seconds is not None and event.compile_seconds is not None:
+                self.seconds[event.fit], self.compile_seconds[event.fit] = event.seconds, event.compile_seconds
             self.show(event)
 
 
@@ -114,8 +124,8 @@ class FitListener:
             n_epochs = context.parent.max_subtasks if context.parent is not None else None
             self._channel.send(FitEvent("epoch", fit, epoch=int(told["epoch"]), n_epochs=n_epochs))
         elif "error" in told or "n_parameters" in told:
-            n_parameters, error = told.get("n_parameters"), told.get("error")
-            self._channel.send(FitEvent("reported", fit, n_parameters=n_parameters, error=error))
+            known = {name: told.get(name) for name in ("n_parameters", "compile_seconds", "error")}
+            self._channel.send(FitEvent("reported", fit, seconds=told.get("fit_seconds"), **known))
         if _is_fit(context):
             self._channel.send(FitEvent("ended", fit))
         return context.root_uuid not in self._under_way

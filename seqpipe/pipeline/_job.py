@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.pipeline._data import load_data
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import build_model, make_task
 from seqpipe.pipeline._search import candidate_names, make_search
-from seqpipe.pipeline._summary import count, describe_data
+from seqpipe.pipeline._summary import describe_data
+from seqpipe.tables import TrainingTable, count
 from seqpipe.tasks import Task, TaskData
 
 __all__ = ["Job", "prepare_job"]
@@ -33,6 +35,8 @@ class Job:
         Names of a search's candidates; empty without one.
     summary : list of str
         Lines that tell the user what is about to happen.
+    table : TrainingTable
+        What to remember of the table of the data.
     """
 
     loaded: LoadedRecipe
@@ -42,6 +46,7 @@ class Job:
     estimator: Any
     candidates: list[str]
     summary: list[str]
+    table: TrainingTable
 
     @property
     def n_splits(self) -> int:
@@ -65,12 +70,16 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     model = build_model(loaded, task, found.data, device=device)
     try:
         train, test = task.split(found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed)
+    except InvalidSequencesError:
+        raise
     except ValueError as error:
-        raise loaded.error(("evaluate", "test_size"), str(error)) from error
+        source = "path" if loaded.recipe.data.dataset is None else "dataset"
+        unfit = isinstance(error, InvalidSequencesError)
+        raise loaded.error(("data", source) if unfit else ("evaluate", "test_size"), str(error)) from error
     summary = [f"{loaded.name}: {describe_data(found.data, model)}; {len(test.X):,} held out", *found.notes]
     if loaded.recipe.search is None:
-        return Job(loaded, task, train, test, model, [], summary)
+        return Job(loaded, task, train, test, model, [], summary, found.table)
     search = make_search(loaded, task, model, train, jobs=jobs)
     candidates = candidate_names(loaded, search)
     summary.append(f"search: {count(len(candidates), 'candidate')}, {loaded.recipe.search.cv} folds each")
-    return Job(loaded, task, train, test, search, candidates, summary)
+    return Job(loaded, task, train, test, search, candidates, summary, found.table)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from seqpipe.exceptions import RecipeError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._parameters import ParameterCheck
+from seqpipe.pipeline._plugged_task import PluggedTask, new_task
 from seqpipe.pipeline._steps import STEPS
-from seqpipe.plugins import host
 from seqpipe.tasks import Task, TaskData
 from seqpipe.training import resolve_device
 
@@ -28,27 +29,27 @@ def make_task(loaded: LoadedRecipe) -> Task:
     ------
     RecipeError
         If nothing has its name.
+    PluginError
+        If it is a plug-in's, and cannot be used.
     """
     try:
-        found = host().find("task", loaded.recipe.task.name, parameter="The task")
+        return new_task(loaded.recipe.task.name, parameter="The task")
     except UnknownNameError as error:
         raise loaded.error(("task",), str(error)) from error
-    task: Task = found.spec.factory()
-    return task
 
 
 def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str | None = None) -> Any:
-    """Return the unfitted estimator, in a Pipeline where the recipe has steps.
+    """Return the unfitted estimator, in a Pipeline where the recipe has steps, or where nobody could listen to its fit.
 
     Raises
     ------
     RecipeError
         If a step or parameter does not exist, or a value is none that it can have.
     """
-    if loaded.recipe.steps and not task.needs_target:
+    if loaded.recipe.steps and not task.needs_target and not isinstance(task, PluggedTask):
         name = loaded.recipe.task.name
         raise loaded.error(("steps",), f"the task {name!r} takes texts as they are: remove the steps.")
-    if loaded.recipe.steps and data.y is None:
+    if loaded.recipe.steps and data.y is None and isinstance(data.X, pd.DataFrame):
         raise loaded.error(
             ("steps",),
             "steps change inputs, but here the input is the series to forecast: remove them. "
@@ -59,7 +60,8 @@ def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str
     estimator = _estimator(loaded, task, check)
     _set_where_unset(loaded, task, estimator, "random_state", loaded.recipe.seed)
     _set_device(loaded, task, estimator, device)
-    return Pipeline([*steps, (_MODEL, estimator)]) if steps else estimator
+    alone = not steps and hasattr(estimator, "set_callbacks")
+    return estimator if alone else Pipeline([*steps, (_MODEL, estimator)])
 
 
 def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: TaskData) -> dict[str, list[Any]]:
@@ -117,7 +119,10 @@ def _estimator(loaded: LoadedRecipe, task: Task, check: ParameterCheck) -> Any:
             raise loaded.error(path, str(error)) from error
         if inner in alone.get_params():
             check.value(alone, inner, value, path=path)
-    return task.estimator(wanted.params)
+    try:
+        return task.estimator(wanted.params)
+    except (TypeError, ValueError) as error:
+        raise loaded.error(("task", wanted.name), str(error)) from error
 
 
 def _set_where_unset(loaded: LoadedRecipe, task: Task, estimator: Any, name: str, value: Any) -> None:

@@ -16,8 +16,8 @@ from seqpipe.training import BY_FUNCTION
 __all__ = ["ParameterCheck"]
 
 _NO_OPTION = (
-    "may not be set from a recipe, which holds no classes or objects. Options of the net's parts may: names such as "
-    "'optimizer__eps', with a number, text, true, false or null. Set others in Python, with net_params=."
+    "may not be set from a recipe, which holds no classes, objects or commands. Options of the optimizer and the loss may: "
+    "names such as 'optimizer__eps', with a number, text, true, false or null. Set others in Python, with net_params=."
 )
 _NO_FUNCTION = (
     "{!r} needs a function of the epoch, which a recipe cannot hold: choose another schedule, or fit in Python, with "
@@ -60,9 +60,10 @@ class ParameterCheck:
         changed = clone(owner).set_params(**{inner: value})
         part = changed.get_params().get(inner.rpartition("__")[0], changed)
         try:
-            if inner.rpartition("__")[2] == "cell" and isinstance(value, str):
+            own = inner.rpartition("__")[2]
+            if own == "cell" or (own == "decoder_cell" and value is not None):
                 host().find("cell", value, parameter="The cell")
-            if inner.rpartition("__")[2] == "lr_schedule" and isinstance(value, str) and value in BY_FUNCTION:
+            if own == "lr_schedule" and isinstance(value, str) and value in BY_FUNCTION:
                 raise ValueError(_NO_FUNCTION.format(value))
             if hasattr(part, "_parameter_constraints"):
                 part._validate_params()
@@ -81,8 +82,6 @@ def _net_entries(inner: str, value: Any) -> dict[str, Any]:
 
 
 def _is_option(entry: str, value: Any) -> bool:
-    if entry == "compile":
-        return isinstance(value, bool)
     if entry.startswith("optimizer__") and isinstance(value, list):  # such as Adam's betas
         return all(isinstance(number, int | float) for number in value)
-    return "__" in entry and isinstance(value, bool | int | float | str | None)
+    return entry.startswith(("criterion__", "optimizer__")) and isinstance(value, bool | int | float | str | None)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from seqpipe.exceptions import InvalidSequencesError, did_you_mean
-from seqpipe.pipeline._data import prepared
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.pipeline._metadata import ModelMetadata
-from seqpipe.pipeline._table import Table
+from seqpipe.pipeline._plugged_task import new_task
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
-from seqpipe.plugins import host
-from seqpipe.sequences import read_table
+from seqpipe.tables import Table, TrainingTable, WrittenTable, check_continues, read_written
 from seqpipe.tasks import Task, TaskData
 from seqpipe.tracking import load_model
+from seqpipe.transformers import is_blank
 
 __all__ = ["predict_table", "write_table"]
 
@@ -32,7 +34,7 @@ def predict_table(
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
         A CSV or Parquet file with the columns that the recipe named; a target need not be there. For a model of texts
-        also a .txt file, one text a line.
+        also a .txt file, one text a line; a blank line gets a blank prediction, those at its end none.
     n_steps : int, optional
         For a forecast without known columns instead of ``data``: how many time steps to go on.
     tracking_uri : str, optional
@@ -49,26 +51,28 @@ def predict_table(
         If there is no such model, no recipe made it, or it cannot be loaded safely.
     InvalidSequencesError
         If the data cannot be used; names the place.
+
+    Warns
+    -----
+    DataWarning
+        If the data has columns that the training table had not; they are left out.
     """
     estimator, kept = load_model(model, tracking_uri)
     metadata = ModelMetadata.from_dict(kept, model=model)
-    task: Task = host().find("task", metadata.task, parameter=f"The task of the model {model!r}").spec.factory()
+    task = new_task(metadata.task, parameter=f"The task of the model {model!r}")
+    known = metadata.table
     if data is None:
-        if not metadata.last_times or metadata.roles.features is not None:
+        if not known.last_times or known.roles.features is not None:
             raise InvalidSequencesError(
                 f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
             )
-        return task.predictions(estimator, _future(task, metadata, 1 if n_steps is None else n_steps))
-    table = _without_targets(Table.of(_read(data, metadata, model), metadata.roles, str(data)))
-    _check_columns(table)
-    table, _ = prepared(table, sort=metadata.sort, missing=metadata.missing)
-    found = task.from_table(table.frame, metadata.roles, name=str(data), with_target=False)
-    if metadata.last_times:
-        _check_continues(task, metadata, found)
-    try:
-        return task.predictions(estimator, found)
-    except InvalidSequencesError as error:
-        raise InvalidSequencesError(_by_place(str(error), table)) from error
+        return task.predictions(estimator, _future(task, known, 1 if n_steps is None else n_steps))
+    if is_text_file(data):
+        return _for_lines(task, estimator, known, data, model)
+    table, notes = known.held(read_written(data, known.form), source=str(data))
+    for note in notes:
+        warnings.warn(f"{data}: {note}", DataWarning, stacklevel=2)
+    return _predictions(task, estimator, known, table)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -93,12 +97,39 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
             )
 
 
-def _read(data: str | Path, metadata: ModelMetadata, model: str) -> pd.DataFrame:
-    if not is_text_file(data):
-        return read_table(data)
-    if metadata.roles.sequence is None:
-        raise InvalidSequencesError(f"{data}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
-    return read_lines(data, metadata.roles.sequence)
+def _for_lines(task: Task, estimator: Any, known: TrainingTable, path: str | Path, model: str) -> pd.DataFrame:
+    """Return one prediction per line of a text file, a missing one for a blank line."""
+    column = known.roles.sequence
+    if column is None:
+        raise InvalidSequencesError(f"{path}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
+    lines = read_lines(path, column)
+    written = np.array([not is_blank(text) for text in lines[column]])
+    table, _ = known.held(WrittenTable(lines[written]), source=str(path))
+    predictions = _predictions(task, estimator, known, table)
+    return predictions if written.all() else _beside_blanks(predictions, written, table)
+
+
+def _beside_blanks(predictions: pd.DataFrame, written: NDArray[np.bool_], table: Table) -> pd.DataFrame:
+    """Return predictions for all lines, of which those that are not ``written`` have none."""
+    if len(predictions) != len(table.frame):
+        raise InvalidSequencesError(
+            f"{table.source}:{int(written.argmin()) + 1}: the line is blank, and the model does not give one prediction per "
+            "text: drop the blank lines."
+        )
+    whole = predictions.select_dtypes("integer").columns
+    predictions = predictions.astype(dict.fromkeys(whole, "Int64"))  # a missing one would make floats of them
+    spread = predictions.set_axis(np.flatnonzero(written), axis=0).reindex(range(len(written)))
+    return spread.assign(id=np.arange(len(written)))
+
+
+def _predictions(task: Task, estimator: Any, known: TrainingTable, table: Table) -> pd.DataFrame:
+    found = task.from_table(table.frame, known.roles, name=table.source, with_target=False)
+    if known.last_times and known.roles.time is not None:
+        check_continues(known.tail.index, found.X.index, name=found.name)
+    try:
+        return task.predictions(estimator, found)
+    except InvalidSequencesError as error:
+        raise InvalidSequencesError(_by_place(str(error), table)) from error
 
 
 def _by_place(message: str, table: Table) -> str:
@@ -108,33 +139,5 @@ def _by_place(message: str, table: Table) -> str:
     return re.sub(r"^X, sample (\d+)", lambda found: table.place(int(found[1])), message)
 
 
-def _without_targets(table: Table) -> Table:
-    """Forget the targets, so that empty ones are as good as none."""
-    kept = [column for column in table.frame.columns if column not in table.roles.target]
-    return Table(table.frame[kept], replace(table.roles, target=()), table.source)
-
-
-def _check_columns(table: Table) -> None:
-    roles, columns = table.roles, [str(column) for column in table.frame.columns]
-    for column in (roles.id, roles.time, roles.sequence, *(roles.features or ())):
-        if column is not None and column not in columns:
-            raise InvalidSequencesError(
-                f"{table.source} has no column {column!r}, which the model was trained with."
-                f"{did_you_mean(column, columns)} Its columns are {', '.join(columns)}."
-            )
-
-
-def _future(task: Task, metadata: ModelMetadata, n_steps: int) -> TaskData:
-    return task.future(TaskData(metadata.tail, None, "series", metadata.roles), n_steps)
-
-
-def _check_continues(task: Task, metadata: ModelMetadata, data: TaskData) -> None:
-    """Refuse times other than those that follow the training data: a forecast begins there."""
-    expected, given = _future(task, metadata, len(data.X)).X.index, data.X.index
-    if metadata.roles.time is None or type(expected) is not type(given) or expected.equals(given):
-        return
-    wrong = int((expected != given).argmax())
-    raise InvalidSequencesError(
-        f"{data.name}: the rows to forecast must go on from {metadata.last_times[-1]}, where the training data ended: "
-        f"row {wrong + 1} must be at {expected[wrong]}. Got {given[wrong]} instead."
-    )
+def _future(task: Task, known: TrainingTable, n_steps: int) -> TaskData:
+    return task.future(TaskData(known.tail, None, "series", known.roles), n_steps)

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from seqpipe.pipeline._fits import REFIT, FitEvent
-from seqpipe.pipeline._summary import count
+from seqpipe.tables import count
 
 __all__ = ["FitProgress"]
 
@@ -48,6 +48,7 @@ class FitProgress:
         self._made = time.monotonic()
         self._began: dict[int, float] = {}
         self._errors: dict[int, str] = {}
+        self._compiled: dict[int, float] = {}
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
@@ -71,6 +72,8 @@ class FitProgress:
         """Take one event into account."""
         if event.error is not None:
             self._errors[event.fit] = event.error
+        if event.compile_seconds is not None:
+            self._compiled[event.fit] = event.compile_seconds
         if not self._candidates:
             self._show_epochs(event)
         elif event.kind == "began":
@@ -84,7 +87,7 @@ class FitProgress:
             if self._bar is not None:
                 self._bar.update(self._task, completed=event.epoch, total=event.n_epochs, description="epochs")
         elif event.kind == "reported" and self._bar is None:
-            self._print(f"fit 1/1: {count(self._n_epochs, 'epoch')}, {time.monotonic() - self._made:.1f} s")
+            self._print(f"fit 1/1: {count(self._n_epochs, 'epoch')}, {self._time(event.fit, self._made)}")
 
     def _begin(self, fit: int) -> None:
         self._began[fit] = time.monotonic()
@@ -98,10 +101,16 @@ class FitProgress:
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done)
         else:
-            seconds = time.monotonic() - self._began.pop(fit, time.monotonic())
-            ending = f"failed, {self._errors[fit]}" if fit in self._errors else f"{seconds:.1f} s"
+            began = self._began.pop(fit, time.monotonic())
+            ending = f"failed, {self._errors[fit]}" if fit in self._errors else self._time(fit, began)
             text = f"fit {self._done}/{self._total}: {self._name(fit)}, {ending}"
             self._print(text)
+
+    def _time(self, fit: int, began: float) -> str:
+        """Return how long a fit took, and how much of it was spent on compiling if that is worth a word."""
+        compiled = self._compiled.pop(fit, 0.0)
+        of_it = f", {compiled:.1f} s of it compiling" if compiled >= 0.05 else ""
+        return f"{time.monotonic() - began:.1f} s{of_it}"
 
     def _name(self, fit: int) -> str:
         if fit == REFIT:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,7 +24,8 @@ __all__ = ["local_path", "print_result", "print_table", "scores_table"]
 
 def scores_table(result: RunResult) -> pd.DataFrame:
     """Return held-out scores, one row a score, the model's column beside those of the baselines."""
-    return pd.DataFrame({result.name: result.metrics, **result.baselines})
+    name = f"{result.name} (model)" if result.name in result.baselines else result.name
+    return pd.DataFrame({name: result.metrics, **result.baselines})
 
 
 def print_result(console: Console, result: RunResult) -> None:
@@ -36,9 +39,9 @@ def print_result(console: Console, result: RunResult) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_table(console: Console, frame: pd.DataFrame, title: str) -> None:
-    """Print a frame's rows and columns as they are."""
-    table = Table(title=title, title_justify="left")
+def print_table(console: Console, frame: pd.DataFrame, title: str, *, caption: str = "") -> None:
+    """Print a frame's rows and columns as they are, and what there is to say about them."""
+    table = Table(title=title, title_justify="left", caption=Text(caption) if caption else None, caption_justify="left")
     for column in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[column])
         table.add_column(Text(str(column)), justify="right" if numeric else "left")
@@ -57,34 +60,54 @@ def local_path(uri: str) -> str:
 
 
 def _candidates(found: pd.DataFrame) -> Table:
-    table = Table(title="Candidates", title_justify="left")
+    table = Table(title="Candidates", title_justify="left", caption_justify="left")
     searched = [column for column in found.columns[2:] if column not in _FIXED]
-    for column in ("rank", *searched, "score", "± std", "seconds a fit", "parameters"):
+    for column in ("rank", *searched, "score", "± std", "fit s", "compile s", "parameters"):
         table.add_column(column, justify="left" if column in searched else "right")
     for _, row in found.iterrows():
         failed = bool(row["error"])
-        score = ["failed", "", "", ""] if failed else [_shown(row["mean"]), _shown(row["std"]), f"{row['seconds']:.1f}"]
-        size = [] if failed else [_size(row["n_parameters"])]
         rank = "-" if failed else str(row["rank"])
-        table.add_row(rank, *(Text(str(row[column])) for column in searched), *score, *size)
+        told = ["failed", *[""] * 4] if failed else _told(row)
+        table.add_row(rank, *(Text(str(row[column])) for column in searched), *told)
     errors = [f"{row['name']}: {row['error']}" for _, row in found.iterrows() if row["error"]]
-    if errors:
-        table.caption = Text("\n".join(errors))
+    table.caption = Text("\n".join([_CANDIDATES_EXPLAINED, *errors]))
     return table
 
 
-_FIXED = ("mean", "std", "seconds", "n_parameters", "error")
+def _told(row: pd.Series) -> list[str]:
+    scores = [_shown(row["mean"]), _shown(row["std"])]
+    return [*scores, _seconds(row["seconds"]), _seconds(row["compile_seconds"]), _size(row["n_parameters"])]
+
+
+_FIXED = ("mean", "std", "seconds", "compile_seconds", "n_parameters", "error")
+_CANDIDATES_EXPLAINED = (
+    "score: mean over the folds, ± its standard deviation\n"
+    "seconds per fit: fit s of training, compile s of compiling the cell before it"
+)
+#: Words in the names of scores that tell which values are the better ones.
+_SMALLER = {"bits", "distance", "error", "loss", "mae", "mape", "mase", "mse", "perplexity", "rmse", "smape"}
+_GREATER = {"accuracy", "auc", "bleu", "f1", "match", "precision", "r2", "recall", "score"}
 
 
 def _scores(result: RunResult) -> Table:
-    table = Table(title="Scores on the held-out data", title_justify="left")
+    caption = "bold: the best of each row"
+    table = Table(title="Scores on the held-out data", title_justify="left", caption=caption, caption_justify="left")
     scores = scores_table(result)
     table.add_column("score")
-    for i, column in enumerate(scores.columns):
-        table.add_column(Text(str(column)), justify="right", style="bold" if i == 0 else None)
+    for column in scores.columns:
+        table.add_column(Text(str(column)), justify="right")
     for name, row in scores.iterrows():
-        table.add_row(Text(str(name)), *(_shown(value) for value in row))
+        best = _best(str(name), row)
+        table.add_row(Text(str(name)), *(Text(_shown(value), "bold" if value == best else "") for value in row))
     return table
+
+
+def _best(name: str, row: pd.Series) -> float | None:
+    """Return the best value of a score, None if its name does not tell whether greater is better."""
+    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    if words & _SMALLER:
+        return float(row.max() if "neg" in words else row.min())
+    return float(row.max()) if words & _GREATER else None
 
 
 def _places(result: RunResult) -> Iterator[str]:
@@ -103,15 +126,20 @@ def _places(result: RunResult) -> Iterator[str]:
 
 
 def _next_commands(record: Record) -> Iterator[str]:
-    name = f"'{record.experiment}'" if " " in record.experiment else record.experiment
-    yield f"next: seqpipe compare {name}"
+    yield f"next: seqpipe compare {shlex.quote(record.experiment)}"
     yield "      seqpipe ui"
 
 
 def _shown(value: object) -> str:
+    if value is None or value is pd.NA:
+        return "-"
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:.4g}"
     return str(value)
+
+
+def _seconds(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.2f}"
 
 
 def _size(number: float) -> str:

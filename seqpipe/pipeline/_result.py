@@ -52,7 +52,8 @@ class RunResult:
         Fitted to all training data, the best candidate where there was a search.
     table : DataFrame
         One row a candidate, the best first: ``rank``, ``name``, the searched parameters, ``mean`` and ``std`` of the
-        score, ``seconds`` a fit took, ``n_parameters``, ``error``. Empty without a search.
+        score, ``seconds`` of training and ``compile_seconds`` of compiling before it, each per fit, ``n_parameters``,
+        ``error``. Empty without a search.
     best_params : mapping
         What a search chose; empty without one.
     best_score : float or None

@@ -6,14 +6,17 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
+from seqpipe.exceptions import FitFailedError, SeqpipeError
 from seqpipe.pipeline._fits import FitListener, FitNotes
 from seqpipe.pipeline._job import Job, prepare_job
 from seqpipe.pipeline._load import RecipeSource, load_recipe
 from seqpipe.pipeline._metadata import ModelMetadata
+from seqpipe.pipeline._plugged_task import PluggedTask
 from seqpipe.pipeline._progress import FitProgress
 from seqpipe.pipeline._report import print_result, scores_table
 from seqpipe.pipeline._result import Record, RunResult
@@ -58,7 +61,7 @@ def run_recipe(
     InvalidSequencesError
         If its data cannot be used; names the place.
     FitFailedError
-        If no fit of its search succeeded.
+        If its fit, or every fit of its search, failed.
     TrackingError
         If the tracking store refuses at the start.
     """
@@ -99,7 +102,7 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
     with progress.shown(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step is no run of its own
         if search is None:
-            estimator.fit(job.train.X, job.train.y)
+            _fit_alone(job, estimator)
             return result
         reasons = fit_search(estimator, job.train, notes, backend=search.backend)
     return replace(
@@ -109,6 +112,16 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
         best_score=float(estimator.best_score_),
         table=candidate_table(job.loaded, estimator, notes, reasons),
     )
+
+
+def _fit_alone(job: Job, estimator: Any) -> None:
+    try:
+        estimator.fit(job.train.X, job.train.y)
+    except SeqpipeError:
+        raise
+    except Exception as error:
+        whose = f"{job.task.who}: the" if isinstance(job.task, PluggedTask) else "The"
+        raise FitFailedError(f"{whose} fit failed with {type(error).__name__}: {error}") from error
 
 
 def _judged(job: Job, result: RunResult) -> RunResult:
@@ -123,8 +136,9 @@ def _judged(job: Job, result: RunResult) -> RunResult:
 
 def _recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
     """Write scores, tables, pictures and the model to the run that the fit began."""
-    score = {"score": result.estimator.score(job.test.X, job.test.y)}
-    held_out = _named("held_out", {**result.metrics, **score})
+    score = getattr(result.estimator, "score", None)  # a plug-in's estimator may have none
+    own = {} if score is None else {"score": score(job.test.X, job.test.y)}
+    held_out = _named("held_out", {**result.metrics, **own})
     tracker.log_metrics(held_out)
     if tracker.refit_run_id_ is not None:
         tracker.log_metrics(held_out, refit=True)

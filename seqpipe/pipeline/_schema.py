@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
+from unicodedata import normalize
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from seqpipe.tasks import Roles
+from seqpipe.tables import CsvFormat, Roles
 from seqpipe.tracking import Diagnostic
 
 __all__ = ["DataSection", "EvaluateSection", "Named", "Recipe", "SearchSection", "TrackingSection"]
 
 
 def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
-Columns = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+def _as_name(value: object) -> object:
+    """Return the name of a column, which YAML takes for a number where it is one."""
+    name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return normalize("NFC", name) if isinstance(name, str) else name
+
+
+Column = Annotated[str, BeforeValidator(_as_name)]
+Columns = Annotated[list[Column], BeforeValidator(_as_list), Field(min_length=1)]
 Candidates = Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
 
 
@@ -51,9 +59,11 @@ class DataSection(_Section):
     dataset : str or None
         An embedded data set; or else
     path : str or None
-        a CSV or Parquet file, relative to the recipe or to the working folder.
+        a CSV or Parquet file or a folder of Parquet files, relative to the recipe or to the working folder.
     id, time, features, target, sequence
         Column roles, see `seqpipe.tasks.Roles`.
+    separator, decimal, encoding
+        How a CSV file is written, see `seqpipe.tables.CsvFormat`; found in the file by default.
     sort : bool
         Whether rows are to be put in the order of ``time``; unsorted rows are an error otherwise.
     missing : {"error", "interpolate", "forward", "drop"}
@@ -63,11 +73,14 @@ class DataSection(_Section):
 
     dataset: str | None = None
     path: str | None = None
-    id: str | None = None
-    time: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    id: Column | None = None
+    time: Column | None = None
     features: Columns | None = None
     target: Columns | None = None
-    sequence: str | None = None
+    sequence: Column | None = None
     sort: bool = False
     missing: Literal["error", "interpolate", "forward", "drop"] = "error"
 
@@ -75,7 +88,19 @@ class DataSection(_Section):
     def _one_source(self) -> Self:
         if (self.dataset is None) == (self.path is None):
             raise ValueError("give either 'dataset', the name of an embedded data set, or 'path', a file")
+        for option in ("separator", "decimal", "encoding"):
+            if self.path is None and getattr(self, option) is not None:
+                raise ValueError(f"{option!r} says how a file is written, and goes with 'path'")
+        try:
+            CsvFormat(self.separator, self.decimal, self.encoding)
+        except ValueError as error:
+            raise ValueError(str(error).rstrip(".")) from error
         return self
+
+    @property
+    def form(self) -> CsvFormat:
+        """How a CSV file is written, as far as the recipe says so."""
+        return CsvFormat(self.separator, self.decimal, self.encoding)
 
     @property
     def roles(self) -> Roles:

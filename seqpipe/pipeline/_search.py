@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from multiprocessing.dummy import DummyProcess
 from typing import Any
@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
-from seqpipe.exceptions import FitFailedError, RecipeError, did_you_mean
+from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
@@ -110,12 +110,19 @@ def candidate_table(loaded: LoadedRecipe, search: Any, notes: FitNotes, reasons:
             | {
                 "mean": results["mean_test_score"][i],
                 "std": results["std_test_score"][i],
-                "seconds": results["mean_fit_time"][i],
+                "seconds": _mean(notes.seconds, fits, results["mean_fit_time"][i]),
+                "compile_seconds": _mean(notes.compile_seconds, fits, np.nan),
                 "n_parameters": sizes[0] if sizes else np.nan,
                 "error": errors[0] if failed else "",
             }
         )
     return pd.DataFrame(rows).sort_values("rank", kind="stable", ignore_index=True)
+
+
+def _mean(told: Mapping[int, float], fits: Iterable[int], otherwise: float) -> float:
+    """Return the mean of what fits told, or something else if none did."""
+    known = [told[fit] for fit in fits if fit in told]
+    return float(np.mean(known)) if known else otherwise
 
 
 def _candidates(search: Any) -> list[dict[str, Any]]:
@@ -144,6 +151,8 @@ def _scoring(loaded: LoadedRecipe, task: Task) -> str | Callable[..., float] | N
         scorer = task.scorer(name)
         if isinstance(scorer, str):
             get_scorer(scorer)
+    except UnknownNameError as error:
+        raise loaded.error(("search", "scoring"), str(error)) from error
     except ValueError as error:
         names = get_scorer_names()
         message = f"{name!r} is no score that {loaded.recipe.task.name!r} knows.{did_you_mean(name, names)}"

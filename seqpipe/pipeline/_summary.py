@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
 
-from seqpipe.sequences import Sequences
+from seqpipe.sequences import Sequences, Windows
+from seqpipe.tables import count
 from seqpipe.tasks import TaskData
 from seqpipe.transformers import is_texts
 
-__all__ = ["count", "describe_data"]
+__all__ = ["describe_data"]
 
 
 def describe_data(data: TaskData, estimator: Any) -> str:
@@ -20,11 +21,14 @@ def describe_data(data: TaskData, estimator: Any) -> str:
     if is_texts(data.X):
         classes = f", {_targets(data.y, estimator)}" if is_classifier(estimator) else ""
         return f"{_texts(data.X)}{classes}"
-    if data.y is None or isinstance(data.y, pd.DataFrame):
+    if isinstance(data.X, pd.DataFrame) and (data.y is None or isinstance(data.y, pd.DataFrame)):
         return _series(data)
-    if np.ndim(data.X) == 2 and is_texts(data.y):
-        return f"{count(len(data.X), 'vector')} of {count(np.shape(data.X)[1], 'feature')}, a text for each"
-    return f"{_sequences(data.X)}, {_targets(data.y, estimator)}"
+    ndim = getattr(data.X, "ndim", 0)
+    if ndim == 2 and is_texts(data.y):
+        return f"{count(len(data.X), 'vector')} of {count(data.X.shape[1], 'feature')}, a text for each"
+    if not isinstance(data.X, Sequences | Windows) and ndim < 2:  # of a plug-in, whose estimator knows what it is
+        return count(len(data.X), "sample")
+    return ", ".join([_sequences(data.X), *([] if data.y is None else [_targets(data.y, estimator)])])
 
 
 def _series(data: TaskData) -> str:
@@ -66,8 +70,3 @@ def _step_targets(y: Any) -> str:
     if rows.dtype.kind != "f":
         return f"one of {count(len(np.unique(rows)), 'class', plural='es')}"
     return count(1 if rows.ndim == 1 else rows.shape[1], "target")
-
-
-def count(number: int, noun: str, plural: str = "s") -> str:
-    """Return words such as "1 step" and "2,000 steps"."""
-    return f"{number:,} {noun}{plural if number != 1 else ''}"

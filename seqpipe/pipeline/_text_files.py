@@ -1,44 +1,70 @@
-"""Texts one a line."""
+"""Texts in files of their own: one a line, or one long text."""
 
 from __future__ import annotations
 
+import codecs
+import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
 
-__all__ = ["is_text_file", "read_lines", "write_lines"]
+__all__ = ["is_text_file", "read_lines", "read_passages", "write_lines"]
+
+#: Passages of one long text that a short one has too, and the most characters of one before the end of its last word.
+_FEWEST, _LONGEST = 10, 1000
+
+_OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 def is_text_file(path: str | Path) -> bool:
-    """Tell whether a file holds texts, one a line: it ends in .txt."""
+    """Tell whether a file holds texts: it ends in .txt."""
     return Path(path).suffix.lower() == ".txt"
 
 
 def read_lines(path: str | Path, column: str) -> pd.DataFrame:
     """Return the lines of a UTF-8 file as a table of one column, its index named "line" and counting from 1.
 
+    A line ends with LF, CRLF or CR. Blank lines are empty texts; those at the end of the file are left out.
+
     Raises
     ------
     InvalidSequencesError
-        If the file is missing or no UTF-8, or a line is empty; names the line.
+        If the file is missing, is no UTF-8, holds a NUL byte or no text; names the line.
     """
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise InvalidSequencesError(f"{path}: there is no such file.") from error
-    except UnicodeDecodeError as error:
-        raise InvalidSequencesError(f"{path}: the file is no UTF-8 ({error}). Save it as UTF-8.") from error
-    lines = [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")]
-    empty = next((number for number, line in enumerate(lines, start=1) if not line.strip()), None)
-    if empty is not None:
-        raise InvalidSequencesError(f"{path}:{empty}: the line is empty. Drop it: each line is a text.")
+    lines = [line if line.strip() else "" for line in _text(path).split("\n")]
+    while not lines[-1]:
+        del lines[-1]
     return pd.DataFrame({column: lines}, index=pd.RangeIndex(1, len(lines) + 1, name="line"))
 
 
+def read_passages(path: str | Path, column: str) -> pd.DataFrame:
+    """Return one long text, a UTF-8 file, in passages: joined they are the text, its line ends as LF.
+
+    The table has one column, and an index named "line" that tells on which line a passage begins.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the file is missing, is no UTF-8, holds a NUL byte or no text; names the line.
+    """
+    text = _text(path)
+    found = list(_passage(text).finditer(text))
+    ends = [text.count("\n", each.start(), each.end()) for each in found]
+    lines = pd.Series([1, *ends[:-1]]).cumsum()
+    return pd.DataFrame({column: [each.group() for each in found]}, index=pd.Index(lines, name="line"))
+
+
+def _passage(text: str) -> re.Pattern[str]:
+    """Return what a passage is: a line and the blank ones after it, or less of a long line, cut between words if it can be."""
+    length = min(_LONGEST, max(1, len(text) // _FEWEST))
+    return re.compile(rf"\s*\S[^\n]{{0,{length - 1}}}(?:\S{{0,{_LONGEST}}}(?:\s+|\Z))?")
+
+
 def write_lines(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write the column "prediction", one a line; a list of tokens with spaces between them.
+    """Write the column "prediction", one a line; a list of tokens with spaces between them, a missing one as a blank line.
 
     Raises
     ------
@@ -50,10 +76,51 @@ def write_lines(frame: pd.DataFrame, path: str | Path) -> None:
             f"{path}: a text file holds one prediction a line, but there are {', '.join(map(str, frame.columns))}: write "
             "a .csv or .parquet file."
         )
-    lines = [" ".join(map(str, each)) if isinstance(each, list) else str(each) for each in frame["prediction"]]
-    broken = next((row for row, line in enumerate(lines) if "\n" in line), None)
+    lines = [_as_line(each) for each in frame["prediction"]]
+    broken = next((row for row, line in enumerate(lines) if "\n" in line or "\r" in line), None)
     if broken is not None:
         raise InvalidSequencesError(
             f"{path}: prediction {broken} has more than one line, {lines[broken]!r}: write a .csv or .parquet file."
         )
     Path(path).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _as_line(prediction: Any) -> str:
+    if isinstance(prediction, list):
+        return " ".join(map(str, prediction))
+    return "" if pd.isna(prediction) else str(prediction)
+
+
+def _text(path: str | Path) -> str:
+    """Return what a file holds, its line ends as LF."""
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidSequencesError(f"{path}: there is no such file.") from error
+    except OSError as error:
+        raise InvalidSequencesError(f"{path}: the file cannot be read: {error.strerror}.") from error
+    encoding = next((name for mark, name in _OTHER_ENCODINGS.items() if content.startswith(mark)), None)
+    if encoding is not None:
+        raise InvalidSequencesError(f"{path}: the file is {encoding}, not UTF-8. Save it as UTF-8.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = _line_at(content[: error.start].decode("utf-8-sig"))
+        raise InvalidSequencesError(
+            f"{path}:{line}: the line is no UTF-8, {content[error.start : error.start + 1]!r} ({error.reason}). Save the "
+            "file as UTF-8."
+        ) from error
+    if "\0" in text:
+        line = _line_at(text[: text.index("\0")])
+        raise InvalidSequencesError(f"{path}:{line}: the line holds a NUL byte. The file is damaged, or no text.")
+    if not text.strip():
+        raise InvalidSequencesError(f"{path}: the file holds no text.")
+    return _with_plain_ends(text)
+
+
+def _line_at(text_before: str) -> int:
+    return _with_plain_ends(text_before).count("\n") + 1
+
+
+def _with_plain_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,6 +1,7 @@
 """Running any cell along time; the engines that do it stand behind one interface."""
 
 from seqpipe.recurrence._check import check_initial_state, check_step
+from seqpipe.recurrence._clock import compile_seconds
 from seqpipe.recurrence._copies import copied
 from seqpipe.recurrence._engine import Choice, Engine
 from seqpipe.recurrence._fused import FusedEngine
@@ -31,6 +32,7 @@ __all__ = [
     "check_initial_state",
     "check_lengths",
     "check_step",
+    "compile_seconds",
     "copied",
     "forked_generators",
     "map_state",

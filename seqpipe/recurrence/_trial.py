@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CompilerError
+from seqpipe.recurrence._clock import compiling
 from seqpipe.recurrence._contents import contents_of
 from seqpipe.recurrence._copies import copied, first_states
 from seqpipe.recurrence._generators import forked_generators
@@ -28,6 +29,7 @@ _LENGTHS = (4, 1, 3, 0, 4)
 _ROUNDING = 1e-2
 
 
+@compiling()
 def find_fault(run: Run, cell: Cell, *, training: bool, input_grad: bool = True) -> str | None:
     """Say how an engine's results differ from the plain loop's; None if they do not.
 

@@ -2,10 +2,12 @@
 
 from seqpipe.sequences._arrow import arrow_from_sequences, sequences_from_arrow
 from seqpipe.sequences._container import Sequences
-from seqpipe.sequences._files import read_table
+from seqpipe.sequences._foreign import familiar
 from seqpipe.sequences._frame import frame_from_sequences, sequences_from_frame
-from seqpipe.sequences._validation import as_sequences, check_finite, is_table
+from seqpipe.sequences._numbers import check_real, object_numbers
+from seqpipe.sequences._validation import as_sequences, check_finite, is_table, readable, recorded
 from seqpipe.sequences._windows import Windows
+from seqpipe.tables import read_table
 
 __all__ = [
     "Sequences",
@@ -13,9 +15,14 @@ __all__ = [
     "arrow_from_sequences",
     "as_sequences",
     "check_finite",
+    "check_real",
+    "familiar",
     "frame_from_sequences",
     "is_table",
+    "object_numbers",
     "read_table",
+    "readable",
+    "recorded",
     "sequences_from_arrow",
     "sequences_from_frame",
 ]

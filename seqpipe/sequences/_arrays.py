@@ -6,17 +6,20 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences._foreign import familiar
+from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
 
-__all__ = ["as_elements", "as_matrix", "checked_lengths", "offsets_of", "take_runs"]
+__all__ = ["as_elements", "as_matrix", "as_numbers", "checked_lengths", "offsets_of", "take_runs"]
 
 
 def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Return ``values`` as a float matrix of shape (n_timesteps, n_features), not copied where it is one."""
-    array = _as_numbers(values, name)
+    array = as_numbers(values, name)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -26,28 +29,71 @@ def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray
 
 def as_elements(values: Any, name: str, dtype: DTypeLike | None = None) -> tuple[NDArray[Any], tuple[int, ...] | None]:
     """Return ``values`` as `as_matrix` does, tensors flattened, and the shape that each step's tensor had, else None."""
-    array = _as_numbers(values, name)
+    array = as_numbers(values, name)
     if array.ndim < 3:
         return as_matrix(array, name, dtype), None
     shape = array.shape[1:]
     return _as_floats(array.reshape(len(array), math.prod(shape)), dtype), shape
 
 
-def _as_numbers(values: Any, name: str) -> NDArray[Any]:
+def as_numbers(values: Any, name: str) -> NDArray[Any]:
+    """Return the steps of one sequence as numbers of any real type, shape (n_timesteps, …)."""
+    values = familiar(values, name)
+    if isinstance(values, pd.DataFrame):
+        return plain_columns(values, name, row="step").to_numpy()
+    if isinstance(values, pd.Series):
+        holds_steps = any(map(_is_array, values)) if values.dtype == object else is_arrow_list(values.dtype)
+        if not holds_steps:
+            return column_numbers(values, name, lambda i: f"{name}, step {i}")
+        values = values.tolist()
+    array = _as_array(values, name)
+    check_real(array.dtype, name)
+    return array if array.dtype != object else _of_objects(array, name)
+
+
+def _as_array(values: Any, name: str) -> NDArray[Any]:
+    if isinstance(values, list | tuple) and not set(map(type, values)) <= _PLAIN:
+        values = [familiar(step, f"{name}, step {t}") for t, step in enumerate(values)]
     try:
         array = np.asarray(values)
-        if array.dtype == object:  # nested lists out of JSON, or a step that is itself an array
-            array = np.array([np.asarray(step, dtype=np.float64) for step in array])
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
+        raise _unequal(name, error) from error
+    if not array.ndim:
         raise InvalidSequencesError(
-            f"{name} is not numeric, or its steps have unequal numbers of features ({error}): "
-            "give an array of shape (n_timesteps, n_features)."
-        ) from error
-    if array.dtype.kind not in "fiub":
-        raise InvalidSequencesError(
-            f"{name} must hold real numbers, got dtype {array.dtype}: encode it as numbers first."
+            f"{name} must have shape (n_timesteps, n_features), got {values!r:.40} of the type {type(values).__name__}."
         )
     return array
+
+
+#: What may stand in a list without a look at it.
+_PLAIN = {float, int, bool, np.float64, np.float32, np.int64, np.ndarray, list, tuple, type(None)}
+
+
+def _of_objects(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return Python objects as numbers: each one a number, or a step that is itself an array."""
+    if array.ndim == 1 and any(map(_is_array, array)):
+        steps = [as_numbers(step, f"{name}, step {t}") for t, step in enumerate(array)]
+        try:
+            return np.array(steps)
+        except ValueError as error:
+            raise _unequal(name, error) from error
+
+    def place(i: int) -> str:
+        step, *rest = np.unravel_index(i, array.shape)
+        return f"{name}, step {step}" + "".join(f", feature {j}" for j in rest)
+
+    return object_numbers(array.reshape(-1), place).reshape(array.shape)
+
+
+def _is_array(step: Any) -> bool:
+    return isinstance(step, list | tuple) or getattr(step, "ndim", 0) > 0
+
+
+def _unequal(name: str, error: Exception) -> InvalidSequencesError:
+    return InvalidSequencesError(
+        f"{name} is not numeric, or its steps have unequal numbers of features ({error}): "
+        "give an array of shape (n_timesteps, n_features)."
+    )
 
 
 def _as_floats(array: NDArray[Any], dtype: DTypeLike | None) -> NDArray[Any]:

@@ -12,6 +12,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences._arrays import as_elements, checked_lengths, offsets_of, take_runs
+from seqpipe.sequences._foreign import familiar
+from seqpipe.tables import Runs, arrow_from_runs, check_steps_order, frame_from_runs, runs_from_arrow, runs_from_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,9 +99,11 @@ class Sequences:
         Raises
         ------
         InvalidSequencesError
-            If an item is not numeric, has no time axis, or has another number of features or element shape.
+            If an item is not numeric, has no time axis, an index of times that do not rise, or another number of features or
+            element shape.
         """
         arrays = list(arrays)
+        check_steps_order(arrays)
         feature_names = _shared_columns(arrays)
         elements = [as_elements(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]
         matrices, shapes = [m for m, _ in elements], [shape for _, shape in elements]
@@ -119,7 +123,7 @@ class Sequences:
         return cls(values, offsets, feature_names=feature_names, ids=ids, element_shape=element_shape)
 
     @classmethod
-    def from_padded(cls, array: Any, lengths: Any = None) -> Sequences:
+    def from_padded(cls, array: Any, lengths: Any = None, *, feature_names: Iterable[str] | None = None) -> Sequences:
         """Take an array of shape (n_samples, n_timesteps, n_features) or (n_samples, n_timesteps, *element_shape).
 
         It is valid up to ``lengths``.
@@ -140,10 +144,11 @@ class Sequences:
             )
         n_samples, n_timesteps, *element = array.shape
         if lengths is None:
-            return cls(array.reshape(n_samples * n_timesteps, *element), np.arange(n_samples + 1) * n_timesteps)
+            rows = array.reshape(n_samples * n_timesteps, *element)
+            return cls(rows, np.arange(n_samples + 1) * n_timesteps, feature_names=feature_names)
         lengths = checked_lengths(lengths, n_samples, n_timesteps)
         valid = np.arange(n_timesteps) < lengths[:, None]
-        return cls(array[valid], np.concatenate([[0], np.cumsum(lengths)]))
+        return cls(array[valid], np.concatenate([[0], np.cumsum(lengths)]), feature_names=feature_names)
 
     @classmethod
     def from_frame(
@@ -154,17 +159,14 @@ class Sequences:
         order: str | None = None,
         features: Sequence[str] | None = None,
     ) -> Sequences:
-        """Take a long table with one row a time step; see :func:`seqpipe.sequences.sequences_from_frame`."""
-        from seqpipe.sequences._frame import sequences_from_frame
-
-        return sequences_from_frame(frame, by=by, order=order, features=features)
+        """Take a long table of pandas, polars or pyarrow, one row a time step; see :func:`sequences_from_frame`."""
+        table = familiar(frame, "frame")
+        return cls(**vars(runs_from_frame(table, by=by, order=order, features=features)))
 
     @classmethod
     def from_arrow(cls, array: pa.Array | pa.ChunkedArray) -> Sequences:
         """Take an Arrow list array; see :func:`seqpipe.sequences.sequences_from_arrow`."""
-        from seqpipe.sequences._arrow import sequences_from_arrow
-
-        return sequences_from_arrow(array)
+        return cls(**vars(runs_from_arrow(array)))
 
     @property
     def shape(self) -> tuple[int]:
@@ -273,15 +275,11 @@ class Sequences:
 
     def to_frame(self, *, by: str = "id", order: str = "step") -> pd.DataFrame:
         """Return a long table, one row a time step; see :func:`seqpipe.sequences.frame_from_sequences`."""
-        from seqpipe.sequences._frame import frame_from_sequences
-
-        return frame_from_sequences(self, by=by, order=order)
+        return frame_from_runs(Runs(self.values, self.offsets, self.ids, self.feature_names), by=by, order=order)
 
     def to_arrow(self) -> pa.Array:
         """Return an Arrow list array; see :func:`seqpipe.sequences.arrow_from_sequences`."""
-        from seqpipe.sequences._arrow import arrow_from_sequences
-
-        return arrow_from_sequences(self)
+        return arrow_from_runs(self.values, self.offsets)
 
     def describe(self, i: int, step: int | None = None, column: int | None = None) -> str:
         """Return words for a place in the data, such as "sample 3 (id 'B7'), step 12, feature 'speed'"."""

@@ -2,18 +2,147 @@
 
 from __future__ import annotations
 
+import numbers
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences._arrays import as_numbers
 from seqpipe.sequences._arrow import sequences_from_arrow
 from seqpipe.sequences._container import Sequences
+from seqpipe.sequences._foreign import familiar, last_names
+from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
 from seqpipe.sequences._windows import Windows
 
-__all__ = ["as_sequences", "check_finite", "is_table"]
+__all__ = ["as_sequences", "check_finite", "is_table", "readable", "recorded"]
+
+
+def readable(X: Any, name: str = "X") -> Any:
+    """Return what a user calls X as a numpy array, a list, a pandas object, `Sequences` or `Windows`.
+
+    Parameters
+    ----------
+    X : object
+        What these are already comes as it is; what other libraries hold, such as tensors, frames of polars and tables of
+        pyarrow, becomes one of them. A table keeps the names of its columns, which become plain numbers.
+    name : str, default="X"
+        What errors call it.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If it is no data at all, or something in it is neither a number nor a sequence of numbers; names the place.
+    """
+    if isinstance(X, Sequences | Windows):
+        return X
+    found = familiar(X, name)
+    no_data = isinstance(found, str | bytes | Mapping | Set | numbers.Number | Iterator) and not hasattr(found, "shape")
+    if found is None or no_data:
+        raise InvalidSequencesError(
+            f"{name} must be an array, a list of arrays, a pandas object, Sequences or Windows. "
+            f"Got {X if X is None else type(X).__name__} instead."
+        )
+    if isinstance(found, list) and not isinstance(X, list):  # out of a packed or a nested tensor
+        return Sequences.from_arrays(found)
+    if hasattr(found, "iloc"):
+        return _readable_frame(found, name)
+    if isinstance(found, list | tuple):
+        return _readable_list(found, name)
+    if not isinstance(found, np.ndarray):
+        return found
+    names = last_names(X) if found.ndim == 3 else None
+    found = _readable_array(found, name)
+    return found if names is None else Sequences.from_padded(found, feature_names=names)
+
+
+def recorded(data: Any) -> Any:
+    """Return data of another library in the form that a record of it is made from; anything else as it is.
+
+    Numbers come as `readable` gives them, texts and times as objects.
+    """
+    found = familiar(data, "the data")
+    if found is data or isinstance(found, np.ndarray):
+        return found
+    if isinstance(found, list):
+        return Sequences.from_arrays(found)
+    try:
+        return readable(found)
+    except InvalidSequencesError:
+        return found.astype(object)
+
+
+def _readable_frame(X: Any, name: str) -> Any:
+    """Return a pandas object: its columns numbers, or, where it has one, the sequences in it as they are."""
+    column = X if X.ndim == 1 else X.iloc[:, 0] if X.shape[1] == 1 else None
+    if column is not None and is_arrow_list(column.dtype):
+        return X
+    if column is not None and column.dtype == object and any(_dimensions(item) for item in column):
+        items = pd.Series(_checked_items(column.tolist(), name), index=column.index, name=column.name)
+        return items if X.ndim == 1 else items.to_frame()
+    if X.ndim == 2:
+        return plain_columns(X, name, row="sample")
+    numbers_found = column_numbers(X, name, lambda i: f"{name}, sample {i}")
+    return pd.Series(numbers_found, index=X.index, name=X.name)
+
+
+def _readable_list(X: list[Any] | tuple[Any, ...], name: str) -> Any:
+    items = _checked_items(X, name)
+    if not items or not _dimensions(items[0]) or _is_ragged_list(items):
+        return items
+    rows = [as_numbers(item, f"{name}, sample {i}") for i, item in enumerate(items)]
+    return np.array(rows)
+
+
+def _checked_items(X: Any, name: str) -> list[Any]:
+    """Return the items of a list: all numbers, or all sequences."""
+    if set(map(type, X)) <= _ITEMS:
+        items = list(X)
+    else:
+        items = [familiar(item, f"{name}, sample {i}") for i, item in enumerate(X)]
+    depths = [_dimensions(item) for item in items]
+    wrong = next((i for i, depth in enumerate(depths) if not depth), None)
+    if wrong is not None and (any(depths) or not isinstance(items[wrong], numbers.Real | np.generic | str)):
+        item = items[wrong]
+        raise InvalidSequencesError(
+            f"{name}, sample {wrong} is {'None' if item is None else f'{item!r:.40} of the type {type(item).__name__}'}, not a "
+            "sequence of real numbers: give each sample an array of shape (n_timesteps, n_features), or drop it."
+        )
+    if isinstance(X, tuple) and len(set(depths)) > 1:
+        raise InvalidSequencesError(
+            f"{name} is a tuple of {len(items)} items that are no sequences of one kind: their numbers of dimensions are "
+            f"{depths[:5]}. Give X and y as two arguments, and sequences as a list."
+        )
+    return items
+
+
+#: What may stand in a list without a look at it.
+_ITEMS = {np.ndarray, list, float, int}
+
+
+def _readable_array(X: NDArray[Any], name: str) -> Any:
+    if X.dtype != object:
+        if X.dtype.kind not in "US":  # estimators and scikit-learn have more to say of texts
+            check_real(X.dtype, name)
+        return X
+    if any(map(_dimensions, X if X.ndim == 1 else X.flat)):
+        items = _checked_items(list(X), name)
+        return Sequences.from_arrays([as_numbers(item, f"{name}, sample {i}") for i, item in enumerate(items)])
+    if X.ndim < 2:
+        return X
+
+    def place(i: int) -> str:
+        sample, *rest = np.unravel_index(i, X.shape)
+        return f"{name}, sample {sample}" + "".join(f", {what} {j}" for what, j in zip(_AXES, rest))
+
+    return object_numbers(X.reshape(-1), place).reshape(X.shape)
+
+
+#: What the axes of an array are called after the first.
+_AXES = ("step", *["feature"] * 30)
 
 
 def is_table(X: Any) -> bool:
@@ -42,7 +171,7 @@ def as_sequences(X: Any, *, dtype: DTypeLike | None = None) -> Sequences | Windo
     InvalidSequencesError
         If X is empty or not numeric, a sequence has no steps, or a value is NaN or infinite; names the place.
     """
-    found = _contained(X)
+    found = _contained(readable(X))
     if len(found) == 0:
         raise InvalidSequencesError("Found array with 0 sample(s) (X is empty) while a minimum of 1 is required.")
     if isinstance(found, Sequences):

@@ -1,5 +1,6 @@
 """Kinds of problems: each brings estimator, data adapter, metrics, baselines and pictures."""
 
+from seqpipe.tables import Roles
 from seqpipe.tasks._caption import CaptionTask
 from seqpipe.tasks._classify import ClassifyTask
 from seqpipe.tasks._forecast import ForecastTask
@@ -8,7 +9,7 @@ from seqpipe.tasks._parameters import last_step
 from seqpipe.tasks._regress import RegressTask
 from seqpipe.tasks._step_classify import StepClassifyTask
 from seqpipe.tasks._step_regress import StepRegressTask
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._translate import TranslateTask
 
 __all__ = [

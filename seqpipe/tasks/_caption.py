@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from seqpipe.estimators import SequenceCaptioner
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._columns import numeric_features, row_place
-from seqpipe.tasks._task import Roles, TaskData
+from seqpipe.tables import Roles, number_matrix, numeric_features, row_place
+from seqpipe.tasks._task import TaskData
 from seqpipe.tasks._writing import WritingTask
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class CaptionTask(WritingTask):
         if frame.empty:
             raise InvalidSequencesError(f"{name!r} has no rows.")
         columns = numeric_features(frame, roles, name=name)
-        values = frame[columns].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = number_matrix(frame, columns)
         unfit = np.argwhere(~np.isfinite(values))
         if len(unfit):
             row, place = (int(i) for i in unfit[0])

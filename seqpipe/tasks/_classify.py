@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
 from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
 from seqpipe.tasks._scores import label_scores
@@ -37,6 +38,7 @@ __all__ = ["ClassifyTask"]
 class ClassifyTask(SampleTask):
     """One label a sequence, by a `SequenceClassifier`."""
 
+    target_type: ClassVar[TargetType] = "labels"
     _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
@@ -94,6 +96,11 @@ class ClassifyTask(SampleTask):
 
     def _strata(self, data: TaskData) -> NDArray[Any]:
         labels, counts = np.unique(data.y, return_counts=True)
+        if len(labels) == 1:
+            raise InvalidSequencesError(
+                f"All sequences of {data.name!r} have the label {labels[0].item()!r}, but a classifier needs two at least: "
+                "name another target column, or add sequences of another class."
+            )
         if counts.min() < 2:
             raise InvalidSequencesError(
                 f"The class {labels[counts.argmin()].item()!r} of {data.name!r} has one sequence, which "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from math import ceil
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,20 @@ from sklearn.model_selection import TimeSeriesSplit
 from seqpipe.diagnostics import plot_forecast, plot_forecast_fan, plot_learning_curves
 from seqpipe.estimators import Forecaster, SequenceRegressor
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._columns import check_roles, numeric_features
+from seqpipe.tables import (
+    Roles,
+    TargetType,
+    check_roles,
+    index_after,
+    numeric_features,
+    season_of,
+    series_frame,
+    time_index,
+)
 from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_metrics, forecast_scorer
 from seqpipe.tasks._naive import naive_forecasts, seasonal_error
 from seqpipe.tasks._parameters import configured, last_step
-from seqpipe.tasks._series import index_after, season_of, series_frame, time_index
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,6 +61,8 @@ class ForecastTask(Task):
     naive forecast and the unit of mase; by default it follows from the dates (12 for months), and is 1 where
     they tell nothing.
     """
+
+    target_type: ClassVar[TargetType] = "series"
 
     def __init__(self) -> None:
         self._season: int | Literal["auto"] = "auto"
@@ -119,9 +129,15 @@ class ForecastTask(Task):
 
         Raises
         ------
+        InvalidSequencesError
+            If the data is no series.
         ValueError
             If nothing would be left on one side.
         """
+        if not isinstance(data.X, pd.DataFrame):
+            raise InvalidSequencesError(
+                f"{data.name!r} holds samples, and a forecast goes on with one series: give a table with a row a time step."
+            )
         n_rows = len(data.X)
         n_test = int(test_size) if isinstance(test_size, Integral) else ceil(n_rows * test_size)
         if not 0 < n_test < n_rows:
@@ -168,7 +184,7 @@ class ForecastTask(Task):
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return one row a step ahead: its time, or its number from 1 without one, and each target."""
         forecast = _forecast(estimator, data)
-        dated = data.roles.time is not None or isinstance(data.X.index, pd.DatetimeIndex)
+        dated = data.roles.time is not None or data.X.index.dtype.kind in "mM"
         index = data.X.index if dated else pd.RangeIndex(1, len(forecast) + 1, name="step")
         frame = pd.DataFrame(forecast, columns=_target_names(estimator, data, forecast.shape[1]))
         frame.insert(0, str(index.name or "time"), index)
@@ -177,7 +193,7 @@ class ForecastTask(Task):
     def future(self, data: TaskData, n_steps: int) -> TaskData:
         """Return the steps after the end of ``data`` for `predictions`, without exogenous columns.
 
-        Dates go on at their inferred frequency; where they have none the steps are counted from 1.
+        Dates go on at their inferred frequency and in their zone; where they have none the steps are counted from 1.
         """
         index = index_after(data.X.index, n_steps)
         roles = data.roles if index.name == data.X.index.name else replace(data.roles, time=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,11 +15,10 @@ from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold, 
 from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import LanguageModel
 from seqpipe.exceptions import UnknownNameError, did_you_mean
-from seqpipe.tasks._columns import check_roles
+from seqpipe.tables import Roles, TargetType, check_roles, targets_of
 from seqpipe.tasks._ngrams import NgramModel
 from seqpipe.tasks._parameters import configured, last_step
-from seqpipe.tasks._table import targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import source_texts
 from seqpipe.tasks._writing import NamedSamples
 from seqpipe.transformers import join_tokens
@@ -38,10 +38,13 @@ class LanguageModelTask(Task):
     """Texts and the next token in them, by a `LanguageModel`; with a target, texts of classes."""
 
     needs_target: ClassVar[bool] = False
+    target_type: ClassVar[TargetType] = "labels"
+    reads_texts: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._continuous = False
         self._level: Any = "char"
+        self._normalize: Any = "NFC"
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Take the sequence column for texts, and the target, if there is one, for their classes.
@@ -66,11 +69,22 @@ class LanguageModelTask(Task):
             If it has no such parameter.
         """
         model = configured(LanguageModel(), params, task="language_model")
-        self._continuous, self._level = bool(model.continuous), model.level
+        self._continuous, self._level, self._normalize = bool(model.continuous), model.level, model.normalize
         return model
 
     def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Hold out a shuffled share of the texts, or a number of them; of passages of one text the last ones."""
+        """Hold out a shuffled share of the texts, or a number of them; of passages of one text the last ones.
+
+        Raises
+        ------
+        ValueError
+            If there is one text only, or nothing would be left on one side.
+        """
+        if len(data.X) < 2:
+            raise ValueError(
+                f"{data.name!r} holds one text, which cannot be divided into what is trained on and what is held out: give "
+                "more of them, or read a text file of several words as one long text, with the parameter continuous: true."
+            )
         shuffled: dict[str, Any] = {"random_state": seed, "stratify": _strata(data.y)}
         order: dict[str, Any] = {"shuffle": False} if self._continuous else shuffled
         train, test = train_test_split(np.arange(len(data.X)), test_size=test_size, **order)
@@ -91,9 +105,8 @@ class LanguageModelTask(Task):
     def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of models that count tokens, and pairs of them."""
         kinds = {"token frequencies": False, "pairs of tokens": True}
-        models = {
-            name: NgramModel(self._level, pairs=pairs, ends=not self._continuous) for name, pairs in kinds.items()
-        }
+        counted = partial(NgramModel, self._level, ends=not self._continuous, normalize=self._normalize)
+        models = {name: counted(pairs=pairs) for name, pairs in kinds.items()}
         return {name: self.metrics(model.fit(train.X), test) for name, model in models.items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:

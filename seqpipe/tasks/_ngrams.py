@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqpipe.transformers import Level, Vocabulary, as_texts
+from seqpipe.transformers import Form, Level, Vocabulary, as_texts
 
 __all__ = ["NgramModel"]
 
@@ -26,13 +26,16 @@ class NgramModel:
         Whether the token before counts.
     ends : bool
         Whether the end of a text is a token; without, all texts are one.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts are brought to first.
     """
 
     #: The weight m of the tokens' own frequencies.
     strength = 10.0
 
-    def __init__(self, level: Level, *, pairs: bool, ends: bool) -> None:
+    def __init__(self, level: Level, *, pairs: bool, ends: bool, normalize: Form | None = "NFC") -> None:
         self.level = level
+        self.normalize = normalize
         self.pairs = pairs
         self.ends = ends
 
@@ -40,7 +43,7 @@ class NgramModel:
         """Count the tokens of texts, and the pairs if they count."""
         found = as_texts(texts, self.level)
         special = ("start", "end", "unknown") if self.ends else ("start", "unknown")
-        self.vocabulary_ = Vocabulary.of(found, self.level, special=special)
+        self.vocabulary_ = Vocabulary.of(found, self.level, special=special, normalize=self.normalize)
         before, after = self._pairs(found)
         n_tokens = len(self.vocabulary_)
         counts = np.bincount(after, minlength=n_tokens)

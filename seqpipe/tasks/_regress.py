@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
 from seqpipe.estimators import SequenceRegressor
+from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
 from seqpipe.tasks._scores import number_scores
@@ -34,6 +35,7 @@ __all__ = ["RegressTask"]
 class RegressTask(SampleTask):
     """One number, or one a target column, for each sequence, by a `SequenceRegressor`."""
 
+    target_type: ClassVar[TargetType] = "numbers"
     _errors: ClassVar[Mapping[str, str]] = {
         "mae": "neg_mean_absolute_error",
         "rmse": "neg_root_mean_squared_error",

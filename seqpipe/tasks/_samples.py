@@ -14,14 +14,13 @@ from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, train_test_split
 
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
-from seqpipe.sequences import Windows
-from seqpipe.tasks._columns import check_roles
-from seqpipe.tasks._table import sequences_of, targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.sequences import Sequences, Windows, as_sequences
+from seqpipe.tables import Roles, check_roles, runs_of, targets_of
+from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import source_texts
 from seqpipe.transformers import WindowSplit, is_texts
 
-__all__ = ["SampleTask"]
+__all__ = ["SampleTask", "sequences_of"]
 
 
 class SampleTask(Task):
@@ -120,3 +119,10 @@ class SampleTask(Task):
 
     def _strata(self, data: TaskData) -> NDArray[Any] | None:
         return None
+
+
+def sequences_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Sequences:
+    """Return the sequences of a table, each with steps, all values finite; raise `InvalidSequencesError` otherwise."""
+    found = as_sequences(Sequences(**vars(runs_of(frame, roles, name=name))))
+    assert isinstance(found, Sequences)
+    return found

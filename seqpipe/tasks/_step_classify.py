@@ -17,9 +17,10 @@ from sklearn.preprocessing import StandardScaler
 
 from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
 from seqpipe.estimators import StepClassifier
+from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import label_scores
-from seqpipe.tasks._steps import StepTask, step_rows
+from seqpipe.tasks._steps import StepTask, known_steps, step_rows
 from seqpipe.tasks._targets import labels_of
 from seqpipe.tasks._task import TaskData
 
@@ -33,6 +34,7 @@ __all__ = ["StepClassifyTask"]
 class StepClassifyTask(StepTask):
     """One label a time step, by a `StepClassifier`."""
 
+    target_type: ClassVar[TargetType] = "labels"
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "accuracy": ("accuracy", 1),
         "balanced_accuracy": ("balanced_accuracy", 1),
@@ -52,12 +54,13 @@ class StepClassifyTask(StepTask):
         return configured(StepClassifier(), params, task="step_classify")
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return accuracy, balanced_accuracy, f1_macro and log_loss over all steps.
+        """Return accuracy, balanced_accuracy, f1_macro and log_loss over all steps with a label.
 
         Classes that the estimator never saw count as errors, with a `DataWarning` that names them.
         """
         predicted, probabilities = (step_rows(f(data.X)) for f in (estimator.predict, estimator.predict_proba))
-        return label_scores(step_rows(data.y).ravel(), predicted.ravel(), estimator.classes_, probabilities)
+        truth, predicted, probabilities = known_steps(step_rows(data.y).ravel(), predicted.ravel(), probabilities)
+        return label_scores(truth, predicted, estimator.classes_, probabilities)
 
     def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the most frequent class, and of logistic regression on each step alone."""
@@ -67,9 +70,9 @@ class StepClassifyTask(StepTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out steps, and the learning curves."""
-        predicted = step_rows(estimator.predict(test.X)).ravel()
+        truth, predicted = known_steps(step_rows(test.y).ravel(), step_rows(estimator.predict(test.X)).ravel())
         return {
-            "confusion_matrix": plot_confusion_matrix(step_rows(test.y).ravel(), predicted),
+            "confusion_matrix": plot_confusion_matrix(truth, predicted),
             "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
         }
 

@@ -15,9 +15,10 @@ from sklearn.preprocessing import StandardScaler
 
 from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
 from seqpipe.estimators import StepRegressor
+from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import number_scores
-from seqpipe.tasks._steps import StepTask, step_rows
+from seqpipe.tasks._steps import StepTask, known_steps, step_rows
 from seqpipe.tasks._targets import numbers_of
 from seqpipe.tasks._task import TaskData
 
@@ -31,6 +32,7 @@ __all__ = ["StepRegressTask"]
 class StepRegressTask(StepTask):
     """One number, or one a target column, at each time step, by a `StepRegressor`."""
 
+    target_type: ClassVar[TargetType] = "numbers"
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "mae": ("mae", -1),
         "neg_mean_absolute_error": ("mae", -1),
@@ -50,15 +52,15 @@ class StepRegressTask(StepTask):
         return configured(StepRegressor(), params, task="step_regress")
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return r2, mae and rmse over all steps, the mean over outputs where there are several."""
-        return number_scores(step_rows(data.y), step_rows(estimator.predict(data.X)))
+        """Return r2, mae and rmse over all steps with a target, the mean over outputs where there are several."""
+        return number_scores(*known_steps(step_rows(data.y), step_rows(estimator.predict(data.X))))
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return truth against prediction at the held-out steps, and the learning curves."""
         predicted = step_rows(estimator.predict(test.X))
         return {
             "truth_against_prediction": plot_truth_against_prediction(
-                step_rows(test.y), predicted, names=test.roles.target or None
+                *known_steps(step_rows(test.y), predicted), names=test.roles.target or None
             ),
             "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
         }

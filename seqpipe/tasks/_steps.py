@@ -14,15 +14,14 @@ from sklearn.model_selection import KFold
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
 from seqpipe.sequences import Sequences, as_sequences
-from seqpipe.tasks._columns import check_roles
-from seqpipe.tasks._samples import SampleTask
-from seqpipe.tasks._table import sequences_of, step_targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tables import Roles, check_roles, step_targets_of
+from seqpipe.tasks._samples import SampleTask, sequences_of
+from seqpipe.tasks._task import Task, TaskData
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-__all__ = ["StepScorer", "StepTask", "step_rows"]
+__all__ = ["StepScorer", "StepTask", "known_steps", "step_rows"]
 
 
 def step_rows(values: Any) -> NDArray[Any]:
@@ -32,6 +31,15 @@ def step_rows(values: Any) -> NDArray[Any]:
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values.reshape(-1, *values.shape[2:])
     return np.concatenate([np.asarray(each) for each in values])
+
+
+def known_steps(truth: NDArray[Any], *others: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return the truth of the time steps that have one, shape (n_steps, …), and other values of the same steps."""
+    known = ~pd.isna(truth).reshape(len(truth), -1).any(axis=1)
+    if known.all():
+        return truth, *others
+    found = truth[known]
+    return np.array(found.tolist()) if found.dtype == object else found, *(other[known] for other in others)
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,8 @@ class StepTask(SampleTask):
     def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of models that see each step alone."""
         X_train, X_test = (_sequences(data.X).values for data in (train, test))
-        y_train, y_test = step_rows(train.y), step_rows(test.y)
+        y_train, X_train = known_steps(step_rows(train.y), X_train)
+        y_test, X_test = known_steps(step_rows(test.y), X_test)
         y_train, y_test = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in (y_train, y_test))
         alone = replace(test, X=X_test, y=y_test)
         return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in self._models().items()}

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables import holds_text, number_matrix, read_numbers, row_place
 
 __all__ = ["labels_of", "numbers_of"]
 
@@ -35,13 +37,35 @@ def labels_of(targets: pd.DataFrame, name: str, *, for_numbers: str) -> NDArray[
             f"Classification has one target column. Got {list(targets.columns)} for {name!r}: choose one of them."
         )
     labels = targets.iloc[:, 0]
-    if pd.api.types.is_float_dtype(labels.dtype) and (labels % 1 != 0).any():
+    fraction = _first_fraction(labels)
+    if fraction is not None:
         raise InvalidSequencesError(
-            f"The target {labels.name!r} of {name!r} holds fractions such as "
-            f"{labels[labels % 1 != 0].iloc[0]}, not labels: use the task {for_numbers!r}, or bin it first."
+            f"The target {labels.name!r} of {name!r} holds fractions such as {fraction}, not labels: use the task "
+            f"{for_numbers!r}, or bin it first."
         )
-    array = np.asarray(labels)
-    return array.astype(str) if all(isinstance(label, str) for label in array) else array
+    return _plain(labels)
+
+
+def _first_fraction(labels: pd.Series[Any]) -> Any:
+    """Return a label that is a measured number: one with decimals, in text where most labels occur only once."""
+    text = holds_text(labels)
+    if not text and not pd.api.types.is_float_dtype(labels.dtype):
+        return None
+    read = read_numbers(labels)
+    if text and (read.n_unread or 2 * labels.nunique() <= len(labels)):
+        return None
+    fractions = np.flatnonzero(np.mod(read.values, 1) > 0)
+    return labels.iloc[fractions[0]] if len(fractions) else None
+
+
+def _plain(labels: pd.Series[Any]) -> NDArray[Any]:
+    """Return labels as NumPy's text, booleans or numbers, whatever they are stored as."""
+    if isinstance(labels.dtype, pd.CategoricalDtype):
+        labels = labels.astype(labels.dtype.categories.dtype)
+    decimals = isinstance(labels.dtype, pd.ArrowDtype) and pa.types.is_decimal(labels.dtype.pyarrow_dtype)
+    array = np.asarray([str(label) for label in labels] if decimals else labels.to_numpy())
+    alike = pd.api.types.infer_dtype(array, skipna=False) in ("string", "boolean", "integer", "floating")
+    return np.array(array.tolist()) if array.dtype == object and alike else array
 
 
 def numbers_of(targets: pd.DataFrame, name: str, *, for_labels: str, unit: str) -> NDArray[np.float64]:
@@ -64,12 +88,14 @@ def numbers_of(targets: pd.DataFrame, name: str, *, for_labels: str, unit: str) 
         If a column does not hold numbers, or a value is infinite; names the place.
     """
     for column in targets:
-        if not pd.api.types.is_numeric_dtype(targets[column].dtype):
+        read = read_numbers(targets[column])
+        if read.n_unread:
+            row = int(read.unread.argmax())
             raise InvalidSequencesError(
-                f"The target {column!r} of {name!r} holds {targets[column].dtype}, not numbers: for "
-                f"labels use the task {for_labels!r}."
+                f"The target {column!r} of {name!r} holds {targets[column].dtype}, not numbers: it is "
+                f"{targets[column].iloc[row]!r:.60} at {row_place(targets, row)}. For labels use the task {for_labels!r}."
             )
-    values = targets.to_numpy(dtype=np.float64)
+    values = number_matrix(targets, list(targets.columns))
     if not np.isfinite(values).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise InvalidSequencesError(

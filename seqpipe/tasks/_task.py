@@ -4,42 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables import Roles, TargetType
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from sklearn.base import BaseEstimator
 
-__all__ = ["Roles", "Task", "TaskData"]
-
-
-@dataclass(frozen=True)
-class Roles:
-    """What the columns of a table are.
-
-    Attributes
-    ----------
-    id : str or None
-        Names the sequence that a row belongs to.
-    time : str or None
-        Orders the rows.
-    features : tuple of str or None
-        Numeric inputs; None for every numeric column without another role.
-    target : tuple of str
-        What is to be predicted.
-    sequence : str or None
-        A column of lists, for tables with one row a sequence.
-    """
-
-    id: str | None = None
-    time: str | None = None
-    features: tuple[str, ...] | None = None
-    target: tuple[str, ...] = ()
-    sequence: str | None = None
+__all__ = ["Task", "TaskData"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +38,7 @@ class TaskData:
     X: Any
     y: Any
     name: str
-    roles: Roles = Roles()
+    roles: Roles = field(default_factory=Roles)
 
 
 class Task(ABC):
@@ -73,6 +49,13 @@ class Task(ABC):
 
     #: Whether data without targets, other than a series, is no use.
     needs_target: ClassVar[bool] = True
+
+    #: What its target columns hold: "labels" and "texts" are read as they are written, "numbers" are numbers, a "series" is
+    #: what is forecast. None leaves it to what a column looks like.
+    target_type: ClassVar[TargetType] = None
+
+    #: Whether a column of sequences is a column of texts.
+    reads_texts: ClassVar[bool] = False
 
     @abstractmethod
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:

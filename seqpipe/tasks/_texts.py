@@ -9,8 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tasks._columns import row_place
-from seqpipe.tasks._task import Roles
+from seqpipe.tables import Roles, row_place
 
 __all__ = ["source_texts", "texts_of"]
 
@@ -61,8 +60,4 @@ def _told(value: Any) -> str:
 
 
 def _remedy(value: Any) -> str:
-    if pd.isna(value):
-        return "fill it in, or drop the row"
-    return (
-        "a CSV file cannot say that digits are a text; keep them as strings in a Parquet file, or put a letter before"
-    )
+    return "fill it in, or drop the row" if pd.isna(value) else "write it as text"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.diagnostics import plot_attention
 from seqpipe.estimators import SequenceTranslator
+from seqpipe.tables import Roles
 from seqpipe.tasks._parameters import last_step
-from seqpipe.tasks._task import Roles, TaskData
+from seqpipe.tasks._task import TaskData
 from seqpipe.tasks._texts import source_texts
 from seqpipe.tasks._writing import WritingTask
-from seqpipe.transformers import split_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +28,7 @@ _SHOWN = 3
 class TranslateTask(WritingTask):
     """One text for another, by a `SequenceTranslator`: the sequence column holds the texts that are read."""
 
+    reads_texts: ClassVar[bool] = True
     _name = "translate"
 
     def _new_estimator(self) -> BaseEstimator:
@@ -47,8 +48,8 @@ class TranslateTask(WritingTask):
 def _attention(translator: SequenceTranslator, X: Any) -> dict[str, Figure]:
     if translator.attention is None:
         return {}
-    source = [split_text(text, translator.source_vocabulary_.level) for text in X]
-    output = [split_text(text, translator.target_vocabulary_.level) for text in translator.predict(X)]
+    source = [translator.source_vocabulary_.split(text) for text in X]
+    output = [translator.target_vocabulary_.split(text) for text in translator.predict(X)]
     weights = translator.attention_weights(X)
     return {
         f"attention_{i}": plot_attention(*drawn)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,10 @@ from sklearn.model_selection import KFold, train_test_split
 from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import text_scores
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
-from seqpipe.tasks._columns import check_roles
+from seqpipe.tables import Roles, TargetType, check_roles, targets_of
 from seqpipe.tasks._parameters import configured, last_step
-from seqpipe.tasks._table import targets_of
-from seqpipe.tasks._task import Roles, Task, TaskData
+from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import texts_of
-from seqpipe.transformers import Level
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,10 +48,11 @@ class NamedSamples(TaskData):
 class WritingTask(Task):
     """A task with one text a sample: a row of the table is a sample, one target column holds the texts."""
 
+    target_type: ClassVar[TargetType] = "texts"
     _name: str
 
     def __init__(self) -> None:
-        self._level: Level = "char"
+        self._compared: dict[str, Any] = {}
 
     @abstractmethod
     def _new_estimator(self) -> BaseEstimator:
@@ -105,7 +104,8 @@ class WritingTask(Task):
             If it has no such parameter.
         """
         estimator = configured(self._new_estimator(), params, task=self._name)
-        self._level = params.get("target_level") or params.get("level", "char")
+        level = params.get("target_level") or params.get("level", "char")
+        self._compared = {"level": level, "normalize": params.get("normalize", "NFC")}
         return estimator
 
     def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
@@ -120,12 +120,12 @@ class WritingTask(Task):
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return exact_match, token_accuracy and edit_distance, in tokens a text."""
-        return text_scores(data.y, estimator.predict(data.X), level=self._level)
+        return text_scores(data.y, estimator.predict(data.X), **self._compared)
 
     def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the most frequent text, and of one rule more that the task has."""
         guesses = {"most frequent text": [_most_frequent(train.y)] * len(test.y), **self._guesses(train, test)}
-        return {name: text_scores(test.y, texts, level=self._level) for name, texts in guesses.items()}
+        return {name: text_scores(test.y, texts, **self._compared) for name, texts in guesses.items()}
 
     @abstractmethod
     def _guesses(self, train: TaskData, test: TaskData) -> dict[str, Any]:
@@ -155,12 +155,12 @@ class WritingTask(Task):
             raise UnknownNameError(
                 f"There is no score {name!r}.{did_you_mean(name, _SCORES)} There are {', '.join(sorted(_SCORES))}."
             )
-        return partial(_scored, name, self._level)
+        return partial(_scored, name, self._compared)
 
 
-def _scored(name: str, level: Level, estimator: Any, X: Any, y: Any) -> float:
+def _scored(name: str, compared: Mapping[str, Any], estimator: Any, X: Any, y: Any) -> float:
     """Return a metric, greater for better."""
-    return _SCORES[name] * text_scores(y, estimator.predict(X), level=level)[name]
+    return _SCORES[name] * text_scores(y, estimator.predict(X), **compared)[name]
 
 
 def _taken(data: TaskData, chosen: NDArray[np.int64]) -> TaskData:

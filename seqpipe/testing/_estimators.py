@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import Pipeline
 
@@ -47,7 +48,8 @@ def check_estimator(estimator: BaseEstimator) -> None:
     """Check an estimator of one target a sequence, or a time step, on ragged and three-dimensional input.
 
     All input kinds give the same predictions, a prediction depends on neither padding nor batch, a fit repeats itself,
-    pickles, clones, leaves its data alone, works under scikit-learn's splits and searches, and bad data is refused.
+    pickles, clones, leaves its data alone, works under scikit-learn's splits and searches, and bad data is refused. Unknown
+    targets are refused too, or, at time steps, left out of loss and score.
 
     Parameters
     ----------
@@ -78,6 +80,7 @@ def check_estimator(estimator: BaseEstimator) -> None:
     _check_independence(fitted, X)
     _check_repeats(estimator, fitted, X, y)
     _check_model_selection(estimator, X, y)
+    _check_unknown_targets(estimator, fitted, X, y)
     _check_refusals(estimator, fitted, X, y)
 
 
@@ -103,8 +106,9 @@ def _predicts_steps(estimator: Any) -> bool:
 
 
 def _flat(values: Any) -> NDArray[Any]:
-    """Return a list of arrays, one a sequence, as one array, and any other as it is."""
-    return np.concatenate([*values]) if isinstance(values, list | Sequences) else np.asarray(values)
+    """Return arrays, one a sequence, as one array, and any other as it is."""
+    ragged = isinstance(values, list | Sequences) or (values.dtype == object and isinstance(values[0], np.ndarray))
+    return np.concatenate([*values]) if ragged else np.asarray(values)
 
 
 def _check_input_kinds(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
@@ -164,6 +168,24 @@ def _check_model_selection(estimator: Any, X: Arrays, y: Any) -> None:
     assert search.best_params_["model__cell"] in ("rnn", "gru"), "a search over cells chooses none"
 
 
+def _check_unknown_targets(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
+    """Check that unknown targets are refused, or, where there is one a step, take part in neither loss nor score."""
+    labels = hasattr(fitted, "classes_")
+    if not _predicts_steps(estimator):
+        hole = np.array(y, dtype=object)
+        hole[3] = None
+        _assert_refused("a missing target", partial(clone(estimator).fit, X, hole), "sample 3")
+        return
+    holes = [np.where(np.arange(len(each)) % 2, None if labels else np.nan, each) for each in y]
+    model = clone(estimator).fit(X, holes)
+    assert np.isfinite(model.score(X, holes)), "targets that are unknown at some steps give no score"
+    assert not labels or np.array_equal(model.classes_, fitted.classes_), "an unknown label became a class"
+    nothing = [[None] * len(each) for each in y]
+    _assert_refused("a fit without any target", partial(clone(estimator).fit, X, nothing), "at any time step")
+    by_name = get_scorer("accuracy" if labels else "r2")(fitted, X, y)
+    np.testing.assert_allclose(by_name, fitted.score(X, y), err_msg="scikit-learn's scorer and score differ")
+
+
 def _check_refusals(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
     hole, endless = copy.deepcopy(X), copy.deepcopy(X)
     hole[3][1, 0] = np.nan
@@ -176,6 +198,9 @@ def _check_refusals(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
         "text": ([*X[:-1], np.array([["a", "b"]])], "real numbers"),
         "complex numbers": ([*X[:-1], np.ones((2, 2)) * 1j], "real numbers"),
         "other features in one sequence": ([*X[:-1], np.ones((2, 3))], "features"),
+        "None for a sequence": ([*X[:3], None, *X[4:]], "sample 3"),
+        "masked steps": ([*X[:3], np.ma.masked_greater(X[3], X[3].min()), *X[4:]], "sample 3 is a masked array"),
+        "times": ([*X[:3], X[3].astype("m8[s]"), *X[4:]], "sample 3 holds times"),
     }
     for name, (data, words) in bad.items():
         _assert_refused(f"fit with {name}", partial(clone(estimator).fit, data, y[: len(data)]), words)

@@ -7,7 +7,7 @@ from seqpipe.tracking._channel import Channel, open_channel
 from seqpipe.tracking._device import DeviceReport, describe_device
 from seqpipe.tracking._diagnosis import Diagnostic
 from seqpipe.tracking._tracker import MLflowTracker
-from seqpipe.tracking._ui import ui_command
+from seqpipe.tracking._ui import serve, ui_command
 from seqpipe.tracking._uri import redacted_uri
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "read_curves",
     "read_runs",
     "redacted_uri",
+    "serve",
     "ui_command",
 ]
 

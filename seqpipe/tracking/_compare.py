@@ -17,7 +17,7 @@ from seqpipe.tracking._uri import redacted_uri
 __all__ = ["read_curves", "read_runs"]
 
 _COMPARED: tuple[Kind, ...] = ("candidate", "refit", "fit")
-_COLUMNS = ["name", "kind", "status", "seconds", "run_id", "parent"]
+_COLUMNS = ["name", "kind", "status", "seconds", "run_id", "parent", "data", "data_digest"]
 _PAGE = 1000
 
 
@@ -37,8 +37,9 @@ def read_runs(experiment: str, tracking_uri: str | None = None, *, kinds: Iterab
     -------
     runs : DataFrame
         One row a run: name, kind, status, seconds from its begin to its end (NaN while it runs), run_id,
-        parent (the run_id above it, or None), and a column "params.x" for each parameter and "metrics.x" for
-        the last value of each metric.
+        parent (the run_id above it, or None), data and data_digest (of an outermost fit the name of what it was fitted to
+        and a digest of that, inputs and targets; else None), and a column "params.x" for each parameter and "metrics.x"
+        for the last value of each metric.
 
     Raises
     ------
@@ -111,9 +112,16 @@ def _row(run: Run) -> dict[str, Any]:
         "seconds": seconds,
         "run_id": info.run_id,
         "parent": tags.get("mlflow.parentRunId"),
+        **_data_of(run),
         **{f"params.{name}": value for name, value in sorted(run.data.params.items())},
         **{f"metrics.{name}": value for name, value in sorted(run.data.metrics.items())},
     }
+
+
+def _data_of(run: Run) -> dict[str, str | None]:
+    for given in run.inputs.dataset_inputs if run.inputs is not None else ():
+        return {"data": given.dataset.name, "data_digest": given.dataset.digest}
+    return {"data": None, "data_digest": None}
 
 
 def _metrics_of(client: MlflowClient, run_id: str) -> list[str]:

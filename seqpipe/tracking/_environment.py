@@ -5,22 +5,23 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-import subprocess
 import sys
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 
 from seqpipe.tracking._device import cpu_model
+from seqpipe.tracking._git import Repository
+from seqpipe.tracking._git_index import state_of
 
 __all__ = ["environment_tags", "installed_version"]
 
 _PACKAGES = ("mlflow", "numpy", "scikit-learn", "seqpipe", "skorch", "torch")
-_GIT_SECONDS = 5.0
 
 
 def environment_tags() -> dict[str, str]:
     """Return tags that name user, script, git commit, versions and processor."""
-    return {**_tags_of_process(), **_git_tags(os.getcwd())}
+    return {**_tags_of_process(), **_git_tags(Path.cwd())}
 
 
 @cache
@@ -52,19 +53,11 @@ def _user() -> str:
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
-def _git_tags(folder: str) -> dict[str, str]:
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not commit:
+def _git_tags(folder: Path) -> dict[str, str]:
+    """Return the commit, and "true", "false" or "unknown" for whether files differ from it; nothing outside a repository."""
+    repository = Repository.of(folder)
+    commit = None if repository is None else repository.commit()
+    if repository is None or commit is None:
         return {}
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"mlflow.source.git.commit": commit, "seqpipe.git.dirty": str(changes != "").lower()}
-
-
-def _git(folder: str, *arguments: str) -> str | None:
-    """Return what git answers in a folder, None where there is no git, no repository or no commit."""
-    command = ["git", "-C", folder, *arguments]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip()
+    dirty = {"clean": "false", "dirty": "true", "unknown": "unknown"}[state_of(repository, commit)]
+    return {"mlflow.source.git.commit": commit, "seqpipe.git.dirty": dirty}

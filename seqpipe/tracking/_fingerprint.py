@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from seqpipe.sequences import Sequences, Windows, is_table
+from seqpipe.sequences import Sequences, Windows, is_table, recorded
 from seqpipe.transformers import is_texts
 
 __all__ = ["DataSet", "fingerprint"]
@@ -47,7 +47,7 @@ class DataSet:
 
 def fingerprint(X: Any, y: Any = None, *, name: str = "training data") -> DataSet:
     """Return the size and the digest of inputs X, of any kind that an estimator takes, and of targets y."""
-    X = _gathered(X)
+    X, y = _gathered(recorded(X)), recorded(y)
     shortest, longest = _lengths(X)
     return DataSet(
         name=name,

@@ -16,7 +16,7 @@ from mlflow.models import Model
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._store import open_client
-from seqpipe.tracking._trust import foreign_types
+from seqpipe.tracking._trust import trusted_types
 from seqpipe.tracking._uri import redacted_uri
 
 __all__ = ["load_model"]
@@ -35,7 +35,8 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
     Raises
     ------
     TrackingError
-        If there is no such model, it was written with pickle, or it holds types that nobody vouches for.
+        If there is no such model, it was written with pickle, or it holds types that nobody vouches for, or whose
+        contents nobody checks.
     """
     with _fetched(model, tracking_uri) as folder:
         return _read(model, folder)
@@ -51,13 +52,8 @@ def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
                 "again with MLflowTracker."
             )
         file = folder / Path(flavor["pickled_model"]).name
-        found = skops.io.get_untrusted_types(file=file)
-        if foreign := foreign_types(found):
-            raise TrackingError(
-                f"The model {model!r} holds {', '.join(foreign)}, which is no estimator, cell or data class "
-                "of scikit-learn, seqpipe or an installed plug-in. Install the plug-in that it needs."
-            )
-        return skops.io.load(file, trusted=found), dict(description.metadata or {})
+        trusted = trusted_types(file, owner=f"The model {model!r}")
+        return skops.io.load(file, trusted=trusted), dict(description.metadata or {})
     except TrackingError:
         raise
     except Exception as error:  # a damaged folder may fail in any way

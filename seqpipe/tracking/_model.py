@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from seqpipe.tracking._environment import installed_version
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._run import Run
-from seqpipe.tracking._signature import describe_input
-from seqpipe.tracking._trust import foreign_types, plugins
+from seqpipe.tracking._signature import FLAVOR, InputDescription, describe_input
+from seqpipe.tracking._trust import plugins, trusted_types
 
 __all__ = ["save_model", "upload_model"]
 
@@ -48,23 +49,25 @@ def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any]
     Raises
     ------
     TrackingError
-        If the estimator holds objects of types that nobody vouches for, or cannot be written without pickle.
+        If the estimator holds objects of types that nobody vouches for, or whose contents nobody checks when they are
+        read, or cannot be written without pickle.
     """
     estimator = _without_callbacks(estimator)
     trusted = _trusted_types(estimator)
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's hints on integer columns and its deprecations
-        example, signature = describe_input(estimator, X)
+        described = describe_input(estimator, X)
         mlflow.sklearn.save_model(
             estimator,
             str(folder),
             serialization_format="skops",
             skops_trusted_types=trusted,
-            signature=signature,
-            input_example=example,
+            signature=described.signature,
+            input_example=described.example,
             pip_requirements=_requirements(),
             metadata=metadata or None,
         )
+    _let_seqpipe_serve(folder, described)
 
 
 def upload_model(publisher: Publisher, run: Run, folder: Path) -> str:
@@ -76,6 +79,13 @@ def upload_model(publisher: Publisher, run: Run, folder: Path) -> str:
     client.finalize_logged_model(entry.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])
     return f"models:/{entry.model_id}"
+
+
+def _let_seqpipe_serve(folder: Path, described: InputDescription) -> None:
+    model = Model.load(str(folder))
+    model.flavors["python_function"]["loader_module"] = "seqpipe.tracking.serving"
+    model.add_flavor(FLAVOR, input=described.form, columns=described.columns)
+    model.save(str(folder / "MLmodel"))
 
 
 def _name_its_place(folder: Path, entry: Any, run_id: str) -> None:
@@ -94,17 +104,14 @@ def _without_callbacks(estimator: Any) -> Any:
 
 
 def _trusted_types(estimator: Any) -> list[str]:
-    try:
-        found: list[str] = skops.io.get_untrusted_types(data=skops.io.dumps(estimator))
-    except Exception as error:
-        raise TrackingError(f"skops cannot write {type(estimator).__name__}: {error}") from error
-    foreign = foreign_types(found)
-    if foreign:
-        raise TrackingError(
-            f"{type(estimator).__name__} holds {', '.join(foreign)}, which is no estimator, cell or data class of "
-            "scikit-learn, seqpipe or an installed plug-in. Replace it, or save the estimator yourself."
-        )
-    return found
+    name = type(estimator).__name__
+    with tempfile.TemporaryDirectory(prefix="seqpipe-") as folder:
+        file = Path(folder) / "model.skops"
+        try:
+            skops.io.dump(estimator, file)
+        except Exception as error:
+            raise TrackingError(f"skops cannot write {name}: {error}") from error
+        return trusted_types(file, owner=name)
 
 
 def _requirements() -> list[str]:

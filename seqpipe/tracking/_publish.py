@@ -166,7 +166,8 @@ def _metric(run: Run, point: Point) -> Metric:
 
 
 def _dataset_input(data: DataSet) -> DatasetInput:
-    """Describe training data to MLflow, whose digests are at most 36 characters long."""
+    """Describe training data to MLflow, whose digests are at most 36 characters long; with another one it is another."""
     profile = json.dumps(asdict(data))
-    dataset = Dataset(data.name, data.sha256[:32], source_type="code", source="{}", profile=profile)
+    digest = data.sha256[:24] + (data.targets_sha256 or "")[:12]
+    dataset = Dataset(data.name, digest, source_type="code", source="{}", profile=profile)
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

@@ -2,56 +2,102 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature, infer_signature
-from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-from mlflow.types.schema import Array
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from seqpipe.sequences import Sequences, Windows, is_table
+from seqpipe.sequences import Sequences, Windows, is_table, recorded
 from seqpipe.transformers import is_texts
 
-__all__ = ["COLUMN", "describe_input"]
+__all__ = ["COLUMN", "FLAVOR", "Form", "InputDescription", "describe_input"]
 
 #: The column that holds ragged sequences, each a list of time steps.
 COLUMN = "sequence"
 
+#: Where the file MLmodel says what form the input has.
+FLAVOR = "seqpipe"
 
-def describe_input(estimator: Any, X: Any) -> tuple[Any, ModelSignature]:
-    """Return two samples as a served model takes them, and the signature of them and their predictions.
+Form = Literal["sequences", "array", "table", "texts"]
 
-    An array of shape (n_samples, n_timesteps, n_features), or with tensors as steps, becomes a float32 tensor of any
-    n_samples and n_timesteps. Ragged sequences become a table whose one column, "sequence", holds lists of time steps. A
-    table stays as it is; texts become a table of that column. Predictions of unequal length have no signature.
+
+@dataclass(frozen=True)
+class InputDescription:
+    """Two samples as a served model takes them, and what is to be known of their kind.
+
+    Attributes
+    ----------
+    example : DataFrame or array
+        The samples.
+    form : {"sequences", "array", "table", "texts"}
+        A column of lists of time steps, an array, a table of one row a sample, or a column of texts.
+    columns : list of [name, bool]
+        Of a table, and whether each holds numbers; else empty.
+    signature : ModelSignature, or False for none
+        MLflow's. It says nothing of numbers that go in, of which MLflow would let the training data's very type pass
+        only: `seqpipe.tracking.serving` judges them.
     """
+
+    example: Any
+    form: Form
+    columns: list[list[Any]]
+    signature: ModelSignature | Literal[False]
+
+
+def describe_input(estimator: Any, X: Any) -> InputDescription:
+    """Describe the input of a fitted estimator by two samples of its training data.
+
+    An array of shape (n_samples, n_timesteps, n_features), or with tensors as steps, is an array of any n_samples and
+    n_timesteps. Ragged sequences become a table whose one column, "sequence", holds lists of time steps. A table stays
+    as it is; texts become a table of that column. Predictions of unequal length have no signature either.
+    """
+    X = recorded(X)
     samples = X.iloc[:2] if hasattr(X, "iloc") else X[:2]
-    texts = is_texts(samples) or get_tags(estimator).input_tags.string  # tokens may be numbers
-    example = _example(samples, texts=texts)
-    inputs = _inputs(example, texts=texts)
+    form = _form(estimator, samples)
+    example = _example(samples, form)
     predicted = estimator.predict(example)
-    ragged = isinstance(predicted, list | Sequences)
+    ragged = isinstance(predicted, Sequences) or (
+        len(predicted) and isinstance(predicted[0], np.ndarray) and predicted.dtype == object
+    )
     outputs = None if ragged else infer_signature(model_output=np.asarray(predicted)).outputs
-    return example, ModelSignature(inputs=inputs, outputs=outputs)
+    inputs = _inputs(example, form)
+    signature: ModelSignature | Literal[False] = ModelSignature(inputs, outputs) if inputs or outputs else False
+    return InputDescription(example, form, _columns(example) if form == "table" else [], signature)
 
 
-def _example(samples: Any, *, texts: bool) -> Any:
-    if is_table(samples) and not texts:
+def _form(estimator: Any, samples: Any) -> Form:
+    first = estimator[0] if isinstance(estimator, Pipeline) else estimator
+    if is_texts(samples) or get_tags(first).input_tags.string:  # tokens may be numbers
+        return "texts"
+    if is_table(samples):
+        return "table" if isinstance(samples, pd.DataFrame) else "array"
+    return "array" if isinstance(samples, Windows) or getattr(samples, "ndim", 1) > 2 else "sequences"
+
+
+def _example(samples: Any, form: Form) -> Any:
+    if form == "table":
         return samples
-    if isinstance(samples, Windows) or getattr(samples, "ndim", 1) > 2:
-        return np.asarray(samples, dtype=np.float32)
+    if form == "array":
+        table = is_table(samples) or np.ndim(samples) == 1
+        return np.asarray(samples) if table else np.asarray(samples, dtype=np.float32)
     column = samples.iloc[:, 0] if hasattr(samples, "iloc") and samples.ndim == 2 else samples
-    if texts:
+    if form == "texts":
         return pd.DataFrame({COLUMN: list(column)})
     return pd.DataFrame({COLUMN: [np.reshape(each, (len(each), -1)).astype(float).tolist() for each in column]})
 
 
-def _inputs(example: Any, *, texts: bool) -> Schema:
-    if isinstance(example, pd.DataFrame) and list(example) == [COLUMN] and not texts:
-        return Schema([ColSpec(Array(Array(DataType.double)), COLUMN)])
-    if getattr(example, "ndim", 2) > 2:
-        return Schema([TensorSpec(np.dtype(np.float32), (-1, -1, *example.shape[2:]))])
-    inputs: Schema = infer_signature(example).inputs
-    return inputs
+def _inputs(example: Any, form: Form) -> Schema | None:
+    if form not in ("sequences", "texts"):
+        return None
+    kind = DataType.string if isinstance(example[COLUMN].iloc[0], str) else AnyType()  # type: ignore[no-untyped-call]
+    return Schema([ColSpec(kind, COLUMN)])
+
+
+def _columns(table: pd.DataFrame) -> list[list[Any]]:
+    return [[name, pd.api.types.is_numeric_dtype(table[name].dtype)] for name in table]

@@ -6,14 +6,16 @@ import re
 import socket
 import warnings
 from contextlib import nullcontext
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 
-from seqpipe.exceptions import TrackingError
+from seqpipe.exceptions import TrackingError, TrackingWarning
+from seqpipe.tracking._moved import artifact_root, mend_moved_store
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._stale import close_stale_runs
 from seqpipe.tracking._uri import database_path, redacted_uri, require_database, resolve_uri
@@ -39,12 +41,28 @@ def open_client(uri: str | None = None, *, create: bool = False) -> MlflowClient
         check_reachable(uri)
         with _creation_lock(uri), quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between MLflow and its libraries are not ours
+            database = database_path(uri)
+            if database is None:
+                return MlflowClient(uri)
+            moved = _prepared(uri, database)
             client = MlflowClient(uri)
-            if database_path(uri) is not None:
-                close_stale_runs(client)
-            return client
+            close_stale_runs(client)
     except Exception as error:
         raise refused(uri, error) from error
+    if moved is not None:
+        warnings.warn(moved, TrackingWarning, stacklevel=2)
+    return client
+
+
+def _prepared(uri: str, database: Path) -> str | None:
+    """Make a database, or mend one that was moved; return what there is to say about that."""
+    if database.is_file() and database.stat().st_size:
+        return mend_moved_store(database)
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # warns when it is imported
+
+    # MLflow alone would put the files of its first experiment under the working folder, and fail where that has a quote
+    SqlAlchemyStore(uri, artifact_root(database)).engine.dispose()  # type: ignore[no-untyped-call]
+    return None
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
@@ -86,7 +104,7 @@ def _artifact_location(uri: str, experiment: str) -> str | None:
     if database is None:
         return None
     folder = re.sub(r"[^\w.-]+", "-", experiment).strip(".-") or "experiment"
-    return (database.parent / "artifacts" / folder).as_uri()
+    return f"{artifact_root(database)}/{quote(folder)}"
 
 
 def refused(uri: str, error: Exception) -> TrackingError:

@@ -185,9 +185,7 @@ class MLflowTracker(FitListener):
         TrackingError
             If nothing was fitted yet.
         """
-        tree = self._required_tree()
-        run = (tree.refit or tree.root) if refit else tree.root
-        self._edit(partial(run.add_points, dict(metrics), now()))
+        self._edit(partial(_add_points, self._required_tree(), dict(metrics), now(), refit=refit))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Add words to the parent run.
@@ -261,8 +259,10 @@ class MLflowTracker(FitListener):
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / "model"
             save_model(estimator, X, place, metadata=self._model_metadata)
-            upload = partial(upload_model, run=tree.refit or tree.root, folder=place)
-            model_uri = self._open_writer().publish(upload)
+            # the writer's thread knows of the refit when all that came before is applied
+            model_uri = self._open_writer().publish(
+                lambda publisher: upload_model(publisher, tree.refit or tree.root, place)
+            )
         self._model_uri = model_uri
         return model_uri
 
@@ -284,10 +284,7 @@ class MLflowTracker(FitListener):
 
     def _log_diagnosis(self, tree: RunTree, found: Diagnosis) -> None:
         self._figures = found.figures
-        for run in (tree.root, tree.refit):
-            if run is not None:
-                self._edit(partial(run.add_points, found.metrics, now()))
-                self._edit(partial(run.tags.update, found.tags))
+        self._edit(partial(_add_diagnosis, tree, found, now()))
         for name, figure in found.figures.items():
             self.log_figure(figure, f"pictures/{name}.png")
 
@@ -310,6 +307,18 @@ class MLflowTracker(FitListener):
         if self._tree is None:
             raise AttributeError(f"{attribute} is known after a fit: est.set_callbacks(tracker).fit(X, y).")
         return self._tree
+
+
+def _add_points(tree: RunTree, metrics: Mapping[str, float], time: int, *, refit: bool) -> None:
+    run = (tree.refit or tree.root) if refit else tree.root
+    run.add_points(metrics, time)
+
+
+def _add_diagnosis(tree: RunTree, found: Diagnosis, time: int) -> None:
+    for run in (tree.root, tree.refit):
+        if run is not None:
+            run.add_points(found.metrics, time)
+            run.tags.update(found.tags)
 
 
 def _known(run: Run) -> str:

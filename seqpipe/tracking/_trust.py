@@ -1,45 +1,102 @@
 """Which classes a model may hold: a file from elsewhere must not choose what runs when it is read.
 
 Names are judged by what they stand for: a function of a trusted package can do anything when it is called, and
-an estimator's state may get it called.
+an estimator's state may get it called. Compiled code that follows indices and sizes from a file without a check reads,
+or writes, wherever a forged one points: what needs such code is kept in no model, though skops trusts most of it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import EntryPoints, entry_points
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
+import skops.io
 from sklearn.base import BaseEstimator
 from torch.optim import Optimizer
 
 from seqpipe.cells import Cell
+from seqpipe.exceptions import TrackingError
 from seqpipe.plugins import ENTRY_POINT_GROUP
 from seqpipe.sequences import Sequences
 
-__all__ = ["foreign_types", "plugins"]
+__all__ = ["foreign_types", "plugins", "trusted_types", "unchecked_types"]
 
 #: What fitted estimators of scikit-learn hold besides arrays and each other.
 _DATA_CLASSES = {
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.gaussian_process.kernels.ConstantKernel",
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.model_selection._split.TimeSeriesSplit",
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
 }
+#: What compiled code works on without a check, by package or name; and what of it is numpy's alone.
+_UNCHECKED = (
+    "scipy.sparse.",
+    "sklearn.cluster.",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.",
+    "sklearn.metrics._dist_metrics.",
+    "sklearn.neighbors.",
+    "sklearn.svm.",
+    "sklearn.tree.",
+)
+_PLAIN = {
+    "sklearn.neighbors._nearest_centroid.NearestCentroid",
+    "sklearn.svm._classes.LinearSVC",
+    "sklearn.svm._classes.LinearSVR",
+}
+
+
+def trusted_types(file: Path, *, owner: str) -> list[str]:
+    """Return the types that skops has to be told to trust in a file, for the model called ``owner`` in errors.
+
+    Raises
+    ------
+    TrackingError
+        If it holds types that nobody vouches for, or whose contents nobody checks.
+    """
+    found: list[str] = skops.io.get_untrusted_types(file=file)
+    if unchecked := unchecked_types(_types_in(file)):
+        raise TrackingError(
+            f"{owner} holds {', '.join(unchecked)}. Compiled code follows the numbers in it without a check, so that a "
+            "forged file could crash the process. Replace it by another estimator, or save and load the model yourself."
+        )
+    if foreign := foreign_types(found):
+        raise TrackingError(
+            f"{owner} holds {', '.join(foreign)}, which is no estimator, cell or data class of scikit-learn, seqpipe or an "
+            "installed plug-in. Install the plug-in that it needs, replace it, or save and load the model yourself."
+        )
+    return found
+
+
+def unchecked_types(names: Iterable[str]) -> list[str]:
+    """Return those names whose contents compiled code works on without a check."""
+    return sorted(name for name in set(names) if name.startswith(_UNCHECKED) and name not in _PLAIN)
+
+
+def _types_in(file: Path) -> Iterator[str]:
+    """Yield the types that a file names, those that skops trusts among them."""
+    with ZipFile(file) as archive:
+        nodes: list[Any] = [json.loads(archive.read("schema.json"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, list):
+            nodes += node
+        elif isinstance(node, dict):
+            nodes += node.values()
+            yield f"{node.get('__module__')}.{node.get('__class__')}"
 
 
 def foreign_types(names: Iterable[str]) -> list[str]:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import NoReturn
+
+import psutil
 
 from seqpipe.tracking._uri import require_database, resolve_uri
 
-__all__ = ["ui_command"]
+__all__ = ["serve", "ui_command"]
+
+#: Seconds that the server has to end in, and between two looks whether it has.
+_PATIENCE, _INTERVAL = 10.0, 0.05
 
 
 def ui_command(
@@ -25,3 +36,72 @@ def ui_command(
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     return command, {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def serve(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run a server until it ends, or until a signal ends this process: nothing that it started outlives that.
+
+    Returns
+    -------
+    code : int
+        The server's exit code, as a shell tells it.
+    """
+    if sys.platform == "win32":  # a console's Ctrl-C reaches all that it runs
+        return subprocess.run(command, env=environment, check=False).returncode
+    process = subprocess.Popen(command, env=environment, process_group=0)  # or a Ctrl-C would reach a part of it alone
+    try:
+        with _hangup_raises():
+            code = process.wait()
+    finally:
+        _end(process)
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _hangup_raises() -> Iterator[None]:
+    """Let the end of the terminal, which a group of its own does not hear of, end what is inside."""
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # nohup wants it to go on
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, _raise_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _raise_exit(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it has started: asked first, forced if that takes too long or this is interrupted."""
+    started = _started_by(process)
+    try:
+        _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + _PATIENCE
+        while any(map(_lives, started)) and time.monotonic() < deadline:
+            process.poll()
+            time.sleep(_INTERVAL)
+    finally:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _started_by(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(process.pid)
+        return [parent, *parent.children(recursive=True)]
+    return []
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that has ended stays a zombie where nobody asks for its exit code."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # its processes are gone, or have been taken over
+        os.killpg(process.pid, number)

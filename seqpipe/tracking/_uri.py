@@ -5,23 +5,56 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from seqpipe.exceptions import TrackingError
 
 __all__ = ["database_path", "redacted_uri", "require_database", "resolve_uri"]
 
-_SQLITE = "sqlite:///"
+#: What URIs of SQLite files begin with: the second as `_database_uri` writes those of paths that have to be quoted.
+_SQLITE, _QUOTED = "sqlite:///", "sqlite+pysqlite:///"
+#: The options at the end of a URI; a question mark that is followed by anything else belongs to a folder's name.
+_OPTIONS = re.compile(r"\?[\w.]+=[^/?]*$")
 _USERINFO = re.compile(r"://[^/\s]+@")
 
 
 def resolve_uri(uri: str | None = None) -> str:
-    """Return ``uri``, else MLFLOW_TRACKING_URI, else mlruns/mlflow.db in the working folder."""
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{Path.cwd() / 'mlruns' / 'mlflow.db'}"
+    """Return ``uri``, else MLFLOW_TRACKING_URI, else mlruns/mlflow.db in the working folder.
+
+    Raises
+    ------
+    TrackingError
+        If no URI leads to the SQLite file that is meant.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return _database_uri(Path.cwd() / "mlruns" / "mlflow.db")
     database = database_path(uri)
-    if database is None:
-        return uri
-    _, question, options = uri.partition("?")
-    return f"{_SQLITE}{database}{question}{options}"
+    return uri if database is None else _database_uri(database, _options(uri))
+
+
+def _database_uri(database: Path, options: str = "") -> str:
+    """Return the URI of a SQLite file, as it is where SQLAlchemy reads it so, else quoted.
+
+    MLflow makes the folder that stands in a URI of the first form, unread: a quoted path must not look like one.
+    """
+    plain = f"{_SQLITE}{database}{options}"
+    if not re.search("[?%]", str(database)):
+        return plain
+    from sqlalchemy.engine import make_url  # only where a path asks for it: it takes a moment
+
+    for uri in (plain, f"{_QUOTED}{quote(str(database))}{options}"):
+        if make_url(uri).database == str(database):
+            return uri
+    raise TrackingError(
+        f"The tracking store {str(database)!r} has no URI that this version of SQLAlchemy understands: rename the folder, or "
+        'run "pip install -U sqlalchemy".'
+    )
+
+
+def _options(uri: str) -> str:
+    found = _OPTIONS.search(uri)
+    return "" if found is None else found[0]
 
 
 def redacted_uri(text: str) -> str:
@@ -37,9 +70,13 @@ def redacted_uri(text: str) -> str:
 
 def database_path(uri: str) -> Path | None:
     """Return the absolute path of the SQLite file that ``uri`` names, None for any other store."""
-    if not uri.startswith(_SQLITE) or ":memory:" in uri or len(uri) == len(_SQLITE):
+    path = uri.removeprefix(_SQLITE).removeprefix(_QUOTED)
+    path = path.removesuffix(_options(uri))
+    if not uri.startswith((_SQLITE, _QUOTED)) or ":memory:" in uri or not path:
         return None
-    return Path(uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
+    written, read = Path(path).absolute(), Path(unquote(path)).absolute()
+    quoted = uri.startswith(_QUOTED) or (not written.parent.exists() and read.parent.exists())
+    return read if quoted else written
 
 
 def require_database(uri: str) -> None:

@@ -6,7 +6,7 @@ from seqpipe.training._callbacks import EpochListener, ProgressBar
 from seqpipe.training._guard import Diverged, GradientGuard
 from seqpipe.training._net import SequenceNet
 from seqpipe.training._objective import Criterion, Objective, SampleLoss, StepObjective
-from seqpipe.training._optimizer import OPTIMIZERS, find_optimizer, optimizer_settings
+from seqpipe.training._optimizer import OPTIMIZERS, check_optimizer_params, find_optimizer, optimizer_settings
 from seqpipe.training._precision import check_precision
 from seqpipe.training._resources import device_or_cpu, peak_memory_mib, reset_peak_memory, resolve_device
 from seqpipe.training._samples import Samples
@@ -38,6 +38,7 @@ __all__ = [
     "auto_batch_size",
     "auto_epochs",
     "check_precision",
+    "check_optimizer_params",
     "check_schedule",
     "check_schedule_params",
     "check_tbptt",

@@ -46,7 +46,7 @@ class Batches:
     ------
     inputs : dict
         ``x`` (batch, n_timesteps, n_features), and where samples have them ``lengths``, ``y_lengths``, ``weight``
-        (batch,) and ``indices`` (batch,), the last one a numpy array.
+        (batch,), and as numpy arrays ``step_weight`` (batch, n_timesteps) and ``indices`` (batch,).
     y : tensor
         Targets, padded with zeros to (batch, n_timesteps, n_outputs) where they are sequences; empty where there are none.
     """
@@ -98,6 +98,8 @@ class Batches:
             inputs["lengths"] = torch.from_numpy(lengths)
         if self.samples.weight is not None:
             inputs["weight"] = torch.from_numpy(self.samples.weight[indices])
+        if self.samples.step_weight is not None:
+            inputs["step_weight"] = self.samples.step_weight.gather(indices)[0][:, :, 0]
         y = self.samples.y
         if not isinstance(y, Sequences):
             return inputs, torch.empty(0) if y is None else torch.from_numpy(y[indices])

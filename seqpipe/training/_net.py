@@ -55,7 +55,14 @@ class SequenceNet(skorch.NeuralNet):
         Whether the forward pass of training runs in bfloat16 where that is safe.
     **kwargs
         skorch's.
+
+    Attributes
+    ----------
+    kept_optimizer : dict or None
+        The state of the optimizer that trained a net which was loaded and only predicts; None where there is an optimizer.
     """
+
+    kept_optimizer: dict[str, Any] | None = None
 
     def __init__(
         self,

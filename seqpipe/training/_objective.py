@@ -30,7 +30,8 @@ class Objective(Protocol):
         y_true : tensor of shape (batch, …)
             Targets as `Batches` gathers them.
         inputs : dict
-            The batch's other entries: ``x``, and where there are such ``lengths``, ``y_lengths`` and ``weight``.
+            The batch's other entries: ``x``, and where there are such ``lengths``, ``y_lengths``, ``weight`` and
+            ``step_weight``.
         """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
 
-__all__ = ["OPTIMIZERS", "find_optimizer", "optimizer_settings"]
+__all__ = ["OPTIMIZERS", "check_optimizer_params", "find_optimizer", "optimizer_settings"]
 
 _PREFIX = "optimizer__"
 #: What the user may have set in their place, or what forbids them.
@@ -53,6 +53,39 @@ def find_optimizer(optimizer: Any, *, owner: str) -> type[Optimizer]:
         reason = f" {name} {_UNFIT[name]}." if name in _UNFIT else did_you_mean(name, OPTIMIZERS)
         raise UnknownNameError(f"{expected} Got {optimizer!r} instead.{reason}")
     return found
+
+
+def check_optimizer_params(optimizer: type[Optimizer], params: Mapping[str, Any] | None, *, owner: str) -> None:
+    """Refuse settings that an optimizer does not take, before training.
+
+    Parameters
+    ----------
+    optimizer : type
+        A class of torch's, or one like them.
+    params : mapping, optional
+        Entries for skorch's net; those that begin with "optimizer__" are looked at.
+    owner : str
+        What errors call the estimator.
+
+    Raises
+    ------
+    ValueError
+        Says what the optimizer refused.
+    """
+    left = {*_OVERRULED_BY, _PREFIX + "param_groups"}  # what depends on the device, and skorch's own
+    given = {
+        name.removeprefix(_PREFIX): value
+        for name, value in (params or {}).items()
+        if name.startswith(_PREFIX) and name.split("[")[0] not in left
+    }
+    if not given:
+        return
+    try:
+        optimizer([torch.nn.Parameter(torch.zeros(1))], **given)
+    except Exception as error:  # torch takes what it is given, and fails in any way
+        raise ValueError(
+            f"The optimizer {optimizer.__name__!r} of {owner} cannot be made with {given}: {error}."
+        ) from error
 
 
 def optimizer_settings(

@@ -25,11 +25,14 @@ class Samples:
         Class numbers or standardised targets; a sequence of them a sample; None to predict.
     weight : array of shape (n_samples,), or None
         Of mean 1 over the training samples.
+    step_weight : Sequences of one feature, or None
+        Weight of each time step of X, in place of ``weight`` in the loss, 0 for a step that has none.
     """
 
     X: Sequences | Windows
     y: NDArray[Any] | Sequences | None = None
     weight: NDArray[Any] | None = None
+    step_weight: Sequences | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -42,5 +45,10 @@ class Samples:
 
     def take(self, indices: NDArray[np.int64]) -> Samples:
         """Return some of the samples."""
-        y, weight = self.y, self.weight
-        return Samples(self.X[indices], None if y is None else y[indices], None if weight is None else weight[indices])
+        y, weight, step_weight = self.y, self.weight, self.step_weight
+        return Samples(
+            self.X[indices],
+            None if y is None else y[indices],
+            None if weight is None else weight[indices],
+            None if step_weight is None else step_weight[indices],
+        )

@@ -119,7 +119,7 @@ class Schedule(Callback):
         settings = _defaults(self.name, net.lr, self.epochs, total, net.optimizer_) | dict(self.params or {})
         try:
             self.schedule_ = SCHEDULES[self.name](net.optimizer_, **settings)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # torch takes what it is given, and fails in any way
             raise ValueError(
                 f"lr_schedule={self.name!r} cannot be made with lr_schedule_params={settings}: {error}"
             ) from error
@@ -130,7 +130,7 @@ class Schedule(Callback):
             return
         planned = round(net.batches_done_ * self.updates_per_batch)
         while self.left_ > 0 and self.done_ < planned:
-            self.schedule_.step()
+            self._step()
             self.done_ += 1
             self.left_ -= 1
 
@@ -140,9 +140,17 @@ class Schedule(Callback):
             return
         if isinstance(self.schedule_, ReduceLROnPlateau):
             record = net.history[-1]
-            self.schedule_.step(record.get("valid_loss", record["train_loss"]))
+            self._step(record.get("valid_loss", record["train_loss"]))
         else:
-            self.schedule_.step()
+            self._step()
+
+    def _step(self, *losses: float) -> None:
+        try:
+            self.schedule_.step(*losses)  # type: ignore[arg-type]
+        except Exception as error:
+            raise ValueError(
+                f"lr_schedule={self.name!r} cannot go on with lr_schedule_params={self.params}: {error}"
+            ) from error
 
 
 def _defaults(name: str, lr: float, epochs: int, n_updates: int, optimizer: Optimizer) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _mask(rule: Callable[[int], Any], length: int) -> NDArray[np.bool_]:
 
 
 class StepLoss:
-    """The weighted mean of a criterion over the chosen valid steps of a batch.
+    """The weighted mean of a criterion over the chosen valid steps of a batch, without those that weigh nothing.
 
     Parameters
     ----------
@@ -104,7 +104,9 @@ class StepLoss:
         if loss.ndim == 0:
             raise ValueError("The criterion must give one loss a step, so that weights count: leave its mean out.")
         loss = loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss
-        if "weight" in inputs:
+        if "step_weight" in inputs:
+            loss = loss * torch.from_numpy(inputs["step_weight"].reshape(-1)[rows]).to(loss)
+        elif "weight" in inputs:
             loss = loss * inputs["weight"].index_select(0, picked // n_timesteps)
         if self.class_weight is not None:
             loss = loss * torch.from_numpy(self.class_weight).to(loss).index_select(0, targets)
@@ -121,12 +123,13 @@ class StepLoss:
         """Return which steps of a batch count, shape (n_samples, n_timesteps)."""
         lengths = inputs.get("lengths")
         known = np.full(n_samples, n_timesteps) if lengths is None else lengths.numpy()
-        return chosen_steps(self.loss_on, known, n_timesteps)
+        chosen = chosen_steps(self.loss_on, known, n_timesteps)
+        return chosen & (inputs["step_weight"] > 0) if "step_weight" in inputs else chosen
 
     def _rows(self, inputs: dict[str, Any], n_samples: int, n_timesteps: int) -> NDArray[np.int64]:
         """Return the places of chosen steps in a batch whose sequences follow one another."""
         if "chosen" in inputs:
             return np.flatnonzero(inputs["chosen"])
-        if "lengths" not in inputs and self.loss_on == "all":
+        if not {"lengths", "step_weight"} & inputs.keys() and self.loss_on == "all":
             return np.arange(n_samples * n_timesteps)
         return np.flatnonzero(self.chosen(inputs, n_samples, n_timesteps))

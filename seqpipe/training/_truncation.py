@@ -103,7 +103,7 @@ class Truncation:
         """
         n_samples, n_timesteps = inputs["x"].shape[:2]
         chosen = objective.chosen(inputs, n_samples, n_timesteps)
-        weights = _step_weights(chosen, inputs.get("weight"))
+        weights = _step_weights(chosen, inputs)
         carried, total = _Carried(), weights.sum() or 1.0
         for span in self.spans(n_timesteps):
             part = {
@@ -164,14 +164,19 @@ class Window:
         return (found[0] if len(found) == 1 else torch.cat(found, dim=1))[:, self.first :]
 
 
-def _step_weights(chosen: NDArray[np.bool_], weight: Tensor | None) -> NDArray[np.float64]:
+def _step_weights(chosen: NDArray[np.bool_], inputs: dict[str, Any]) -> NDArray[np.float64]:
     """Return what each time step of a batch weighs in its loss, shape (n_timesteps,)."""
+    if "step_weight" in inputs:
+        return np.where(chosen, inputs["step_weight"], 0.0).sum(axis=0, dtype=np.float64)
+    weight = inputs.get("weight")
     of_sample = np.ones(len(chosen)) if weight is None else weight.cpu().numpy().astype(np.float64)
     return of_sample @ chosen
 
 
 def _cut_entries(inputs: dict[str, Any], span: Span) -> dict[str, Any]:
-    cut: dict[str, Any] = {"x": inputs["x"][:, span.first : span.stop]}
+    cut: dict[str, Any] = {}
+    for name in {"x", "step_weight"} & inputs.keys():
+        cut[name] = inputs[name][:, span.first : span.stop]
     for name in {"lengths", "y_lengths"} & inputs.keys():
         cut[name] = _within(inputs[name], span.first, span.stop)
     return cut

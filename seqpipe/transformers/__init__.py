@@ -4,15 +4,30 @@ from seqpipe.transformers._cut import cut_texts, cut_windows
 from seqpipe.transformers._pad import PadSequences
 from seqpipe.transformers._scale import SequenceScaler
 from seqpipe.transformers._split import WindowSplit
-from seqpipe.transformers._texts import LEVELS, Level, Text, Token, as_texts, is_texts, join_tokens, split_text
+from seqpipe.transformers._texts import (
+    FORMS,
+    LEVELS,
+    Form,
+    Level,
+    Text,
+    Token,
+    as_texts,
+    is_blank,
+    is_texts,
+    join_tokens,
+    normalized,
+    split_text,
+)
 from seqpipe.transformers._tokenize import TOKEN, TokenizeTexts
 from seqpipe.transformers._vocabulary import SPECIAL, Vocabulary
 from seqpipe.transformers._windows import make_windows
 
 __all__ = [
+    "FORMS",
     "LEVELS",
     "SPECIAL",
     "TOKEN",
+    "Form",
     "Level",
     "PadSequences",
     "SequenceScaler",
@@ -24,8 +39,10 @@ __all__ = [
     "as_texts",
     "cut_texts",
     "cut_windows",
+    "is_blank",
     "is_texts",
     "join_tokens",
     "make_windows",
+    "normalized",
     "split_text",
 ]

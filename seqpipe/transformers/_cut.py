@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences
-from seqpipe.transformers._parameters import check_integer, check_number
-from seqpipe.transformers._texts import Level, Text, Token, as_texts, join_tokens, split_text
+from seqpipe.transformers._parameters import check_choice, check_integer, check_number
+from seqpipe.transformers._texts import FORMS, Form, Level, Text, Token, as_texts, join_tokens, normalized, split_text
 
 __all__ = ["cut_texts", "cut_windows"]
 
@@ -85,7 +85,14 @@ def _n_windows(lengths: NDArray[np.int64], window: int, stride: int, *, every_st
 
 
 def cut_texts(
-    texts: Any, y: Any = None, *, window: int, stride: int = 1, level: Level = "char", pad: Token = "#"
+    texts: Any,
+    y: Any = None,
+    *,
+    window: int,
+    stride: int = 1,
+    level: Level = "char",
+    pad: Token = "#",
+    normalize: Form | None = "NFC",
 ) -> tuple[list[Text], NDArray[Any], NDArray[np.int64]]:
     """Return windows of texts with the token that follows each, or with the label of the text.
 
@@ -104,6 +111,8 @@ def cut_texts(
         What a token is; see `TokenizeTexts`.
     pad : str or int, default="#"
         What stands before a text's first token.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts are brought to first; see `TokenizeTexts`.
 
     Returns
     -------
@@ -131,7 +140,9 @@ def cut_texts(
     """
     check_integer("cut_texts", "window", window, minimum=1)
     check_integer("cut_texts", "stride", stride, minimum=1)
-    tokens = [split_text(text, level) for text in as_texts(texts, level, name="texts")]
+    if normalize is not None:
+        check_choice("cut_texts", "normalize", normalize, FORMS)
+    tokens = [split_text(normalized(text, normalize), level) for text in as_texts(texts, level, name="texts")]
     empty = next((i for i, each in enumerate(tokens) if not each), None)
     if empty is not None:
         raise InvalidSequencesError(f"texts, sample {empty} has no tokens: drop empty texts.")

@@ -11,7 +11,7 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import validate_data
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, as_sequences, is_table
+from seqpipe.sequences import Sequences, Windows, as_sequences, is_table, readable
 
 __all__ = ["SequenceInput"]
 
@@ -40,6 +40,7 @@ class SequenceInput:
 
     def _check_input(self, X: Any, *, reset: bool) -> NDArray[Any] | Sequences | Windows:
         """Return X as a float table or sequences; ``reset`` remembers its form, else it has to agree."""
+        X = readable(X)
         table = is_table(X)
         if reset:
             self.input_kind_ = "table" if table else "sequences"

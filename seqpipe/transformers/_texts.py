@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows
+from seqpipe.sequences import Sequences, Windows, familiar
 
-__all__ = ["LEVELS", "Level", "Text", "Token", "as_texts", "is_texts", "join_tokens", "split_text"]
+__all__ = [
+    "FORMS",
+    "LEVELS",
+    "Form",
+    "Level",
+    "Text",
+    "Token",
+    "as_texts",
+    "is_blank",
+    "is_texts",
+    "join_tokens",
+    "normalized",
+    "split_text",
+]
 
 Token = str | int
 #: A string at the levels "char" and "word", a list of tokens at "token".
@@ -18,6 +33,10 @@ Text = str | list[Token]
 Level = Literal["char", "word", "token"]
 
 LEVELS: tuple[Level, ...] = ("char", "word", "token")
+
+#: Unicode's normalisation forms (Unicode Standard Annex #15).
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 def as_texts(texts: Any, level: Level, *, name: str = "X") -> list[Text]:
@@ -44,10 +63,12 @@ def as_texts(texts: Any, level: Level, *, name: str = "X") -> list[Text]:
         )
     if level == "token":
         return [_as_tokens(item, f"{name}, sample {i}") for i, item in enumerate(items)]
-    for i, item in enumerate(items):
-        if not isinstance(item, str):
-            raise InvalidSequencesError(_not_a_string(item, f"{name}, sample {i}", level))
-    return [str(item) for item in items]
+    return [_as_string(item, f"{name}, sample {i}", level) for i, item in enumerate(items)]
+
+
+def is_blank(text: Text) -> bool:
+    """Tell whether a text has nothing but white space, or no tokens."""
+    return not (text.strip() if isinstance(text, str) else text)
 
 
 def is_texts(X: Any) -> bool:
@@ -63,10 +84,13 @@ def is_texts(X: Any) -> bool:
 def _first(items: Any) -> Any:
     """Return the first item of a list or of a one-dimensional array, else None."""
     listed = isinstance(items, list | tuple) or getattr(items, "ndim", 0) == 1
-    return items[0] if listed and len(items) else None
+    if not listed or not len(items):
+        return None
+    return items.iloc[0] if hasattr(items, "iloc") else items[0]  # a Series counts by its index
 
 
 def _items(texts: Any, name: str) -> Iterable[Any]:
+    texts = familiar(texts, name)
     if isinstance(texts, str | bytes | dict | set | Iterator | Sequences | Windows) or not hasattr(texts, "__len__"):
         raise InvalidSequencesError(
             f"{name} must be a list, an array or a pandas Series of texts. Got {type(texts).__name__} instead: "
@@ -83,8 +107,30 @@ def _items(texts: Any, name: str) -> Iterable[Any]:
     return texts.tolist() if hasattr(texts, "tolist") else texts
 
 
+def _as_string(item: Any, place: str, level: Level) -> str:
+    if not isinstance(item, str):
+        raise InvalidSequencesError(_not_a_string(item, place, level))
+    _check_surrogates(item, place)
+    return str(item)
+
+
+def _check_surrogates(text: str, place: str) -> None:
+    """Refuse halves of surrogate pairs, which are no characters and which no file can hold."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidSequencesError(
+            f"{place}: there is half a surrogate pair, {text[error.start]!r}, at position {error.start}: the text was not "
+            "decoded as it was encoded. Decode it again, or leave the character out."
+        ) from error
+
+
+def _is_missing(item: Any) -> bool:
+    return pd.api.types.is_scalar(item) and bool(pd.isna(item))
+
+
 def _not_a_string(item: Any, place: str, level: Level) -> str:
-    if item is None or item != item:
+    if _is_missing(item):
         return f"{place} is missing ({item!r}): fill it or drop it."
     if isinstance(item, list | tuple | np.ndarray):
         return f"{place} must be a string at level={level!r}. Got a list of tokens instead: set level='token'."
@@ -94,6 +140,8 @@ def _not_a_string(item: Any, place: str, level: Level) -> str:
 def _as_tokens(item: Any, place: str) -> list[Token]:
     if isinstance(item, np.ndarray):
         item = item.tolist()
+    if _is_missing(item):
+        raise InvalidSequencesError(f"{place} is missing ({item!r}): fill it or drop it.")
     if not isinstance(item, list | tuple):
         raise InvalidSequencesError(
             f"{place} must be a list of tokens at level='token'. Got {item!r} instead: for strings set level='char' or "
@@ -105,7 +153,18 @@ def _as_tokens(item: Any, place: str) -> list[Token]:
             raise InvalidSequencesError(
                 f"{place}, step {step}: a token must be a string or an integer. Got {token!r} instead."
             )
+        if isinstance(token, str):
+            _check_surrogates(token, f"{place}, step {step}")
     return tokens
+
+
+def normalized(text: Text, form: Form | None) -> Text:
+    """Return a text, or each token of a list, in a Unicode normalisation form; as it is where that is None."""
+    if form is None:
+        return text
+    if isinstance(text, str):
+        return unicodedata.normalize(form, text)
+    return [unicodedata.normalize(form, token) if isinstance(token, str) else token for token in text]
 
 
 def split_text(text: Text, level: Level) -> list[Token]:

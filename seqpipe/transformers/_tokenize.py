@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, as_sequences
-from seqpipe.transformers._texts import LEVELS, Level, Text, as_texts
+from seqpipe.transformers._texts import FORMS, LEVELS, Form, Level, Text, as_texts
 from seqpipe.transformers._vocabulary import Vocabulary
 
 __all__ = ["TOKEN", "TokenizeTexts"]
@@ -45,6 +45,9 @@ class TokenizeTexts(
     unknown : {"error", "token"}, default="error"
         What becomes of tokens that ``fit`` did not see: an error, or one token of their own, which is learned if
         min_count is above 1.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
+        Unicode's form that texts are brought to before they are split, so that "é" is the same token as "e" with a
+        combining accent; None takes texts as they are.
 
     Attributes
     ----------
@@ -63,6 +66,7 @@ class TokenizeTexts(
         "lowercase": ["boolean"],
         "min_count": [Interval(Integral, 1, None, closed="left")],
         "unknown": [StrOptions({"error", "token"})],
+        "normalize": [StrOptions({*FORMS}), None],
     }
     vocabulary_: Vocabulary
 
@@ -73,11 +77,13 @@ class TokenizeTexts(
         lowercase: bool = False,
         min_count: int = 1,
         unknown: Literal["error", "token"] = "error",
+        normalize: Form | None = "NFC",
     ) -> None:
         self.level = level
         self.lowercase = lowercase
         self.min_count = min_count
         self.unknown = unknown
+        self.normalize = normalize
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
@@ -89,7 +95,9 @@ class TokenizeTexts(
         """Learn the vocabulary of texts X; y is ignored."""
         self._validate_params()
         special = ("unknown",) if self.unknown == "token" else ()
-        self.vocabulary_ = Vocabulary.of(self._texts(X), self.level, special=special, min_count=self.min_count)
+        self.vocabulary_ = Vocabulary.of(
+            self._texts(X), self.level, special=special, min_count=self.min_count, normalize=self.normalize
+        )
         return self
 
     def transform(self, X: Any) -> Sequences:

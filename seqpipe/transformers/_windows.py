@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows
+from seqpipe.sequences import Sequences, Windows, readable
+from seqpipe.tables import check_one_series
 from seqpipe.transformers._parameters import check_integer
 
 __all__ = ["make_windows"]
@@ -25,7 +26,7 @@ def make_windows(
     Parameters
     ----------
     X : array of shape (n_rows,) or (n_rows, n_features), DataFrame, or Sequences
-        A series in order of time, or several; no window reaches from one sequence into the next. Float32 and
+        A series in order of time, which a pandas index must confirm, or several; no window reaches from one sequence into the next. Float32 and
         float64 arrays are not copied, memory-mapped ones stay on disk.
     y : array of shape (n_rows,) or (n_rows, n_targets), Series, DataFrame or Sequences, optional
         What to predict, row by row as X; X itself by default, all columns.
@@ -49,8 +50,8 @@ def make_windows(
     Raises
     ------
     InvalidSequencesError
-        If a series is shorter than window + horizon, X and y differ in length, or a parameter is out of
-        range.
+        If a series is shorter than window + horizon, X and y differ in length, rows are not in order of time or of
+        several series, or a parameter is out of range.
 
     Examples
     --------
@@ -62,6 +63,7 @@ def make_windows(
     check_integer("make_windows", "window", window, minimum=1)
     check_integer("make_windows", "horizon", horizon, minimum=1 if y is None else 0)
     check_integer("make_windows", "stride", stride, minimum=1)
+    check_one_series(X, y, owner="make_windows")
     series = X if isinstance(X, Sequences) else _one_series(X)
     starts = _starts(series, window + horizon, stride)
     windows = Windows(
@@ -76,6 +78,7 @@ def make_windows(
 
 
 def _one_series(X: Any) -> Sequences:
+    X = readable(X)
     names = tuple(str(name) for name in X.columns) if hasattr(X, "columns") else None
     array = np.asarray(X)
     if array.ndim not in (1, 2):
@@ -124,7 +127,7 @@ def _aligned(series: Sequences, y: Any) -> NDArray[Any]:
         if not np.array_equal(y.offsets, series.offsets):
             raise InvalidSequencesError("The sequences of X and y must have the same lengths, one target a time step.")
         return y.values[:, 0] if y.n_features == 1 else y.values
-    values = np.asarray(y)
+    values = np.asarray(readable(y, "y"))
     if values.ndim not in (1, 2) or len(values) != len(series.values):
         raise InvalidSequencesError(
             "y must have shape (n_rows,) or (n_rows, n_targets) with one row for each of the "

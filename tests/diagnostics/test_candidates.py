@@ -31,6 +31,15 @@ def test_score_time_and_size_are_written_beside_each_candidate():
     assert row == ["0.9123", "12.3", "s", "1,234"]
 
 
+def test_time_of_compilation_stands_beside_that_of_the_fit_where_it_is_known():
+    scores, costs, _ = plot_candidates(table([0.9, 0.8], compile_seconds=[1.5, np.nan]), {}).axes
+    heading, first, second = (text.get_text().split() for text in scores.texts)
+    assert heading == ["score", "fit", "compile", "parameters"]
+    assert first == ["0.9", "2", "s", "1.5", "s", "1,234"]
+    assert second == ["0.8", "2", "s", "1,234"]
+    assert costs.get_xlabel() == "time of a fit, without compilation (s)"
+
+
 def test_a_candidate_keeps_its_colour_in_every_panel():
     scores, costs, losses = plot_candidates(table([0.5, 0.9]), {"fit 0": HISTORY, "fit 1": HISTORY}).axes
     assert scores.lines[0].get_color() == PALETTE[0]

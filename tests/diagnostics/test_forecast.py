@@ -95,3 +95,12 @@ def test_dates_of_any_span_have_some_ticks_and_not_too_many(frequency, n_steps, 
     axes = drawn(plot_forecast(series.iloc[:-n_steps], truth, {"model": truth})).axes[0]
     low, high = axes.get_xlim()
     assert 2 <= sum(low <= tick <= high for tick in axes.get_xticks()) <= 8
+
+
+def test_dates_are_written_in_their_zone():
+    whole = series(72, index=pd.date_range("2025-07-01 00:00", periods=72, freq="h", tz="Asia/Tokyo"))
+    axes = plot_forecast(whole[:60], whole[60:], {"model": np.zeros(12)}).axes[0]
+    midnights = [
+        tick for tick, text in zip(axes.get_xticks(), axes.get_xticklabels()) if text.get_text().startswith("Jul")
+    ]
+    assert {tick % 1 for tick in midnights} == {15 / 24}  # in UTC

@@ -309,3 +309,17 @@ def test_going_on_with_another_network_is_refused() -> None:
         model.set_params(hidden_size=5).fit(X, X.mean(axis=(1, 2)))
     with pytest.raises(ValueError, match="y has 2 outputs where the fit that goes on had 1"):
         model.set_params(hidden_size=4).fit(X, X.mean(axis=1))
+
+
+def test_a_panel_is_no_table_of_one_sequence_per_row() -> None:
+    panel = pd.DataFrame(np.ones((6, 2)), index=pd.MultiIndex.from_product([["a", "b"], range(3)], names=["unit", "t"]))
+    with pytest.raises(
+        InvalidSequencesError, match=r"Sequences\.from_frame\(X\.reset_index\(\), by='unit', order='t'\)"
+    ):
+        SequenceClassifier().fit(panel, [0, 0, 0, 1, 1, 1])
+
+
+def test_equally_long_series_that_fall_in_time_are_refused() -> None:
+    dated = pd.Series(np.arange(3.0), index=pd.date_range("2024-01-01", periods=3))
+    with pytest.raises(InvalidSequencesError, match=r"X\[1\], row 1: the rows are not in the order"):
+        SequenceClassifier().fit([dated, dated[::-1]], [0, 1])

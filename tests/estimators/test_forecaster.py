@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from seqpipe.estimators import Forecaster, SequenceRegressor, WindowedRegressor
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Sequences
 
 TINY = {"hidden_size": 16, "max_epochs": 60, "random_state": 0}
 t = np.arange(240)
@@ -110,10 +111,50 @@ def dated(n: int, start: str = "2020-01-01") -> pd.DataFrame:
 
 
 def test_times_that_do_not_rise_are_refused() -> None:
-    with pytest.raises(InvalidSequencesError, match="times of X must rise"):
+    with pytest.raises(InvalidSequencesError, match=r"X, row 1: the rows are not in the order .*X\.sort_index"):
         Forecaster(LastRow(), window=4).fit(dated(60)[::-1])
     with pytest.raises(InvalidSequencesError, match="X and y have other times"):
         Forecaster(LastRow(), window=4).fit(dated(60), dated(60, "2021-01-01")["load"])
+
+
+def test_arrow_times_that_fall_are_refused() -> None:
+    frame = dated(60)
+    frame.index = pd.Index(frame.index.to_series().astype("timestamp[ns][pyarrow]"))
+    with pytest.raises(InvalidSequencesError, match="not in the order"):
+        Forecaster(LastRow(), window=4).fit(frame[::-1])
+
+
+def test_shuffled_rows_are_refused_in_every_method() -> None:
+    rows = dated(60).reset_index(drop=True)
+    model = Forecaster(LastRow(), window=4).fit(rows, rows["load"])
+    for call in (model.fit, model.backtest, model.predict):
+        with pytest.raises(InvalidSequencesError, match="rows of X must be in order of time"):
+            call(rows[::-1], rows["load"]) if call != model.predict else call(rows[::-1])
+
+
+def test_local_hours_are_forecast_over_the_end_of_summer_time_with_targets_in_another_zone() -> None:
+    local = pd.date_range("2025-10-25", periods=60, freq="h", tz="Europe/Berlin")
+    x, y = dated(60).set_index(local), dated(60)["load"].set_axis(local.tz_convert("UTC"))
+    forecast = Forecaster(LastRow(), window=4).fit(x[:50], y[:50]).predict(x[50:])
+    assert forecast.shape == (10,)
+    with pytest.raises(InvalidSequencesError, match="a second time .* end of summer time"):
+        Forecaster(LastRow(), window=4).fit(x.tz_localize(None))
+
+
+def test_a_panel_is_refused_and_one_of_its_series_taken() -> None:
+    panel = pd.concat({"north": dated(30), "south": dated(30)}, names=["plant", "day"])
+    with pytest.raises(InvalidSequencesError, match="with 2 series, but Forecaster takes one"):
+        Forecaster(LastRow(), window=4).fit(panel)
+    one = Forecaster(LastRow(), window=4).fit(panel.loc[["north"]]).predict(3)
+    assert one.tolist() == Forecaster(LastRow(), window=4).fit(panel.xs("north")).predict(3).tolist()
+
+
+@pytest.mark.parametrize("several", [Sequences.from_arrays([wave, wave]), [two, two[:-1]]])
+def test_several_sequences_are_no_series(several) -> None:
+    with pytest.raises(
+        InvalidSequencesError, match="Forecaster takes one series .* of 2 sequences: fit one Forecaster per"
+    ):
+        Forecaster(LastRow(), window=4).fit(several)
 
 
 def test_direct_forecasts_with_exogenous_columns_come_in_whole_horizons() -> None:

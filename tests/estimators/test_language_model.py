@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -416,3 +417,16 @@ def test_partial_fit_reads_one_long_text_part_by_part() -> None:
     bits = [model.partial_fit(part).bits_per_token("abcd" * 20) for part in ("abcd" * 60, "abcd" * 60, "abcde" * 40)]
     assert bits[0] > bits[1] > bits[2]
     assert len(model.history_) == 3
+
+
+def test_both_forms_of_a_letter_are_one() -> None:
+    model = LanguageModel(hidden_size=4, max_epochs=1, random_state=0).fit(["caf\u00e9", "th\u00e9"])
+    assert model.score_samples(["cafe\u0301"]) == model.score_samples(["caf\u00e9"])
+    texts = [model.generate(prompt, random_state=0, length=3)[0] for prompt in ("th\u00e9", "the\u0301")]
+    assert unicodedata.normalize("NFC", texts[1]) == texts[0]
+
+
+def test_a_class_in_another_form_is_told_apart() -> None:
+    model = LanguageModel(hidden_size=4, max_epochs=1).fit(["ab", "ba"], ["caf\u00e9", "other"])
+    with pytest.raises(ValueError, match=r"is none of the classes .* Did you mean 'caf\u00e9' \('caf\\xe9', not 'cafe"):
+        model.generate(label="cafe\u0301")

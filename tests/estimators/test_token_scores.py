@@ -40,3 +40,8 @@ def test_edit_distance_is_a_metric(a: str, b: str, c: str) -> None:
 
 def test_nothing_against_nothing_is_right() -> None:
     assert text_scores([""], [""]) == {"exact_match": 1.0, "token_accuracy": 1.0, "edit_distance": 0.0}
+
+
+def test_texts_are_compared_in_one_form() -> None:
+    assert text_scores(["caf\u00e9"], ["cafe\u0301"])["exact_match"] == 1.0
+    assert text_scores(["caf\u00e9"], ["cafe\u0301"], normalize=None)["exact_match"] == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import unicodedata
 from functools import cache
 
 import numpy as np
@@ -290,3 +291,19 @@ def test_a_fit_that_fails_leaves_no_fitted_estimator() -> None:
         model.fit(["ab"], ["a", "b"])
     with pytest.raises(ValueError, match="not fitted"):
         model.predict(["ab"])
+
+
+def test_both_forms_of_a_letter_are_one_in_source_and_target() -> None:
+    sources, targets = ["\u00e9a", "a\u00e9"] * 8, ["a\u00e9", "\u00e9a"] * 8
+    decomposed = [[unicodedata.normalize("NFD", text) for text in texts] for texts in (sources, targets)]
+    model = SequenceTranslator(**TINY, max_epochs=2)
+    predictions = model.fit(sources, targets).predict(decomposed[0])
+    assert predictions.tolist() == clone(model).fit(*decomposed).predict(sources).tolist()
+    assert model.score(sources, targets) == model.score(*decomposed)
+    with pytest.raises(InvalidSequencesError, match="X, sample 0: The character .e. at step 0"):
+        clone(model).set_params(normalize=None).fit(sources, targets).predict(decomposed[0])
+
+
+def test_targets_that_are_all_empty_are_named() -> None:
+    with pytest.raises(InvalidSequencesError, match="^y: The texts have no tokens: all of them are empty"):
+        SequenceTranslator(**TINY).fit(["ab", "ba"], ["", ""])

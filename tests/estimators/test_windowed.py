@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from seqpipe.estimators import SequenceRegressor, WindowedRegressor
+from seqpipe.exceptions import InvalidSequencesError
 
 TINY = {"hidden_size": 8, "max_epochs": 40, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(200, 1))
@@ -59,3 +61,19 @@ def test_the_default_regressor_is_recurrent() -> None:
 def test_a_window_of_no_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="The 'window' parameter of WindowedRegressor must be"):
         WindowedRegressor(window=0).fit(X, y)
+
+
+def test_rows_out_of_order_are_refused_by_fit_and_predict() -> None:
+    rows = pd.DataFrame(X[:20], columns=["x"])
+    model = WindowedRegressor(LinearRegression(), window=3).fit(rows, y[:20])
+    shuffled = rows.sample(frac=1, random_state=0)
+    with pytest.raises(InvalidSequencesError, match=r"rows of X must be in order of time.*train_test_split"):
+        model.predict(shuffled)
+    with pytest.raises(InvalidSequencesError, match="rows of X must be in order of time"):
+        model.fit(shuffled, y[:20])
+
+
+def test_rows_of_several_series_are_refused() -> None:
+    panel = pd.DataFrame(X[:20], index=pd.MultiIndex.from_product([["a", "b"], range(10)], names=["unit", "t"]))
+    with pytest.raises(InvalidSequencesError, match="with 2 series, but WindowedRegressor takes one"):
+        WindowedRegressor(LinearRegression(), window=3).fit(panel, y[:20])

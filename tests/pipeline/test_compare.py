@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from seqpipe.exceptions import TrackingError
 from seqpipe.pipeline import compare_experiment, run_recipe
+from seqpipe.tracking import read_runs
 from seqpipe.tracking._store import open_client
 
 TINY = {
@@ -26,11 +27,68 @@ def two_runs(store: str) -> str:
 
 def test_candidates_and_single_fits_stand_side_by_side(two_runs: str):
     table = compare_experiment(two_runs).table
-    assert table.columns.tolist() == ["name", "mean", "std", "seconds", "n_parameters"]
+    assert table.columns.tolist() == ["name", "mean", "std", "seconds", "compile_seconds", "n_parameters", "run"]
     assert set(table["name"]) == {"1: cell=rnn", "1: cell=gru", "2: second"}
     assert table["mean"].is_monotonic_decreasing
     assert (table["n_parameters"] > 0).all()
     assert np.isfinite(table["seconds"]).all()
+    assert np.isfinite(table["compile_seconds"]).all()
+    assert compare_experiment(two_runs).left_out == ""
+
+
+@pytest.fixture(scope="module")
+def over_two_data_sets(store: str) -> dict[str, str]:
+    """The parent runs of a fit and of a search over other data, by their names."""
+    tracking = {"experiment": "over two", "uri": store}
+    search = {"grid": {"cell": ["rnn", "gru"]}, "cv": 2}
+    made = [
+        run_recipe({**TINY, "name": "fit", "tracking": tracking}),
+        run_recipe({**TINY, "name": "search", "search": search, "tracking": tracking, "evaluate": {"test_size": 0.8}}),
+    ]
+    return {result.name: result.record.run_id for result in made if result.record is not None}
+
+
+def test_searches_over_other_data_are_left_out_and_named(over_two_data_sets: dict[str, str]):
+    found = compare_experiment("over two")
+    assert set(found.table["name"]) == {"2: cell=rnn", "2: cell=gru"}
+    assert f"fit (digits, {over_two_data_sets['fit'][:8]})" in found.left_out
+    assert "--all-data" in found.left_out
+
+
+def test_all_data_are_mixed_if_that_is_asked_for(over_two_data_sets: dict[str, str]):
+    found = compare_experiment("over two", all_data=True)
+    assert set(found.table["name"]) == {"1: fit", "2: cell=rnn", "2: cell=gru"}
+    assert found.left_out == ""
+
+
+def test_runs_are_chosen_by_the_begins_of_their_ids(over_two_data_sets: dict[str, str]):
+    fit, search = over_two_data_sets["fit"], over_two_data_sets["search"]
+    assert set(compare_experiment("over two", runs=[fit[:8]]).table["name"]) == {"1: fit"}
+    assert set(compare_experiment("over two", runs=[search]).table["run"]) == {search[:8]}
+    assert set(compare_experiment("over two", runs=[fit, search]).table["run"]) == {fit[:8], search[:8]}
+
+
+def test_a_run_in_a_search_stands_for_it(over_two_data_sets: dict[str, str], store: str):
+    runs = read_runs("over two", store, kinds=["fold", "refit"])
+    for run_id in runs["run_id"]:
+        assert set(compare_experiment("over two", runs=[run_id]).table["name"]) == {"2: cell=rnn", "2: cell=gru"}
+
+
+def test_a_run_that_is_not_there_is_told_with_those_that_are(over_two_data_sets: dict[str, str]):
+    with pytest.raises(TrackingError, match=rf"has no run whose id begins with 'zz'.*{over_two_data_sets['fit'][:8]}"):
+        compare_experiment("over two", runs=["zz"])
+    with pytest.raises(TrackingError, match="has several runs whose id begins with ''"):
+        compare_experiment("over two", runs=[""])
+
+
+def test_scores_by_another_rule_are_not_compared(store: str):
+    recipe = {**TINY, "name": "two rules", "tracking": {"uri": store}}
+    search = {"grid": {"hidden_size": [3]}, "cv": 2}
+    run_recipe({**recipe, "search": {**search, "scoring": "neg_log_loss"}})
+    run_recipe({**recipe, "search": search})
+    found = compare_experiment("two rules")
+    assert set(found.table["name"]) == {"2: hidden_size=3"}
+    assert "by another rule: two rules (digits, " in found.left_out
 
 
 def test_the_picture_is_a_figure(two_runs: str):

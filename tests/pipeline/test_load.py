@@ -115,7 +115,7 @@ def test_the_text_of_a_recipe_holds_its_overrides(write: Callable[..., Path]):
             r":4: data\.missing: must be 'error', 'interpolate'",
         ),
         ("task: c\ndata:\n  dataset: d\n  target: []", r":4: data\.target: must not be empty"),
-        ("task: c\ndata:\n  dataset: d\n  id: 3", r":4: data\.id: must be a valid string\. Got 3 instead"),
+        ("task: c\ndata:\n  dataset: d\n  id: true", r":4: data\.id: must be a valid string\. Got True instead"),
         ("data: {dataset: d}\ntask: c\nseed: 1.5", r":3: seed: must be a valid integer\. Got 1\.5 instead"),
         ("data: {dataset: d}\ntask: c\nseed: -1", r":3: seed: must be greater than or equal to 0\. Got -1"),
         ("data: {dataset: d}\ntask: c\nsteps: {a: 1}", r":3: steps: must be a list"),

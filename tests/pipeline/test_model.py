@@ -149,7 +149,10 @@ def test_a_device_for_a_task_without_one_is_refused():
         ({"net_params": {"optimizer": "SGD"}}, r"net_params: 'optimizer' may not be set from a recipe"),
         ({"net_params": {"callbacks": []}}, r"net_params: 'callbacks' may not be set from a recipe"),
         ({"net_params": {1: 2}}, r"net_params: '1' may not be set from a recipe"),
-        ({"net_params": {"compile": "yes"}}, r"net_params: 'compile' may not be set"),
+        ({"net_params": {"compile": True}}, r"net_params: 'compile' may not be set"),
+        ({"net__compile": True}, r"net__compile: 'compile' may not be set"),
+        ({"net__compile__backend": "inductor"}, r"net__compile__backend: 'compile__backend' may not be set"),
+        ({"net_params": {"callbacks__guard": None}}, r"net_params: 'callbacks__guard' may not be set"),
         ({"net_params": {"criterion__weight": {"a": 1}}}, r"net_params: 'criterion__weight' may not be set"),
         ({"net__criterion": "MSELoss"}, r"net__criterion: 'criterion' may not be set from a recipe"),
         ({"net__module": "os.system"}, r"net__module: 'module' may not be set from a recipe"),
@@ -169,7 +172,7 @@ def test_parts_of_the_net_are_not_searched_from_a_recipe():
 
 
 def test_options_of_the_nets_parts_are_set_from_a_recipe():
-    options = {"optimizer__betas": [0.8, 0.9], "optimizer__amsgrad": True, "compile": False}
+    options = {"optimizer__betas": [0.8, 0.9], "optimizer__amsgrad": True}
     assert build(task={"classify": {"net_params": options}}).net_params == options
 
 

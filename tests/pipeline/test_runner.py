@@ -50,7 +50,7 @@ def test_the_best_candidate_comes_first(searched: RunResult):
     assert table["rank"].is_monotonic_increasing
     assert table["mean"].iloc[0] == table["mean"].max() == searched.best_score
     assert set(table.columns) == {
-        "rank", "name", "cell", "hidden_size", "mean", "std", "seconds", "n_parameters", "error",
+        "rank", "name", "cell", "hidden_size", "mean", "std", "seconds", "compile_seconds", "n_parameters", "error",
     }  # fmt: skip
     assert searched.best_params == {key: table[key].iloc[0] for key in ("cell", "hidden_size")}
     assert searched.estimator.n_parameters_ == table["n_parameters"].iloc[0]

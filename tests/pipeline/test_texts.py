@@ -78,16 +78,86 @@ def test_a_text_with_letters_that_were_not_trained_on_is_named_by_file_and_line(
         predict_table(model, "new.csv")
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"anna\n\notto\n", r"new\.txt:2: the line is empty"), (b"anna\n\xff\n", r"new\.txt: the file is no UTF-8")],
-)
-def test_a_text_file_that_cannot_be_read_is_told(classifier: str, content: bytes, message: str) -> None:
-    Path("new.txt").write_bytes(content)
-    with pytest.raises(InvalidSequencesError, match=message):
-        predict_table(classifier, "new.txt")
+@pytest.mark.parametrize("kind", ["classifier", "plain_writer"])
+def test_a_blank_line_gets_a_blank_prediction(
+    kind: str, request: pytest.FixtureRequest, write: Callable[..., Path]
+) -> None:
+    model = request.getfixturevalue(kind)
+    write("anna\n\n  \notto\n\n", "gaps.txt")
+    write("anna\notto\n", "plain.txt")
+    found, plain = predict_table(model, "gaps.txt"), predict_table(model, "plain.txt")
+    assert found["id"].tolist() == [0, 1, 2, 3]
+    assert found["prediction"].isna().tolist() == [False, True, True, False]
+    texts = found.iloc[[0, 3]].drop(columns="id").reset_index(drop=True)
+    pd.testing.assert_frame_equal(texts, plain.drop(columns="id"), check_dtype=False)
+    write_table(found, "out.txt")
+    first, last = plain["prediction"]
+    assert Path("out.txt").read_text() == f"{first}\n\n\n{last}\n"
+
+
+def test_whole_numbers_stay_whole_beside_a_blank_line(store: str, tmp_path: Path, write: Callable[..., Path]) -> None:
+    TEXTS.assign(kind=[1, 1, 2, 2] * 6).to_csv(tmp_path / "numbers.csv", index=False)
+    result = run(store, tmp_path / "numbers.csv", {"classify": {**TINY, "embedding": 3}}, steps=["tokenize"])
+    write("anna\n\notto\n", "gaps.txt")
+    write_table(predict_table(model_of(result), "gaps.txt"), "out.txt")
+    assert Path("out.txt").read_text().split("\n")[0] in {"1", "2"}
+
+
+def test_a_text_file_that_is_not_there_is_told(classifier: str) -> None:
     with pytest.raises(InvalidSequencesError, match=r"old\.txt: there is no such file"):
         predict_table(classifier, "old.txt")
+
+
+def test_a_model_that_was_trained_with_ids_takes_lines_without(store: str, tmp_path: Path, write) -> None:
+    TEXTS.assign(key=range(len(TEXTS))).to_csv(tmp_path / "ids.csv", index=False)
+    data = {"path": str(tmp_path / "ids.csv"), "sequence": "name", "target": "kind", "id": "key"}
+    task = {"classify": {**TINY, "embedding": 3}}
+    result = run_recipe({"tracking": {"uri": store}, "data": data, "steps": ["tokenize"], "task": task})
+    write("anna\notto\n", "new.txt")
+    assert predict_table(model_of(result), "new.txt")["id"].tolist() == [0, 1]
+
+
+# ---- a text file in a recipe
+
+DAYS = "".join(f"Day {i}: the boat leaves.\r\n\r\nWind, {i % 7} knots.\r\n" for i in range(30))
+
+
+def lines_recipe(**task: object) -> dict[str, object]:
+    return {"data": {"path": "days.txt"}, "task": {"language_model": {**TINY, **task}}, "tracking": {"enabled": False}}
+
+
+def test_a_text_file_is_one_long_text_for_a_continuous_model(write: Callable[..., Path]) -> None:
+    Path("days.txt").write_bytes(DAYS.encode())
+    shown = StringIO()
+    result = run_recipe(lines_recipe(continuous=True), console=Console(file=shown, width=120))
+    assert "\n" in result.estimator.vocabulary_.tokens
+    assert "\r" not in result.estimator.vocabulary_.tokens
+    assert "one long text, read in passages" in shown.getvalue()
+
+
+def test_a_text_file_holds_one_text_a_line_for_others(write: Callable[..., Path]) -> None:
+    Path("days.txt").write_bytes(DAYS.encode())
+    shown = StringIO()
+    result = run_recipe(lines_recipe(), console=Console(file=shown, width=120))
+    assert not {"\n", "\r"} & {*result.estimator.vocabulary_.tokens}
+    assert "60 texts of 14 to 24 characters" in shown.getvalue()
+    assert "one text a line, 30 blank lines left out" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (
+            {"data": {"path": "days.txt", "target": "kind"}, "task": "language_model"},
+            "data.target: .* no other columns",
+        ),
+        ({"data": {"path": "days.txt"}, "task": "translate"}, "data.path: .* 'translate' needs a target for each"),
+    ],
+)
+def test_a_text_file_has_no_other_columns(recipe: dict[str, object], message: str) -> None:
+    Path("days.txt").write_bytes(DAYS.encode())
+    with pytest.raises(RecipeError, match=message):
+        run_recipe(recipe)
 
 
 def test_what_is_not_one_text_a_line_is_not_written_as_such() -> None:

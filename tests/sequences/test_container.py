@@ -5,6 +5,7 @@ import pickle
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -254,3 +255,9 @@ def test_tables_and_arrow_arrays_are_reached_from_the_container():
     X = Sequences(np.ones((3, 2)), [0, 1, 3], feature_names=["a", "b"], ids=["p", "q"])
     assert Sequences.from_frame(X.to_frame(), by="id", order="step") == X
     assert np.array_equal(Sequences.from_arrow(X.to_arrow()).values, X.values)
+
+
+def test_sequences_whose_steps_fall_in_time_are_refused():
+    dated = pd.DataFrame({"x": np.arange(3.0)}, index=pd.date_range("2024-01-01", periods=3))
+    with pytest.raises(InvalidSequencesError, match=r"X\[1\], row 1: the rows are not in the order"):
+        Sequences.from_arrays([dated, dated[::-1]])

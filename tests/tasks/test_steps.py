@@ -71,7 +71,7 @@ def test_tables_that_do_not_fit_are_refused_with_the_remedy(steps_table, roles, 
 
 
 def test_labels_are_no_numbers(steps_table):
-    with pytest.raises(InvalidSequencesError, match="for labels use the task 'step_classify'"):
+    with pytest.raises(InvalidSequencesError, match="For labels use the task 'step_classify'"):
         StepRegressTask().from_table(steps_table, ROLES, name="machines")
 
 
@@ -142,3 +142,19 @@ def test_arrays_lists_and_sequences_flatten_to_the_same_rows(long_table):
     )
     np.testing.assert_array_equal(step_rows(array), step_rows(list(array)))
     np.testing.assert_array_equal(step_rows(data.X), step_rows(list(data.X)))
+
+
+@pytest.mark.parametrize("task", [StepClassifyTask(), StepRegressTask()], ids=lambda task: type(task).__name__)
+def test_steps_whose_target_is_unknown_count_in_no_metric(task):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 1)) for n in (4, 6, 5, 7)]
+    labels = isinstance(task, StepClassifyTask)
+    whole = [np.where(x[:, 0] > 0, "up", "down") if labels else x[:, 0] for x in X]
+    unknown = None if labels else np.nan
+    holes = [np.where(np.arange(len(each)) % 2, unknown, each) for each in whole]
+    model = task.estimator(SMALL).fit(X, holes)
+    alone = TaskData([x[:1] for x in X], [each[:1] for each in whole], "first steps")
+    first = TaskData(X, [np.where(np.arange(len(each)) > 0, unknown, each) for each in whole], "first steps known")
+    assert task.metrics(model, first) == pytest.approx(task.metrics(model, alone))
+    assert task.baselines(first, first) == task.baselines(alone, alone)
+    assert task.pictures(model, first, first)

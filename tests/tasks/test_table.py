@@ -1,7 +1,10 @@
 """Tables of every shape to samples, and every fault in them with its place."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from seqpipe.exceptions import InvalidSequencesError
@@ -192,7 +195,7 @@ def test_an_infinite_target_is_refused_with_its_row(long_table):
 
 
 def test_a_text_target_of_regression_is_sent_to_classification(long_table):
-    with pytest.raises(InvalidSequencesError, match=r"The target 'label' .* for labels use the task 'classify'"):
+    with pytest.raises(InvalidSequencesError, match=r"The target 'label' .* For labels use the task 'classify'"):
         regress(long_table, LONG)
 
 
@@ -232,7 +235,7 @@ def test_an_unfit_value_of_a_column_of_lists_is_refused_with_its_place(cells, me
 
 def test_times_that_do_not_rise_are_refused_with_id_and_row(long_table):
     long_table.loc[3, "hour"] = 1
-    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: 'hour' falls from 2 to 1"):
+    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: .* order of 'hour': 1 follows 2"):
         classify(long_table, LONG)
 
 
@@ -240,3 +243,24 @@ def test_a_table_is_not_changed(long_table):
     before = long_table.copy()
     classify(long_table, LONG)
     pd.testing.assert_frame_equal(long_table, before)
+
+
+def test_text_of_decimals_is_a_label_where_it_comes_back():
+    frame = pd.DataFrame({"t0": range(8), "t1": range(8), "label": ["1.10", "2.20"] * 4})
+    assert classify(frame, Roles(target=("label",))).y.tolist() == ["1.10", "2.20"] * 4
+    measured = frame.assign(label=[f"{i}.5" for i in range(8)])
+    with pytest.raises(InvalidSequencesError, match=r"holds fractions such as 0\.5.*use the task 'regress'"):
+        classify(measured, Roles(target=("label",)))
+
+
+def test_numbers_of_any_storage_are_targets_and_features():
+    frame = pd.DataFrame(
+        {
+            "t0": pd.Series([Decimal("1.5"), 2], dtype=object),
+            "t1": pd.array([True, False], dtype="boolean"),
+            "y": pd.array([Decimal("0.5"), Decimal("2")], dtype=pd.ArrowDtype(pa.decimal128(4, 2))),
+        }
+    )
+    data = regress(frame, Roles(target=("y",)))
+    assert data.X.values.ravel().tolist() == [1.5, 1, 2, 0]
+    assert data.y.tolist() == [0.5, 2]

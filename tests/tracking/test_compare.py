@@ -48,10 +48,22 @@ def test_curves_are_long_tables_in_order_of_steps(tracked, uri):
     assert set(alone["run_id"]) == {runs["run_id"][0]}
 
 
+def test_outermost_fits_say_what_they_were_fitted_to(net, tracked, uri, data):
+    X, y = data
+    net().set_callbacks(MLflowTracker("over data", tracking_uri=uri, log_model=False)).fit(X, y)
+    net().set_callbacks(MLflowTracker("over data", tracking_uri=uri, log_model=False)).fit(X, y[::-1].copy())
+    digests = read_runs("over data", uri)["data_digest"]
+    assert digests.nunique() == 2
+    runs = read_runs("compared", uri, kinds=["search", "fit"])
+    assert set(runs["data_digest"]) == {digests.iloc[-1]}
+    assert set(runs["data"]) == {"training data"}
+    assert read_runs("compared", uri, kinds=["candidate", "refit"])["data"].isna().all()
+
+
 def test_no_run_of_a_kind_is_an_empty_table_with_its_columns(tracked, uri):
     empty = read_runs("compared", uri, kinds=[])
     assert empty.empty
-    assert list(empty) == ["name", "kind", "status", "seconds", "run_id", "parent"]
+    assert list(empty) == ["name", "kind", "status", "seconds", "run_id", "parent", "data", "data_digest"]
 
 
 def test_an_unknown_experiment_lists_the_known_ones_and_suggests(tracked, uri):

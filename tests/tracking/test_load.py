@@ -97,7 +97,7 @@ def test_a_damaged_model_is_an_error(logged, client, tmp_path):
 
 @pytest.mark.parametrize(
     ("function", "name"),
-    [(numpy.testing.runstring, "runstring"), (_environment._git, "_git"), (is_classifier, "is_classifier")],
+    [(numpy.testing.runstring, "runstring"), (_environment._git_tags, "_git_tags"), (is_classifier, "is_classifier")],
 )
 def test_a_function_of_a_trusted_package_is_refused(logged, client, tmp_path, function, name):
     folder = copied(logged, client, tmp_path)
@@ -111,7 +111,9 @@ def test_a_function_of_a_trusted_package_is_refused(logged, client, tmp_path, fu
 @pytest.mark.parametrize(
     ("name", "is_foreign"),
     [
-        ("sklearn.tree._tree.Tree", False),
+        ("sklearn.tree._tree.Tree", True),
+        ("sklearn.neighbors._kd_tree.KDTree", True),
+        ("sklearn.linear_model._logistic.LogisticRegression", False),
         ("seqpipe.estimators._classifier.SequenceClassifier", False),
         ("seqpipe.cells._gru.GRUCell", False),
         ("torch.optim.sgd.SGD", False),

@@ -7,8 +7,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.types import DataType
-from mlflow.types.schema import Array
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -123,35 +121,29 @@ def described(monkeypatch):
     return lambda X: describe_input(FirstStep(), X)
 
 
-def test_padded_sequences_are_a_float32_tensor_of_any_length(described):
-    example, signature = described(np.ones((5, 7, 3)))
-    (spec,) = signature.inputs.inputs
-    assert (spec.type, spec.shape) == (np.float32, (-1, -1, 3))
-    assert (example.shape, example.dtype) == ((2, 7, 3), np.float32)
-    assert signature.outputs is not None
-
-
-def test_films_are_a_float32_tensor_of_frames(described):
-    example, signature = described(np.ones((5, 7, 1, 4, 6)))
-    assert signature.inputs.inputs[0].shape == (-1, -1, 1, 4, 6)
-    assert (example.shape, example.dtype) == ((2, 7, 1, 4, 6), np.float32)
+@pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 1, 4, 6)])
+def test_padded_sequences_and_films_are_arrays_of_any_numbers(described, shape):
+    found = described(np.ones(shape))
+    assert (found.form, found.signature.inputs) == ("array", None)
+    assert (found.example.shape, found.example.dtype) == ((2, *shape[1:]), np.float32)
+    assert found.signature.outputs is not None
 
 
 def test_ragged_films_are_a_table_of_flat_steps(described):
-    example, _ = described([np.ones((2, 1, 4, 6)), np.ones((3, 1, 4, 6))])
+    example = described([np.ones((2, 1, 4, 6)), np.ones((3, 1, 4, 6))]).example
     assert [np.shape(cell) for cell in example["sequence"]] == [(2, 24), (3, 24)]
 
 
 @pytest.mark.parametrize("kind", [list, pd.Series])
 def test_ragged_sequences_are_a_table_of_lists(described, kind):
-    example, signature = described(kind([np.ones((2, 3)), np.ones((4, 3)), np.ones((1, 3))]))
-    assert signature.inputs.input_names() == ["sequence"]
-    assert signature.inputs.inputs[0].type == Array(Array(DataType.double))
-    assert [np.shape(cell) for cell in example["sequence"]] == [(2, 3), (4, 3)]
+    found = described(kind([np.ones((2, 3)), np.ones((4, 3)), np.ones((1, 3))]))
+    assert found.form == "sequences"
+    assert found.signature.inputs.input_names() == ["sequence"]
+    assert [np.shape(cell) for cell in found.example["sequence"]] == [(2, 3), (4, 3)]
 
 
 def test_sequences_of_one_feature_keep_their_time_axis(described):
-    example, _ = described([np.ones(2), np.ones(4)])
+    example = described([np.ones(2), np.ones(4)]).example
     assert [np.shape(cell) for cell in example["sequence"]] == [(2, 1), (4, 1)]
 
 
@@ -159,9 +151,9 @@ def test_a_table_stays_a_table(data):
     from seqpipe.tracking._signature import describe_input
 
     frame = pd.DataFrame(data[0], columns=list("abcd"))
-    example, signature = describe_input(DummyClassifier().fit(frame, data[1]), frame)
-    assert signature.inputs.input_names() == list("abcd")
-    assert len(example) == 2
+    found = describe_input(DummyClassifier().fit(frame, data[1]), frame)
+    assert (found.form, found.columns) == ("table", [[name, True] for name in "abcd"])
+    assert len(found.example) == 2
 
 
 @pytest.fixture(scope="module")

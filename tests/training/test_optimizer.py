@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqpipe.exceptions import UnknownNameError
-from seqpipe.training import OPTIMIZERS, find_optimizer, optimizer_settings
+from seqpipe.training import OPTIMIZERS, check_optimizer_params, find_optimizer, optimizer_settings
 
 FUSED, FOREACH = {"optimizer__fused": True}, {"optimizer__foreach": True}
 DECAY = {"optimizer__weight_decay": 0.1}
@@ -81,3 +81,14 @@ def test_an_optimizer_that_cannot_work_is_refused_with_the_reason(optimizer: Any
 def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
     with pytest.raises(TypeError, match="or a subclass of torch's Optimizer"):
         find_optimizer(optimizer, owner="Model")
+
+
+@pytest.mark.parametrize("settings", [{"optimizer__nope": 1}, {"optimizer__betas": 3}, {"optimizer__eps": "x"}])
+def test_settings_that_an_optimizer_does_not_take_are_refused(settings: Any) -> None:
+    with pytest.raises(ValueError, match=r"The optimizer 'AdamW' of Net cannot be made with \{"):
+        check_optimizer_params(torch.optim.AdamW, settings, owner="Net")
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"optimizer__betas": [0.8, 0.9]}, {"optimizer__fused": True}, {"x": 1}])
+def test_settings_that_an_optimizer_takes_pass(settings: Any) -> None:
+    check_optimizer_params(torch.optim.AdamW, settings, owner="Net")

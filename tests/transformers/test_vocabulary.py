@@ -65,7 +65,7 @@ def test_rare_and_new_tokens_are_unknown_where_that_is_a_token() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Vocabulary.of([""]), "no token that comes 1 times"),
+        (lambda: Vocabulary.of([""]), "no tokens: all of them are empty"),
         (lambda: Vocabulary.of(["ab"], min_count=2), "add 'unknown' to the special tokens"),
         (lambda: Vocabulary.of([["a", 1]], "token"), "mix strings and integers"),
         (lambda: Vocabulary(("a", "a")), "each of them once"),

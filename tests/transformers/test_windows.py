@@ -128,3 +128,16 @@ def test_series_that_are_too_short_are_named_by_their_ids():
 def test_arguments_that_make_no_sense_are_refused(arguments, message):
     with pytest.raises(InvalidSequencesError, match=message):
         make_windows(**{"X": np.ones(5), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (pd.date_range("2024-01-01", periods=6)[::-1], "not in the order"),
+        (pd.RangeIndex(6)[::-1], "rows of X must be in order of time"),
+        (pd.MultiIndex.from_product([["a", "b"], range(3)]), "with 2 series, but make_windows takes one"),
+    ],
+)
+def test_rows_that_are_not_one_series_in_order_are_refused(index, message):
+    with pytest.raises(InvalidSequencesError, match=message):
+        make_windows(pd.DataFrame({"x": np.arange(6.0)}, index=index), window=2)

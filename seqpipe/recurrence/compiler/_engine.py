@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._clock import compiling
 from seqpipe.recurrence.compiler._function import run_program
 from seqpipe.recurrence.compiler._native import NativeProgram
 from seqpipe.recurrence.compiler._planned import PlannedEngine, Program
@@ -29,6 +30,7 @@ class CompiledEngine(PlannedEngine):
             return f"it compiles for float32 and float64 on a CPU, not {dtype} on {device.type}"
         return None
 
+    @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> Program:
         """Plan the step as C; it is compiled when it is first called."""
         find_compiler()

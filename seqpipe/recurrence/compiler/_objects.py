@@ -24,6 +24,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 
 from seqpipe.exceptions import CompilerError, SeqpipeWarning
+from seqpipe.recurrence._clock import compiling
 from seqpipe.recurrence.compiler._toolchain import Compiler, compile_source, find_compiler, object_flags
 
 __all__ = ["keep_text", "load"]
@@ -63,6 +64,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_PROCESS.start)
 
 
+@compiling()
 def load(source: str) -> ctypes.CDLL:
     """Compile C11 ``source`` into a shared object, unless that was done before, and load it.
 

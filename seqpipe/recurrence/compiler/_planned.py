@@ -43,10 +43,10 @@ class Program(Protocol):
         Whether it gives the gradient of x.
     checked : dict of bool to bool
         Whether inference (False) and training (True) were found right.
-    projected : bool
-        Whether it takes what the cell's `project` gives, which torch runs for all steps at once.
     recipes : Recipes
         How torch computes what the step takes beside the cell's tensors.
+    projected : bool
+        Whether it takes what the cell's `project` gives, which torch runs for all steps at once.
     source : str
         The code of a training step.
     """
@@ -54,8 +54,8 @@ class Program(Protocol):
     dtype: torch.dtype
     input_grad: bool
     checked: dict[bool, bool]
-    projected: bool
     recipes: Recipes
+    projected: bool
 
     @property
     def source(self) -> str: ...
@@ -91,14 +91,13 @@ class Plan:
         if len(states) != len(self.states):
             return f"it was planned for a state of {len(self.states)} tensor(s), not {len(states)}"
         for (shape, dtype), state in zip(self.states, states):
-            is_real = dtype.is_floating_point
-            fits = state.dtype == dtype and (dtype == self.program.dtype or not is_real)
-            fits = fits and state.device == device and state.numel() > 0
+            fits = state.dtype == dtype and state.device == device and state.numel()
+            fits = fits and (not dtype.is_floating_point or dtype == self.program.dtype)
             if state.shape != (len(x), *shape) or not fits:
                 found = f"{state.dtype} of shape {tuple(state.shape)} on {state.device}"
-                planned = f"{self.program.dtype if is_real else dtype} of shape {(len(x), *shape)} on {device}"
+                planned = f"{dtype} of shape {(len(x), *shape)} on {device}"
                 return f"it was planned for a state of {planned}, not {found}"
-            if not (is_real or dtype.is_complex) and float(state.abs().max()) >= largest_whole(x.dtype):
+            if not (dtype.is_floating_point or dtype.is_complex) and float(state.abs().max()) >= largest_whole(x.dtype):
                 return f"its state has whole numbers that {x.dtype} cannot count"
         return None
 
@@ -196,7 +195,7 @@ class PlannedEngine(Engine):
         try:
             states = [(s.shape[1:], s.dtype) for s in state_tensors(first_states(cell, 1))]
             program = self.plan(cell, dtype, input_grad=input_grad, parameter_grads=wanted)
-            return Plan(program, states, batch_size_for(cell))
+            return Plan(program, states, batch_size_for(cell, projected=program.projected))
         except (CellError, CompilerError, Unplannable) as error:
             return str(error)
         except Exception as error:  # what a step does is its author's choice: the plain loop can run it all the same
@@ -233,10 +232,9 @@ class PlannedEngine(Engine):
             return None
         with self._lock, torch.inference_mode(False):
             try:
-                projected = plan.program.projected
-                plan.calls = plan.calls or calls_of(cell, plan.some_size, projected=projected)
-                found = calls_of(cell, batch_size, projected=projected)
-                same = same_calls(plan.calls, plan.some_size, found, batch_size)
+                projected, some = plan.program.projected, plan.some_size
+                plan.calls = plan.calls or calls_of(cell, some, projected=projected)
+                same = same_calls(plan.calls, some, calls_of(cell, batch_size, projected=projected), batch_size)
             except Exception:  # it fails at this size only
                 same = False
         if not same:

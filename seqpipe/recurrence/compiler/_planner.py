@@ -58,8 +58,8 @@ class Planner:
 
     def run(self) -> Program:
         trace, program = self.trace, self.program
-        program.projected, program.recipes = trace.projected, trace.recipes
-        program.x_width = math.prod(trace.x.value.shape[1:])
+        program.projected, program.x_width = trace.projected, math.prod(trace.x.value.shape[1:])
+        program.recipes = trace.recipes
         for node in trace.parameters:
             self.values[id(node)] = self._new_slot(node.value)
         for source, nodes in (

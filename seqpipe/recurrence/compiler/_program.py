@@ -59,7 +59,7 @@ class Program:
     projected : bool
         Whether x is what the cell's `project` gives, which torch runs.
     recipes : Recipes
-        How torch computes what the step takes beside the cell's tensors.
+        How torch computes those of the first row-free values that are no tensors of the cell.
     shapes : dict of int to tuple of int
         Shapes of the row-free values that atoms read.
     """

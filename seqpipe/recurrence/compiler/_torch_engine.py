@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._clock import compiling
 from seqpipe.recurrence.compiler._eager import TorchProgram, run_program
 from seqpipe.recurrence.compiler._planned import PlannedEngine, Program
 
@@ -33,6 +34,7 @@ class TorchEngine(PlannedEngine):
         """Leave short sequences, and on a CPU wide steps, to the plain loop."""
         return x.shape[1] >= _FEWEST_STEPS and (x.device.type != "cpu" or len(x) * program.state_size <= _WIDEST_STEP)
 
+    @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> Program:
         """Plan the step as calls of torch."""
         return TorchProgram(cell, dtype, **wanted)

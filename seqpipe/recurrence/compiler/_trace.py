@@ -25,8 +25,8 @@ from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence.compiler._by_torch import Recipes, RecordingAhead
 
 __all__ = [
-    "IN_DERIVATIVE", "Call", "Node", "Trace", "Unplannable", "batch_size_for", "calls_of", "map_nodes", "nodes_in", "projects_steps_apart",
-    "record", "same_calls", "trace_step",
+    "IN_DERIVATIVE", "Call", "Node", "Trace", "Unplannable", "batch_size_for", "calls_of", "map_nodes", "nodes_in",
+    "projects_steps_apart", "record", "same_calls", "trace_step",
 ]  # fmt: skip
 
 #: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
@@ -297,9 +297,9 @@ def trace_step(
     """
     recorder = _Recorder()
     with torch.enable_grad(), forked_generators():
-        size = batch_size or batch_size_for(cell, projected=projected)
-        step = _recorded(cell, recorder, parameter_grads, size, projected=projected)
-        trace = Trace(size, step.recipes, projected)
+        n_rows = batch_size or batch_size_for(cell, projected=projected)
+        step = _recorded(cell, recorder, parameter_grads, n_rows, projected=projected)
+        trace = Trace(n_rows, step.recipes, projected)
         trace.parameters = [recorder.find(t) for t in step.tensors]
         trace.x, *trace.states = [recorder.find(t) for t in (step.x, *step.states)]
         trace.output, *trace.new_states = [recorder.find(r) for r in step.results]
@@ -456,7 +456,7 @@ def _walk_back(
     return [by_input.get(id(t)) for t in inputs]
 
 
-def batch_size_for(cell: Cell, *, projected: bool = False) -> int:
+def batch_size_for(cell: Cell, *, projected: bool) -> int:
     """Return a batch size that no size of the cell is a multiple of."""
     tensors = contents_of(cell).tensors.values()
     sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}

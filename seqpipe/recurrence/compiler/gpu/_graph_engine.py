@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._clock import compiling
 from seqpipe.recurrence.compiler._planned import PlannedEngine, Program
 from seqpipe.recurrence.compiler._torch_engine import TorchEngine
 from seqpipe.recurrence.compiler.gpu._graph_program import GraphProgram, run_program
@@ -43,6 +44,7 @@ class GraphEngine(PlannedEngine):
             return f"a CUDA graph needs a GPU, and the cell is on {device.type}"
         return None
 
+    @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> Program:
         """Plan the step as calls of torch; they are recorded when sizes come again."""
         return GraphProgram(self._record, cell, dtype, **wanted)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell
+from seqpipe.recurrence._clock import compiling
 from seqpipe.recurrence.compiler._planned import PlannedEngine, Program
 from seqpipe.recurrence.compiler._state_numbers import run_on_real_states
 from seqpipe.recurrence.compiler.gpu._loading import has_triton, is_interpreted
@@ -32,6 +33,7 @@ class TritonEngine(PlannedEngine):
             return f"it compiles for a GPU, and the cell is on {device.type}"
         return None if has_triton() else "Triton is not installed: pip install triton"
 
+    @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> Program:
         """Plan the step as kernels; they are compiled when they are first called."""
         return TritonProgram(cell, dtype, **wanted)

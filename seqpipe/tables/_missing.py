@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.pipeline._table import Table, others
+from seqpipe.tables._table import Table, others
+from seqpipe.tables._times import ordinals
 
 __all__ = ["Missing", "without_missing"]
 
@@ -37,7 +38,7 @@ def without_missing(table: Table, missing: Missing) -> Table:
         raise _missing_error(table, absent, _REMEDY)
     if missing == "drop":
         return table.take(np.flatnonzero(~absent.any(axis=1)))
-    numeric = [column for column in columns[absent.any()] if pd.api.types.is_numeric_dtype(table.frame[column])]
+    numeric = [column for column in columns[absent.any()] if column in table.fillable_columns]
     values = table.frame[numeric]
     filled = values.groupby(table.codes).ffill() if missing == "forward" else _interpolated(table, values)
     mended = replace(table, frame=table.frame.assign(**{column: filled[column] for column in numeric}))
@@ -49,8 +50,8 @@ def without_missing(table: Table, missing: Missing) -> Table:
 
 def _interpolated(table: Table, values: pd.DataFrame) -> pd.DataFrame:
     """Draw a line over time between the steps around an empty cell; the ends take the nearest value."""
-    times = np.arange(len(values)) if table.roles.time is None else table.frame[table.roles.time].to_numpy()
-    times = times.astype(np.float64)
+    times = np.arange(len(values)) if table.roles.time is None else ordinals(table.frame[table.roles.time])
+    times = (times - times.min()).astype(np.float64)  # which keeps nanoseconds of today apart
     filled = values.to_numpy(dtype=np.float64, copy=True)
     for rows in pd.Series(table.codes).groupby(table.codes).indices.values():
         for column in np.flatnonzero(np.isnan(filled[rows]).any(axis=0)):

@@ -7,15 +7,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, as_sequences, sequences_from_arrow, sequences_from_frame
-from seqpipe.tasks._columns import numeric_features, row_place
-from seqpipe.tasks._task import Roles
+from seqpipe.tables._features import numeric_features
+from seqpipe.tables._lists import runs_from_arrow
+from seqpipe.tables._long import runs_from_frame
+from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
+from seqpipe.tables._roles import Roles, row_place
+from seqpipe.tables._runs import Runs
 
-__all__ = ["sequences_of", "step_targets_of", "targets_of"]
+__all__ = ["runs_of", "step_targets_of", "targets_of"]
 
 
-def sequences_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Sequences:
-    """Return the sequences of a table.
+def runs_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Runs:
+    """Return the sequences of a table, not yet checked to have steps and finite values where cells are lists.
 
     A column of lists has one sequence a row; so has a table without ids, whose features are then the steps.
     With ids the rows of an id are the steps of one sequence, in order of first appearance.
@@ -31,7 +34,10 @@ def sequences_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Sequences:
         return _from_lists(frame, roles, name)
     if roles.id is not None:
         features = numeric_features(frame, roles, name=name)
-        return sequences_from_frame(frame, by=roles.id, order=roles.time, features=features)
+        numbers = frame.assign(
+            **{name: read_numbers(frame[name]).values for name in features if holds_text(frame[name])}
+        )
+        return runs_from_frame(numbers, by=roles.id, order=roles.time, features=features)
     if roles.time is not None:
         raise InvalidSequencesError(
             f"{name!r} has the time column {roles.time!r} but no id column: name the column that says which "
@@ -41,7 +47,7 @@ def sequences_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Sequences:
 
 
 def targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
-    """Return the target columns with one row a sequence, in the order of `sequences_of`.
+    """Return the target columns with one row a sequence, in the order of `runs_of`.
 
     Raises
     ------
@@ -59,7 +65,7 @@ def targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
 
 
 def step_targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
-    """Return the target columns with one row a time step, in the order of the steps of `sequences_of`.
+    """Return the target columns with one row a time step, in the order of the steps of `runs_of`.
 
     Raises
     ------
@@ -86,7 +92,7 @@ def _target_columns(frame: pd.DataFrame, roles: Roles, name: str) -> pd.DataFram
     return frame[list(roles.target)]
 
 
-def _from_lists(frame: pd.DataFrame, roles: Roles, name: str) -> Sequences:
+def _from_lists(frame: pd.DataFrame, roles: Roles, name: str) -> Runs:
     for role, other in (("time", roles.time), ("features", roles.features)):
         if other is not None:
             raise InvalidSequencesError(
@@ -95,17 +101,13 @@ def _from_lists(frame: pd.DataFrame, roles: Roles, name: str) -> Sequences:
             )
     column = frame[roles.sequence]
     ids = None if roles.id is None else frame[roles.id].to_numpy()
-    if any(getattr(cell, "ndim", 1) == 2 for cell in column):
-        found = Sequences.from_arrays(column, ids=ids)
-    else:
-        found = sequences_from_arrow(column, ids=ids)
-    checked = as_sequences(found, dtype=found.dtype)
-    assert isinstance(checked, Sequences)
-    return checked
+    if any(getattr(cell, "ndim", 1) == 2 for cell in column):  # Arrow takes nested lists, but no matrices
+        column = column.map(lambda cell: cell.tolist() if isinstance(cell, np.ndarray) else cell)
+    return runs_from_arrow(column, ids=ids)
 
 
-def _from_rows(frame: pd.DataFrame, features: list[str], name: str) -> Sequences:
-    values = np.column_stack([frame[column].to_numpy(dtype=np.float64, na_value=np.nan) for column in features])
+def _from_rows(frame: pd.DataFrame, features: list[str], name: str) -> Runs:
+    values = number_matrix(frame, features)
     unfit = ~np.isfinite(values)
     if unfit.any():
         row, step = (int(i) for i in np.argwhere(unfit)[0])
@@ -113,7 +115,7 @@ def _from_rows(frame: pd.DataFrame, features: list[str], name: str) -> Sequences
             f"{name!r}, {row_place(frame, row)}, column {features[step]!r}: the value is missing or "
             f"infinite ({int(unfit.sum())} such in the table). Fill it in, or drop the row."
         )
-    return Sequences.from_padded(values[:, :, None])
+    return Runs(values.reshape(-1, 1), np.arange(len(values) + 1) * len(features))
 
 
 def _refuse_missing(frame: pd.DataFrame, roles: Roles, column: str, name: str) -> None:

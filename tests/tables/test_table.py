@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.pipeline._missing import without_missing
-from seqpipe.pipeline._order import ordered, time_gaps
-from seqpipe.pipeline._table import Table
-from seqpipe.sequences import read_table
-from seqpipe.tasks import Roles
+from seqpipe.tables import Roles, Table, read_table, typed
+from seqpipe.tables._gaps import Gaps, time_gaps
+from seqpipe.tables._missing import without_missing
+from seqpipe.tables._order import ordered
 
 ROLES = Roles("id", "t", None, ("y",))
 ROWS = """\
@@ -33,6 +31,10 @@ x,6,9,8,u
 
 def table(text: str = ROWS, roles: Roles = ROLES) -> Table:
     return Table.of(pd.read_csv(StringIO(text)), roles, "rows.csv")
+
+
+def gaps_of(table: Table) -> Gaps | None:
+    return time_gaps(table.frame["t"], table.codes)
 
 
 def test_the_rows_of_an_id_are_brought_together():
@@ -51,7 +53,7 @@ def test_times_of_any_integer_type_are_put_in_order_and_their_gaps_counted(kind:
     with pytest.raises(InvalidSequencesError, match=r"row 4: the rows are not in the order of 't': 2 follows 120"):
         ordered(unsorted, sort=False)
     rising = ordered(unsorted, sort=True)
-    gaps = time_gaps(rising)
+    gaps = gaps_of(rising)
     assert rising.frame["t"].tolist() == [0, 1, 2, 3, 120]
     assert gaps is not None
     assert (gaps.n_gaps, gaps.step) == (1, 1)
@@ -98,18 +100,18 @@ def test_text_that_is_no_date_is_refused():
 
 
 def test_gaps_in_time_are_counted():
-    gaps = time_gaps(ordered(table(), sort=False))
+    gaps = gaps_of(ordered(table(), sort=False))
     assert gaps is not None
     assert (gaps.n_gaps, gaps.n_sequences, gaps.step) == (1, 1, 1)
 
 
-def test_a_table_without_times_has_no_gaps():
-    assert time_gaps(table(roles=Roles("id"))) is None
+def test_sequences_of_one_row_have_no_gaps():
+    assert time_gaps(pd.Series([1, 2]), np.array([0, 1])) is None
 
 
 def test_months_of_unequal_length_are_no_gaps():
     months = pd.DataFrame({"t": pd.date_range("2020-01-01", periods=30, freq="MS"), "a": 1.0})
-    gaps = time_gaps(Table.of(months, Roles(time="t"), "months"))
+    gaps = gaps_of(Table.of(months, Roles(time="t"), "months"))
     assert gaps is not None
     assert gaps.n_gaps == 0
 
@@ -118,7 +120,8 @@ HOLES = ROWS.replace("x,2,3,4", "x,2,,4").replace("x,6,9,8", "x,6,,8")
 
 
 def mended(missing: str, text: str = HOLES, roles: Roles = ROLES) -> pd.DataFrame:
-    return without_missing(ordered(table(text, roles), sort=False), missing).frame
+    with_features, _ = typed(table(text, roles), target="labels")
+    return without_missing(ordered(with_features, sort=False), missing).frame
 
 
 def test_an_empty_cell_is_refused_with_its_place_and_the_remedies():
@@ -159,7 +162,8 @@ def test_columns_without_a_role_may_have_empty_cells():
     assert len(mended("error", HOLES, Roles("id", "t", ("b",), ("y",)))) == 6
 
 
-def test_lines_of_a_file_are_counted_past_blank_ones_and_line_breaks_in_quotes(write: Callable[..., Path]):
-    path = write('id,t,a,y\n\nx,1,1,"u\nu"\nx,2,3,u\n\nx,1,5,u\n', "rows.csv")
+def test_lines_of_a_file_are_counted_past_blank_ones_and_line_breaks_in_quotes(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    path.write_text('id,t,a,y\n\nx,1,1,"u\nu"\nx,2,3,u\n\nx,1,5,u\n')
     with pytest.raises(InvalidSequencesError, match=r"rows\.csv:7 \(id x\): the rows are not in the order"):
         ordered(Table.of(read_table(path), ROLES, str(path)), sort=False)

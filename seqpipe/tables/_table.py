@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqpipe.tasks import Roles
+from seqpipe.tables._roles import Roles
 
 __all__ = ["Table", "others"]
 
@@ -26,11 +27,14 @@ class Table:
         What its columns are.
     source : str
         The file or data set.
+    numeric_targets : bool
+        Whether its targets are numbers, of which a missing one may be drawn from its neighbours; labels may not.
     """
 
     frame: pd.DataFrame
     roles: Roles
     source: str
+    numeric_targets: bool = False
 
     @classmethod
     def of(cls, frame: pd.DataFrame, roles: Roles, source: str) -> Table:
@@ -53,19 +57,13 @@ class Table:
 
     @property
     def value_columns(self) -> list[str]:
-        """Features and targets."""
-        return [*self.feature_columns, *self.roles.target]
+        """Features and targets that are named."""
+        return [*(self.roles.features or ()), *self.roles.target]
 
     @property
-    def feature_columns(self) -> list[str]:
-        """The features that were named, else, with ids, every numeric column without another role."""
-        if self.roles.features is not None:
-            return list(self.roles.features)
-        if self.roles.id is None:
-            return []
-        taken = {self.roles.id, self.roles.time, *self.roles.target}
-        numeric = self.frame.select_dtypes("number").columns
-        return [column for column in numeric if column not in taken]
+    def fillable_columns(self) -> list[str]:
+        """Those of `value_columns` whose empty cells may be filled."""
+        return self.value_columns if self.numeric_targets else list(self.roles.features or ())
 
     def take(self, order: NDArray[Any]) -> Table:
         """Return some of the rows, in another order."""
@@ -75,7 +73,12 @@ class Table:
 
     def with_column(self, name: str, values: pd.Series) -> Table:
         """Return the table with one column replaced."""
-        return replace(self, frame=self.frame.assign(**{name: values}))
+        return self.with_columns({name: values})
+
+    def with_columns(self, values: Mapping[str, Any]) -> Table:
+        """Return the table with several columns replaced."""
+        columns = {name: values.get(name, self.frame[name]) for name in self.frame.columns}
+        return replace(self, frame=pd.DataFrame(columns, index=self.frame.index))
 
     def place(self, row: int) -> str:
         """Return words for where a row stood: file and line, and the id."""

@@ -1,0 +1,88 @@
+"""Targets of any kind as plain arrays, in which what is missing can be seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Sequences, Windows, familiar
+
+__all__ = ["missing_values", "plain_array", "series_values"]
+
+
+def plain_array(y: Any, name: str) -> NDArray[Any]:
+    """Return targets or weights as an array: numbers where all are, else objects, in which None, NaN and NA stay what they are.
+
+    Parameters
+    ----------
+    y : array, list, pandas object, or what `familiar` reads
+        Of any shape; a list of texts and numbers becomes objects, not texts.
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If it cannot be read, or its items have unequal shapes.
+    """
+    if isinstance(y, Sequences | Windows):
+        raise InvalidSequencesError(
+            f"{name} holds sequences where one entry a sample is wanted. For one at each time step there are StepClassifier and "
+            "StepRegressor."
+        )
+    y = familiar(y, name)
+    if isinstance(y, pd.DataFrame):
+        columns = [series_values(y.iloc[:, j]) for j in range(y.shape[1])]
+        return np.column_stack(columns) if columns else y.to_numpy()
+    if isinstance(y, pd.Series):
+        return series_values(y)
+    return _listed(y, name) if isinstance(y, list | tuple) else np.asarray(y)
+
+
+def series_values(column: pd.Series[Any]) -> NDArray[Any]:
+    """Return a column of any type as the array of numpy that holds the same; one with gaps as objects."""
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        return column.to_numpy()
+    if isinstance(dtype, pd.CategoricalDtype):
+        if column.isna().any():
+            return column.astype(object).to_numpy()
+        return series_values(pd.Series(dtype.categories.take(column.cat.codes.to_numpy())))
+    real = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+    whole = {"b": np.bool_, "i": np.int64, "u": np.uint64}
+    kind: Any = whole.get(dtype.kind, np.float64) if real and column.notna().all() else object
+    values: NDArray[Any] = column.array.to_numpy(dtype=kind, na_value=None)
+    return values
+
+
+def _listed(items: list[Any] | tuple[Any, ...], name: str) -> NDArray[Any]:
+    kinds = set(map(type, items))
+    if not kinds <= _PLAIN:
+        items = [familiar(item, f"{name}, sample {i}") for i, item in enumerate(items)]
+    texts = {kind for kind in kinds if issubclass(kind, str)}
+    try:
+        if texts and texts < kinds:  # or numpy would make texts of all, and "nan" of NaN
+            mixed = np.empty(len(items), dtype=object)
+            mixed[:] = items
+            return mixed
+        return np.asarray(items)
+    except ValueError as error:
+        raise InvalidSequencesError(
+            f"{name} must have as many entries in each sample: {error}. For a target at each time step there are "
+            "StepClassifier and StepRegressor."
+        ) from error
+
+
+#: What may stand in a list without a look at it.
+_PLAIN = {float, int, bool, str, np.float64, np.float32, np.int64, np.str_, type(None), type(pd.NA), list, tuple}
+
+
+def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where an array of any type holds None, NaN, NaT or NA, in its shape."""
+    if values.dtype.kind in "iubUS":
+        return np.zeros(values.shape, dtype=bool)
+    return np.asarray(pd.isna(values), dtype=bool)

@@ -1,0 +1,117 @@
+"""scikit-learn's scorers, by name or made by ``make_scorer``, over time steps.
+
+A scorer calls predict and gives the metric the targets as the user wrote them, which no metric takes where they are ragged, and
+which some take for outputs where they are padded. scikit-learn asks the estimator nothing in between, so that the one method of
+its scorers is wrapped: for estimators that answer at every step, they see the known steps as samples. All others, they score as
+they did.
+"""
+
+from __future__ import annotations
+
+from functools import partial, wraps
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics import _scorer
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_response_method
+
+from seqpipe.estimators._step_targets import (
+    check_step_labels,
+    check_step_numbers,
+    read_step_targets,
+    read_step_weight,
+    step_rows,
+)
+from seqpipe.sequences import Sequences
+
+__all__ = ["install_step_scoring", "predicts_steps"]
+
+
+def predicts_steps(estimator: Any) -> bool:
+    """Tell whether an estimator, or the one that a pipeline or a search ends with, answers at every time step."""
+    while True:
+        inner = getattr(estimator, "best_estimator_", getattr(estimator, "_final_estimator", None))
+        if inner is None:
+            return bool(getattr(estimator, "_by_step", False))
+        estimator = inner
+
+
+class _KnownSteps(BaseEstimator):
+    """A fitted estimator as scikit-learn's scorers understand one: each known time step is a sample.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Answers at every time step.
+    answers : array of shape (n_steps, …)
+        What its method gives at the known steps.
+    """
+
+    def __init__(self, estimator: Any, answers: NDArray[Any]) -> None:
+        self.estimator = estimator
+        self.answers = answers
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier" if hasattr(self.estimator, "classes_") else "regressor"
+        return tags
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels."""
+        classes: NDArray[Any] = self.estimator.classes_
+        return classes
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the answers."""
+        return self.answers
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Return the answers."""
+        return self.answers
+
+
+def _at_known_steps(
+    estimator: Any, method: str, X: Any, y: Any, sample_weight: Any
+) -> tuple[_KnownSteps, NDArray[Any], NDArray[np.float64] | None]:
+    """Return the estimator, the truth and the weights of the time steps that have both."""
+    owner = type(estimator).__name__
+    answers, offsets = step_rows(getattr(estimator, method)(X))
+    steps = Sequences(np.zeros(len(answers)), offsets)
+    rows = read_step_targets(y, steps, owner=owner).rows
+    check = check_step_labels if hasattr(estimator, "classes_") else check_step_numbers
+    values, known = check(rows, steps, owner=owner)
+    weight = read_step_weight(sample_weight, steps, owner=owner)
+    known = known & (weight > 0)
+    if not known.any():
+        raise ValueError(f"y of {owner} has no target at any time step to be scored that has a weight.")
+    narrow = method == "predict" or values.ndim == 1
+    truth = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if narrow and answers.ndim == 2 and answers.shape[1] == 1:
+        answers = answers[:, 0]
+    return _KnownSteps(estimator, answers[known]), truth[known], None if sample_weight is None else weight[known]
+
+
+def install_step_scoring() -> None:
+    """Make scikit-learn's scorers see time steps as samples where an estimator answers at each; once is enough."""
+    score = _scorer._Scorer._score
+    if hasattr(score, "__wrapped__"):
+        return
+
+    @wraps(score)
+    def score_steps(self: Any, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> Any:
+        if not predicts_steps(estimator):
+            return score(self, method_caller, estimator, X, y_true, **kwargs)
+        method = _check_response_method(estimator, self._response_method).__name__
+        weight = kwargs.pop("sample_weight", None)
+        steps, truth, weight = _at_known_steps(estimator, method, X, y_true, weight)
+        if weight is not None:
+            kwargs["sample_weight"] = weight
+        # not the caller that keeps answers: another scorer's known steps may be others
+        return score(self, partial(_scorer._cached_call, None), steps, X, truth, **kwargs)
+
+    _scorer._Scorer._score = score_steps

@@ -1,0 +1,161 @@
+"""Columns and arrays of any type as numbers, and what is no number refused with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from seqpipe.exceptions import InvalidSequencesError
+
+__all__ = ["check_real", "column_numbers", "is_arrow_list", "object_numbers", "plain_columns"]
+
+#: Names the place of an item, counted from 0.
+Place = Callable[[int], str]
+
+
+def check_real(dtype: Any, name: str) -> None:
+    """Raise `InvalidSequencesError` if an array of this numpy type holds no real numbers; objects are for `object_numbers`."""
+    if dtype.kind in "mM":
+        raise InvalidSequencesError(
+            f"{name} holds times, not real numbers, got dtype {dtype}: leave it out, or give the time that has passed as a "
+            "number, such as (t - t[0]) / np.timedelta64(1, 's')."
+        )
+    if dtype.kind == "c":
+        raise InvalidSequencesError(
+            f"{name} must hold real numbers, got dtype {dtype}. Complex data not supported: give the real and the imaginary "
+            "part as two features."
+        )
+    if dtype.kind not in "fiubO":
+        raise InvalidSequencesError(f"{name} must hold real numbers, got dtype {dtype}: encode it as numbers first.")
+
+
+def object_numbers(values: NDArray[Any], place: Place) -> NDArray[np.float64]:
+    """Return Python objects, shape (n,), as float64: NaN for None, NaN and NA.
+
+    Raises
+    ------
+    InvalidSequencesError
+        At the first that is neither a real number nor missing.
+    """
+    if set(map(type, values)) <= _QUICK:
+        return values.astype(np.float64)
+    missing = np.asarray(pd.isna(values), dtype=bool)
+    numbers = np.full(len(values), np.nan)
+    for i in np.flatnonzero(~missing):
+        try:
+            numbers[i] = _number(values[i])
+        except OverflowError as error:
+            raise InvalidSequencesError(f"{place(int(i))} is a number too large for float64: rescale it.") from error
+        except (TypeError, ValueError) as error:
+            raise _NoNumberError(
+                f"{place(int(i))} must hold real numbers, got {values[i]!r:.60} ({error}): encode it as a number first."
+            ) from error
+    return numbers
+
+
+#: Types that numpy casts without a doubt.
+_QUICK = {float, bool, np.float64, np.float32, np.int64, np.int32, np.bool_, type(None)}
+
+
+class _NoNumberError(InvalidSequencesError, TypeError):
+    """An object in place of a number, which numpy refuses by its type and seqpipe as data."""
+
+
+def _number(value: Any) -> float:
+    """Return a number of any type; a text is none, even where it could be read as one."""
+    if isinstance(value, str | bytes | complex | np.complexfloating | np.flexible | np.timedelta64) or np.ndim(value):
+        raise TypeError(f"a {type(value).__name__} is no real number")
+    return float(value)
+
+
+def column_numbers(column: pd.Series[Any], name: str, place: Place) -> NDArray[Any]:
+    """Return a column of real numbers of any type, nullable, Arrow's or Decimal, as numbers: NaN where one is missing.
+
+    Parameters
+    ----------
+    column : Series of shape (n,)
+        Any index.
+    name : str
+        What errors call the column.
+    place : callable
+        What errors call its items.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If it holds texts, categories, times or anything else.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        check_real(dtype, name)
+        values = column.to_numpy()
+        return object_numbers(values, place) if dtype.kind == "O" else values
+    if _is_real(dtype):
+        single = dtype in (pd.Float32Dtype(), pd.ArrowDtype(pa.float32()))
+        return column.to_numpy(dtype=np.float32 if single else np.float64, na_value=np.nan)
+    if isinstance(dtype, pd.SparseDtype):
+        return column_numbers(column.astype(dtype.subtype), name, place)
+    what = _kind_of(dtype)
+    raise InvalidSequencesError(
+        f"{name} holds {what}, not real numbers, got dtype {dtype}: encode it as numbers first, or leave it out."
+    )
+
+
+def _is_real(dtype: Any) -> bool:
+    if isinstance(dtype, pd.CategoricalDtype):
+        return False
+    return bool(
+        (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype))
+        and not pd.api.types.is_complex_dtype(dtype)
+    )
+
+
+def _kind_of(dtype: Any) -> str:
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "categories"
+    if pd.api.types.is_string_dtype(dtype):
+        return "texts"
+    if isinstance(dtype, pd.ArrowDtype):
+        kind = dtype.pyarrow_dtype
+        if pa.types.is_temporal(kind):
+            return "times"
+        return "categories" if pa.types.is_dictionary(kind) else "other things"
+    times = isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype)
+    return "times" if times else "other things"
+
+
+def is_arrow_list(dtype: Any) -> bool:
+    """Tell whether a column's type is Arrow's for lists."""
+    kind = dtype.pyarrow_dtype if isinstance(dtype, pd.ArrowDtype) else pa.null()
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def plain_columns(frame: pd.DataFrame, name: str, *, row: str) -> pd.DataFrame:
+    """Return a table whose columns are all numpy's numbers, with the same names; as it is where they are.
+
+    Errors call it ``name``, and what a row is ``row``.
+
+    Raises
+    ------
+    InvalidSequencesError
+        As `column_numbers`; names row and column.
+    """
+    dtypes = [frame.dtypes.iloc[j] for j in range(frame.shape[1])]
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in dtypes):
+        return frame
+    columns = {}
+    for j, label in enumerate(frame.columns):
+        what = f"{name}, column {label!r}"
+
+        def place(i: int, label: Any = label) -> str:
+            return f"{name}, {row} {i}, column {label!r}"
+
+        columns[j] = column_numbers(frame.iloc[:, j], what, place)
+    plain = pd.DataFrame(columns, index=frame.index)
+    plain.columns = frame.columns
+    return plain

@@ -1,0 +1,60 @@
+"""Tables: their readers, what their columns are, order, gaps and empty cells, and the sequences in them.
+
+Everything here is pandas and Arrow; `seqpipe.sequences` holds what comes out.
+"""
+
+from seqpipe.tables._continuation import check_continues
+from seqpipe.tables._csv import CsvFormat
+from seqpipe.tables._features import numeric_features
+from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
+from seqpipe.tables._index import refuse_panel
+from seqpipe.tables._lists import arrow_from_runs, runs_from_arrow
+from seqpipe.tables._long import frame_from_runs, runs_from_frame
+from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
+from seqpipe.tables._prepare import count, prepared
+from seqpipe.tables._roles import Roles, check_roles, row_place
+from seqpipe.tables._row_order import check_one_series, check_steps_order
+from seqpipe.tables._runs import Runs
+from seqpipe.tables._samples import runs_of, step_targets_of, targets_of
+from seqpipe.tables._series import series_frame, time_index
+from seqpipe.tables._steps_ahead import index_after, season_of
+from seqpipe.tables._table import Table
+from seqpipe.tables._training_table import TrainingTable
+from seqpipe.tables._typed import TargetType, typed
+
+__all__ = [
+    "CsvFormat",
+    "Roles",
+    "Runs",
+    "Table",
+    "TargetType",
+    "TrainingTable",
+    "WrittenTable",
+    "arrow_from_runs",
+    "check_continues",
+    "check_one_series",
+    "check_roles",
+    "check_steps_order",
+    "count",
+    "frame_from_runs",
+    "holds_text",
+    "index_after",
+    "is_csv",
+    "number_matrix",
+    "numeric_features",
+    "prepared",
+    "read_numbers",
+    "read_table",
+    "read_written",
+    "refuse_panel",
+    "row_place",
+    "runs_from_arrow",
+    "runs_from_frame",
+    "runs_of",
+    "season_of",
+    "series_frame",
+    "step_targets_of",
+    "targets_of",
+    "time_index",
+    "typed",
+]

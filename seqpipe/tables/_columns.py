@@ -1,0 +1,96 @@
+"""Features of a long table: finite numbers, every fault with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._numbers import NumberColumn, holds_text, read_numbers
+
+__all__ = ["Places", "finite_values"]
+
+
+class Places:
+    """Where the rows of a table are, in the user's words.
+
+    Parameters
+    ----------
+    index : pandas Index of length n_rows
+        What the user calls the rows; a named index gives its name too, such as "line".
+    codes : array of int, shape (n_rows,)
+        The sample of each row.
+    ids : array of shape (n_samples,)
+        What the user calls the samples.
+    """
+
+    def __init__(self, index: pd.Index[Any], codes: NDArray[Any], ids: NDArray[Any]) -> None:
+        self.index = index
+        self.codes = codes
+        self.ids = ids
+
+    def row(self, i: int) -> str:
+        """Return words for the row at position ``i``, such as "row 12"."""
+        return f"{self.index.name or 'row'} {self.index[i]}"
+
+    def __getitem__(self, i: int) -> str:
+        found = self.ids[self.codes[i]]
+        name = found.item() if isinstance(found, np.generic) else found
+        return f"id {name!r:.60}, {self.row(i)}"
+
+
+def finite_values(columns: list[pd.Series[Any]], places: Places) -> NDArray[Any]:
+    """Return columns as a matrix of shape (n_rows, n_features).
+
+    Raises
+    ------
+    InvalidSequencesError
+        At the first value that is not a finite number.
+    """
+    values = np.column_stack([_numbers(column, places) for column in columns])
+    for j, column in enumerate(columns):
+        _refuse_missing(np.isnan(values[:, j]), column, places)
+        _refuse_infinite(np.isinf(values[:, j]), column, places)
+    return values
+
+
+def _refuse_missing(missing: NDArray[Any], column: pd.Series[Any], places: Places) -> None:
+    if missing.any():
+        i = int(missing.argmax())
+        raise InvalidSequencesError(
+            f"{places[i]}, column {column.name!r}: the value is missing or NaN ({int(missing.sum())} such "
+            "in the column). Fill it in, or drop the row."
+        )
+
+
+def _refuse_infinite(infinite: NDArray[Any], column: pd.Series[Any], places: Places) -> None:
+    if infinite.any():
+        raise InvalidSequencesError(
+            f"{places[int(infinite.argmax())]}, column {column.name!r}: the value is infinite "
+            f"({int(infinite.sum())} such in the column). Clip it, or drop the row."
+        )
+
+
+def _numbers(column: pd.Series[Any], places: Places) -> NDArray[Any]:
+    read = read_numbers(column, text=False)
+    if read.n_unread:
+        _refuse_other_than_numbers(column, read, places)
+    return read.values if read.values.dtype == np.float32 else read.values.astype(np.float64)
+
+
+def _refuse_other_than_numbers(column: pd.Series[Any], read: NumberColumn, places: Places) -> None:
+    """Refuse text even where it could be read as a number: the rest of such a column is seldom clean."""
+    if column.dtype != object and not holds_text(column):
+        raise InvalidSequencesError(
+            f"The column {column.name!r} holds {column.dtype}, not numbers: encode it, or leave it out with features=."
+        )
+    unreadable = read_numbers(column).unread
+    i = int((unreadable if unreadable.any() else read.unread).argmax())
+    found = column.iloc[i]
+    raise InvalidSequencesError(
+        f"{places[i]}, column {column.name!r}: {found!r:.60} is {type(found).__name__}, not a number. "
+        "Correct it and convert the column with pd.to_numeric, or leave it out with features=."
+    )

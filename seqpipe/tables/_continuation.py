@@ -1,0 +1,94 @@
+"""Rows that have to go on where a series ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.tseries.offsets import BusinessDay
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._frequency import frequency_of
+from seqpipe.tables._steps_ahead import n_left_out, times_after
+from seqpipe.tables._times import ordinals
+
+__all__ = ["check_continues"]
+
+#: Share of a step by which numbers may miss it, for they may have been rounded.
+_ROUNDED = 1e-3
+
+
+def check_continues(known: pd.Index[Any], given: pd.Index[Any], *, name: str) -> None:
+    """Refuse times other than those that follow a series: a forecast begins there.
+
+    Where the series leaves steps out, or has business days only, so may the rows that follow it, up to every second one.
+
+    Parameters
+    ----------
+    known : Index of length n_timesteps
+        The last times of the series.
+    given : Index of length n_steps
+        Times that should follow, in order.
+    name : str
+        What errors call the rows.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the times are of another kind, or a row is not at the time where the series has its next step.
+    """
+    _check_kind(known, given, name)
+    expected = times_after(known, 2 * len(given))
+    if expected is None:  # all that can be said is that they come later
+        wrong = np.asarray(given <= known[-1])
+    elif _leaves_steps_out(known):
+        wrong = ~_are_among(given, expected)
+    else:
+        wrong = ~_are_at(given, expected[: len(given)])
+    if wrong.any():
+        row = int(wrong.argmax())
+        where = "after it" if expected is None else f"at {expected[row]}"
+        raise InvalidSequencesError(
+            f"{name}: the rows to forecast must go on from {known[-1]}, where the training data ended: row {row + 1} must be "
+            f"{where}. Got {given[row]} instead."
+        )
+
+
+def _check_kind(known: pd.Index[Any], given: pd.Index[Any], name: str) -> None:
+    kinds = _kind(known), _kind(given)
+    if kinds[0] != kinds[1]:
+        raise InvalidSequencesError(
+            f"{name}: the training data have {kinds[0]} such as {known[-1]}, the rows to forecast {kinds[1]} such as {given[0]}: "
+            "give them the same."
+        )
+
+
+def _kind(index: pd.Index[Any]) -> str:
+    if isinstance(index, pd.DatetimeIndex):
+        return "times without a zone" if index.tz is None else "times with a zone"
+    return "elapsed times" if isinstance(index, pd.TimedeltaIndex) else "numbers as times"
+
+
+def _leaves_steps_out(known: pd.Index[Any]) -> bool:
+    if isinstance(known, pd.DatetimeIndex) and isinstance(frequency_of(known), BusinessDay):
+        return True  # holidays, which nobody can tell in advance
+    return n_left_out(known) > 0
+
+
+def _are_at(given: pd.Index[Any], expected: pd.Index[Any]) -> NDArray[np.bool_]:
+    if given.dtype.kind in "mM":
+        return np.asarray(given == expected)
+    return np.isclose(ordinals(given), ordinals(expected), rtol=0, atol=_tolerance(expected))
+
+
+def _are_among(given: pd.Index[Any], expected: pd.Index[Any]) -> NDArray[np.bool_]:
+    if given.dtype.kind in "mM":
+        return np.asarray(given.isin(expected))
+    distances = np.abs(ordinals(given)[:, None] - ordinals(expected))
+    return np.asarray(distances.min(axis=1) <= _tolerance(expected))
+
+
+def _tolerance(expected: pd.Index[Any]) -> float:
+    return _ROUNDED * float(expected[1] - expected[0])

@@ -1,0 +1,278 @@
+"""CSV files as they were written: every cell text, every row checked, and the line on which it begins."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqpipe.exceptions import InvalidSequencesError
+
+__all__ = ["CSV_SUFFIXES", "CsvFormat", "check_names", "column_names", "read_csv"]
+
+#: Characters of one cell: more is taken for damage, or for an attack.
+MAX_CELL = 2**20
+
+#: The separator that files of a suffix have as a rule, and the others that are looked for.
+_USUAL = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+_OTHERS = (",", ";", "\t", "|")
+CSV_SUFFIXES = tuple(_USUAL)
+
+#: Lines in which the separator is looked for.
+_SAMPLE = 50
+
+#: Rows that are held as Python's strings at once.
+_BLOCK = 20_000
+
+_BYTE_ORDER_MARK = "\ufeff"
+#: A first line by which Excel is told the separator.
+_ANNOUNCED = re.compile(r"^sep=(.)\r?\n?$", re.IGNORECASE)
+#: Whole numbers that Python would write in the same way.
+_WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
+
+
+@dataclass(frozen=True)
+class CsvFormat:
+    """How a CSV file is written, as far as somebody said so; the rest is looked for in the file.
+
+    Attributes
+    ----------
+    separator : str or None
+        The character between cells.
+    decimal : {".", ","} or None
+        What decimals follow.
+    encoding : str or None
+        One of Python's names of encodings; UTF-8, with or without byte order mark, by default.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.separator is not None and (len(self.separator) != 1 or self.separator in '"\r\n'):
+            raise InvalidSequencesError(
+                f"The separator must be one character, such as ';'. Got {self.separator!r} instead."
+            )
+        if self.decimal not in (None, ".", ","):
+            raise InvalidSequencesError(f"The decimal mark must be '.' or ','. Got {self.decimal!r} instead.")
+        if self.decimal is not None and self.decimal == self.separator:
+            raise InvalidSequencesError(f"{self.decimal!r} cannot be both separator and decimal mark.")
+        _check_encoding(self.encoding)
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    separator: str
+    skip_blanks: bool  # after the separator
+    skip_lines: int  # before the header
+
+
+def read_csv(path: Path, form: CsvFormat) -> tuple[pd.DataFrame, str]:
+    """Return a CSV file as text, and its separator.
+
+    A column of whole numbers in the one way that Python would write them is int64, which loses nothing. The index is
+    named "line" and says in which line of the file a row begins; only an empty cell is missing.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the file is empty or not in its encoding, two columns share a name, or a row has another number of cells than
+        the header, a NUL byte, or a cell of more than 1 MB; names the file and the line.
+    """
+    limit = csv.field_size_limit(MAX_CELL)
+    try:
+        dialect = _dialect(path, form)
+        names, lines, columns = _read(path, form, dialect)
+    finally:
+        csv.field_size_limit(limit)
+    cells = {name: _whole_where_written_so(column).to_pandas() for name, column in zip(names, columns)}
+    return pd.DataFrame(cells).set_axis(pd.Index(lines, name="line", dtype="int64")), dialect.separator
+
+
+def column_names(names: Sequence[str]) -> list[str]:
+    """Return names of columns in Unicode's composed form; one without a name is called as pandas calls it."""
+    return [unicodedata.normalize("NFC", name) or f"Unnamed: {i}" for i, name in enumerate(names)]
+
+
+def check_names(place: str, names: Sequence[str]) -> None:
+    """Raise `InvalidSequencesError` if two columns share a name."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise InvalidSequencesError(f"{place}: the columns {twice} stand more than once. Rename them.")
+
+
+def _check_encoding(encoding: str | None) -> None:
+    try:
+        codecs.lookup(encoding or "utf-8")
+    except LookupError as error:
+        raise InvalidSequencesError(
+            f"Python knows no encoding {encoding!r}. Usual ones are utf-8, latin-1, cp1252 and utf-16."
+        ) from error
+
+
+def _is_utf_8(encoding: str | None) -> bool:
+    return codecs.lookup(encoding or "utf-8").name in ("utf-8", "utf-8-sig")
+
+
+def _opened(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _whole_where_written_so(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not len(column) or column.null_count or not pc.all(pc.match_substring_regex(column, _WHOLE)).as_py():
+        return column
+    return column.cast(pa.int64())
+
+
+def _dialect(path: Path, form: CsvFormat) -> _Dialect:
+    """Find in its first lines how a file is written; what else is wrong with them is told later."""
+    with _opened(path) as file:
+        sample = list(islice(_lines(path, file, form), _SAMPLE))
+    announced = _ANNOUNCED.match(sample[0]) if sample else None
+    body = sample[1:] if announced else sample
+    usual = next(usual for suffix, usual in _USUAL.items() if path.name.lower().endswith(suffix))
+    found = announced[1] if announced else _separator(body, usual)
+    separator = form.separator or found
+    header = next(iter(_sample_rows(body, separator)), [])
+    blanks = len(header) > 1 and all(name.startswith(" ") for name in header[1:])
+    return _Dialect(separator, blanks, int(announced is not None))
+
+
+def _separator(sample: list[str], usual: str) -> str:
+    """Return the separator by which all rows have the header's number of cells, the greatest number; else the usual one."""
+    tried = [usual, *(other for other in _OTHERS if other != usual)]
+    rows = {separator: _sample_rows(sample, separator) for separator in tried}
+    several = [separator for separator in tried if len(next(iter(rows[separator]), [])) > 1]
+    even = [separator for separator in several if len({len(row) for row in rows[separator]}) == 1]
+    return max(even or several or [usual], key=lambda separator: len(next(iter(rows[separator]), [])))
+
+
+def _sample_rows(sample: list[str], separator: str) -> list[list[str]]:
+    try:
+        rows = [row for row in csv.reader(sample, delimiter=separator) if not _is_blank(row)]
+    except csv.Error:
+        return []
+    return rows[:-1] if len(sample) == _SAMPLE else rows  # the last one may go on after the sample
+
+
+def _read(path: Path, form: CsvFormat, dialect: _Dialect) -> tuple[list[str], list[int], list[pa.ChunkedArray]]:
+    """Return the columns' names, the line on which each row begins, and the columns, having checked every row."""
+    lines: list[int] = []
+    with _opened(path) as file:
+        rows = _rows(path, _lines(path, file, form), dialect)
+        line, header = next(rows, (0, []))
+        if not header:
+            raise InvalidSequencesError(
+                f"{path}: the file is empty. It needs a line of column names, then one line a row."
+            )
+        names = column_names(header)
+        check_names(f"{path}:{line}", names)
+        chunks: list[list[pa.Array]] = [[] for _ in names]
+        for block in _blocks(_checked(path, rows, names, dialect, lines)):
+            for chunk, cells in zip(chunks, zip(*block)):
+                chunk.append(_text_or_missing(cells))
+    return names, lines, [pa.chunked_array(chunk, type=pa.large_string()) for chunk in chunks]
+
+
+def _checked(
+    path: Path, rows: Iterator[tuple[int, list[str]]], names: list[str], dialect: _Dialect, lines: list[int]
+) -> Iterator[list[str]]:
+    """Give the rows, each as long as the header, and note their lines."""
+    for line, row in rows:
+        _check_width(path, line, row, names, dialect.separator)
+        lines.append(line)
+        yield row
+
+
+def _blocks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    while block := list(islice(rows, _BLOCK)):
+        yield block
+
+
+def _text_or_missing(cells: tuple[str, ...]) -> pa.Array:
+    array = pa.array(cells, type=pa.large_string())
+    return pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.large_string()), array)
+
+
+def _rows(path: Path, lines: Iterator[str], dialect: _Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Give the rows that are not blank, each with the line it begins on, counted from 1."""
+    for _ in range(dialect.skip_lines):
+        next(lines)
+    reader = csv.reader(lines, delimiter=dialect.separator, skipinitialspace=dialect.skip_blanks, strict=True)
+    while True:
+        line = reader.line_num + 1 + dialect.skip_lines
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise InvalidSequencesError(
+                f"{path}:{line}: the row is malformed ({error}). A cell holds up to {MAX_CELL} characters; "
+                "quotes that are opened must be closed."
+            ) from error
+        if not _is_blank(row):
+            yield line, row
+
+
+def _is_blank(row: list[str]) -> bool:
+    return not row or (len(row) == 1 and row[0].isspace())
+
+
+def _lines(path: Path, file: io.BufferedIOBase, form: CsvFormat) -> Iterator[str]:
+    """Give the lines as text, without byte order mark, each checked to hold no NUL."""
+    read = _utf_8_lines if _is_utf_8(form.encoding) else _decoded_lines
+    for number, line in enumerate(read(path, file, form.encoding), start=1):
+        if "\0" in line:
+            raise InvalidSequencesError(f"{path}:{number}: the line holds a NUL byte. The file is damaged, or no CSV.")
+        yield line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+
+
+def _utf_8_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) -> Iterator[str]:
+    for number, line in enumerate(file, start=1):
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidSequencesError(
+                f"{path}:{number}: the line is not UTF-8 ({error.reason}). Save it as UTF-8, or name its encoding under "
+                "'data:' in the recipe, such as 'encoding: latin-1' or 'encoding: utf-16'."
+            ) from error
+
+
+def _decoded_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) -> Iterator[str]:
+    """Decode the whole file at once: in some encodings a byte that ends lines may be part of a character."""
+    content = file.read()
+    try:
+        text = content.decode(encoding or "utf-8")
+    except UnicodeError as error:
+        raise InvalidSequencesError(
+            f"{path}: the file is not {encoding} ({error}). Name the encoding that it has."
+        ) from error
+    yield from io.StringIO(text, newline="\n")
+
+
+def _check_width(path: Path, line: int, row: list[str], names: list[str], separator: str) -> None:
+    if len(row) == len(names):
+        return
+    told = f"{path}:{line}: the row has {len(row)} cell(s) where the header has {len(names)}"
+    if len(names) == 1:
+        raise InvalidSequencesError(
+            f"{told}, {names[0]!r:.60}. Put quotes around a cell that holds a {separator!r}; if that is not the line of "
+            "the columns' names, remove it."
+        )
+    raise InvalidSequencesError(
+        f"{told}. Give it as many; a {separator!r} inside a cell needs quotes around the cell, and a separator other than "
+        f"{separator!r} is named under 'data:' in the recipe, such as 'separator: \";\"'."
+    )

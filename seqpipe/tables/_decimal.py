@@ -1,0 +1,78 @@
+"""Which decimal mark the numbers of a table are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._numbers import holds_text, read_numbers, texts_of_column
+from seqpipe.tables._table import Table
+
+__all__ = ["decimal_mark"]
+
+_WITH_COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
+_THOUSANDS = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
+_OPTION = "write 'decimal: \",\"' or 'decimal: \".\"' under 'data:' in the recipe"
+
+
+def decimal_mark(table: Table, columns: Iterable[str], *, separator: str | None) -> str:
+    """Return "," if the numbers in columns of text are written with a comma, else ".".
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    columns : iterable of str
+        Those that may hold numbers.
+    separator : str or None
+        What separates the cells of the file, if it is CSV: where it is a semicolon, "1,234" is no thousand.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If some columns are written with a comma and others with a point, or each comma may separate thousands.
+    """
+    commas: dict[str, int] = {}
+    points: dict[str, int] = {}
+    ambiguous = separator != ";"
+    for name in columns:
+        if not holds_text(table.frame[name]) or (points and not _has_comma(table, name)):
+            continue
+        cells = texts_of_column(table.frame[name])
+        comma = pc.fill_null(pc.match_substring_regex(cells, _WITH_COMMA), False)
+        if pc.any(comma).as_py():
+            if not read_numbers(table.frame[name], decimal=",").n_unread:
+                commas[name] = _first(comma)
+                ambiguous = ambiguous and pc.all(pc.match_substring_regex(cells.filter(comma), _THOUSANDS)).as_py()
+        elif not points and not read_numbers(table.frame[name]).n_unread:
+            point = pc.fill_null(pc.match_substring(cells, "."), False)
+            points |= {name: _first(point)} if pc.any(point).as_py() else {}
+    if not commas:
+        return "."
+    if points:
+        raise InvalidSequencesError(
+            f"Numbers are written with a comma in {_shown(table, commas)}, but with a point in {_shown(table, points)}. "
+            f"Write all in one way, or {_OPTION} and name the features under 'features:'."
+        )
+    if ambiguous:
+        raise InvalidSequencesError(
+            f"{_shown(table, commas)} may be a decimal or a number of thousands: {_OPTION}, or write numbers without "
+            "separators of thousands."
+        )
+    return ","
+
+
+def _has_comma(table: Table, name: str) -> bool:
+    return bool(pc.any(pc.match_substring(texts_of_column(table.frame[name]), ",")).as_py())
+
+
+def _first(flags: pa.Array) -> int:
+    return int(pc.index(flags, True).as_py())
+
+
+def _shown(table: Table, found: dict[str, int]) -> str:
+    name, row = next(iter(found.items()))
+    return f"column {name!r} ({table.frame[name].iloc[row]!r:.60} at {table.place(row)})"

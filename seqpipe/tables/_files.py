@@ -1,0 +1,121 @@
+"""Tables out of files, by their suffix; a file that is broken is refused with the place, never half read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._csv import CSV_SUFFIXES, CsvFormat, read_csv
+from seqpipe.tables._numbers import holds_text, read_numbers, texts_of_column
+from seqpipe.tables._parquet import read_parquet, read_parquet_folder
+
+__all__ = ["WrittenTable", "is_csv", "read_table", "read_written"]
+
+
+@dataclass(frozen=True)
+class WrittenTable:
+    """A table as it stands in its file, and what had to be found out to read it.
+
+    Attributes
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        Cells as they were written: text, but for whole numbers, and what Parquet has types for.
+    separator : str or None
+        The character between the cells of a CSV file.
+    notes : list of str
+        What the user should know.
+    """
+
+    frame: pd.DataFrame
+    separator: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def read_table(
+    path: str | Path, *, separator: str | None = None, decimal: str = ".", encoding: str | None = None
+) -> pd.DataFrame:
+    """Return the table in a file, by its suffix.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.csv`` or ``.tsv`` file with one header line, also ``.csv.gz`` and ``.tsv.gz``; a ``.parquet`` file, or a folder
+        of them.
+    separator : str, optional
+        The character between the cells of a CSV file; found in its first lines by default.
+    decimal : {".", ","}, default="."
+        What decimals follow in a CSV file.
+    encoding : str, optional
+        Encoding of a CSV file; UTF-8, with or without byte order mark, by default.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_columns)
+        From CSV, the index is named "line" and says in which line of the file a row begins, so that whatever
+        is wrong with a row is found there; an empty cell is missing. A column whose cells are all numbers is read as
+        such, and "NA", "NaN", "null", "None" or "N/A" in it are missing; all others are text as it was written, and so
+        are numbers with leading zeros, which are names. From Parquet, the index counts rows from 0, stored indices are
+        columns, and columns of lists keep Arrow's memory: :func:`seqpipe.sequences.sequences_from_arrow` takes them
+        without a copy.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the file is missing, empty, damaged or of another kind, two columns share a name, or a CSV row has
+        another number of cells than the header, a NUL byte, or a cell of more than 1 MB; names the file and
+        the line.
+    """
+    form = CsvFormat(separator, decimal, encoding)
+    frame = read_written(path, form).frame
+    if not is_csv(path):
+        return frame
+    return frame.assign(**{str(name): _numbers_where_possible(frame[name], decimal) for name in frame.columns})
+
+
+def read_written(path: str | Path, form: CsvFormat | None = None) -> WrittenTable:
+    """Return the table in a file as it was written; see `read_table`."""
+    path = Path(path)
+    try:
+        if is_csv(path):
+            return _noted(*read_csv(path, form or CsvFormat()), path, form)
+        if path.is_dir():
+            return WrittenTable(read_parquet_folder(path))
+        if path.suffix.lower() == ".parquet":
+            return WrittenTable(read_parquet(path))
+    except InvalidSequencesError:
+        raise
+    except FileNotFoundError as error:
+        raise InvalidSequencesError(f"{path}: there is no such file.") from error
+    except Exception as error:  # a damaged file may make a parser raise anything
+        raise InvalidSequencesError(f"{path}: the file cannot be read ({type(error).__name__}: {error}).") from error
+    raise InvalidSequencesError(
+        f"{path}: tables are read from files that end in {', '.join([*CSV_SUFFIXES, '.parquet'])}, or from folders of "
+        f"Parquet files. Got {path.suffix!r} instead."
+    )
+
+
+def is_csv(path: str | Path) -> bool:
+    """Tell whether a path names a CSV file, packed or not."""
+    return not Path(path).is_dir() and str(path).lower().endswith(CSV_SUFFIXES)
+
+
+def _noted(frame: pd.DataFrame, separator: str, path: Path, form: CsvFormat | None) -> WrittenTable:
+    usual = "\t" if ".tsv" in path.name.lower() else ","
+    asked = form is not None and form.separator is not None
+    told = "tabs" if separator == "\t" else repr(separator)
+    notes = [] if asked or separator == usual else [f"cells are separated by {told}"]
+    return WrittenTable(frame, separator, notes)
+
+
+def _numbers_where_possible(column: pd.Series, decimal: str) -> pd.Series:
+    if not holds_text(column):
+        return column
+    texts = texts_of_column(column).to_pandas()
+    found = read_numbers(column, decimal=decimal)
+    named = texts.str.contains(r"^[+-]?0[0-9]", na=False).any() or column.isin(["True", "False"]).any()
+    if found.n_read == 0 or found.n_unread or named:
+        return column
+    return pd.Series(found.values, index=column.index, name=column.name)

@@ -1,0 +1,98 @@
+"""The index along the rows of pandas data: of one series or of several, and what it tells of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._times import read_times
+from seqpipe.tables._zones import Place
+
+__all__ = ["index_of", "places_in", "refuse_panel", "refuse_several", "times_of"]
+
+
+def index_of(data: Any) -> pd.Index[Any] | None:
+    """Return the index along the rows, of several levels that of time; None for data that has none."""
+    index = getattr(data, "index", None)
+    if isinstance(index, pd.MultiIndex):
+        return index.get_level_values(_time_level(index))
+    return index if isinstance(index, pd.Index) else None
+
+
+def places_in(name: str) -> Place:
+    """Return words for the rows of X, or whatever ``name`` is."""
+    return lambda row: f"{name}, row {row}"
+
+
+def times_of(index: pd.Index[Any] | None, *, name: str) -> pd.Series[Any] | None:
+    """Return the times that an index holds; None for row numbers, names and whatever else tells nothing of time.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If it holds times of which one is missing or cannot be read.
+    """
+    if index is None or not len(index):
+        return None
+    dtype = index.dtype
+    if pd.api.types.is_numeric_dtype(dtype) or isinstance(dtype, pd.IntervalDtype):
+        return None
+    column: pd.Series[Any] = pd.Series(index, name=index.name or "index")
+    if pd.api.types.is_string_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):  # objects too
+        present = column[column.notna()]
+        if not len(present) or not _looks_like_time(present.iloc[0]):
+            return None
+    return read_times(column, places_in(name))
+
+
+def refuse_panel(X: Any) -> None:
+    """Refuse a table whose index has several levels where each row would be taken for a sequence of its own."""
+    index = getattr(X, "index", None)
+    if isinstance(index, pd.MultiIndex):
+        raise InvalidSequencesError(
+            f"X has an index of the levels {_levels(index)}, as tables with one row per time step have: {_gathered('X', index)}. "
+            "If each row is a sequence of its own, X.reset_index(drop=True) says so."
+        )
+
+
+def refuse_several(data: Any, *, name: str, owner: str) -> None:
+    """Refuse data whose index has several levels with more than one series."""
+    index = getattr(data, "index", None)
+    if not isinstance(index, pd.MultiIndex):
+        return
+    n_series = index.droplevel(_time_level(index)).nunique()
+    if n_series > 1:
+        raise InvalidSequencesError(
+            f"{name} has an index of the levels {_levels(index)} with {n_series} series, but {owner} takes one. Take the rows of "
+            f"one with {name}.xs(...), make each a column with {name}.unstack(), or for estimators of sequences "
+            f"{_gathered(name, index)}."
+        )
+
+
+def _looks_like_time(value: Any) -> bool:
+    """Tell times from names by one value; text of digits only may be either and is no time."""
+    if isinstance(value, str) and value.strip().replace(".", "").isdigit():
+        return False
+    try:
+        times = read_times(pd.Series([value]), str)
+    except InvalidSequencesError:
+        return False
+    return times.dtype.kind in "Mm"
+
+
+def _gathered(name: str, index: pd.MultiIndex) -> str:
+    levels, time = _levels(index), _time_level(index)
+    by = levels[0] if time else levels[-1]
+    return f"gather them with Sequences.from_frame({name}.reset_index(), by={by!r}, order={levels[time]!r})"
+
+
+def _time_level(index: pd.MultiIndex) -> int:
+    """Return the last level that holds times, else the last one."""
+    times = [i for i, level in enumerate(index.levels) if times_of(level[:1], name="X") is not None]
+    return times[-1] if times else index.nlevels - 1
+
+
+def _levels(index: pd.MultiIndex) -> list[Any]:
+    return [f"level_{i}" if name is None else name for i, name in enumerate(index.names)]

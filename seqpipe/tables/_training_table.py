@@ -1,0 +1,147 @@
+"""What a model remembers of the table it was trained on, so that a new one can be held to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+import pandas as pd
+
+from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.tables._csv import CsvFormat
+from seqpipe.tables._files import WrittenTable
+from seqpipe.tables._missing import Missing
+from seqpipe.tables._prepare import prepared
+from seqpipe.tables._roles import Roles, named_columns
+from seqpipe.tables._table import Table
+from seqpipe.tables._times import read_times
+from seqpipe.tables._typed import typed
+
+__all__ = ["TrainingTable"]
+
+#: Columns that a message names.
+_SHOWN = 30
+#: Enough of a series' times to tell its frequency.
+_TAIL = 10
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """A table that a model was trained on, as far as prediction needs it.
+
+    Attributes
+    ----------
+    roles : Roles
+        What the columns are; the features by name and in order, whatever the layout of the table.
+    sort, missing
+        How rows are mended, as under ``data:`` in a recipe.
+    columns : tuple of str
+        All columns that the table had; empty where a model does not remember them.
+    form : CsvFormat
+        How CSV files are written, as far as the recipe says so.
+    texts : bool
+        Whether a column of sequences holds texts.
+    last_times : tuple of str or number
+        The last times of the series that was trained on; empty where sequences were.
+    zone : str or None
+        The name of their zone, which their offsets do not tell.
+    """
+
+    roles: Roles = field(default_factory=Roles)
+    sort: bool = False
+    missing: Missing = "error"
+    columns: tuple[str, ...] = ()
+    form: CsvFormat = field(default_factory=CsvFormat)
+    texts: bool = False
+    last_times: tuple[Any, ...] = ()
+    zone: str | None = None
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Self:
+        """Take what `as_dict` gave; raises a KeyError, TypeError or AttributeError where it is something else."""
+        fields = {name: _as_tuple(value) for name, value in kept.items()}
+        roles = Roles(**{name: _as_tuple(value) for name, value in fields.pop("roles").items()})
+        return cls(roles=roles, form=CsvFormat(**fields.pop("form", {})), **fields)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON's types only."""
+        kept = {name: _as_list(value) for name, value in asdict(self).items()}
+        return {**kept, "roles": {name: _as_list(value) for name, value in kept["roles"].items()}}
+
+    def trained_on(self, X: Any, roles: Roles, *, texts: bool) -> Self:
+        """Return the record with what is known of the data that a model was fitted to: roles, kind and last times."""
+        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
+        return replace(self, roles=roles, texts=texts, last_times=_plain(index[-_TAIL:]), zone=_zone(index))
+
+    @property
+    def tail(self) -> pd.DataFrame:
+        """The end of the series that was trained on: no columns, its last times as index."""
+        times = pd.Series(list(self.last_times), name=self.roles.time or "step")
+        if any(isinstance(time, str) for time in self.last_times):
+            times = read_times(times, "last time {}".format)
+        if self.zone is not None:
+            times = times.dt.tz_convert(self.zone)
+        return pd.DataFrame(index=pd.Index(times))
+
+    def held(self, found: WrittenTable, *, source: str) -> tuple[Table, list[str]]:
+        """Return a new table brought into the form of the training table, and what the user should know about it.
+
+        Its columns are those that the model was trained with, in that order; its rows are put in order and their empty
+        cells filled as they were for training.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If a column is missing, or a row is unfit and the options do not mend it; names the place.
+        """
+        whole = Table.of(found.frame, replace(self.roles, target=()), source)
+        self._check_columns(whole)
+        table = replace(whole, frame=whole.frame[self._taken(whole)])
+        table, _ = typed(table, target="series", texts=self.texts, decimal=self.form.decimal, separator=found.separator)
+        table = prepared(replace(table, roles=whole.roles), sort=self.sort, missing=self.missing)[0]
+        return table, self._notes(whole)
+
+    def _check_columns(self, table: Table) -> None:
+        columns = [str(column) for column in table.frame.columns]
+        missing = [column for _, column in named_columns(table.roles) if column not in columns]
+        if missing:
+            several = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            raise InvalidSequencesError(
+                f"{table.source} has no column {missing[0]!r}{several}, which the model was trained with."
+                f"{did_you_mean(missing[0], columns)} Its columns are {_listed(columns)}."
+            )
+
+    def _taken(self, table: Table) -> list[str]:
+        """Return the columns that play a role; every column for a model that does not remember its features."""
+        named = [column for _, column in named_columns(table.roles)]
+        remembered = bool(self.columns or self.last_times or self.roles.sequence)
+        return named if named and remembered else [c for c in table.frame.columns if c not in self.roles.target]
+
+    def _notes(self, table: Table) -> list[str]:
+        extra = [str(column) for column in table.frame.columns if column not in self.columns] if self.columns else []
+        return [f"columns that the model was not trained with are left out: {_listed(extra)}"] if extra else []
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+
+
+def _plain(index: pd.Index[Any]) -> tuple[Any, ...]:
+    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
+        return tuple(time.isoformat() for time in index)
+    return tuple(index.tolist())
+
+
+def _zone(index: pd.Index[Any]) -> str | None:
+    zone = getattr(index, "tz", None)
+    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo and of pytz
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,167 @@
+"""Columns converted by their roles: features, times and numeric targets to numbers, the rest kept as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._decimal import decimal_mark
+from seqpipe.tables._features import (
+    FeatureColumns,
+    check_feature,
+    check_numbers,
+    find_features,
+    unnamed_columns,
+)
+from seqpipe.tables._numbers import MISSING_WORDS, holds_text, read_numbers
+from seqpipe.tables._table import Table
+from seqpipe.tables._text_lists import lists_in_text, single_numbers
+
+__all__ = ["TargetType", "typed"]
+
+#: What the target columns are to a task: labels and texts stay as they are written; a series is what is forecast, every
+#: feature of the table if nothing is named; None leaves the choice to what the column holds.
+TargetType = Literal["labels", "numbers", "series", "texts"] | None
+
+
+def typed(
+    table: Table,
+    *,
+    target: TargetType,
+    texts: bool = False,
+    decimal: str | None = None,
+    separator: str | None = None,
+) -> tuple[Table, list[str]]:
+    """Return a table whose columns hold what their roles ask for, with its features named, and what was found out.
+
+    Parameters
+    ----------
+    table : Table
+        As it was read.
+    target : {"labels", "numbers", "series", "texts"} or None
+        What the target columns are.
+    texts : bool, default=False
+        Whether a column of sequences holds texts, and not numbers.
+    decimal : {".", ","}, optional
+        What decimals follow in text; found in the table by default.
+    separator : str, optional
+        What separates the cells of the file.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If a cell is not what its column's role asks for; names the place and the remedy.
+    """
+    if not len(table.frame):
+        raise InvalidSequencesError(f"{table.source!r} has no rows.")
+    mark = decimal or decimal_mark(table, _numeric_roles(table, target), separator=separator)
+    notes = [f"decimals follow {mark!r}"] if mark == "," and decimal is None else []
+    found = _found_features(table, target, mark)
+    columns = {**dict(_converted(table, found, target, mark)), **dict(_digits_as_text(table, target, texts))}
+    if (lists := _lists(table, texts)) is not None:
+        columns[str(table.roles.sequence)] = lists
+        notes.append(f"the text in column {table.roles.sequence!r} is read as lists")
+    return _named(table, found, target, columns), [*notes, *_told(found)]
+
+
+def _numeric_roles(table: Table, target: TargetType) -> list[str]:
+    """Return the columns that may hold numbers."""
+    roles = table.roles
+    features = unnamed_columns(table) if roles.features is None else list(roles.features)
+    targets = list(roles.target) if target in ("numbers", "series") else []
+    return [*features, *targets, *([] if roles.time is None else [roles.time])]
+
+
+def _found_features(table: Table, target: TargetType, mark: str) -> FeatureColumns:
+    roles, free = table.roles, unnamed_columns(table)
+    takes_none = roles.sequence is not None or (target == "series" and roles.target)
+    if takes_none or roles.features is not None:
+        numbers = {name: read_numbers(table.frame[name], decimal=mark) for name in roles.features or ()}
+        return FeatureColumns(numbers, text=free)
+    return find_features(table, free, decimal=mark)
+
+
+def _converted(table: Table, found: FeatureColumns, target: TargetType, mark: str) -> Iterator[tuple[str, Any]]:
+    """Give the columns whose cells change."""
+    roles = table.roles
+    for name, read in found.numbers.items():
+        if roles.features is not None:
+            check_feature(table, name, read)
+        yield name, read.values
+    if roles.time is not None and holds_text(table.frame[roles.time]):
+        times = read_numbers(table.frame[roles.time], decimal=mark)
+        if times.n_read and not times.n_unread:
+            yield roles.time, times.values
+    for name in roles.target:
+        if target in ("numbers", "series") or (target is None and _holds_numbers(table.frame[name], mark)):
+            yield name, _target_numbers(table, name, mark)
+        elif target == "labels":
+            yield name, _labels(table.frame[name])
+
+
+def _digits_as_text(table: Table, target: TargetType, texts: bool) -> Iterator[tuple[str, Any]]:
+    """Give columns of texts that are all whole numbers, as the texts that they were."""
+    roles = table.roles
+    for name in [*([roles.sequence] if texts and roles.sequence else []), *(roles.target if target == "texts" else ())]:
+        if pd.api.types.is_integer_dtype(table.frame[name].dtype):
+            yield name, table.frame[name].astype(str)
+
+
+def _target_numbers(table: Table, name: str, mark: str) -> Any:
+    read = read_numbers(table.frame[name], decimal=mark)
+    if read.n_unread and not read.n_read:
+        return table.frame[name]  # for the task to say which other task takes labels
+    check_numbers(table, name, read)
+    return read.values
+
+
+def _holds_numbers(column: pd.Series[Any], mark: str) -> bool:
+    read = read_numbers(column, decimal=mark)
+    return read.n_read > 0 and not read.n_unread
+
+
+def _labels(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return labels as they are written; among whole numbers a word such as "NA" is a missing one."""
+    if not holds_text(column):
+        return column
+    words = column.isin(MISSING_WORDS).to_numpy(dtype=bool)
+    others = column[~words].dropna()
+    whole = words.any() and len(others) > 0 and others.astype(str).str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all()
+    return column.mask(words) if whole else column
+
+
+def _lists(table: Table, texts: bool) -> pd.Series[Any] | None:
+    name = table.roles.sequence
+    if name is None:
+        return None
+    if not texts and pd.api.types.is_numeric_dtype(table.frame[name].dtype):
+        raise single_numbers(table, name)
+    return lists_in_text(table, name, texts=texts)
+
+
+def _named(table: Table, found: FeatureColumns, target: TargetType, columns: dict[str, Any]) -> Table:
+    """Return the table with its columns replaced and the roles that were left to it filled in."""
+    roles, names = table.roles, tuple(found.numbers)
+    if target == "series" and not roles.target:
+        roles = replace(roles, target=names) if roles.features is None else roles
+    elif names:
+        roles = replace(roles, features=names)
+    numeric = all(pd.api.types.is_numeric_dtype(columns[name]) for name in roles.target if name in columns)
+    return replace(
+        table.with_columns(columns), roles=roles, numeric_targets=numeric and target not in ("labels", "texts")
+    )
+
+
+def _told(found: FeatureColumns) -> Iterator[str]:
+    named = [
+        ("columns without a role", found.text),
+        ("index columns, left out", found.index),
+        ("columns without a value", found.empty),
+    ]
+    for words, columns in named:
+        if columns:
+            yield f"{words}: {', '.join(sorted(map(str, columns)))}"

@@ -1,0 +1,182 @@
+"""What a logged model does with what a client sends: MLflow loads this module to serve it.
+
+MLflow holds numbers to the very types of the training data, so that ``[[1, 2], [3, 4]]`` is refused by a model of
+floats. The signatures of seqpipe's models leave types open, and this module judges what comes: numbers of any type are
+numbers, texts are none, and what is missing goes to the estimator as NaN, which says where it is.
+"""
+
+from __future__ import annotations
+
+import numbers
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from numpy.typing import NDArray
+
+from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.tracking._load import load_model
+from seqpipe.tracking._signature import COLUMN, FLAVOR, Form
+
+__all__ = ["RefusedInputError", "ServedModel"]
+
+
+class RefusedInputError(InvalidSequencesError, MlflowException):
+    """Input that a served model cannot take: a server answers it with the status 400 and the message."""
+
+    def __init__(self, message: str) -> None:
+        MlflowException.__init__(self, message, error_code=INVALID_PARAMETER_VALUE)
+
+
+class ServedModel:
+    """A model as MLflow calls it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    form : {"sequences", "array", "table", "texts"}
+        What its input is: a column of lists of time steps, an array, a table of one row a sample, or a column of texts.
+    columns : list of (name, bool)
+        Of a table, and whether each holds numbers.
+    """
+
+    def __init__(self, estimator: Any, form: Form, columns: list[tuple[Any, bool]]) -> None:
+        self.estimator = estimator
+        self.form = form
+        self.columns = columns
+
+    def get_raw_model(self) -> Any:
+        """Return the estimator."""
+        return self.estimator
+
+    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
+        """Return the estimator's predictions.
+
+        Raises
+        ------
+        RefusedInputError
+            If the estimator cannot take the data; the message says where and why.
+        """
+        try:
+            return self.estimator.predict(self._read(data))
+        except MlflowException:
+            raise
+        except ValueError as error:
+            raise RefusedInputError(str(error)) from error
+
+    def _read(self, data: Any) -> Any:
+        match self.form:
+            case "sequences":
+                return pd.DataFrame(
+                    {COLUMN: [_sequence(cell, f"{COLUMN}[{i}]") for i, cell in enumerate(_cells(data))]}
+                )
+            case "array":
+                return _array(data)
+            case "table":
+                return self._table(data)
+        return data
+
+    def _table(self, data: Any) -> pd.DataFrame:
+        """Return the training table's columns in their order; others are left out."""
+        names = [str(name) for name, _ in self.columns]
+        frame = _as_frame(data, names)
+        given = {str(name): frame.iloc[:, i] for i, name in enumerate(frame.columns)}
+        missing = next((name for name in names if name not in given), None)
+        if missing is not None:
+            raise RefusedInputError(
+                f"The table has no column {missing!r}, which the model was trained with.{did_you_mean(missing, given)} "
+                f"Its columns are {', '.join(given)}."
+            )
+        columns = {name: _column(given[str(name)]) if numeric else given[str(name)] for name, numeric in self.columns}
+        return pd.DataFrame(columns, index=frame.index)
+
+
+def _load_pyfunc(path: str) -> ServedModel:
+    """Return the model in a folder; MLflow calls this function by its name."""
+    folder = Path(path) if Path(path).is_dir() else Path(path).parent
+    described = Model.load(str(folder)).flavors[FLAVOR]
+    columns = [(name, numeric) for name, numeric in described["columns"]]
+    return ServedModel(load_model(str(folder))[0], described["input"], columns)
+
+
+def _as_frame(data: Any, names: list[str]) -> pd.DataFrame:
+    if isinstance(data, pd.DataFrame):
+        return data
+    try:
+        if isinstance(data, dict):
+            return pd.DataFrame(data)
+        rows = np.asarray(data)
+        return pd.DataFrame(rows if rows.ndim == 2 else rows[None], columns=names)
+    except ValueError as error:
+        raise RefusedInputError(
+            f"The input must be a table with the columns {', '.join(names)}. It cannot be made one: {error}."
+        ) from error
+
+
+def _cells(data: Any) -> list[Any]:
+    if isinstance(data, pd.DataFrame):
+        return data[COLUMN].tolist()
+    return [*data]
+
+
+def _sequence(cell: Any, place: str) -> NDArray[np.float64]:
+    """Return the steps of one sequence, shape (n_timesteps, n_features); plain numbers are steps of one feature."""
+    if not isinstance(cell, list | tuple | np.ndarray):
+        raise RefusedInputError(f"{place} must be a list of time steps, each a list of numbers. Got {cell!r} instead.")
+    found = _numbers(cell, place)
+    try:
+        steps = np.array(found, dtype=np.float64)
+    except ValueError as error:
+        raise RefusedInputError(f"{place}: every time step must be a list of equally many numbers.") from error
+    return steps.reshape(len(steps), -1) if steps.size else np.empty((0, 1))
+
+
+def _array(data: Any) -> Any:
+    """Return an array of numbers, or a list of sequences where they are unequally long; a Series keeps its index."""
+    if isinstance(data, pd.Series):
+        return _column(data)
+    if isinstance(data, pd.DataFrame):
+        data = data.iloc[:, 0].tolist() if data.shape[1] == 1 else data.to_numpy()
+    if isinstance(data, dict):
+        raise RefusedInputError(f"The input must be an array, without names. Got the fields {', '.join(data)} instead.")
+    if not isinstance(data, list | tuple | np.ndarray):
+        return data
+    found = _numbers(data, "input")
+    try:
+        return np.array(found)
+    except ValueError:
+        return [_sequence(each, f"input[{i}]") for i, each in enumerate(found)]
+
+
+def _numbers(value: Any, place: str) -> Any:
+    """Return an array of numbers as it is, and lists of numbers as lists of floats."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
+        return value
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_numbers(each, f"{place}[{i}]") for i, each in enumerate(value)]
+    return _number(value, place)
+
+
+def _number(value: Any, place: str) -> float:
+    if value is None or value is pd.NA:
+        return np.nan
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise RefusedInputError(f"{place} must be a number. Got {value!r} instead.")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise RefusedInputError(f"{place} is too large for a number of 64 bits.") from error
+
+
+def _column(cells: pd.Series) -> pd.Series:
+    """Return a column of numbers of any type; what is missing is NaN."""
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return cells if isinstance(cells.dtype, np.dtype) else cells.astype("float64")
+    found = [_number(cell, f"{cells.name}[{row}]") for row, cell in enumerate(cells)]
+    return pd.Series(found, index=cells.index, dtype="float64")

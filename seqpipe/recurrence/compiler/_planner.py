@@ -49,6 +49,7 @@ class Planner:
         self._vectors: dict[tuple[int, tuple[int, ...] | None], int] = {}
         self._fixed: set[int] = set()
         self._parts: dict[int, Parts] = {}
+        self._recorded: list[list[Any]] = []
 
     @property
     def batch(self) -> int:
@@ -85,7 +86,7 @@ class Planner:
             return input_rows(source, index, node.value)
         both = Node("input", (), {}, torch.stack([node.value.real, node.value.imag], dim=1), "")
         self.values[id(both)] = input_rows(source, index, both.value)
-        return Parts(*record(lambda z: (z[:, 0], z[:, 1]), (both,), {}, ""))
+        return Parts(*self.record(lambda z: (z[:, 0], z[:, 1]), (both,), {}, ""))
 
     def _state(self, node: Node) -> tuple[Atom, ...]:
         value = self.value(node)
@@ -170,7 +171,7 @@ class Planner:
         key = id(node.args)
         kwargs = {k: v for k, v in node.kwargs.items() if k != "__item__"}
         if key not in self._calls:
-            self._calls[key] = record(function, node.args, kwargs, node.line)
+            self._calls[key] = self.record(function, node.args, kwargs, node.line)
         try:
             return self.value(self._calls[key][node.kwargs.get("__item__", 0)])
         except Unplannable as error:
@@ -191,9 +192,9 @@ class Planner:
             raise Refused(f"gives {node.value.dtype}")
         args, kwargs = map_nodes((node.args, {k: v for k, v in node.kwargs.items() if k != "__item__"}), self._split)
         if not node.value.is_complex():
-            return self.value(record(function, args, kwargs, node.line)[0])
+            return self.value(self.record(function, args, kwargs, node.line)[0])
         shape = node.value.shape
-        parts = Parts(*record(lambda *a, **k: _expanded(function(*a, **k), shape), args, kwargs, node.line))
+        parts = Parts(*self.record(lambda *a, **k: _expanded(function(*a, **k), shape), args, kwargs, node.line))
         re, im = self.value(parts.re), self.value(parts.im)
         if not (isinstance(re, Free) and isinstance(im, Free)):
             return parts
@@ -202,13 +203,18 @@ class Planner:
         (self.program.late if free.late else self.program.early).append(step)
         return free
 
+    def record(self, function: Callable[..., Any], args: Any, kwargs: Any, line: str) -> list[Any]:
+        """Record more of the step; the nodes are kept, for what they stand for is known by their identity."""
+        self._recorded.append(record(function, args, kwargs, line))
+        return self._recorded[-1]
+
     def _split(self, node: Node) -> Node | Parts:
         """Return the parts of a complex node."""
         value = self.values[id(node)]
         if isinstance(value, Parts) or not node.value.is_complex():
             return value if isinstance(value, Parts) else node
         if id(node) not in self._parts:
-            self._parts[id(node)] = Parts(*record(_real_and_imaginary, (node,), {}, node.line))
+            self._parts[id(node)] = Parts(*self.record(_real_and_imaginary, (node,), {}, node.line))
             for part in self._parts[id(node)]:
                 self.value(part)
         return self._parts[id(node)]

@@ -398,7 +398,7 @@ def _first_x(cell: Cell, batch_size: int, *, projected: bool) -> Tensor:
     x = torch.zeros(batch_size, cell.input_size, dtype=dtype, device=device)
     if not projected:
         return x
-    with torch.no_grad():
+    with torch.no_grad(), forked_generators(device):
         return copied(cell).project(x[:, None])[:, 0].clone(memory_format=torch.contiguous_format)
 
 

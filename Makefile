@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The libraries that are compared with are installed nowhere else.
 BENCH := $(VENV)/bench
+MINUTES ?= 30
 AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
 
-.PHONY: demo test check bench bench-gpu defaults ui clean
+.PHONY: demo test check fuzz bench bench-gpu defaults ui clean
 
 demo: $(INSTALLED)  ## the main job: search, track and compare cells on real data
 	$(BIN)/seqpipe run pipelines/digits.yaml
@@ -21,6 +22,9 @@ check: $(INSTALLED)  ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(INSTALLED)  ## random cells against the plain loop, compiled with sanitizers, for MINUTES
+	$(BIN)/python tests/recurrence/compiler/test_random_cells.py --minutes $(MINUTES)
 
 bench: $(BENCH)/.installed  ## how fast, against torch and other libraries: measured anew, written to docs/speed.md
 	mkdir -p benchmarks/results

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 __all__ = ["artifact_root", "mend_moved_store"]
 
-#: What names places of files, by table and column.
+#: What names places of files, by table and column: first of those that are still to be written.
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -30,7 +30,8 @@ def artifact_root(database: Path) -> str:
 def mend_moved_store(database: Path) -> str | None:
     """Let a database that was renamed, copied or moved with its folder name its files where they are now.
 
-    A copy would else write into the folder that it was copied from.
+    A copy would else write into the folder that it was copied from. Where the file alone was copied, its old runs keep their
+    files there, and only new ones go to its own folder.
 
     Returns
     -------
@@ -85,7 +86,8 @@ def _is_same(one: Path, other: Path) -> bool:
 
 def _rename(connection: sqlite3.Connection, former: str, root: str) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    for table, column in _PLACES:
+    files_stayed = _path(former).is_dir() and not _path(root).is_dir()
+    for table, column in _PLACES[:1] if files_stayed else _PLACES:
         if table in tables:
             connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",

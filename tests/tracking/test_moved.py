@@ -130,6 +130,22 @@ def test_a_copy_writes_nothing_into_the_original(project: Path, data, monkeypatc
     load_model(model)
 
 
+def test_a_copy_of_the_database_alone_reads_the_old_files_and_writes_its_own(
+    project, data, monkeypatch, tmp_path: Path
+):
+    model = fit(data)
+    before = files_under(project)
+    (tmp_path / "copy" / "mlruns").mkdir(parents=True)
+    shutil.copy(project / "mlruns" / "mlflow.db", tmp_path / "copy" / "mlruns" / "mlflow.db")
+    monkeypatch.chdir(tmp_path / "copy")
+    with pytest.warns(TrackingWarning, match="to its own folder"):
+        load_model(model)
+    load_model(fit(data))
+    load_model(model)
+    assert files_under(project) == before
+    assert files_under(tmp_path / "copy")
+
+
 def test_experiments_with_files_elsewhere_are_left_there(project: Path, data, monkeypatch, tmp_path: Path):
     fit(data)
     open_client().create_experiment("elsewhere", artifact_location=f"file://{tmp_path}/data/artifacts/elsewhere")

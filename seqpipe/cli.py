@@ -14,14 +14,14 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from seqpipe.exceptions import RecipeError
+from seqpipe.exceptions import RecipeError, SeqpipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,6 +105,7 @@ def compare(
         if found.left_out:
             typer.echo(found.left_out)
         picture = output or Path(f"{_file_name(found.experiment)}-compared.png")
+        _check_picture(picture, found.figure.canvas.get_supported_filetypes())
         found.figure.savefig(picture)
         typer.echo(f"picture: {picture}")
 
@@ -182,6 +183,15 @@ def ui(
         raise typer.Exit(serve(command, environment))
 
 
+def _check_picture(path: Path, formats: Mapping[str, str]) -> None:
+    if path.suffix[1:].lower() not in formats:
+        raise SeqpipeError(
+            f"{path}: pictures are written to files that end in {sorted(formats)}. Got {path.suffix!r} instead."
+        )
+    if not path.parent.is_dir():
+        raise SeqpipeError(f"{path}: there is no folder {str(path.parent)!r} to write the picture to.")
+
+
 def _write_pieces(pieces: Iterable[str]) -> None:
     """Write each piece as soon as it is there; end without a word if the reader has seen enough, as ``head`` has."""
     try:
@@ -250,8 +260,6 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _told(error: Exception) -> str:
     """Return an error's message, with its type where it is not one that speaks to users."""
-    from seqpipe.exceptions import SeqpipeError
-
     text = " ".join(str(error).split())
     if isinstance(error, SeqpipeError | OSError):
         return text

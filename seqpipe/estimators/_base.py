@@ -160,8 +160,6 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         self._validate_params()
         owner = type(self).__name__
         check_net_params(self)
-        check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
-        check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
         self._truncation()
         cell_factory(self.cell, self.cell_params, owner=owner)
 
@@ -172,6 +170,9 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
     def _begin(self, partial: bool) -> bool:
         """Check the parameters; return whether this fit goes on from the weights there are, else forget them."""
         self._check_parameters()
+        owner = type(self).__name__
+        check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
+        check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
         goes_on = self._continues(partial)
         if not goes_on:
             self.__dict__.pop("net_", None)  # or a fit that fails would leave an old net beside new labels

@@ -49,6 +49,7 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     ValueError
         If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
     """
+    _check_order(X)  # a list's series lose their times when they are read
     X = read_X(X)
     _check_order(X)
     dtype = np.dtype(getattr(estimator, "dtype", np.float64))

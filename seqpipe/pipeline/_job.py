@@ -70,8 +70,6 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     model = build_model(loaded, task, found.data, device=device)
     try:
         train, test = task.split(found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed)
-    except InvalidSequencesError:
-        raise
     except ValueError as error:
         source = "path" if loaded.recipe.data.dataset is None else "dataset"
         unfit = isinstance(error, InvalidSequencesError)

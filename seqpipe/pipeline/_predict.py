@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_task import new_task
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
-from seqpipe.tables import Table, TrainingTable, WrittenTable, check_continues, read_written
+from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, check_continues, read_written
 from seqpipe.tasks import Task, TaskData
 from seqpipe.tracking import load_model
 from seqpipe.transformers import is_blank
@@ -104,8 +105,9 @@ def _for_lines(task: Task, estimator: Any, known: TrainingTable, path: str | Pat
         raise InvalidSequencesError(f"{path}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
     lines = read_lines(path, column)
     written = np.array([not is_blank(text) for text in lines[column]])
-    table, _ = known.held(WrittenTable(lines[written]), source=str(path))
-    predictions = _predictions(task, estimator, known, table)
+    alone = replace(known, roles=Roles(sequence=column))  # the lines have no ids, which the training table may have had
+    table, _ = alone.held(WrittenTable(lines[written]), source=str(path))
+    predictions = _predictions(task, estimator, alone, table)
     return predictions if written.all() else _beside_blanks(predictions, written, table)
 
 

@@ -30,7 +30,9 @@ _ROUNDING = 1e-2
 
 
 @compiling()
-def find_fault(run: Run, cell: Cell, *, training: bool, input_grad: bool = True) -> str | None:
+def find_fault(
+    run: Run, cell: Cell, *, training: bool, input_grad: bool = True, tried: Cell | None = None
+) -> str | None:
     """Say how an engine's results differ from the plain loop's; None if they do not.
 
     Parameters
@@ -42,6 +44,8 @@ def find_fault(run: Run, cell: Cell, *, training: bool, input_grad: bool = True)
         Whether all gradients are compared as well.
     input_grad : bool, default=True
         Whether the gradient of x is among them.
+    tried : Cell, optional
+        The copy of the cell that is given to ``run``; another one each time by default.
     """
     device, dtype = device_and_type(contents_of(cell).tensors)
     try:
@@ -53,7 +57,7 @@ def find_fault(run: Run, cell: Cell, *, training: bool, input_grad: bool = True)
         return f"the plain loop fails on a trial batch of {len(_LENGTHS)} ({said(error)})"
     try:
         with forked_generators(device):  # again, so that a first state that is drawn is the same one
-            found = _everything(run, cell, training, input_grad)
+            found = _everything(run, cell, training, input_grad, tried)
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except CompilerError as error:  # a sentence, and a compiler's last words in their lines
@@ -88,10 +92,10 @@ def _random_state(device: torch.device) -> Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
-def _everything(run: Run, cell: Cell, training: bool, input_grad: bool) -> list[Tensor]:
+def _everything(run: Run, cell: Cell, training: bool, input_grad: bool, tried: Cell | None = None) -> list[Tensor]:
     """Return outputs and final states of a copy's run and, in training, all gradients of a weighted sum of them."""
     state = first_states(cell, len(_LENGTHS))
-    cell = copied(cell)
+    cell = tried or copied(cell)
     tensors = contents_of(cell).tensors
     device, dtype = device_and_type(tensors)
     generator = torch.Generator().manual_seed(0)

@@ -126,8 +126,8 @@ def _check_three_dimensions(estimator: Any) -> None:
     _assert_same("a fit to float32", clone(estimator).fit(X.astype("float32"), y).predict(X), expected)
     one = clone(estimator).fit(X[:, :, :1], y)
     assert one.n_features_in_ == 1, "n_features_in_ of (n_samples, n_timesteps, 1) is not 1"
-    single = (1, 3) if _predicts_steps(estimator) else (1,)
-    found = np.shape(one.predict(X[:1, :3, :1]))
+    single = (3,) if _predicts_steps(estimator) else (1,)
+    found = _flat(one.predict(X[:1, :3, :1])).reshape(-1).shape
     assert found == single, f"one sequence of another length gives predictions of shape {found}"
 
 

@@ -39,7 +39,7 @@ STEPWISE = ["StepClassifier", "StepRegressor"]
 
 def answers(model: Any, data: Any) -> np.ndarray:
     found = model.predict_proba(data) if hasattr(model, "predict_proba") else model.predict(data)
-    return np.concatenate(found) if isinstance(found, list) else np.asarray(found)
+    return np.concatenate(found) if isinstance(found, list) or found.dtype == object else np.asarray(found)
 
 
 def taken(values: Any, indices: Any) -> Any:

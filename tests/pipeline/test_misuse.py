@@ -100,7 +100,7 @@ def test_settings_that_torch_refuses_are_told_by_their_parameter(params: dict[st
         (TEXT, "step_classify", "needs one row a time step"),
         ({"dataset": "digits"}, "translate", "X, sample 0 must be a string"),
         ({"dataset": "digits"}, "step_regress", "give a target for each time step"),
-        ({"dataset": "stocks"}, "classify", "has the time column 'Date' but no id column"),
+        ({"dataset": "stocks", "features": ["MSFT"]}, "classify", "has the time column 'Date' but no id column"),
         ({"dataset": "tunes"}, "caption", "'tunes' has no targets"),
     ],
 )

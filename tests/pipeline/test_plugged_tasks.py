@@ -23,7 +23,7 @@ from seqpipe.plugins import ENTRY_POINT_GROUP, host
 TASKS = """
     import numpy as np
     import pandas as pd
-    from sklearn.cluster import KMeans
+    from sklearn.mixture import GaussianMixture
     from sklearn.base import BaseEstimator
     from sklearn.model_selection import KFold
     from sklearn.naive_bayes import GaussianNB
@@ -91,7 +91,7 @@ TASKS = """
             return TaskData(frame[["speed", "heat"]].to_numpy(), None, name, roles)
 
         def estimator(self, params):
-            return KMeans(**{"n_clusters": 2, "n_init": 1, "random_state": 0, **params})
+            return GaussianMixture(**{"n_components": 2, "random_state": 0, **params})
 
         def metrics(self, estimator, data):
             return {"inertia": -float(estimator.score(data.X))}
@@ -242,7 +242,7 @@ def test_data_without_targets_is_clustered(table: Path) -> None:
     result = run("clusters", target=None)
     assert result.metrics["inertia"] > 0
     assert set(predict_table(model_of(result), table)["prediction"]) == {0, 1}
-    assert run("clusters", target=None, search={"grid": {"n_clusters": [1, 2]}, "cv": 2}).best_score is not None
+    assert run("clusters", target=None, search={"grid": {"n_components": [1, 2]}, "cv": 2}).best_score is not None
     scaled = run("clusters", target=None, tracking={"enabled": False}, seed=1)
     assert scaled.metrics["inertia"] > 0
 

@@ -249,15 +249,15 @@ class PlannedEngine(Engine):
         for input_grad in (False, True):
             self._plans[(*contents.signature, input_grad)] = reason
 
-    def fault(self, program: Program, cell: Cell, training: bool) -> str | None:
-        """Say what speaks against using a program."""
+    def fault(self, program: Program, cell: Cell, training: bool, tried: Cell | None = None) -> str | None:
+        """Say what speaks against using a program; ``tried`` as for `find_fault`."""
 
         def run(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
             # Cells may start from floating-point numbers of another type.
             state = map_state(lambda s: s.to(program.dtype) if s.is_floating_point() else s, state)
             return self._call(program, cell, contents_of(cell).tensors, x, valid, state)
 
-        return find_fault(run, cell, training=training, input_grad=program.input_grad)
+        return find_fault(run, cell, training=training, input_grad=program.input_grad, tried=tried)
 
     def _call(
         self,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence._clock import compiling
+from seqpipe.recurrence._copies import copied
 from seqpipe.recurrence.compiler._planned import PlannedEngine, Program
 from seqpipe.recurrence.compiler._torch_engine import TorchEngine
 from seqpipe.recurrence.compiler.gpu._graph_program import GraphProgram, run_program
@@ -55,9 +56,10 @@ class GraphEngine(PlannedEngine):
         """Run the plan; see `PlannedEngine.call`."""
         return run_program(program, x, lengths, states, tensors)
 
-    def fault(self, program: Any, cell: Cell, training: bool) -> str | None:
+    def fault(self, program: Any, cell: Cell, training: bool, tried: Cell | None = None) -> str | None:
         """Try both plans, with lengths and without, and of the first its recording and a replay."""
         doubt = TorchEngine().fault(program.whole, cell, training)
+        tried = tried or copied(cell)  # recordings are of one cell's weights
         for _ in range(3):
-            doubt = doubt or super().fault(program, cell, training)
+            doubt = doubt or super().fault(program, cell, training, tried)
         return doubt

@@ -177,7 +177,8 @@ def test_recordings_are_freed_with_the_cell(engine: GraphEngine, make: Make) -> 
     cell, x = make("mgu"), torch.randn(2, 4, 3, dtype=torch.float64)
     for _ in range(3):
         trained(engine, cell, x)
-    program: Any = next(p for p in engine._programs.values() if not isinstance(p, str) and len(p._recordings))
+    programs: list[Any] = [plan.program for plan in engine._plans.values() if not isinstance(plan, str)]
+    program = next(program for program in programs if len(program._recordings))
     kept = [weakref.ref(c) for recordings in program._recordings.values() for c in recordings.kept.values()]
     assert kept
     del cell

@@ -236,5 +236,5 @@ def test_lists_of_numbers_are_not_tokenized(own_folder: Path):
 
 def test_one_class_is_not_enough(own_folder: Path):
     long(y="a").to_csv("table.csv", index=False)
-    with pytest.raises(InvalidSequencesError, match="All sequences of 'table' have the label 'a', but a classifier"):
+    with pytest.raises(RecipeError, match="All sequences of 'table' have the label 'a', but a classifier"):
         run_recipe({"data": {"path": "table.csv", **LONG}, "task": {"classify": TINY}, "tracking": {"enabled": False}})

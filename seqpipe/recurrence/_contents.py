@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence._parts import cell_modules, cell_tensors
+from seqpipe.recurrence._parts import cell_modules, tensors_in
 from seqpipe.recurrence._tokens import Tokens, Unseen, class_view, token_of_plain
 
 __all__ = ["Contents", "Signature", "contents_of", "first_difference"]
@@ -43,8 +43,8 @@ class Contents:
 def contents_of(cell: Cell) -> Contents:
     """Return what a cell is now: attributes by their content, and tensors by shape, type, device and whether they learn."""
     parts: list[Any] = [torch.get_default_dtype()]
-    tensors = cell_tensors(cell)
     modules = cell_modules(cell)
+    tensors = tensors_in(modules)
     tokens: Tokens | None = None
     for name, module in modules:
         kind = type(module)

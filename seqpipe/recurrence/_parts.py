@@ -7,20 +7,41 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell
 
-__all__ = ["cell_modules", "cell_tensors", "device_and_type"]
+__all__ = ["cell_modules", "cell_tensors", "device_and_type", "tensors_in"]
 
 
 def cell_modules(cell: Cell) -> list[tuple[str, nn.Module]]:
-    """Return the cell and the modules in it, by name."""
-    return list(cell.named_modules()) if cell._modules else [("", cell)]
+    """Return the cell and the modules in it, by name; each once."""
+    found: list[tuple[str, nn.Module]] = [("", cell)]
+    if cell._modules:
+        _add_children(cell, "", found, {id(cell)})
+    return found
+
+
+def _add_children(module: nn.Module, prefix: str, found: list[tuple[str, nn.Module]], seen: set[int]) -> None:
+    for name, child in module._modules.items():
+        if child is not None and id(child) not in seen:
+            seen.add(id(child))
+            found.append((prefix + name, child))
+            if child._modules:
+                _add_children(child, f"{prefix}{name}.", found, seen)
 
 
 def cell_tensors(cell: Cell) -> dict[str, Tensor]:
-    """Return the parameters of a cell and of the modules in it, then the buffers, by name."""
-    own = {**cell._parameters, **cell._buffers}
-    found = {name: tensor for name, tensor in own.items() if tensor is not None}
-    if cell._modules or len({id(tensor) for tensor in found.values()}) < len(found):  # one may have several names
-        return {**dict(cell.named_parameters()), **dict(cell.named_buffers())}
+    """Return the parameters of a cell and of the modules in it, then the buffers, by name; each once."""
+    return tensors_in(cell_modules(cell))
+
+
+def tensors_in(modules: list[tuple[str, nn.Module]]) -> dict[str, Tensor]:
+    """Return the parameters of modules, then the buffers, by name; each once."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for kind in ("_parameters", "_buffers"):
+        for prefix, module in modules:
+            for name, tensor in module.__dict__[kind].items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    found[f"{prefix}.{name}" if prefix else name] = tensor
     return found
 
 

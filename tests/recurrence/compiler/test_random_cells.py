@@ -30,7 +30,7 @@ from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.compiler import _toolchain
 from seqpipe.recurrence.compiler._toolchain import find_compiler
 
-SEEDS = range(16)
+SEEDS = range(8)
 GLOBAL_RATE = {"rate": 0.5}
 
 #: Each way to keep a number that scales the state, and what changes it between runs.

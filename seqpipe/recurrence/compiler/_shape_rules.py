@@ -48,7 +48,7 @@ def _view(p: Planner, n: Node) -> Rows:
 
 @_rule(
     "t", "transpose", "permute", "select", "slice", "split", "split_with_sizes", "chunk", "unbind", "flip", "roll", "unfold", "diagonal",
-    "movedim", "swapaxes", "as_strided",
+    "movedim", "swapaxes", "as_strided", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk",
 )  # fmt: skip
 def _moved(p: Planner, n: Node) -> Rows:
     rows = rows_of(p, n.args[0])

@@ -58,8 +58,13 @@ def results(recurrent: Recurrent, x: Tensor, unroll: str) -> list[Tensor]:
     random.seed(3)
     recurrent.zero_grad()
     outputs, state = recurrent(x, lengths=[9, 4, 6][: len(x)])
-    (outputs.square().sum() + state.sum()).backward()
-    return [outputs.detach(), state.detach(), *[p.grad.clone() for p in recurrent.parameters() if p.grad is not None]]
+    states = state if isinstance(state, tuple) else (state,)
+    (outputs.square().sum() + sum(s.sum() for s in states)).backward()
+    return [
+        outputs.detach(),
+        *[s.detach() for s in states],
+        *[p.grad.clone() for p in recurrent.parameters() if p.grad is not None],
+    ]
 
 
 def check_equal(recurrent: Recurrent, n_samples: int = 3) -> str:
@@ -304,6 +309,36 @@ class Exponential(Decomposing):
 
 @pytest.mark.parametrize("kind", [QR, Cayley, Spectrum, Exponential])
 def test_decompositions_of_weights_are_computed_before_the_loop(kind: type[Cell]) -> None:
+    assert check_equal(make(kind)).startswith("c: ")
+
+
+class Inner(Cell):
+    """Takes a step of one of torch's own cells."""
+
+    kind: type[nn.RNNCellBase] = nn.GRUCell
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.inner: Any = self.kind(input_size, hidden_size)
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.inner(x_t, h)
+        return h, h
+
+
+class InnerLSTM(Inner):
+    kind = nn.LSTMCell
+
+    def initial_state(self, batch_size: int) -> Any:
+        return super().initial_state(batch_size), super().initial_state(batch_size)
+
+    def step(self, x_t: Tensor, state: Any) -> Any:
+        h, c = self.inner(x_t, state)
+        return h, (h, c)
+
+
+@pytest.mark.parametrize("kind", [Inner, InnerLSTM])
+def test_torchs_own_cells_are_compiled(kind: type[Cell]) -> None:
     assert check_equal(make(kind)).startswith("c: ")
 
 

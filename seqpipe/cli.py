@@ -90,7 +90,7 @@ def compare(
         ),
     ] = None,
     all_data: Annotated[
-        bool, typer.Option("--all-data", help="Compare all searches and fits, whatever data they were scored on.")
+        bool, typer.Option("--all-data", help="Compare all searches and fits, also those scored on other data.")
     ] = False,
 ) -> None:
     """Show what an experiment has tried, as a table and a picture: the searches and fits over the newest one's data."""

@@ -260,7 +260,7 @@ def check_step_labels(
     """
     if rows.shape[1] != 1:
         raise InvalidSequencesError(
-            f"{owner} takes one label a time step, got {rows.shape[1]}: fit one estimator a column of y. Of one-hot "
+            f"{owner} takes one label per time step, got {rows.shape[1]}: fit one estimator per column of y. Of one-hot "
             "labels take y.argmax(axis=-1)."
         )
     labels = rows[:, 0]

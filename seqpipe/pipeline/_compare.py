@@ -69,7 +69,7 @@ def compare_experiment(
     tracking_uri : str, optional
         The store; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
     runs : iterable of str
-        The searches and fits to compare, whatever their data: ids of their runs or of runs in them, or the begins of ids.
+        The searches and fits to compare, on the same data or not: ids of their runs or of runs in them, or the begins of ids.
     all_data : bool, default=False
         Compare all of them.
 

@@ -35,7 +35,7 @@ def predict_table(
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
         A CSV or Parquet file with the columns that the recipe named; a target need not be there. For a model of texts
-        also a .txt file, one text a line; a blank line gets a blank prediction, those at its end none.
+        also a .txt file, one text per line; a blank line gets a blank prediction, those at its end none.
     n_steps : int, optional
         For a forecast without known columns instead of ``data``: how many time steps to go on.
     tracking_uri : str, optional

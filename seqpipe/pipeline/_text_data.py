@@ -44,5 +44,5 @@ def from_text_file(loaded: LoadedRecipe, task: Task, path: Path) -> tuple[TaskDa
     else:
         lines = read_lines(path, column)
         frame = lines[[not is_blank(text) for text in lines[column]]]
-        note = f"one text a line, {count(len(lines) - len(frame), 'blank line')} left out"
+        note = f"one text per line, {count(len(lines) - len(frame), 'blank line')} left out"
     return task.from_table(frame, Roles(sequence=column), name=path.stem), [note]

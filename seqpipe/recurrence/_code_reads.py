@@ -31,7 +31,7 @@ class CodeReads:
     Attributes
     ----------
     names : frozenset of str
-        Attributes, of whatever object; `ANY_NAME` is among them where they cannot be told from the code.
+        Attributes, of any object; `ANY_NAME` is among them where they cannot be told from the code.
     places : tuple of (dict, str)
         The globals, and attributes of the user's own modules, by the dict that holds them.
     """

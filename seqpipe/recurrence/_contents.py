@@ -65,6 +65,7 @@ def contents_of(cell: Cell) -> Contents:
                 parts.append(token_of_plain(value))
                 continue
             tokens = tokens or _tokens(modules, tensors)
+            tokens.begin()
             try:
                 parts.append(tokens.of(value, f"{name}.{key}" if name else key))
             except Unseen as error:
@@ -72,6 +73,7 @@ def contents_of(cell: Cell) -> Contents:
                     return Contents((), tensors, str(error))
         if view is not None and view.moving:
             tokens = tokens or _tokens(modules, tensors)
+            tokens.begin()
             try:
                 parts.append(tokens.of_class(kind, kind.__qualname__))
             except Unseen as error:

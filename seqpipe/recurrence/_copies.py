@@ -1,4 +1,4 @@
-"""Copies of a cell to try things out on: whatever is done to one, the cell itself stays as it is."""
+"""Copies of a cell for trials, which leave the cell itself unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as tokens: equal tokens mean equal values, whatever was changed in place and whichever ``id`` was used again."""
+"""Values as tokens: equal tokens mean equal values, also after changes in place and where an ``id`` was used again."""
 
 from __future__ import annotations
 
@@ -149,6 +149,10 @@ class Tokens:
             return ("again", self._known[id(value)])
         self._known[id(value)] = path
         return (kind, self._inside(value, kind, path))
+
+    def begin(self) -> None:
+        """Count values from 0 again: each attribute of a cell may hold as many."""
+        self._n_values = 0
 
     def _inside(self, value: Any, kind: type, path: str) -> Hashable:
         if isinstance(value, Tensor):

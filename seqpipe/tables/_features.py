@@ -47,7 +47,7 @@ class FeatureColumns:
     empty : list of str
         Columns without any value.
     text : list of str
-        Columns of text, times, lists and whatever else is no number.
+        Columns of text, times, lists and anything else that is no number.
     """
 
     numbers: Mapping[str, NumberColumn] = field(default_factory=dict)

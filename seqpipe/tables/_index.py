@@ -27,7 +27,7 @@ def places_in(name: str) -> Place:
 
 
 def times_of(index: pd.Index[Any] | None, *, name: str) -> pd.Series[Any] | None:
-    """Return the times that an index holds; None for row numbers, names and whatever else tells nothing of time.
+    """Return the times that an index holds; None for row numbers, names and anything else that tells nothing of time.
 
     Raises
     ------

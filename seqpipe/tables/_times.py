@@ -1,4 +1,4 @@
-"""A column of times, in whatever form, as numbers, elapsed times, or dates that keep their zone."""
+"""A column of times, in any form, as numbers, elapsed times, or dates that keep their zone."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_times(column: pd.Series[Any], place: Place) -> pd.Series[Any]:
 
 
 def ordinals(times: pd.Series[Any] | pd.Index[Any]) -> NDArray[Any]:
-    """Return times out of `read_times` as numbers in their own unit; those of dates are instants, whatever the zone."""
+    """Return times out of `read_times` as numbers in their own unit; those of dates are instants, independent of the zone."""
     if times.dtype.kind in "Mm":
         index = pd.Index(times)
         assert isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex)

@@ -33,7 +33,7 @@ class TrainingTable:
     Attributes
     ----------
     roles : Roles
-        What the columns are; the features by name and in order, whatever the layout of the table.
+        What the columns are; the features by name and in order, in every layout of the table.
     sort, missing
         How rows are mended, as under ``data:`` in a recipe.
     columns : tuple of str

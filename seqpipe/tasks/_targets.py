@@ -60,7 +60,7 @@ def _first_fraction(labels: pd.Series[Any]) -> Any:
 
 
 def _plain(labels: pd.Series[Any]) -> NDArray[Any]:
-    """Return labels as NumPy's text, booleans or numbers, whatever they are stored as."""
+    """Return labels as NumPy's text, booleans or numbers, independent of how they are stored."""
     if isinstance(labels.dtype, pd.CategoricalDtype):
         labels = labels.astype(labels.dtype.categories.dtype)
     decimals = isinstance(labels.dtype, pd.ArrowDtype) and pa.types.is_decimal(labels.dtype.pyarrow_dtype)

@@ -145,7 +145,7 @@ def test_unfit_targets_are_refused_with_their_place(y: Any, message: str) -> Non
         ([[None] * n for n in LENGTHS], r"no label at any time step"),
         ([[1] * LENGTHS[0], *TAGS[1:]], r"y mixes labels of the kinds"),
         (TOTALS, r"Unknown label type: continuous"),
-        ([np.zeros((n, 2)) for n in LENGTHS], r"takes one label a time step, got 2"),
+        ([np.zeros((n, 2)) for n in LENGTHS], r"takes one label per time step, got 2"),
     ],
 )
 def test_unfit_labels_are_refused_with_their_place(y: Any, message: str) -> None:

@@ -141,7 +141,7 @@ def test_a_text_file_holds_one_text_a_line_for_others(write: Callable[..., Path]
     result = run_recipe(lines_recipe(), console=Console(file=shown, width=120))
     assert not {"\n", "\r"} & {*result.estimator.vocabulary_.tokens}
     assert "60 texts of 14 to 24 characters" in shown.getvalue()
-    assert "one text a line, 30 blank lines left out" in shown.getvalue()
+    assert "one text per line, 30 blank lines left out" in shown.getvalue()
 
 
 @pytest.mark.parametrize(

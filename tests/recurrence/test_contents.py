@@ -170,6 +170,17 @@ def test_more_values_than_can_be_compared_are_refused() -> None:
     assert "too many to compare" in unseen
 
 
+def test_a_long_history_that_no_step_mentions_hides_nothing() -> None:
+    cell = Holding(2, 3)
+    cell.aside = [[i] for i in range(5000)]
+    del cell.held
+    cell.held = {"rate": 0.5}  # looked at after the history
+    before = contents_of(cell)
+    assert before.unseen is None
+    cell.held["rate"] = 0.1
+    assert contents_of(cell).signature != before.signature
+
+
 def test_cells_made_alike_share_a_plan() -> None:
     assert contents_of(Holding(2, 3, {"a": [1]})).signature == contents_of(Holding(2, 3, {"a": [1]})).signature
 

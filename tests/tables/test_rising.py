@@ -37,7 +37,7 @@ def test_the_first_row_that_does_not_rise_in_its_sequence_is_found(rows: list[tu
     assert found == (wrong[0] if wrong else None)
 
 
-def test_each_sequence_begins_anew():
+def test_each_sequence_begins_again():
     check([5, 6, 1, 2], [0, 0, 1, 1])
 
 

@@ -235,7 +235,9 @@ class PlannedEngine(Engine):
                 projected, some = plan.program.projected, plan.some_size
                 plan.calls = plan.calls or calls_of(cell, some, projected=projected)
                 same = same_calls(plan.calls, some, calls_of(cell, batch_size, projected=projected), batch_size)
-            except Exception:  # it fails at this size only
+            except (MemoryError, torch.OutOfMemoryError):
+                raise
+            except Exception:  # it fails at this size only, and the loop says how
                 same = False
         if not same:
             self._give_up(contents, "its step does other things with another number of samples")

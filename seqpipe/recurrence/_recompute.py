@@ -43,7 +43,7 @@ def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, s
     before, weights = state_tensors(state), tuple(contents.tensors.values())
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in (x, *before, *weights)):
         return engine.run(cell, x, valid, state)
-    chunks = _Chunks(engine, cell, x, valid, state)
+    chunks = _Chunks(engine, cell, x, valid, state, list(contents.tensors))
     output, *after = _Recomputed.apply(chunks, len(before), x, *before, *weights)  # type: ignore[no-untyped-call]
     changed = first_difference(contents.signature, contents_of(cell).signature)
     if changed:
@@ -57,11 +57,13 @@ def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, s
 class _Chunks:
     """What all chunks of a run have in common."""
 
-    def __init__(self, engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> None:
+    def __init__(
+        self, engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State, names: list[str]
+    ) -> None:
         self.engine = engine
         self.cell = cell
         self.valid = valid
-        self.names = list(contents_of(cell).tensors)
+        self.names = names
         self.state_is_tuple = isinstance(state, tuple)
         size = isqrt(x.shape[1] - 1) + 1
         self.bounds = [(start, min(start + size, x.shape[1])) for start in range(0, x.shape[1], size)]
@@ -72,16 +74,15 @@ class _Chunks:
         """Return tensors as the cell's state."""
         return tuple(tensors) if self.state_is_tuple else tensors[0]
 
-    def run(self, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
-        """Run one chunk, x being its own steps."""
+    def run(self, cell: Cell, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
+        """Run one chunk of the cell or a copy of it, x being its own steps."""
         valid = None if self.valid is None else self.valid.between(start, stop)
-        return self.engine.run(self.cell, x, valid, state)
+        return self.engine.run(cell, x, valid, state)
 
     def again(self, cell: Cell, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
         """Run one chunk of a copy of the cell with the types that it was run with."""
-        valid = None if self.valid is None else self.valid.between(start, stop)
         with torch.autocast(x.device.type, self.autocast, enabled=self.autocast is not None):
-            return self.engine.run(cell, x, valid, state)
+            return self.run(cell, x, start, stop, state)
 
 
 class _Recomputed(torch.autograd.Function):
@@ -94,7 +95,7 @@ class _Recomputed(torch.autograd.Function):
         for start, stop in chunks.bounds:
             starts += state_tensors(state)
             ctx.random.append(_random_state(x.device))
-            output, state = chunks.run(x[:, start:stop], start, stop, state)
+            output, state = chunks.run(chunks.cell, x[:, start:stop], start, stop, state)
             outputs = outputs if start else output.new_empty(len(x), x.shape[1], output.shape[2])
             outputs[:, start:stop] = output
         ctx.chunks, ctx.n_states = chunks, n_states

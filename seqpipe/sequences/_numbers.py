@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables import is_list
 
 __all__ = ["check_real", "column_numbers", "is_arrow_list", "object_numbers", "plain_columns"]
 
@@ -132,7 +133,7 @@ def _kind_of(dtype: Any) -> str:
 def is_arrow_list(dtype: Any) -> bool:
     """Tell whether a column's type is Arrow's for lists."""
     kind = dtype.pyarrow_dtype if isinstance(dtype, pd.ArrowDtype) else pa.null()
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+    return is_list(kind)
 
 
 def plain_columns(frame: pd.DataFrame, name: str, *, row: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from seqpipe.tables._csv import CsvFormat
 from seqpipe.tables._features import numeric_features
 from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
 from seqpipe.tables._index import refuse_panel
-from seqpipe.tables._lists import arrow_from_runs, runs_from_arrow
+from seqpipe.tables._lists import arrow_from_runs, is_list, runs_from_arrow
 from seqpipe.tables._long import frame_from_runs, runs_from_frame
 from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
 from seqpipe.tables._prepare import count, prepared
@@ -40,6 +40,7 @@ __all__ = [
     "holds_text",
     "index_after",
     "is_csv",
+    "is_list",
     "number_matrix",
     "numeric_features",
     "prepared",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._runs import Runs
 
-__all__ = ["arrow_from_runs", "runs_from_arrow"]
+__all__ = ["arrow_from_runs", "is_list", "runs_from_arrow"]
 
 
 def runs_from_arrow(array: Any, *, ids: Any = None) -> Runs:
@@ -23,13 +23,13 @@ def runs_from_arrow(array: Any, *, ids: Any = None) -> Runs:
         If the array holds no lists of numbers, has a null anywhere, or its steps have unequal numbers of features.
     """
     array = _one_array(array)
-    if not _is_list(array.type):
+    if not is_list(array.type):
         raise InvalidSequencesError(f"An Arrow array of lists is needed, one a sequence. Got {array.type} instead.")
     if array.null_count:
         raise InvalidSequencesError(f"Sample {_first_null(array)} is null: drop it, or give it its steps.")
     offsets, steps = _opened(array)
     width = 1
-    if _is_list(steps.type):
+    if is_list(steps.type):
         _refuse_null(steps, offsets, 1)
         width = _common_width(steps, offsets)
         steps = steps.flatten()
@@ -60,7 +60,8 @@ def _one_array(array: Any) -> pa.Array:
         ) from error
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type is one of lists."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 

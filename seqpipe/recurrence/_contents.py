@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import threading
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence._parts import cell_modules, tensors_in
+from seqpipe.recurrence._parts import cell_modules, device_and_type, tensors_in
 from seqpipe.recurrence._tokens import Tokens, Unseen, class_view, token_of_plain
 
-__all__ = ["Contents", "Signature", "contents_of", "first_difference"]
+__all__ = ["Contents", "Signature", "contents_in_run", "contents_of", "first_difference", "one_run"]
 
 Signature = tuple[Hashable, ...]
 #: What torch keeps in every module, and seqpipe in every cell, and no step reads.
 _INTERNAL = frozenset(vars(nn.Module())) - {"training"} | {"_arguments", "_computed_from"}
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _PLAIN = frozenset({int, str, bool, type(None)})
 
 
@@ -31,13 +34,55 @@ class Contents:
         Cells with the same one take the same step, but for the numbers in their tensors.
     tensors : dict of str to Tensor
         Parameters, buffers, and what is held otherwise: in attributes, containers, closures and globals.
+    device : torch.device
+        Where the tensors are.
+    dtype : torch.dtype
+        Of its real numbers.
+    hooked : bool
+        Whether a module has hooks, which would run at every call.
     unseen : str or None
         Why the signature may not tell all.
     """
 
     signature: Signature
     tensors: dict[str, Tensor]
+    device: torch.device
+    dtype: torch.dtype
+    hooked: bool
     unseen: str | None = None
+
+
+_RUN = threading.local()
+
+
+@contextmanager
+def one_run() -> Iterator[None]:
+    """Let `contents_in_run` look once within: an engine is chosen and run, and nothing changes the cell in between."""
+    outside = getattr(_RUN, "seen", None)
+    _RUN.seen = {}
+    try:
+        yield
+    finally:
+        _RUN.seen = outside
+
+
+def contents_in_run(cell: Cell, *, last: bool = False) -> Contents:
+    """Return what a cell is, as it was first seen in this run of it.
+
+    Parameters
+    ----------
+    cell : Cell
+    last : bool, default=False
+        Whether the cell's own code may run next, and change it.
+    """
+    seen: dict[Cell, Contents] | None = getattr(_RUN, "seen", None)
+    if seen is None:
+        return contents_of(cell)
+    contents = seen.get(cell) or contents_of(cell)
+    seen.clear()
+    if not last:
+        seen[cell] = contents
+    return contents
 
 
 def contents_of(cell: Cell) -> Contents:
@@ -45,10 +90,13 @@ def contents_of(cell: Cell) -> Contents:
     parts: list[Any] = [torch.get_default_dtype()]
     modules = cell_modules(cell)
     tensors = tensors_in(modules)
+    device, dtype = device_and_type(tensors)
+    hooked = False
     tokens: Tokens | None = None
     for name, module in modules:
         kind = type(module)
         view = class_view(kind)
+        hooked = hooked or any(module.__dict__[hooks] for hooks in _HOOKS)
         parts.append(name)
         parts.append(kind)
         if view is not None:
@@ -70,19 +118,20 @@ def contents_of(cell: Cell) -> Contents:
                 parts.append(tokens.of(value, f"{name}.{key}" if name else key))
             except Unseen as error:
                 if view is None or view.mentions(key):  # nothing reads the others
-                    return Contents((), tensors, str(error))
+                    return Contents((), tensors, device, dtype, hooked, str(error))
         if view is not None and view.moving:
             tokens = tokens or _tokens(modules, tensors)
             tokens.begin()
             try:
                 parts.append(tokens.of_class(kind, kind.__qualname__))
             except Unseen as error:
-                return Contents((), tensors, str(error))
+                return Contents((), tensors, device, dtype, hooked, str(error))
     if tokens is not None and tokens.tensors:
         tensors = {**tensors, **tokens.tensors}
+        device, dtype = device_and_type(tensors)
     for name, tensor in tensors.items():
         parts += (name, tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad)
-    return Contents(tuple(parts), tensors)
+    return Contents(tuple(parts), tensors, device, dtype, hooked)
 
 
 def first_difference(before: Signature, after: Signature) -> str:

@@ -12,7 +12,7 @@ from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
 from seqpipe.recurrence._contents import contents_of
 from seqpipe.recurrence._generators import forked_generators
-from seqpipe.recurrence._parts import cell_modules, device_and_type
+from seqpipe.recurrence._parts import cell_modules
 
 __all__ = ["copied", "copy_or_itself", "first_states"]
 
@@ -48,8 +48,7 @@ def copied(cell: Cell, replacements: Mapping[str, Tensor] | None = None) -> Cell
 
 def first_states(cell: Cell, batch_size: int) -> State:
     """Return the cell's initial state for a batch, asked of a copy: masks that it sets and numbers that it draws are not kept."""
-    device, _ = device_and_type(contents_of(cell).tensors)
-    with torch.no_grad(), forked_generators(device):
+    with torch.no_grad(), forked_generators(contents_of(cell).device):
         return copy_or_itself(cell).initial_state(batch_size)
 
 

@@ -13,6 +13,7 @@ from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from seqpipe.exceptions import CellError
 from seqpipe.recurrence._check import check_initial_state, check_step
 from seqpipe.recurrence._computed import computed
+from seqpipe.recurrence._contents import one_run
 from seqpipe.recurrence._copies import copy_or_itself, first_states
 from seqpipe.recurrence._dispatch import UNROLL, choose_engine
 from seqpipe.recurrence._engine import Choice
@@ -241,7 +242,7 @@ class Recurrent(nn.Module):
     def _run_direction(
         self, k: int, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State
     ) -> tuple[Tensor, State]:
-        with computed(cell) as plain:
+        with computed(cell) as plain, one_run():
             sizes = Sizes.of(plain, x, valid, state)
             engine, reason = choose_engine(plain, self.unroll, sizes)
             if valid is not None and engine.reads_padding and k < self.num_directions:  # the layers above read zeros

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
-from seqpipe.recurrence._parts import cell_tensors
+from seqpipe.recurrence._contents import contents_in_run
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._threads import n_threads
@@ -50,7 +50,7 @@ class Sizes:
     def of(cls, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> Sizes:
         """Return those of a run of `Engine.run`."""
         batch, n_timesteps = x.shape[:2]
-        tensors = (x, *state_tensors(state), *cell_tensors(cell).values())
+        tensors = (x, *state_tensors(state), *contents_in_run(cell).tensors.values())
         training = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
         share = 1.0
         if valid is not None and x.device.type == "cpu" and batch:  # elsewhere the sum would wait for the device

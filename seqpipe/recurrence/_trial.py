@@ -15,7 +15,6 @@ from seqpipe.recurrence._contents import contents_of
 from seqpipe.recurrence._copies import copied, first_states
 from seqpipe.recurrence._generators import forked_generators
 from seqpipe.recurrence._loop import LoopEngine
-from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 
@@ -47,7 +46,8 @@ def find_fault(
     tried : Cell, optional
         The copy of the cell that is given to ``run``; another one each time by default.
     """
-    device, dtype = device_and_type(contents_of(cell).tensors)
+    contents = contents_of(cell)
+    device, dtype = contents.device, contents.dtype
     try:
         with forked_generators(device):
             expected = _everything(LoopEngine().run, cell, training, input_grad)
@@ -76,7 +76,7 @@ def find_fault(
 
 def draws_random_numbers(cell: Cell) -> bool:
     """Tell whether the plain loop draws random numbers for a cell."""
-    device, _ = device_and_type(contents_of(cell).tensors)
+    device = contents_of(cell).device
     with forked_generators(device):
         before = _random_state(device)
         _everything(LoopEngine().run, cell, training=False, input_grad=False)
@@ -96,8 +96,8 @@ def _everything(run: Run, cell: Cell, training: bool, input_grad: bool, tried: C
     """Return outputs and final states of a copy's run and, in training, all gradients of a weighted sum of them."""
     state = first_states(cell, len(_LENGTHS))
     cell = tried or copied(cell)
-    tensors = contents_of(cell).tensors
-    device, dtype = device_and_type(tensors)
+    contents = contents_of(cell)
+    tensors, device, dtype = contents.tensors, contents.device, contents.dtype
     generator = torch.Generator().manual_seed(0)
 
     def random(like: Tensor) -> Tensor:

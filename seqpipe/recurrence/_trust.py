@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
-from seqpipe.recurrence._contents import Signature, contents_of
+from seqpipe.recurrence._contents import Signature, contents_in_run, contents_of
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._generators import GENERATORS
 from seqpipe.recurrence._loop import fall_back
@@ -82,7 +82,7 @@ class CheckedEngine(Engine):
 
     def _fault(self, cell: Cell) -> str | None:
         """Return what speaks against the engine for such cells, looked for once."""
-        contents = contents_of(cell)
+        contents = contents_in_run(cell)
         if contents.unseen is not None:
             return contents.unseen
         if contents.signature not in self._faults:

@@ -10,10 +10,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import psutil
 
-from seqpipe.tracking._uri import require_database, resolve_uri
+from seqpipe.exceptions import TrackingError
+from seqpipe.tracking._store import open_client
+from seqpipe.tracking._uri import redacted_uri, resolve_uri
 
 __all__ = ["serve", "ui_command"]
 
@@ -29,10 +32,12 @@ def ui_command(
     Raises
     ------
     TrackingError
-        If the store is a database file that is not there yet.
+        If the store is a database file that is not there yet, cannot be opened, or is a server, which has its own interface.
     """
     uri = resolve_uri(tracking_uri)
-    require_database(uri)
+    if urlsplit(uri).scheme in ("http", "https"):
+        raise TrackingError(f"The tracking store {redacted_uri(uri)!r} is a server: open that address in a browser.")
+    open_client(uri)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     return command, {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

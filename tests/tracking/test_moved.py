@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from sklearn.linear_model import LogisticRegression
 
 from seqpipe.exceptions import TrackingError, TrackingWarning
-from seqpipe.tracking import MLflowTracker, load_model, read_runs
+from seqpipe.tracking import MLflowTracker, load_model, read_runs, ui_command
 from seqpipe.tracking._store import experiment_id, open_client
 from seqpipe.tracking._uri import database_path, resolve_uri
 
@@ -113,6 +113,17 @@ def test_a_renamed_project_keeps_its_runs_and_says_so_once(project: Path, data, 
         fit(data)
     assert len(read_runs("moved")) == 2
     assert not project.exists()
+
+
+def test_the_interface_of_a_renamed_project_shows_its_files(project: Path, data, monkeypatch):
+    model = fit(data)
+    monkeypatch.chdir("/")
+    monkeypatch.chdir(project.rename(project.with_name("renamed")))
+    with pytest.warns(TrackingWarning, match="to its own folder"):
+        ui_command()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_model(model)
 
 
 def test_a_copy_writes_nothing_into_the_original(project: Path, data, monkeypatch, tmp_path: Path):

@@ -20,6 +20,19 @@ def test_the_interface_needs_a_store(tmp_path):
         ui_command(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
 
 
+@pytest.mark.parametrize(
+    ("uri", "match"),
+    [
+        ("foo://x", "The tracking store 'foo://x' refused"),
+        ("http://127.0.0.1:1", "is a server: open that address in a browser"),
+        ("postgresql://127.0.0.1:1/runs", "refused .*Connection refused"),
+    ],
+)
+def test_a_store_that_cannot_be_served_is_told_before_a_server_starts(uri, match):
+    with pytest.raises(TrackingError, match=match):
+        ui_command(tracking_uri=uri)
+
+
 def test_the_newest_experiment_is_that_of_the_last_run(net, data, uri):
     for name in ("one", "two", "one"):
         net().set_callbacks(MLflowTracker(name, tracking_uri=uri, log_model=False)).fit(*data)

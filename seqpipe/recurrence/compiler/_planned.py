@@ -12,12 +12,11 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError, CompilerError
-from seqpipe.recurrence._contents import Contents, Signature, contents_of
+from seqpipe.recurrence._contents import Contents, Signature, contents_in_run, contents_of
 from seqpipe.recurrence._copies import first_states
 from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._generators import GENERATORS
 from seqpipe.recurrence._loop import fall_back
-from seqpipe.recurrence._parts import cell_modules, device_and_type
 from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence._trial import find_fault
@@ -145,12 +144,12 @@ class PlannedEngine(Engine):
 
     def refuses(self, cell: Cell) -> str | None:
         """Take a cell whose step can be planned."""
-        plan = self._plan_for(cell, contents_of(cell), input_grad=True)
+        plan = self._plan_for(cell, contents_in_run(cell), input_grad=True)
         return plan if isinstance(plan, str) else None
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
-        contents = contents_of(cell)
+        contents = contents_in_run(cell, last=True)
         tensors, states = contents.tensors, state_tensors(state)
         training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors.values()))
         input_grad = training and x.requires_grad
@@ -167,7 +166,7 @@ class PlannedEngine(Engine):
 
     def _plan_for(self, cell: Cell, contents: Contents, *, input_grad: bool) -> Plan | str:
         """Return the cell's plan, or why it has none."""
-        unfit = contents.unseen or _reason_against(cell, contents) or self.unfit(*device_and_type(contents.tensors))
+        unfit = contents.unseen or _reason_against(contents) or self.unfit(contents.device, contents.dtype)
         if unfit is not None:
             return unfit
         key = (*contents.signature, input_grad)
@@ -187,7 +186,7 @@ class PlannedEngine(Engine):
         return self._changes[same]
 
     def _make(self, cell: Cell, contents: Contents, input_grad: bool) -> Plan | str:
-        device, dtype = device_and_type(contents.tensors)
+        device, dtype = contents.device, contents.dtype
         real = [t for t in contents.tensors.values() if t.is_floating_point() or t.is_complex()]
         if any(t.device != device for t in contents.tensors.values()) or any(t.dtype != dtype for t in real):
             return "the cell's tensors are of several types or devices"
@@ -205,7 +204,7 @@ class PlannedEngine(Engine):
         self, plan: Plan, cell: Cell, contents: Contents, x: Tensor, states: tuple[Tensor, ...], training: bool
     ) -> str | None:
         """Say why a plan must not run a batch."""
-        misfit = plan.misfit(device_and_type(contents.tensors)[0], x, states)
+        misfit = plan.misfit(contents.device, x, states)
         if misfit is not None:
             return misfit
         if not self.worthwhile(plan.program, x):
@@ -280,11 +279,8 @@ class PlannedEngine(Engine):
         return outputs, finals if isinstance(state, tuple) else finals[0]
 
 
-def _reason_against(cell: Cell, contents: Contents) -> str | None:
+def _reason_against(contents: Contents) -> str | None:
     """Say why a cell's hooks, or the state of torch, let nothing but the plain loop run it."""
-    if torch.is_autocast_enabled(device_and_type(contents.tensors)[0].type):
+    if torch.is_autocast_enabled(contents.device.type):
         return "torch.autocast changes types inside the step"
-    for _, module in cell_modules(cell):
-        if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
-            return "a module of the cell has hooks"
-    return None
+    return "a module of the cell has hooks" if contents.hooked else None

@@ -20,7 +20,6 @@ from seqpipe.recurrence._check import check_results
 from seqpipe.recurrence._contents import Contents, contents_of, first_difference
 from seqpipe.recurrence._copies import copied, first_states
 from seqpipe.recurrence._generators import forked_generators
-from seqpipe.recurrence._parts import device_and_type
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence.compiler._by_torch import Recipes, RecordingAhead
 
@@ -310,7 +309,8 @@ def trace_step(
 @torch.no_grad()
 def projects_steps_apart(cell: Cell) -> bool:
     """Tell by trial whether `project` gives for each step what it gives for that step alone."""
-    device, dtype = device_and_type(contents_of(cell).tensors)
+    contents = contents_of(cell)
+    device, dtype = contents.device, contents.dtype
     with forked_generators(device):
         x = torch.randn(2, 3, cell.input_size, dtype=dtype, device=device)
         together = copied(cell).project(x)
@@ -372,7 +372,7 @@ def _recorded(
                 f"its initial_state keeps a tensor with a row for each sample ({name!r}); make it part of the state"
             )
     tensors = list(before.tensors.values())
-    device, dtype = device_and_type(before.tensors)
+    device, dtype = before.device, before.dtype
     x = _first_x(cell, batch_size, projected=projected)
     if x.dtype != dtype or x.device != device:
         raise Unplannable(f"its project gives {x.dtype} on {x.device}")
@@ -394,7 +394,8 @@ def _recorded(
 
 def _first_x(cell: Cell, batch_size: int, *, projected: bool) -> Tensor:
     """Return one step of x, zeros before `project`."""
-    device, dtype = device_and_type(contents_of(cell).tensors)
+    contents = contents_of(cell)
+    device, dtype = contents.device, contents.dtype
     x = torch.zeros(batch_size, cell.input_size, dtype=dtype, device=device)
     if not projected:
         return x

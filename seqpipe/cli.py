@@ -274,9 +274,17 @@ def _signal_again(ignored: Any) -> None:
     """Send a signal once more that struck in a callback of the garbage collector, which no exception leaves."""
     numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
     if ignored.exc_type in numbers:
-        threading.Timer(0.1, _thread.interrupt_main, (numbers[ignored.exc_type],)).start()
+        threading.Timer(0.1, _send, (numbers[ignored.exc_type],)).start()
     else:
         sys.__unraisablehook__(ignored)
+
+
+def _send(number: signal.Signals) -> None:
+    """Send a signal to the main thread, which also ends what it waits for."""
+    if sys.platform == "win32":
+        _thread.interrupt_main(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def _show_warning(message: Warning | str, *where: object, **more: object) -> None:

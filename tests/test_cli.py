@@ -86,11 +86,11 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def start(own_folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start ``python -m seqpipe`` as a process of its own."""
+    """Start ``python -m seqpipe``, or code in its place, as a process of its own."""
     started = []
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "seqpipe", *arguments]
+    def start(*arguments: str, code: str | None = None) -> subprocess.Popen[str]:
+        command = [sys.executable, *(("-m", "seqpipe") if code is None else ("-c", code)), *arguments]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -395,12 +395,16 @@ def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: st
     assert command[command.index("--backend-store-uri") + 1] == store
 
 
-#: Stands for MLflow's server: one process starts another, which listens, and ends without it.
-SERVER = """\
-import subprocess, sys, time
+#: The command line with a stand-in for MLflow's server: one process starts another, which listens, and ends without it.
+WITH_STAND_IN = """\
+import os, sys
+import seqpipe.tracking._ui as ui
+from seqpipe.cli import main
+server = "import subprocess, sys, time; subprocess.Popen([sys.executable, *sys.argv[1:]]); time.sleep(60)"
 port = sys.argv[sys.argv.index("--port") + 1]
-subprocess.Popen([sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1"])
-time.sleep(60)
+command = [sys.executable, "-c", server, "-m", "http.server", port, "--bind", "127.0.0.1"]
+ui.ui_command = lambda **_: (command, dict(os.environ))
+main()
 """
 
 
@@ -410,17 +414,12 @@ time.sleep(60)
     ids=lambda given: str(given),
 )
 def test_a_signal_ends_the_interface_and_all_that_it_started(
-    number: signal.Signals, code: int, own_folder: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Any]
+    number: signal.Signals, code: int, start: Callable[..., Any]
 ):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (own_folder / "mlflow").mkdir()
-    (own_folder / "mlflow" / "__init__.py").touch()
-    (own_folder / "mlflow" / "__main__.py").write_text(SERVER)
-    (own_folder / "mlflow.db").touch()
-    monkeypatch.setenv("PYTHONPATH", str(own_folder), prepend=os.pathsep)
-    process = start("ui", "--port", str(port), "--uri", "sqlite:///mlflow.db")
+    process = start("ui", "--port", str(port), code=WITH_STAND_IN)
     wait_until(lambda: listens(port))
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)

@@ -7,13 +7,13 @@ from seqpipe.tracking._channel import Channel, open_channel
 from seqpipe.tracking._device import DeviceReport, describe_device
 from seqpipe.tracking._diagnosis import Diagnostic
 from seqpipe.tracking._tracker import MLflowTracker
-from seqpipe.tracking._ui import serve, ui_command
 from seqpipe.tracking._uri import redacted_uri
 
 if TYPE_CHECKING:
     from seqpipe.tracking._compare import read_curves, read_runs
     from seqpipe.tracking._experiments import newest_experiment
     from seqpipe.tracking._load import load_model
+    from seqpipe.tracking._ui import serve, ui_command
 
 __all__ = [
     "Channel",
@@ -37,11 +37,13 @@ _READERS = {
     "newest_experiment": "_experiments",
     "read_curves": "_compare",
     "read_runs": "_compare",
+    "serve": "_ui",
+    "ui_command": "_ui",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import readers, and MLflow with them, on first use: worker processes import this package too."""
+    """Import readers and the interface, and MLflow with them, on first use: worker processes import this package too."""
     if name not in _READERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"seqpipe.tracking.{_READERS[name]}"), name)

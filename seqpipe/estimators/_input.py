@@ -227,7 +227,7 @@ def _check_comparable(y: NDArray[Any]) -> None:
         ) from error
 
 
-def check_targets(estimator: Any, y: Any, n_samples: int) -> NDArray[np.float64]:
+def check_targets(owner: Any, y: Any, n_samples: int) -> NDArray[np.float64]:
     """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs).
 
     Raises
@@ -236,7 +236,7 @@ def check_targets(estimator: Any, y: Any, n_samples: int) -> NDArray[np.float64]
         If one is missing, infinite or no number; names the sample.
     """
     y = _as_numbers(plain_array(y, "y"), "y")
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator, ensure_all_finite=False)
+    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner, ensure_all_finite=False)
     _check_finite_targets(y)
     _check_count(y, n_samples)
     if y.ndim > 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._cells import recurrent_factory
+from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._generation import GenerationMixin
 from seqpipe.estimators._input import check_labels, check_weight
 from seqpipe.estimators._language_data import streams
 from seqpipe.estimators._language_scores import LanguageScoresMixin
-from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.estimators._listeners import FitListeners, with_callbacks
+from seqpipe.estimators._parameters import InitialStateParameter
+from seqpipe.estimators._text_parameters import TokenParameters, UnknownTokenParameters
+from seqpipe.estimators._truncated import TruncationMixin
 from seqpipe.networks import LanguageNetwork
 from seqpipe.training import Objective, Samples, StepLoss
-from seqpipe.transformers import FORMS, LEVELS, Text, Vocabulary, as_texts
+from seqpipe.transformers import Text, Vocabulary, as_texts
 
 __all__ = ["LanguageModel"]
 
@@ -28,112 +33,20 @@ _STREAMS = 32
 _PASSAGE = 256
 
 
-class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
+class LanguageModel(
+    GenerationMixin,
+    LanguageScoresMixin,
+    TruncationMixin,
+    UnknownTokenParameters,
+    TokenParameters,
+    InitialStateParameter,
+    RecurrentEstimator,
+):
     """Predict the next token of texts, and write texts of its own.
 
     Texts may be a list, an array or a pandas Series of strings, or of lists of tokens: each begins anew, and the model
     learns where it ends. Or one long text, a string: it is read in ``batch_size`` streams, with the state carried on from
     each update to the next.
-
-    Parameters
-    ----------
-    cell : str or subclass of Cell, default="gru"
-        Name of a registered cell ("rnn", "lstm", "gru", "mlp", or a plug-in's), or the class.
-    cell_params : dict, optional
-        Further arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".
-    level : {"char", "word", "token"}, default="char"
-        What a token is: a character, what stands between white space, or an item of each list.
-    embedding : int or "one_hot", default="one_hot"
-        The width of the tokens' learned vectors, or one-hot vectors.
-    continuous : bool, default=False
-        Whether the texts of a list are passages of one text, in their order; a string always is one.
-    min_count : int, default=1
-        Tokens that come less often in ``fit`` are unknown; above 1 needs ``unknown="token"``.
-    unknown : {"error", "token"}, default="error"
-        What becomes of tokens that ``fit`` did not see: an error, or one token of their own, which is never generated.
-    normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
-        Unicode's form that texts are brought to before they are split, so that "é" is the same token as "e" with a
-        combining accent; None takes texts as they are.
-    hidden_size : int, default=64
-        Width of each recurrent layer.
-    num_layers : int, default=1
-        Recurrent layers.
-    dropout : float, default=0.0
-        Share of values dropped in training, between layers and before the output layer.
-    wrappers : list, optional
-        What is put around each cell, the first one innermost: names ("dropout", "zoneout", "residual", "layer_norm",
-        "projection", "attention"), ``{name: parameters}``, or callables Cell -> Cell.
-    initial_state : {"zeros", "learned"}, default="zeros"
-        "learned" trains the state before the first step.
-    tbptt : (int, int) or None, default=(64, 64)
-        Truncated back-propagation: an update every k1 time steps, back-propagated through k2; None goes all the way back.
-        Texts of up to k1 tokens are never cut.
-    memory : {"keep", "recompute", "offload"}, default="keep"
-        What becomes of the values that the way back through time needs: kept, computed again in chunks of about
-        √n_timesteps steps, or, on a GPU, moved to the main memory.
-    unroll : {"auto", "dynamic", "static"}, default="auto"
-        "auto" takes the fastest engine that knows the cell; see `Recurrent`.
-    lr : float, default=0.01
-        Learning rate; the peak of the schedule.
-    max_epochs : int or "auto", default="auto"
-        Passes over the data; "auto" makes at least 600 updates and at least 10 epochs.
-    batch_size : int or "auto", default="auto"
-        Texts an update, or streams that one long text is cut into; "auto" grows from 32 to 256 with the number of texts,
-        and takes 32 streams.
-    optimizer : str or subclass of torch's Optimizer, default="AdamW"
-        One of torch's names ("Adam", "SGD", "RMSprop", "NAdam", …), or a class; its other settings go through
-        ``net__optimizer__<name>``.
-    lr_schedule : str or None, default="OneCycleLR"
-        One of torch's names ("CosineAnnealingLR", "StepLR", "ReduceLROnPlateau", …), see `Schedule`; None keeps the rate.
-        "OneCycleLR" raises it over the first 30% of the updates and anneals it.
-    lr_schedule_params : dict, optional
-        Further arguments of the schedule; what torch demands and the fit knows is filled in.
-    weight_decay : float, default=0.01
-        The optimizer's weight decay, where it has one; AdamW's is decoupled from the gradient.
-    gradient_clip_norm : float or None, default=1.0
-        Largest norm of the gradient.
-    mixed_precision : bool, default=False
-        Whether training computes in bfloat16 what loses little by it; weights, validation and predictions stay float32.
-    early_stopping : bool, default=False
-        Whether to hold out texts or streams, stop when their loss no longer falls, and keep the best weights.
-    validation_fraction : float, default=0.1
-        Share held out by early stopping.
-    n_iter_no_change : int, default=10
-        Epochs without improvement after which early stopping stops.
-    dtype : {"float32", "float64"}, default="float32"
-        What the network computes in.
-    device : str, default="auto"
-        "auto" takes a GPU if torch sees one; else a device of torch, such as "cpu" or "cuda:0".
-    random_state : int, RandomState or None, default=None
-        Seeds weights, batches and dropout; two fits with the same int give the same bits on the same machine.
-    warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the last one, with its vocabulary and classes.
-    verbose : int, default=0
-        Above 0 shows a progress bar.
-    net_params : dict, optional
-        Anything else of skorch's net, also settable as ``net__<name>``: ``net__optimizer__momentum``, ``net__callbacks``,
-        ``net__criterion``, …
-
-    Attributes
-    ----------
-    vocabulary_ : Vocabulary
-        The tokens and their numbers.
-    classes_ : array of shape (n_classes,) or None
-        The classes of texts, where ``fit`` was given some.
-    class_prior_ : array of shape (n_classes,) or None
-        Their shares of the texts.
-    n_iter_ : int
-        Epochs trained.
-    n_parameters_ : int
-        Trained numbers.
-    history_ : list of dict
-        One record an epoch: epoch, train_loss (nats a token), valid_loss with early stopping, lr, grad_norm, dur (seconds).
-    compile_seconds_ : float
-        Seconds in which engines were planned, compiled and compared; in no record of ``history_``.
-    device_ : str
-        Where the net is.
-    net_ : skorch net
-        The fitted net; ``net_.module_`` is the torch module.
 
     Notes
     -----
@@ -149,93 +62,49 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
     """
 
     _network = LanguageNetwork
-    _criterion = torch.nn.CrossEntropyLoss
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **RecurrentEstimator._parameter_constraints,
-        "level": [StrOptions({*LEVELS})],
-        "embedding": [Interval(Integral, 1, None, closed="left"), StrOptions({"one_hot"})],
-        "continuous": ["boolean"],
-        "min_count": [Interval(Integral, 1, None, closed="left")],
-        "unknown": [StrOptions({"error", "token"})],
-        "normalize": [StrOptions({*FORMS}), None],
-        "tbptt": [list, tuple, None],
-    }
-    #: The next token is not known before it comes, and token numbers have no scale.
-    bidirectional = False
-    scale_inputs = False
 
-    def __init__(
-        self,
-        cell="gru",
-        *,
-        cell_params=None,
-        level="char",
-        embedding="one_hot",
-        continuous=False,
-        min_count=1,
-        unknown="error",
-        normalize="NFC",
-        hidden_size=64,
-        num_layers=1,
-        dropout=0.0,
-        wrappers=None,
-        initial_state="zeros",
-        tbptt=(64, 64),
-        memory="keep",
-        unroll="auto",
-        lr=0.01,
-        max_epochs="auto",
-        batch_size="auto",
-        optimizer="AdamW",
-        lr_schedule="OneCycleLR",
-        lr_schedule_params=None,
-        weight_decay=0.01,
-        gradient_clip_norm=1.0,
-        mixed_precision=False,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        dtype="float32",
-        device="auto",
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        net_params=None,
-    ):
-        self.cell = cell
-        self.cell_params = cell_params
-        self.level = level
-        self.embedding = embedding
-        self.continuous = continuous
-        self.min_count = min_count
-        self.unknown = unknown
-        self.normalize = normalize
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.dropout = dropout
-        self.wrappers = wrappers
-        self.initial_state = initial_state
-        self.tbptt = tbptt
-        self.memory = memory
-        self.unroll = unroll
-        self.lr = lr
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.lr_schedule = lr_schedule
-        self.lr_schedule_params = lr_schedule_params
-        self.weight_decay = weight_decay
-        self.gradient_clip_norm = gradient_clip_norm
-        self.mixed_precision = mixed_precision
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype = dtype
-        self.device = device
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.net_params = net_params
+    embedding: int | str = parameter(
+        default="one_hot",
+        constraint=[Interval(Integral, 1, None, closed="left"), StrOptions({"one_hot"})],
+        type='int or "one_hot"',
+        description="Size of the learned vectors of tokens, or one-hot vectors.",
+        group=Group.NETWORK,
+    )
+    tbptt: tuple[int, int] | list[int] | None = parameter(
+        default=(64, 64),
+        constraint=[list, tuple, None],
+        type="(int, int) or None",
+        description=(
+            "Truncated backpropagation through time (k1, k2): an update every k1 tokens, backpropagated through k2 >= k1 "
+            "tokens; None does not truncate. Texts of up to k1 tokens are never cut."
+        ),
+        group=Group.TRAINING,
+    )
+    batch_size: str | int = parameter(
+        default="auto",
+        constraint=[StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        type='int or "auto"',
+        description=(
+            'Number of texts per batch, or of streams that one long text is cut into; "auto" grows from 32 to 256 with the '
+            "number of texts, and is 32 streams."
+        ),
+        group=Group.TRAINING,
+    )
+    continuous: bool = parameter(
+        default=False,
+        constraint=["boolean"],
+        type="bool",
+        description="Whether the texts of a list are passages of one text, in order; a string always is one.",
+        group=Group.DATA,
+    )
+
+    vocabulary_: Vocabulary = fitted("Vocabulary", "The tokens and their numbers.")
+    classes_: NDArray[Any] | None = fitted(
+        "array of shape (n_classes,) or None", "The classes of texts, if ``fit`` was given any."
+    )
+    class_prior_: NDArray[np.float64] | None = fitted(
+        "array of shape (n_classes,) or None", "Their shares of the texts."
+    )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -267,9 +136,7 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         ValueError
             If a parameter or the data is unfit; the message says which and where.
         """
-        with listened_fit(self, X, y, n_epochs=self._known_epochs()) as listeners:
-            self._fit(X, y, sample_weight, listeners, partial=False)
-        return self
+        return self._listened_fit(X, y, sample_weight, partial=False)
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -288,9 +155,7 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         -------
         self : LanguageModel
         """
-        with listened_fit(self, X, y, n_epochs=1) as listeners:
-            self._fit(X, y, sample_weight, listeners, partial=True)
-        return self
+        return self._listened_fit(X, y, sample_weight, partial=True)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
         goes_on = self._begin(partial)
@@ -345,6 +210,17 @@ class LanguageModel(GenerationMixin, LanguageScoresMixin, RecurrentEstimator):
         if labels is not None:
             self.classes_, counts = np.unique(labels, return_counts=True)
             self.class_prior_ = counts / counts.sum()
+
+    def _network_settings(self) -> dict[str, Any]:
+        return {
+            "recurrent": recurrent_factory(self),
+            "embedding": self.embedding,
+            "dropout": self.dropout,
+            "dtype": getattr(torch, self.dtype),
+        }
+
+    def _criterion_settings(self) -> dict[str, Any]:
+        return {"criterion": torch.nn.CrossEntropyLoss}
 
     def _objective(self) -> Objective:
         return StepLoss(labels=True)

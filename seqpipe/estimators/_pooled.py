@@ -1,26 +1,108 @@
-"""`PooledEstimator`: what the estimators with one answer a sequence share."""
+"""`PooledEstimator`: one target per sequence."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._declared import Group, parameter
+from seqpipe.estimators._input import check_weight, check_X
+from seqpipe.estimators._listeners import FitListeners
+from seqpipe.estimators._plain import plain_array
+from seqpipe.estimators._sequence_estimator import SequenceEstimator
+from seqpipe.estimators._stream import SequenceStream
 from seqpipe.networks import POOLINGS, SequenceNetwork
+from seqpipe.training import Objective, SampleLoss, Samples
 
 __all__ = ["PooledEstimator"]
 
 
-class PooledEstimator(RecurrentEstimator):
-    """Pools the outputs at all steps into one vector a sequence."""
+class PooledEstimator(SequenceEstimator):
+    """Pools the outputs of all time steps into one vector per sequence; a mixin chooses the codec of its targets."""
 
     _network = SequenceNetwork
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **RecurrentEstimator._parameter_constraints,
-        "pooling": [StrOptions(set(POOLINGS))],
-    }
-    pooling: str
+
+    pooling: str = parameter(
+        default="last_mean",
+        constraint=[StrOptions(set(POOLINGS))],
+        type='{"attention", "last", "last_mean", "max", "mean"}',
+        description=(
+            'How the outputs of all time steps are combined into one vector; "last_mean" concatenates the last one and the '
+            "mean of all."
+        ),
+        group=Group.NETWORK,
+    )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool, **known: Any) -> None:
+        goes_on = self._begin(partial)
+        owner = type(self).__name__
+        if y is None:
+            raise ValueError(f"This {owner} estimator requires y to be passed, but the target y is None.")
+        found = check_X(self, X, reset=not goes_on)
+        kind = type(self._codec) if goes_on else self._codec_for(_n_targets(y))
+        values = kind.read(y, len(found), owner=owner)
+        weight = check_weight(sample_weight, len(found))
+        if weight is not None:
+            kept = np.flatnonzero(weight > 0)
+            found, values, weight = found[kept], values[kept], weight[kept]
+        self._learn(values, weight, values, goes_on=goes_on, ndim=values.ndim, **known)
+        of_targets = self._target_weights(values, weight)
+        if of_targets is not None:
+            weight = of_targets(values) if weight is None else weight * of_targets(values)
+        samples = Samples(found, self._encoded(values), self._normalized(weight))
+        labels = samples.y if kind.numbers_classes else None
+        self._train(samples, self._input_sizes(found), listeners, partial=partial, labels=labels)
+
+    def _encoded(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return targets as the net takes them: class numbers, or numbers of the network's dtype."""
+        encoded = self._codec.encode(values)
+        return encoded if self._codec.numbers_classes else encoded.astype(self.dtype)
+
+    def _as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return new data as fit hands it to the net, for diagnostics."""
+        found = check_X(self, X, reset=False)
+        if y is None:
+            return Samples(found)
+        return Samples(found, self._encoded(self._codec.read(y, len(found), owner=type(self).__name__)))
 
     def _network_settings(self) -> dict[str, Any]:
         return {**super()._network_settings(), "pooling": self.pooling}
+
+    def _objective(self) -> Objective:
+        return SampleLoss()
+
+    # ---- predict
+
+    def _outputs(self, X: Any) -> NDArray[Any]:
+        """Return the network's outputs for X, shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        return self.net_.outputs(Samples(check_X(self, X, reset=False)))
+
+    def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        return finish(self._outputs(X))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the prediction for each sequence, shaped as y was."""
+        check_is_fitted(self)
+        return self._answer(X, self._codec.decode)
+
+    def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
+        outputs = self._outputs(X)
+        owner = type(self).__name__
+        values = self._codec.read(y, len(outputs), owner=owner)
+        return self._codec.score(values, outputs, check_weight(sample_weight, len(outputs)), owner=owner)
+
+    def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream:
+        return SequenceStream(self.net_, self.pooling, finish)
+
+
+def _n_targets(y: Any) -> int:
+    """Return the number of columns of y: 1 for one-dimensional targets."""
+    values = y if issparse(y) else plain_array(y, "y")
+    return int(values.shape[1]) if values.ndim == 2 else 1

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows
 
-__all__ = ["feature_statistics", "restored_targets", "scaled_targets", "target_statistics", "weighted_statistics"]
+__all__ = ["feature_statistics", "weighted_statistics"]
 
 #: Rows that are computed on together, in float64.
 _BLOCK = 2**16
@@ -25,41 +24,6 @@ def weighted_statistics(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation, shape (n_columns,) each, of rows (n_rows, n_columns); 1 for constant columns."""
     return _statistics(lambda: _parts(rows, weight))
-
-
-def target_statistics(
-    targets: NDArray[np.float64], weight: NDArray[np.float64] | None, *, scaled: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return by what targets (n_rows, n_outputs) are shifted and scaled: 0 and 1 where they stay as they are."""
-    n_outputs = targets.shape[1]
-    return weighted_statistics(targets, weight) if scaled else (np.zeros(n_outputs), np.ones(n_outputs))
-
-
-def scaled_targets(
-    targets: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return targets (n_rows, n_outputs), less their mean, in units of their scale.
-
-    Raises
-    ------
-    ValueError
-        If there are more or fewer outputs than the statistics are of, or these are not finite.
-    """
-    if targets.shape[1] != len(mean):
-        raise ValueError(
-            f"y has {targets.shape[1]} outputs where the fit that goes on had {len(mean)}: give as many, or fit anew."
-        )
-    if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
-        raise InvalidSequencesError("y is so large that its mean or spread is not finite: rescale it.")
-    return (targets - mean) / scale
-
-
-def restored_targets(
-    mean: NDArray[np.float64], scale: NDArray[np.float64], ndim: int, outputs: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Return targets (n_rows,) or (n_rows, n_outputs), by ``ndim``, from standardised ones, always of two axes."""
-    targets = outputs * scale + mean
-    return targets[:, 0] if ndim == 1 else targets
 
 
 def feature_statistics(

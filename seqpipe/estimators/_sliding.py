@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from seqpipe.estimators._input import check_weight, check_X
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
-from seqpipe.estimators._step_targets import read_step_targets, step_shaped
+from seqpipe.estimators._step_targets import check_all_known, read_step_targets, step_shaped
 from seqpipe.estimators._suited import suited
 from seqpipe.sequences import Sequences, Windows, is_table
 from seqpipe.transformers import cut_windows
@@ -61,8 +61,8 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         """Return targets, one a sequence, shape (n_samples,) or (n_samples, n_outputs)."""
         raise NotImplementedError
 
-    def _check_steps(self, rows: NDArray[Any], X: Sequences) -> NDArray[Any]:
-        """Return targets, one a time step, from rows (total_steps, n_outputs)."""
+    def _read_steps(self, rows: NDArray[Any], X: Sequences) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return the target of each time step, and which are known, from rows (total_steps, n_outputs)."""
         raise NotImplementedError
 
     def _learn(self, targets: NDArray[Any]) -> None:
@@ -134,7 +134,9 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
             read = read_step_targets(y, X, owner=type(self).__name__)
             if reset:
                 self._step_kind, self._step_ndim = read.kind, read.ndim
-            return self._check_steps(read.rows, X)
+            values, known = self._read_steps(read.rows, X)
+            check_all_known(known, X, owner=type(self).__name__)
+            return values
         if isinstance(y, Sequences) or not is_table(y):
             raise ValueError(
                 f"y of {type(self).__name__} must be one target a sequence where aggregate is not 'concat'. Got sequences: "

@@ -12,10 +12,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._classes import class_numbers, warn_of_unseen
 from seqpipe.estimators._input import check_labels, check_weight
 from seqpipe.estimators._sliding import SlidingWindowEstimator
-from seqpipe.estimators._step_targets import check_all_known, check_step_labels
+from seqpipe.estimators._step_targets import check_step_labels
+from seqpipe.estimators.targets import class_numbers, warn_of_unseen
 from seqpipe.sequences import Sequences
 
 __all__ = ["SlidingWindowClassifier"]
@@ -94,10 +94,8 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
         check_classification_targets(labels)
         return labels
 
-    def _check_steps(self, rows: NDArray[Any], X: Sequences) -> NDArray[Any]:
-        values, known = check_step_labels(rows, X, owner=type(self).__name__)
-        check_all_known(known, X, owner=type(self).__name__)
-        return values
+    def _read_steps(self, rows: NDArray[Any], X: Sequences) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        return check_step_labels(rows, X, owner=type(self).__name__)
 
     def _learn(self, targets: NDArray[Any]) -> None:
         self.classes_ = np.unique(targets)

@@ -12,7 +12,7 @@ from sklearn.utils import get_tags
 
 from seqpipe.estimators._input import check_targets, check_weight
 from seqpipe.estimators._sliding import SlidingWindowEstimator
-from seqpipe.estimators._step_targets import check_all_known, check_step_numbers
+from seqpipe.estimators._step_targets import check_step_numbers
 from seqpipe.sequences import Sequences
 
 __all__ = ["SlidingWindowRegressor"]
@@ -74,10 +74,8 @@ class SlidingWindowRegressor(RegressorMixin, SlidingWindowEstimator):
     def _check_targets(self, y: Any, X: Sequences) -> NDArray[Any]:
         return check_targets(self, y, len(X))
 
-    def _check_steps(self, rows: NDArray[Any], X: Sequences) -> NDArray[Any]:
-        values, known = check_step_numbers(rows, X, owner=type(self).__name__)
-        check_all_known(known, X, owner=type(self).__name__)
-        return values
+    def _read_steps(self, rows: NDArray[Any], X: Sequences) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        return check_step_numbers(rows, X, owner=type(self).__name__)
 
     def _values(self, X: Any) -> tuple[NDArray[np.float64], Sequences]:
         """Return predictions, (n_samples, …) or (total_steps, n_outputs), and X as it was read."""

@@ -18,13 +18,7 @@ from sklearn.metrics import _scorer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_response_method
 
-from seqpipe.estimators._step_targets import (
-    check_step_labels,
-    check_step_numbers,
-    read_step_targets,
-    read_step_weight,
-    step_rows,
-)
+from seqpipe.estimators._step_targets import read_step_targets, read_step_weight, step_rows
 from seqpipe.sequences import Sequences
 
 __all__ = ["install_step_scoring", "predicts_steps"]
@@ -32,10 +26,15 @@ __all__ = ["install_step_scoring", "predicts_steps"]
 
 def predicts_steps(estimator: Any) -> bool:
     """Tell whether an estimator, or the one that a pipeline or a search ends with, answers at every time step."""
+    return bool(getattr(_last(estimator), "_by_step", False))
+
+
+def _last(estimator: Any) -> Any:
+    """Return the estimator that a pipeline or a search ends with."""
     while True:
         inner = getattr(estimator, "best_estimator_", getattr(estimator, "_final_estimator", None))
         if inner is None:
-            return bool(getattr(estimator, "_by_step", False))
+            return estimator
         estimator = inner
 
 
@@ -60,10 +59,9 @@ class _KnownSteps(BaseEstimator):
         return tags
 
     @property
-    def classes_(self) -> NDArray[Any]:
+    def classes_(self) -> Any:
         """The labels."""
-        classes: NDArray[Any] = self.estimator.classes_
-        return classes
+        return self.estimator.classes_
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the answers."""
@@ -83,8 +81,7 @@ def _at_known_steps(
     answers, offsets = step_rows(getattr(estimator, method)(X))
     steps = Sequences(np.zeros(len(answers)), offsets)
     rows = read_step_targets(y, steps, owner=owner).rows
-    check = check_step_labels if hasattr(estimator, "classes_") else check_step_numbers
-    values, known = check(rows, steps, owner=owner)
+    values, known = _last(estimator)._read_steps(rows, steps)
     weight = read_step_weight(sample_weight, steps, owner=owner)
     known = known & (weight > 0)
     if not known.any():

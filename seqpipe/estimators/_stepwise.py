@@ -1,17 +1,20 @@
-"""`StepwiseEstimator`: what the estimators with an answer at every time step share."""
+"""`StepwiseEstimator`: one target per time step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._input import check_X
+from seqpipe.estimators._listeners import FitListeners
+from seqpipe.estimators._sequence_estimator import SequenceEstimator
 from seqpipe.estimators._step_targets import (
     StepData,
     read_step_targets,
@@ -19,48 +22,70 @@ from seqpipe.estimators._step_targets import (
     step_lengths,
     step_shaped,
 )
+from seqpipe.estimators._stream import StepStream
+from seqpipe.estimators._truncated import TruncationMixin
 from seqpipe.networks import StepNetwork
 from seqpipe.sequences import Sequences, Windows
-from seqpipe.training import Samples, StepRule, chosen_steps
+from seqpipe.training import Samples, StepLoss, StepRule, chosen_steps
 
 __all__ = ["StepwiseEstimator"]
 
 
-class ScoredSteps(NamedTuple):
-    """Targets (n_steps, …) and weights (n_steps,), or None where all are equal, of the steps that a score is of."""
-
-    values: NDArray[Any]
-    weight: NDArray[np.float64] | None
-
-
-class StepwiseEstimator(RecurrentEstimator):
-    """Maps the output at each step by the same linear layer; its loss counts the steps that ``loss_on`` names."""
+class StepwiseEstimator(TruncationMixin, SequenceEstimator):
+    """Maps the output of each time step by the same linear layer; a mixin chooses the codec of its targets."""
 
     _network = StepNetwork
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **RecurrentEstimator._parameter_constraints,
-        "loss_on": [StrOptions({"all", "last"}), Interval(Integral, 1, None, closed="left"), callable],
-        "tbptt": [list, tuple, None],
-    }
-    #: An answer at every time step, which scikit-learn's scorers have to be told of.
+    #: One answer per time step, which scikit-learn's scorers have to be told of.
     _by_step = True
-    loss_on: StepRule
-    _step_kind: str
-    _step_ndim: int
-    _steps_per_sample: float
+
+    loss_on: StepRule = parameter(
+        default="all",
+        constraint=[StrOptions({"all", "last"}), Interval(Integral, 1, None, closed="left"), callable],
+        type='{"all", "last"}, int or callable',
+        description=(
+            "The time steps that the loss is computed on: all, the last one, the given number of last ones, or a function from "
+            "the length of a sequence to a boolean array of that length. Predictions and scores are of all time steps."
+        ),
+        group=Group.TRAINING,
+    )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool, **known: Any) -> None:
+        goes_on = self._begin(partial)
+        data = self._read(X, y, sample_weight, reset=not goes_on)
+        chosen = self._choose(data)
+        values, weight = data.values[chosen], _unequal(data.weight, chosen)
+        self._learn(values, weight, data.values[data.known], goes_on=goes_on, ndim=data.ndim, **known)
+        if not goes_on:
+            self._step_kind: str = data.kind
+        of_targets = self._target_weights(values, weight)
+        samples = self._samples(data, chosen, None if of_targets is None else of_targets(data.values[data.known]))
+        self._train(samples, self._input_sizes(data.X), listeners, partial=partial)
 
     def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> StepData:
-        """Return X with the truth aligned with it and its weights, without the sequences that have no step to learn from."""
+        """Return X with the targets aligned with it and their weights, without sequences that have no step to learn from."""
+        owner = type(self).__name__
         found = check_X(self, X, reset=reset)
-        read = read_step_targets(y, found, owner=type(self).__name__)
-        values, known = self._check_steps(read.rows, found)
-        weight = read_step_weight(sample_weight, found, owner=type(self).__name__)
+        read = read_step_targets(y, found, owner=owner)
+        kind = self._codec_for(read.rows.shape[1]) if reset else type(self._codec)
+        values, known = kind.read_steps(read.rows, found, owner=owner)
+        weight = read_step_weight(sample_weight, found, owner=owner)
         data = StepData(found, values, known & (weight > 0), weight, read.kind, read.ndim)
-        return data.with_truth(owner=type(self).__name__)
+        return data.with_truth(owner=owner)
 
-    def _check_steps(self, rows: NDArray[Any], X: Sequences | Windows) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return targets of all steps, shape (total_steps, …), and which of them are known, from rows of any type."""
-        raise NotImplementedError
+    def _read_steps(self, rows: NDArray[Any], X: Sequences | Windows) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return targets of all steps, and which are known, as the fitted estimator takes them."""
+        return self._codec.read_steps(rows, X, owner=type(self).__name__)
+
+    def _encoded(self, data: StepData) -> Sequences:
+        """Return the targets of all steps as the net takes them, 0 where unknown."""
+        encoded = self._codec.encode(data.values[data.known])
+        rows = np.zeros((len(data.values), *encoded.shape[1:]), dtype=self.dtype)
+        rows[data.known] = encoded
+        return Sequences(rows, Samples(data.X).step_offsets)
+
+    def _objective(self) -> StepLoss:
+        classes = self._codec.numbers_classes
+        return StepLoss(self.loss_on, labels=classes, steps_per_sample=self._steps_per_sample)
 
     def _choose(self, data: StepData) -> NDArray[np.bool_]:
         """Return which steps of X count in the loss, shape (total_steps,).
@@ -102,38 +127,58 @@ class StepwiseEstimator(RecurrentEstimator):
             return usual, most
         return max(1, int(np.mean([truncation.n_scored(chosen) for chosen in self._chosen(samples)]))), most
 
-    def _samples(self, data: StepData, targets: Sequences, chosen: NDArray[np.bool_]) -> Samples:
-        """Return samples whose weights have the mean 1 over the chosen steps, and learn how many of these a sample has."""
-        offsets = Samples(data.X).step_offsets
-        self._steps_per_sample = float(np.add.reduceat(chosen, offsets[:-1], dtype=np.int64).mean())
+    def _samples(self, data: StepData, chosen: NDArray[np.bool_], of_targets: NDArray[np.float64] | None) -> Samples:
+        """Return samples whose weights have the mean 1 over the chosen steps, and learn how many of these a sample has.
+
+        ``of_targets`` are the weights of the known steps by their targets, which count in the loss alone.
+        """
+        targets = self._encoded(data)
+        offsets = targets.offsets
+        self._steps_per_sample: float = float(np.add.reduceat(chosen, offsets[:-1], dtype=np.int64).mean())
         weight = (data.weight / data.weight[chosen].mean()).astype(self.dtype)
         counted = np.where(data.known, weight, 0)
         of_samples = np.add.reduceat(counted, offsets[:-1]) / np.add.reduceat(data.known, offsets[:-1], dtype=np.int64)
         weighted = None if (weight == weight[0]).all() else of_samples.astype(self.dtype)
+        if of_targets is not None:
+            counted[data.known] *= of_targets
+            counted /= counted[chosen].mean()
         if (counted == np.repeat(weight[offsets[:-1]], np.diff(offsets))).all():
             return Samples(data.X, targets, None if weighted is None else weight[offsets[:-1]])
         return Samples(data.X, targets, weighted, Sequences(counted[:, None], offsets))
 
-    def _flat_outputs(self, X: Any) -> tuple[NDArray[Any], Sequences | Windows]:
-        """Return the network's outputs at all steps, shape (total_steps, n_outputs), and X as it was read."""
-        check_is_fitted(self)
-        found = check_X(self, X, reset=False)
-        return self.net_.step_outputs(Samples(found)), found
-
-    def _scored(self, X: Any, y: Any, sample_weight: Any) -> tuple[ScoredSteps, NDArray[Any]]:
-        """Return the truth of the steps that have one and a weight, and the network's outputs there."""
-        check_is_fitted(self)
-        data = self._read(X, y, sample_weight, reset=False)
-        outputs = self.net_.step_outputs(Samples(data.X))[data.known]
-        weight = None if (data.weight == data.weight[0]).all() else data.weight[data.known]
-        return ScoredSteps(data.values[data.known], weight), outputs
-
-    def _diagnosed(self, data: StepData, targets: Sequences) -> Samples:
-        """Return samples for diagnostics: without weights, but for those of steps whose target is unknown."""
+    def _as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return new data as fit hands it to the net, for diagnostics: weighted only where steps have no target."""
+        if y is None:
+            return Samples(check_X(self, X, reset=False))
+        data = self._read(X, y, None, reset=False)
+        targets = self._encoded(data)
         if data.known.all():
             return Samples(data.X, targets)
         return Samples(data.X, targets, step_weight=Sequences(data.known[:, None].astype(self.dtype), targets.offsets))
 
-    def _shaped(self, values: NDArray[Any], X: Sequences | Windows) -> Any:
-        """Return values of all steps, shape (total_steps, …), in the form that y had in the fit."""
-        return step_shaped(values, X, self._step_kind)
+    # ---- predict
+
+    def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+        """Return what is made of the outputs of all time steps, in the form that y had in the fit."""
+        found = check_X(self, X, reset=False)
+        return step_shaped(finish(self.net_.step_outputs(Samples(found))), found, self._step_kind)
+
+    def predict(self, X: Any) -> Any:
+        """Return the prediction at each time step, in the form that y had: see the class."""
+        check_is_fitted(self)
+        return self._answer(X, self._codec.decode)
+
+    def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
+        check_is_fitted(self)
+        data = self._read(X, y, sample_weight, reset=False)
+        outputs = self.net_.step_outputs(Samples(data.X))[data.known]
+        weight = _unequal(data.weight, data.known)
+        return self._codec.score(data.values[data.known], outputs, weight, owner=type(self).__name__)
+
+    def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> StepStream:
+        return StepStream(self.net_, finish)
+
+
+def _unequal(weight: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """Return the weights of chosen steps, None where all steps have the same."""
+    return None if (weight == weight[0]).all() else weight[chosen]

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import ceil
-from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._input import check_weight
-from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
+from seqpipe.estimators._listeners import FitListeners
+from seqpipe.estimators._text_parameters import TokenParameters, WritingParameters
 from seqpipe.estimators._token_data import as_objects, encoded_targets
 from seqpipe.estimators._token_scores import edit_distances, exact_matches, token_accuracy
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import beam_search
 from seqpipe.sequences import Sequences
 from seqpipe.training import Objective, Samples, TargetLoss
-from seqpipe.transformers import FORMS, LEVELS, Form, Level, Text, Token, Vocabulary, as_texts
+from seqpipe.transformers import Level, Text, Token, Vocabulary, as_texts
 
 __all__ = ["TokenWriter"]
 
@@ -31,29 +32,11 @@ __all__ = ["TokenWriter"]
 _ROOM = 1.5
 
 
-class TokenWriter(RecurrentEstimator):
+class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
     """Trains a network with a `TokenDecoder` on the true tokens, and searches for the best ones to predict."""
 
-    _criterion = torch.nn.CrossEntropyLoss
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **RecurrentEstimator._parameter_constraints,
-        "level": [StrOptions(set(LEVELS))],
-        "normalize": [StrOptions(set(FORMS)), None],
-        "scheduled_sampling": [Interval(Real, 0, 1, closed="both")],
-        "max_length": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "beam_width": [Interval(Integral, 1, None, closed="left")],
-        "length_penalty": [Interval(Real, 0, None, closed="left")],
-    }
-
-    level: Level
-    normalize: Form | None
-    scheduled_sampling: float
-    max_length: str | int
-    beam_width: int
-    length_penalty: float
-
-    target_vocabulary_: Vocabulary
-    longest_target_: int
+    target_vocabulary_: Vocabulary = fitted("Vocabulary", "The tokens of y and their numbers.")
+    longest_target_: int = fitted("int", "Number of tokens of the longest text of y in ``fit``.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -83,53 +66,6 @@ class TokenWriter(RecurrentEstimator):
 
     # ---- fit
 
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to samples X and the texts y that they are to give.
-
-        Parameters
-        ----------
-        X : samples
-            See the class.
-        y : list, array or Series of n_samples texts
-            Strings, or lists of strings or of ints at the level "token"; a text may be empty.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sample in the loss.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data is unfit; the message says which and where.
-        """
-        with listened_fit(self, X, y, n_epochs=self._known_epochs()) as listeners:
-            self._fit(X, y, sample_weight, listeners, partial=False)
-        return self
-
-    @with_callbacks
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Go on from the weights there are, for one epoch at a constant learning rate.
-
-        Parameters
-        ----------
-        X : samples
-            See the class.
-        y : list, array or Series of n_samples texts
-            The first call sets the vocabulary.
-        sample_weight : array of shape (n_samples,), optional
-            Weight of each sample in the loss.
-
-        Returns
-        -------
-        self : object
-        """
-        with listened_fit(self, X, y, n_epochs=1) as listeners:
-            self._fit(X, y, sample_weight, listeners, partial=True)
-        return self
-
     def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
         goes_on = self._begin(partial)
         found = self._check_source(X, reset=not goes_on)
@@ -143,8 +79,7 @@ class TokenWriter(RecurrentEstimator):
         targets = encoded_targets(self.target_vocabulary_, texts, self.dtype)
         self.longest_target_ = max(0 if not goes_on else self.longest_target_, int(targets.lengths.max()) - 1)
         self._target_steps = float(np.average(targets.lengths, weights=weight))
-        weight = None if weight is None else (weight / weight.mean()).astype(self.dtype)
-        samples = Samples(self._encode_source(found, reset=not goes_on), targets, weight)
+        samples = Samples(self._encode_source(found, reset=not goes_on), targets, self._normalized(weight))
         sizes = self._source_sizes() | {"n_outputs": len(self.target_vocabulary_)}
         self._train(samples, sizes, listeners, partial=partial)
 
@@ -171,6 +106,9 @@ class TokenWriter(RecurrentEstimator):
                 "y needs one text a sample."
             )
         return texts
+
+    def _criterion_settings(self) -> dict[str, Any]:
+        return {"criterion": torch.nn.CrossEntropyLoss}
 
     def _objective(self) -> Objective:
         return TargetLoss(float(self._target_steps))

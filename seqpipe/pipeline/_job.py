@@ -69,7 +69,7 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     found = load_data(loaded, task)
     model = build_model(loaded, task, found.data, device=device)
     try:
-        train, test = task.split(found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed)
+        train, test = task.split(model, found.data, test_size=loaded.recipe.evaluate.test_size, seed=loaded.recipe.seed)
     except ValueError as error:
         source = "path" if loaded.recipe.data.dataset is None else "dataset"
         unfit = isinstance(error, InvalidSequencesError)

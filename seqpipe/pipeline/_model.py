@@ -23,19 +23,26 @@ _MODEL = "model"
 
 
 def make_task(loaded: LoadedRecipe) -> Task:
-    """Return the recipe's task.
+    """Return the recipe's task, with its own settings.
 
     Raises
     ------
     RecipeError
-        If nothing has its name.
+        If nothing has its name, or a setting is invalid.
     PluginError
         If it is a plug-in's, and cannot be used.
     """
+    wanted = loaded.recipe.task
     try:
-        return new_task(loaded.recipe.task.name, parameter="The task")
+        task = new_task(wanted.name, parameter="The task")
     except UnknownNameError as error:
         raise loaded.error(("task",), str(error)) from error
+    for name, value in wanted.params.items():
+        try:
+            task, _ = task.with_settings({name: value})
+        except (TypeError, ValueError) as error:
+            raise loaded.error(("task", wanted.name, name), str(error)) from error
+    return task
 
 
 def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str | None = None) -> Any:
@@ -109,7 +116,8 @@ def _steps(loaded: LoadedRecipe, check: ParameterCheck) -> Iterator[tuple[str, A
 def _estimator(loaded: LoadedRecipe, task: Task, check: ParameterCheck) -> Any:
     """Ask the task for its estimator, one parameter after the other first, so that errors know their line."""
     wanted = loaded.recipe.task
-    for name, value in wanted.params.items():
+    _, params = task.with_settings(wanted.params)
+    for name, value in params.items():
         path: FieldPath = ("task", wanted.name, name)
         inner = task.parameter(name)
         check.net_options(inner, value, path=path)
@@ -120,7 +128,7 @@ def _estimator(loaded: LoadedRecipe, task: Task, check: ParameterCheck) -> Any:
         if inner in alone.get_params():
             check.value(alone, inner, value, path=path)
     try:
-        return task.estimator(wanted.params)
+        return task.estimator(params)
     except (TypeError, ValueError) as error:
         raise loaded.error(("task", wanted.name), str(error)) from error
 

@@ -82,6 +82,13 @@ class PluggedTask(Task):
         found = self._call("from_table", frame, roles, name=name, with_target=with_target)
         return self._data(found, "from_table")
 
+    def with_settings(self, params: Mapping[str, Any]) -> tuple[Task, dict[str, Any]]:
+        """Return the task with its own settings, and the estimator's parameters."""
+        found = self._call("with_settings", params, passing=(TypeError, ValueError))
+        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Task):
+            raise self._wrong("with_settings", "a task and a dict of parameters", f"{found!r:.60}")
+        return PluggedTask(found[0], self.who), self._dict(found[1], "with_settings")
+
     def estimator(self, params: Mapping[str, Any]) -> Any:
         """Return the task's estimator, an instance of scikit-learn's kind."""
         found = self._call("estimator", params, passing=(TypeError, ValueError) if params else ())
@@ -92,17 +99,17 @@ class PluggedTask(Task):
             raise self._wrong("estimator", "an estimator", f"{found!r:.60}, which has no {missing[0]}()")
         return found
 
-    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+    def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
         """Return what to train on and what is held out."""
-        found = self._call("split", data, test_size=test_size, seed=seed, passing=(ValueError,))
+        found = self._call("split", estimator, data, test_size=test_size, seed=seed, passing=(ValueError,))
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise self._wrong("split", "two TaskData, to train on and to hold out", f"{found!r:.60}")
         train, test = (self._data(part, "split") for part in found)
         return train, test
 
-    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> Any:
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> Any:
         """Return the task's splitter."""
-        found = self._call("cv", n_splits, data=data, seed=seed, passing=(ValueError,))
+        found = self._call("cv", estimator, data, n_splits=n_splits, seed=seed, passing=(ValueError,))
         if not callable(getattr(found, "split", None)):
             raise self._wrong("cv", "a splitter of scikit-learn's kind", f"{found!r:.60}")
         return found
@@ -111,9 +118,9 @@ class PluggedTask(Task):
         """Return the task's scores; one that is NaN is told by a warning."""
         return self._scores(self._call("metrics", estimator, data), "metrics")
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the scores of the task's baselines."""
-        found = self._dict(self._call("baselines", train, test), "baselines")
+        found = self._dict(self._call("baselines", estimator, train, test), "baselines")
         return {name: self._scores(scores, "baselines") for name, scores in found.items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:

@@ -128,7 +128,7 @@ def _judged(job: Job, result: RunResult) -> RunResult:
     return replace(
         result,
         metrics=job.task.metrics(result.estimator, job.test),
-        baselines=job.task.baselines(job.train, job.test),
+        baselines=job.task.baselines(result.estimator, job.train, job.test),
         pictures=job.task.pictures(result.estimator, job.train, job.test),
         texts=job.task.texts(result.estimator),
     )

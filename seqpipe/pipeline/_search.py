@@ -43,7 +43,7 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
     parameters = candidate_parameters(loaded, task, model, train)
     common = {
         "scoring": _scoring(loaded, task),
-        "cv": _folds(loaded, task, train),
+        "cv": _folds(loaded, task, model, train),
         "n_jobs": search.jobs if jobs is None else jobs,
         "error_score": np.nan,
     }
@@ -160,10 +160,10 @@ def _scoring(loaded: LoadedRecipe, task: Task) -> str | Callable[..., float] | N
     return scorer
 
 
-def _folds(loaded: LoadedRecipe, task: Task, train: TaskData) -> Any:
+def _folds(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData) -> Any:
     assert loaded.recipe.search is not None
     try:
-        cv = task.cv(loaded.recipe.search.cv, data=train, seed=loaded.recipe.seed)
+        cv = task.cv(model, train, n_splits=loaded.recipe.search.cv, seed=loaded.recipe.seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the search itself will say it again
             list(cv.split(train.X, train.y))

@@ -97,7 +97,10 @@ def contents_of(cell: Cell) -> Contents:
         view = class_view(kind)
         held = module.__dict__
         hooked = hooked or bool(
-            held["_forward_hooks"] or held["_forward_pre_hooks"] or held["_backward_hooks"] or held["_backward_pre_hooks"]
+            held["_forward_hooks"]
+            or held["_forward_pre_hooks"]
+            or held["_backward_hooks"]
+            or held["_backward_pre_hooks"]
         )
         parts.append(name)
         parts.append(kind)

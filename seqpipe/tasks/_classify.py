@@ -59,7 +59,7 @@ class ClassifyTask(SampleTask):
         probabilities = estimator.predict_proba(data.X)
         return label_scores(data.y, estimator.predict(data.X), estimator.classes_, probabilities)
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the most frequent class, and of logistic regression on the steps."""
         X_train, X_test = tabular(train.X, test.X)
         models = {

@@ -64,9 +64,19 @@ class ForecastTask(Task):
 
     target_type: ClassVar[TargetType] = "series"
 
-    def __init__(self) -> None:
-        self._season: int | Literal["auto"] = "auto"
-        self._horizon = 1
+    def __init__(self, season: int | Literal["auto"] = "auto") -> None:
+        self._season = season
+
+    def with_settings(self, params: Mapping[str, Any]) -> tuple[Task, dict[str, Any]]:
+        """Return the task with ``season``, if that is among the parameters, and the others.
+
+        Raises
+        ------
+        ValueError
+            If ``season`` is not a positive whole number or "auto".
+        """
+        others = dict(params)
+        return ForecastTask(_checked_season(others.pop("season", self._season))), others
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into a series.
@@ -100,22 +110,14 @@ class ForecastTask(Task):
         return TaskData(X, series, name, roles) if features else TaskData(series, None, name, roles)
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
-        """Return a `Forecaster` of a `SequenceRegressor`, with ``params`` of either, and keep ``season``.
+        """Return a `Forecaster` of a `SequenceRegressor`, with ``params`` of either.
 
         Raises
         ------
         UnknownNameError
             If there is no such parameter.
-        ValueError
-            If ``season`` is not a positive whole number or "auto".
         """
-        params = dict(params)
-        self._season = _checked_season(params.pop("season", "auto"))
-        forecaster = Forecaster(SequenceRegressor())
-        configured(forecaster, params, task="forecast", inner=self.parameter)
-        horizon = forecaster.get_params()["horizon"]
-        self._horizon = horizon if isinstance(horizon, int) else 1  # a wrong one is for fit to refuse
-        return forecaster
+        return configured(Forecaster(SequenceRegressor()), params, task="forecast", inner=self.parameter)
 
     def parameter(self, name: str) -> str:
         """Return the name under which the forecaster takes a parameter of the regressor inside it."""
@@ -124,7 +126,7 @@ class ForecastTask(Task):
         known = name.partition("__")[0] == "net" or name in SequenceRegressor().get_params(deep=False)
         return f"{_INNER}__{name}" if known else name
 
-    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+    def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
         """Hold out the last rows: a share, or a number of them.
 
         Raises
@@ -152,20 +154,21 @@ class ForecastTask(Task):
         scale = seasonal_error(_values(_series(train)), self._steps_a_season(train))
         return train, HeldOutSeries(**{**common, "X": data.X.iloc[cut:], "y": y_test}, scale=scale)
 
-    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> TimeSeriesSplit:
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> TimeSeriesSplit:
         """Return folds that test on the steps after their training data.
 
         A fold tests one horizon where that leaves the first of them half of the rows, else a like share of
         the rows.
         """
-        fits = self._horizon > 1 and 2 * n_splits * self._horizon <= len(data.X)
-        return TimeSeriesSplit(n_splits, test_size=self._horizon if fits else None)
+        horizon = last_step(estimator).horizon
+        fits = isinstance(horizon, int) and horizon > 1 and 2 * n_splits * horizon <= len(data.X)
+        return TimeSeriesSplit(n_splits, test_size=horizon if fits else None)
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return mae and rmse, mase for data out of `split`, and each column's mae if there are several."""
         return _judged(data, _forecast(estimator, data))
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the last value, of the seasonal naive forecast, and of the drift."""
         return {name: _judged(test, forecast) for name, forecast in self._naive(train, test).items()}
 

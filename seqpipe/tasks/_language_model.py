@@ -41,11 +41,6 @@ class LanguageModelTask(Task):
     target_type: ClassVar[TargetType] = "labels"
     reads_texts: ClassVar[bool] = True
 
-    def __init__(self) -> None:
-        self._continuous = False
-        self._level: Any = "char"
-        self._normalize: Any = "NFC"
-
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Take the sequence column for texts, and the target, if there is one, for their classes.
 
@@ -68,11 +63,9 @@ class LanguageModelTask(Task):
         UnknownNameError
             If it has no such parameter.
         """
-        model = configured(LanguageModel(), params, task="language_model")
-        self._continuous, self._level, self._normalize = bool(model.continuous), model.level, model.normalize
-        return model
+        return configured(LanguageModel(), params, task="language_model")
 
-    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+    def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
         """Hold out a shuffled share of the texts, or a number of them; of passages of one text the last ones.
 
         Raises
@@ -86,13 +79,13 @@ class LanguageModelTask(Task):
                 "more of them, or read a text file of several words as one long text, with the parameter continuous: true."
             )
         shuffled: dict[str, Any] = {"random_state": seed, "stratify": _strata(data.y)}
-        order: dict[str, Any] = {"shuffle": False} if self._continuous else shuffled
+        order: dict[str, Any] = {"shuffle": False} if last_step(estimator).continuous else shuffled
         train, test = train_test_split(np.arange(len(data.X)), test_size=test_size, **order)
         return _taken(data, train), _taken(data, test)
 
-    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> BaseCrossValidator:
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> BaseCrossValidator:
         """Return shuffled folds; for passages of one text, folds of neighbours."""
-        if self._continuous:
+        if last_step(estimator).continuous:
             return KFold(n_splits)
         folds = KFold if data.y is None else StratifiedKFold
         return folds(n_splits, shuffle=True, random_state=seed)
@@ -102,12 +95,13 @@ class LanguageModelTask(Task):
         bits = last_step(estimator).bits_per_token(data.X, data.y)
         return {"bits_per_token": bits, "perplexity": float(2**bits)}
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of models that count tokens, and pairs of them."""
         kinds = {"token frequencies": False, "pairs of tokens": True}
-        counted = partial(NgramModel, self._level, ends=not self._continuous, normalize=self._normalize)
+        model = last_step(estimator)
+        counted = partial(NgramModel, model.level, ends=not model.continuous, normalize=model.normalize)
         models = {name: counted(pairs=pairs) for name, pairs in kinds.items()}
-        return {name: self.metrics(model.fit(train.X), test) for name, model in models.items()}
+        return {name: self.metrics(simple.fit(train.X), test) for name, simple in models.items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the learning curves."""
@@ -116,10 +110,10 @@ class LanguageModelTask(Task):
     def texts(self, estimator: Any) -> dict[str, str]:
         """Return texts that the model writes: of each class, if it knows classes."""
         model = last_step(estimator)
-        length = _LENGTH if self._continuous else 10 * _LENGTH
+        length = _LENGTH if model.continuous else 10 * _LENGTH
         random = np.random.RandomState(0)  # one for all classes, or each would be drawn with the same numbers
         shared: dict[str, Any] = {"length": length, "temperature": _TEMPERATURE, "random_state": random}
-        if self._continuous:
+        if model.continuous:
             written = model.generate(**shared)
         elif model.classes_ is None:
             written = model.generate(n=_SAMPLES, **shared)

@@ -55,7 +55,7 @@ class RegressTask(SampleTask):
         """Return r2, mae and rmse, the mean over outputs where there are several."""
         return number_scores(data.y, estimator.predict(data.X))
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the mean, and of ridge regression on the steps."""
         X_train, X_test = tabular(train.X, test.X)
         models = {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}

@@ -60,7 +60,7 @@ class SampleTask(Task):
         y = self._target(targets_of(frame, roles, name=name), name) if with_target else None
         return TaskData(X, y, name, roles)
 
-    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+    def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
         """Hold out a shuffled share of the samples, or a number of them.
 
         Raises
@@ -78,7 +78,7 @@ class SampleTask(Task):
         )
         return replace(data, X=X_train, y=y_train), replace(data, X=X_test, y=y_test)
 
-    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> BaseCrossValidator:
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> BaseCrossValidator:
         """Return shuffled folds; for overlapping windows a `WindowSplit`, which keeps them apart."""
         return WindowSplit(n_splits) if isinstance(data.X, Windows) else self._folds(n_splits, seed)
 

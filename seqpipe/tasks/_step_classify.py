@@ -62,11 +62,11 @@ class StepClassifyTask(StepTask):
         truth, predicted, probabilities = known_steps(step_rows(data.y).ravel(), predicted.ravel(), probabilities)
         return label_scores(truth, predicted, estimator.classes_, probabilities)
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the most frequent class, and of logistic regression on each step alone."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline need not be exact
-            return super().baselines(train, test)
+            return super().baselines(estimator, train, test)
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out steps, and the learning curves."""

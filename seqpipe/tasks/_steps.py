@@ -109,7 +109,7 @@ class StepTask(SampleTask):
         frame.insert(0, "id", np.repeat(ids, X.lengths))
         return frame
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of models that see each step alone."""
         X_train, X_test = (_sequences(data.X).values for data in (train, test))
         y_train, X_train = known_steps(step_rows(train.y), X_train)

@@ -44,7 +44,9 @@ class TaskData:
 class Task(ABC):
     """How one kind of problem is modelled, judged and shown.
 
-    A plug-in offers a subclass through ``seqpipe_tasks``; the runner of recipes makes one instance a run.
+    A plug-in offers a subclass through ``seqpipe_tasks``. A task keeps no state between calls: what it needs to know of a model
+    it reads from the estimator in hand, which may be inside a Pipeline or a search; `with_settings` is for what no estimator
+    has.
     """
 
     #: Whether data without targets, other than a series, is no use.
@@ -67,25 +69,35 @@ class Task(ABC):
             If the table is unfit; names the place.
         """
 
+    def with_settings(self, params: Mapping[str, Any]) -> tuple[Task, dict[str, Any]]:
+        """Return the task with those of ``params`` that are its own, and the others, which are the estimator's.
+
+        Raises
+        ------
+        ValueError
+            If a setting is invalid.
+        """
+        return self, dict(params)
+
     @abstractmethod
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
         """Return the unfitted estimator with ``params``, the names a recipe writes under ``task:``."""
 
     @abstractmethod
-    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Return what to train on and what is held out, a share of the samples or a number of them."""
+    def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+        """Return what to train the estimator on and what is held out, a share of the samples or a number of them."""
 
     @abstractmethod
-    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> Any:
-        """Return the cross-validation splitter that is honest for this kind of data."""
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> Any:
+        """Return the cross-validation splitter that is valid for this kind of data."""
 
     @abstractmethod
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return the scores of a fitted estimator on held-out data, by name."""
 
     @abstractmethod
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of models that anything useful must beat, by the baselines' names."""
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of models that a useful one must beat, measured as those of the fitted estimator, by their names."""
 
     @abstractmethod
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:

@@ -51,9 +51,6 @@ class WritingTask(Task):
     target_type: ClassVar[TargetType] = "texts"
     _name: str
 
-    def __init__(self) -> None:
-        self._compared: dict[str, Any] = {}
-
     @abstractmethod
     def _new_estimator(self) -> BaseEstimator:
         """Return the estimator as it is without parameters."""
@@ -103,29 +100,26 @@ class WritingTask(Task):
         UnknownNameError
             If it has no such parameter.
         """
-        estimator = configured(self._new_estimator(), params, task=self._name)
-        level = params.get("target_level") or params.get("level", "char")
-        self._compared = {"level": level, "normalize": params.get("normalize", "NFC")}
-        return estimator
+        return configured(self._new_estimator(), params, task=self._name)
 
-    def split(self, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
+    def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
         """Hold out a shuffled share of the samples, or a number of them."""
         places = train_test_split(np.arange(len(data.X)), test_size=test_size, random_state=seed)
         train, test = (_taken(data, chosen) for chosen in places)
         return train, test
 
-    def cv(self, n_splits: int, *, data: TaskData, seed: int) -> KFold:
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> KFold:
         """Return shuffled folds."""
         return KFold(n_splits, shuffle=True, random_state=seed)
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return exact_match, token_accuracy and edit_distance, in tokens a text."""
-        return text_scores(data.y, estimator.predict(data.X), **self._compared)
+        return text_scores(data.y, estimator.predict(data.X), **_compared(estimator))
 
-    def baselines(self, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the most frequent text, and of one rule more that the task has."""
         guesses = {"most frequent text": [_most_frequent(train.y)] * len(test.y), **self._guesses(train, test)}
-        return {name: text_scores(test.y, texts, **self._compared) for name, texts in guesses.items()}
+        return {name: text_scores(test.y, texts, **_compared(estimator)) for name, texts in guesses.items()}
 
     @abstractmethod
     def _guesses(self, train: TaskData, test: TaskData) -> dict[str, Any]:
@@ -155,12 +149,18 @@ class WritingTask(Task):
             raise UnknownNameError(
                 f"There is no score {name!r}.{did_you_mean(name, _SCORES)} There are {', '.join(sorted(_SCORES))}."
             )
-        return partial(_scored, name, self._compared)
+        return partial(_scored, name)
 
 
-def _scored(name: str, compared: Mapping[str, Any], estimator: Any, X: Any, y: Any) -> float:
+def _scored(name: str, estimator: Any, X: Any, y: Any) -> float:
     """Return a metric, greater for better."""
-    return _SCORES[name] * text_scores(y, estimator.predict(X), **compared)[name]
+    return _SCORES[name] * text_scores(y, estimator.predict(X), **_compared(estimator))[name]
+
+
+def _compared(estimator: Any) -> dict[str, Any]:
+    """Return how the texts of a fitted estimator are compared: in its tokens of y."""
+    model = last_step(estimator)
+    return {"level": getattr(model, "target_level", None) or model.level, "normalize": model.normalize}
 
 
 def _taken(data: TaskData, chosen: NDArray[np.int64]) -> TaskData:

@@ -68,8 +68,6 @@ class StepLoss:
     labels : bool, default=False
         Whether targets are class numbers; the criterion then takes (n_steps, n_classes) and int64 (n_steps,), else
         (n_steps, n_outputs) twice.
-    class_weight : array of shape (n_classes,), optional
-        Weight of a step by its class.
     steps_per_sample : float, optional
         Chosen steps of a sequence on the average of all data. With it a batch's sum is divided by what it has on the
         average, not by what it happens to have: then each step of the data has the same share in an epoch, whether its
@@ -81,12 +79,10 @@ class StepLoss:
         loss_on: StepRule = "all",
         *,
         labels: bool = False,
-        class_weight: NDArray[Any] | None = None,
         steps_per_sample: float | None = None,
     ) -> None:
         self.loss_on = loss_on
         self.labels = labels
-        self.class_weight = class_weight
         self.steps_per_sample = steps_per_sample
 
     def __call__(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, inputs: dict[str, Any]) -> Tensor:
@@ -108,8 +104,6 @@ class StepLoss:
             loss = loss * torch.from_numpy(inputs["step_weight"].reshape(-1)[rows]).to(loss)
         elif "weight" in inputs:
             loss = loss * inputs["weight"].index_select(0, picked // n_timesteps)
-        if self.class_weight is not None:
-            loss = loss * torch.from_numpy(self.class_weight).to(loss).index_select(0, targets)
         counted = inputs.get("n_chosen", len(rows))
         of_batch = counted if self.steps_per_sample is None else n_samples * self.steps_per_sample
         return loss.sum() / (of_batch * inputs.get("share", 1) or 1)

@@ -44,39 +44,41 @@ class Constant(DummyClassifier):
 
 
 def test_a_split_keeps_the_shares_of_the_classes():
-    train, test = TASK.split(named(["a"] * 36 + ["b"] * 12), test_size=0.25, seed=0)
+    train, test = TASK.split(TASK.estimator({}), named(["a"] * 36 + ["b"] * 12), test_size=0.25, seed=0)
     assert sorted(test.y) == ["a"] * 9 + ["b"] * 3
     assert sorted(train.y) == ["a"] * 27 + ["b"] * 9
 
 
 def test_a_split_keeps_ids_with_their_labels():
     data = named(["a", "b"] * 10)
-    for part in TASK.split(data, test_size=6, seed=0):
+    for part in TASK.split(TASK.estimator({}), data, test_size=6, seed=0):
         expected = dict(zip(data.X.ids, data.y))
         assert [expected[name] for name in part.X.ids] == list(part.y)
 
 
 def test_a_split_depends_on_the_seed_alone():
     data = named(["a", "b"] * 20)
-    first, again, other = (TASK.split(data, test_size=0.5, seed=seed)[1].X.ids.tolist() for seed in (0, 0, 1))
+    first, again, other = (
+        TASK.split(TASK.estimator({}), data, test_size=0.5, seed=seed)[1].X.ids.tolist() for seed in (0, 0, 1)
+    )
     assert first == again
     assert first != other
 
 
 def test_a_class_of_one_sequence_cannot_be_split():
     with pytest.raises(InvalidSequencesError, match=r"The class 'c' of 'letters' has one sequence.*drop it, or merge"):
-        TASK.split(named(["a"] * 5 + ["b"] * 5 + ["c"]), test_size=0.5, seed=0)
+        TASK.split(TASK.estimator({}), named(["a"] * 5 + ["b"] * 5 + ["c"]), test_size=0.5, seed=0)
 
 
 def test_overlapping_windows_are_never_shuffled_apart():
     data = TaskData(Windows(np.arange(20.0), np.arange(10), 5), np.arange(10) % 2, "waves")
     with pytest.raises(InvalidSequencesError, match="'waves' holds overlapping windows"):
-        TASK.split(data, test_size=0.5, seed=0)
-    assert isinstance(TASK.cv(3, data=data, seed=0), WindowSplit)
+        TASK.split(TASK.estimator({}), data, test_size=0.5, seed=0)
+    assert isinstance(TASK.cv(TASK.estimator({}), data, n_splits=3, seed=0), WindowSplit)
 
 
 def test_folds_are_stratified_and_shuffled():
-    cv = TASK.cv(4, data=named(["a", "b"]), seed=7)
+    cv = TASK.cv(TASK.estimator({}), named(["a", "b"]), n_splits=4, seed=7)
     assert isinstance(cv, StratifiedKFold)
     assert (cv.n_splits, cv.shuffle, cv.random_state) == (4, True, 7)
 
@@ -113,8 +115,8 @@ def test_a_predicted_class_that_is_not_in_the_data_needs_no_warning():
 
 
 def test_logistic_regression_beats_the_most_frequent_class(digits):
-    train, test = TASK.split(digits, test_size=0.3, seed=0)
-    baselines = TASK.baselines(train, test)
+    train, test = TASK.split(TASK.estimator({}), digits, test_size=0.3, seed=0)
+    baselines = TASK.baselines(TASK.estimator({}), train, test)
     assert list(baselines) == ["most frequent class", "logistic regression"]
     assert baselines["most frequent class"]["accuracy"] < 0.5
     assert baselines["logistic regression"]["accuracy"] > 0.9
@@ -132,10 +134,13 @@ def test_predictions_without_ids_are_counted(digits):
 
 
 def test_a_fitted_classifier_is_shown(digits):
-    train, test = TASK.split(digits, test_size=0.3, seed=0)
+    train, test = TASK.split(TASK.estimator({}), digits, test_size=0.3, seed=0)
     estimator = TASK.estimator({"hidden_size": 4, "max_epochs": 2, "random_state": 0})
     search = GridSearchCV(
-        estimator, {"cell": ["rnn"]}, cv=TASK.cv(2, data=train, seed=0), scoring=TASK.scorer("log_loss")
+        estimator,
+        {"cell": ["rnn"]},
+        cv=TASK.cv(TASK.estimator({}), train, n_splits=2, seed=0),
+        scoring=TASK.scorer("log_loss"),
     )
     pictures = TASK.pictures(search.fit(train.X, train.y), train, test)
     assert set(pictures) == {"confusion_matrix", "learning_curves"}

@@ -12,6 +12,7 @@ TWO = Roles(time="month", target=("gas", "coal"))
 ONE = Roles(time="month", target=("gas",))
 EXOGENOUS = Roles(time="month", features=("holidays",), target=("gas",))
 SMALL = {"cell": "rnn", "hidden_size": 3, "max_epochs": 2, "random_state": 0, "device": "cpu", "window": 12}
+MODEL = ForecastTask().estimator({})
 
 
 class Constant:
@@ -95,7 +96,7 @@ def test_a_series_of_text_is_refused(monthly_table):
 @pytest.mark.parametrize(("test_size", "held_out"), [(12, 12), (0.25, 30), (0.251, 31), (np.int64(1), 1), (119, 119)])
 def test_the_last_rows_are_held_out(monthly_table, test_size, held_out):
     data = data_of(monthly_table, EXOGENOUS)
-    train, test = ForecastTask().split(data, test_size=test_size, seed=0)
+    train, test = ForecastTask().split(MODEL, data, test_size=test_size, seed=0)
     assert len(test.X) == len(test.y) == held_out
     pd.testing.assert_frame_equal(pd.concat([train.X, test.X]), data.X, check_freq=False)
     pd.testing.assert_frame_equal(pd.concat([train.y, test.y]), data.y, check_freq=False)
@@ -104,7 +105,7 @@ def test_the_last_rows_are_held_out(monthly_table, test_size, held_out):
 @pytest.mark.parametrize("test_size", [0, 120, 0.0, 1.0, 500, -3])
 def test_a_split_that_leaves_a_side_empty_is_refused(monthly_table, test_size):
     with pytest.raises(ValueError, match=r"would hold out .* of 120 rows: give a share .* or a number from 1 to 119"):
-        ForecastTask().split(data_of(monthly_table, ONE), test_size=test_size, seed=0)
+        ForecastTask().split(MODEL, data_of(monthly_table, ONE), test_size=test_size, seed=0)
 
 
 def test_names_of_the_regressor_reach_it_inside_the_forecaster():
@@ -119,7 +120,7 @@ def test_names_of_the_regressor_reach_it_inside_the_forecaster():
 @pytest.mark.parametrize("season", [0, -1, 2.5, True, "year", None])
 def test_a_season_that_is_no_number_of_steps_is_refused(season):
     with pytest.raises(ValueError, match=r"The 'season' of the task 'forecast' must be 'auto' or a number"):
-        ForecastTask().estimator({"season": season})
+        ForecastTask().with_settings({"season": season})
 
 
 def test_an_unknown_parameter_is_refused():
@@ -129,23 +130,21 @@ def test_an_unknown_parameter_is_refused():
 
 def test_each_fold_tests_a_horizon_after_its_training_data(monthly_table):
     task = ForecastTask()
-    task.estimator({"horizon": 12})
     data = data_of(monthly_table, ONE)
-    folds = list(task.cv(3, data=data, seed=0).split(data.X))
+    folds = list(task.cv(task.estimator({"horizon": 12}), data, n_splits=3, seed=0).split(data.X))
     assert [(len(train), len(test)) for train, test in folds] == [(84, 12), (96, 12), (108, 12)]
 
 
 @pytest.mark.parametrize("horizon", [1, 50])
 def test_a_horizon_of_one_step_or_of_too_many_leaves_folds_of_equal_shares(monthly_table, horizon):
     task = ForecastTask()
-    task.estimator({"horizon": horizon})
-    cv = task.cv(3, data=data_of(monthly_table, ONE), seed=0)
+    cv = task.cv(task.estimator({"horizon": horizon}), data_of(monthly_table, ONE), n_splits=3, seed=0)
     assert isinstance(cv, TimeSeriesSplit)
     assert cv.test_size is None
 
 
 def test_metrics_agree_with_their_definitions(monthly_table):
-    _, test = ForecastTask().split(data_of(monthly_table, TWO), test_size=4, seed=0)
+    _, test = ForecastTask().split(MODEL, data_of(monthly_table, TWO), test_size=4, seed=0)
     metrics = ForecastTask().metrics(Constant(10.0, 118.0), test)
     errors = np.abs(test.X.to_numpy() - [10.0, 118.0])
     assert metrics["mae"] == pytest.approx(errors.mean())
@@ -156,31 +155,31 @@ def test_metrics_agree_with_their_definitions(monthly_table):
 
 
 def test_one_series_has_no_error_of_its_own_column(monthly_table):
-    _, test = ForecastTask().split(data_of(monthly_table, ONE), test_size=4, seed=0)
+    _, test = ForecastTask().split(MODEL, data_of(monthly_table, ONE), test_size=4, seed=0)
     assert list(ForecastTask().metrics(Constant(10.0), test)) == ["mae", "rmse", "mase"]
 
 
 def test_mase_is_one_for_the_error_of_the_seasonal_naive_forecast(monthly_table):
     # coal rises by one a month: a season before it was twelve lower
     data = data_of(monthly_table.assign(coal=np.arange(120.0)), Roles(time="month", target=("coal",)))
-    train, test = ForecastTask().split(data, test_size=12, seed=0)
-    assert ForecastTask().baselines(train, test)["seasonal naive"]["mase"] == pytest.approx(1.0)
-    assert ForecastTask().baselines(train, test)["drift"]["mase"] == pytest.approx(0.0)
+    train, test = ForecastTask().split(MODEL, data, test_size=12, seed=0)
+    assert ForecastTask().baselines(MODEL, train, test)["seasonal naive"]["mase"] == pytest.approx(1.0)
+    assert ForecastTask().baselines(MODEL, train, test)["drift"]["mase"] == pytest.approx(0.0)
 
 
 def test_a_season_can_be_given(monthly_table):
-    task = ForecastTask()
-    task.estimator({"season": 1})
+    task, others = ForecastTask().with_settings({"season": 1, "window": 3})
+    assert others == {"window": 3}
     data = data_of(monthly_table.assign(coal=np.arange(120.0)), Roles(time="month", target=("coal",)))
-    train, test = task.split(data, test_size=4, seed=0)
-    baselines = task.baselines(train, test)
+    train, test = task.split(task.estimator({}), data, test_size=4, seed=0)
+    baselines = task.baselines(task.estimator({}), train, test)
     assert baselines["seasonal naive"] == baselines["last value"]
     assert baselines["last value"]["mase"] == pytest.approx(2.5)
 
 
 def test_a_column_that_never_changed_is_left_out_of_mase(monthly_table):
     data = data_of(monthly_table.assign(gas=3.0), TWO)
-    _, test = ForecastTask().split(data, test_size=4, seed=0)
+    _, test = ForecastTask().split(MODEL, data, test_size=4, seed=0)
     assert np.isfinite(ForecastTask().metrics(Constant(3.0, 118.0), test)["mase"])
 
 
@@ -190,13 +189,13 @@ def test_data_that_was_not_split_has_no_mase(monthly_table):
 
 @pytest.mark.parametrize("roles", [ONE, TWO, EXOGENOUS])
 def test_the_baselines_are_always_three(monthly_table, roles):
-    train, test = ForecastTask().split(data_of(monthly_table, roles), test_size=12, seed=0)
-    assert list(ForecastTask().baselines(train, test)) == ["last value", "seasonal naive", "drift"]
+    train, test = ForecastTask().split(MODEL, data_of(monthly_table, roles), test_size=12, seed=0)
+    assert list(ForecastTask().baselines(MODEL, train, test)) == ["last value", "seasonal naive", "drift"]
 
 
 def test_the_seasonal_naive_forecast_knows_a_pure_season(monthly_table):
-    train, test = ForecastTask().split(data_of(monthly_table, ONE), test_size=12, seed=0)
-    assert ForecastTask().baselines(train, test)["seasonal naive"]["mae"] == pytest.approx(0.0, abs=1e-9)
+    train, test = ForecastTask().split(MODEL, data_of(monthly_table, ONE), test_size=12, seed=0)
+    assert ForecastTask().baselines(MODEL, train, test)["seasonal naive"]["mae"] == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +215,7 @@ def test_a_scorer_reaches_other_processes():
 
 
 def test_predictions_carry_time_and_targets(monthly_table):
-    _, test = ForecastTask().split(data_of(monthly_table, TWO), test_size=2, seed=0)
+    _, test = ForecastTask().split(MODEL, data_of(monthly_table, TWO), test_size=2, seed=0)
     frame = ForecastTask().predictions(Constant(1.0, 2.0), test)
     months = pd.to_datetime(["2019-11-01", "2019-12-01"])
     expected = pd.DataFrame({"month": months, "gas": [1.0, 1.0], "coal": [2.0, 2.0]})
@@ -225,7 +224,7 @@ def test_predictions_carry_time_and_targets(monthly_table):
 
 def test_predictions_without_time_count_the_steps_from_one(monthly_table):
     roles = Roles(target=("gas",))
-    _, test = ForecastTask().split(data_of(monthly_table, roles), test_size=2, seed=0)
+    _, test = ForecastTask().split(MODEL, data_of(monthly_table, roles), test_size=2, seed=0)
     assert ForecastTask().predictions(Constant(1.0), test).to_dict("list") == {
         "step": [1, 2],
         "gas": [1.0, 1.0],
@@ -256,9 +255,9 @@ def test_forecasts_of_a_table_without_targets_are_named(monthly_table, target):
 def test_a_window_is_searched_and_the_best_forecast_is_shown(monthly_table, roles):
     task = ForecastTask()
     estimator = task.estimator(SMALL | {"horizon": 6})
-    train, test = task.split(data_of(monthly_table, roles), test_size=12, seed=0)
+    train, test = task.split(task.estimator({}), data_of(monthly_table, roles), test_size=12, seed=0)
     grid = {task.parameter("window"): [6, 12], task.parameter("hidden_size"): [2]}
-    cv = task.cv(2, data=train, seed=0)
+    cv = task.cv(estimator, train, n_splits=2, seed=0)
     search = GridSearchCV(estimator, grid, cv=cv, scoring=task.scorer("mae")).fit(train.X, train.y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     pictures = task.pictures(search, train, test)
@@ -271,12 +270,31 @@ def test_a_window_is_searched_and_the_best_forecast_is_shown(monthly_table, role
 def test_one_horizon_of_held_out_steps_makes_no_fan(monthly_table):
     task = ForecastTask()
     estimator = task.estimator(SMALL | {"horizon": 12})
-    train, test = task.split(data_of(monthly_table, ONE), test_size=12, seed=0)
+    train, test = task.split(task.estimator({}), data_of(monthly_table, ONE), test_size=12, seed=0)
     assert set(task.pictures(estimator.fit(train.X), train, test)) == {"forecast", "learning_curves"}
 
 
 def test_a_series_may_come_without_a_table():
     series = pd.DataFrame({"x": np.arange(40.0)})
     task = ForecastTask()
-    train, test = task.split(TaskData(series, None, "line"), test_size=5, seed=0)
-    assert task.baselines(train, test)["drift"]["mae"] == pytest.approx(0.0)
+    train, test = task.split(task.estimator({}), TaskData(series, None, "line"), test_size=5, seed=0)
+    assert task.baselines(task.estimator({}), train, test)["drift"]["mae"] == pytest.approx(0.0)
+
+
+def test_folds_are_as_long_as_the_horizon_of_the_model_in_hand(monthly_table):
+    task = ForecastTask()
+    short, long = (task.estimator({"horizon": horizon}) for horizon in (4, 12))
+    data = data_of(monthly_table, ONE)
+    assert [task.cv(model, data, n_splits=3, seed=0).test_size for model in (short, long)] == [4, 12]
+
+
+def test_a_search_over_horizons_is_judged_with_the_one_that_it_chose(monthly_table):
+    task = ForecastTask()
+    model = task.estimator(SMALL | {"horizon": 6})
+    train, test = task.split(model, data_of(monthly_table, ONE), test_size=12, seed=0)
+    search = GridSearchCV(
+        model, {"horizon": [3, 6]}, cv=task.cv(model, train, n_splits=2, seed=0), scoring=task.scorer("mae")
+    )
+    search.fit(train.X)
+    forecast = search.best_estimator_.predict(len(test.X)).reshape(-1, 1)
+    assert task.metrics(search, test)["mae"] == pytest.approx(np.abs(test.X.to_numpy() - forecast).mean())

@@ -22,10 +22,10 @@ def data(y: np.ndarray | None = None) -> TaskData:
 
 def test_passages_of_one_text_are_held_out_from_its_end():
     task = LanguageModelTask()
-    task.estimator({"continuous": True})
-    train, test = task.split(data(), test_size=3, seed=0)
+    model = task.estimator({"continuous": True})
+    train, test = task.split(model, data(), test_size=3, seed=0)
     assert (list(train.X), list(test.X)) == (list(TEXTS[:-3]), list(TEXTS[-3:]))
-    folds = task.cv(3, data=data(), seed=0)
+    folds = task.cv(model, data(), n_splits=3, seed=0)
     assert isinstance(folds, KFold)
     assert all((np.diff(held_out) == 1).all() for _, held_out in folds.split(TEXTS))
 
@@ -33,10 +33,10 @@ def test_passages_of_one_text_are_held_out_from_its_end():
 def test_separate_texts_are_held_out_at_random_in_the_shares_of_their_classes():
     y = np.array(["x", "x", "y"] * 8)
     task = LanguageModelTask()
-    _, test = task.split(data(y), test_size=0.25, seed=0)
+    _, test = task.split(task.estimator({}), data(y), test_size=0.25, seed=0)
     assert (np.sum(test.y == "x"), np.sum(test.y == "y")) == (4, 2)
-    assert isinstance(task.cv(2, data=data(y), seed=0), StratifiedKFold)
-    assert list(task.split(data(), test_size=6, seed=0)[1].X) != list(TEXTS[-6:])
+    assert isinstance(task.cv(task.estimator({}), data(y), n_splits=2, seed=0), StratifiedKFold)
+    assert list(task.split(task.estimator({}), data(), test_size=6, seed=0)[1].X) != list(TEXTS[-6:])
 
 
 def test_a_table_gives_texts_ids_and_classes():
@@ -46,7 +46,7 @@ def test_a_table_gives_texts_ids_and_classes():
     found = task.from_table(frame, roles, name="data")
     assert (found.X.tolist(), found.y.tolist()) == (["ab", "ba", "aa", "bb"], [1, 2, 1, 2])
     model = task.estimator(TINY).fit(found.X, found.y)
-    _, test = task.split(found, test_size=2, seed=0)
+    _, test = task.split(task.estimator({}), found, test_size=2, seed=0)
     predicted = task.predictions(model, test)
     text_of = dict(zip(frame["name"], frame["text"], strict=True))
     assert [text_of[name] for name in predicted["id"]] == test.X.tolist()
@@ -109,7 +109,7 @@ def test_counted_pairs_have_the_bits_of_the_formula():
 def test_pairs_beat_frequencies_where_neighbours_matter():
     task = LanguageModelTask()
     text = TaskData(np.array(["abcabcabc"] * 8, dtype=object), None, "texts")
-    found = task.baselines(text, text)
+    found = task.baselines(task.estimator({}), text, text)
     assert found["pairs of tokens"]["bits_per_token"] < found["token frequencies"]["bits_per_token"] / 1.5
 
 
@@ -117,3 +117,23 @@ def test_texts_are_rows_of_counted_pieces():
     train, test = tabular(np.array(["ab", "b"], dtype=object), np.array(["abab", "c"], dtype=object))
     assert train.shape == (2, 3)  # a, ab, b
     assert test.tolist() == [[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]]
+
+
+def test_baselines_count_the_tokens_of_the_model_that_they_are_compared_with():
+    task = LanguageModelTask()
+    texts = TaskData(np.array(["ab cd ab", "cd ab cd"] * 4, dtype=object), None, "texts")
+    by_level = {
+        level: task.baselines(task.estimator({**TINY, "level": level}), texts, texts)["token frequencies"]
+        for level in ("char", "word")
+    }
+    assert by_level["word"] != by_level["char"]
+    words = NgramModel("word", pairs=False, ends=True).fit(texts.X)
+    assert by_level["word"]["bits_per_token"] == words.bits_per_token(texts.X)
+
+
+def test_a_task_keeps_nothing_of_an_estimator_that_it_made_before():
+    task = LanguageModelTask()
+    model = task.estimator({})
+    before = task.split(model, data(), test_size=3, seed=0)[1].X.tolist()
+    task.estimator({"continuous": True, "level": "word"})
+    assert task.split(model, data(), test_size=3, seed=0)[1].X.tolist() == before

@@ -88,7 +88,7 @@ class Fitted:
         self.params = SMALL | params
         self.estimator = self.task.estimator(self.params)
         self.data = self.task.from_table(table(), roles, name="data")
-        self.train, self.test = self.task.split(self.data, test_size=0.25, seed=0)
+        self.train, self.test = self.task.split(self.estimator, self.data, test_size=0.25, seed=0)
         self.estimator.fit(self.train.X, self.train.y)
 
 
@@ -136,7 +136,9 @@ def test_a_split_keeps_every_sample_once(fitted):
 
 
 def test_the_folds_can_be_split(fitted):
-    splits = list(fitted.task.cv(3, data=fitted.train, seed=0).split(fitted.train.X, fitted.train.y))
+    splits = list(
+        fitted.task.cv(fitted.estimator, fitted.train, n_splits=3, seed=0).split(fitted.train.X, fitted.train.y)
+    )
     assert len(splits) == 3
     assert all(not set(train) & set(test) for train, test in splits)
 
@@ -148,7 +150,7 @@ def test_metrics_are_finite_numbers(fitted):
 
 
 def test_baselines_have_the_metrics_of_the_model(fitted):
-    baselines = fitted.task.baselines(fitted.train, fitted.test)
+    baselines = fitted.task.baselines(fitted.estimator, fitted.train, fitted.test)
     names = list(fitted.task.metrics(fitted.estimator, fitted.test))
     assert len(baselines) >= 2
     for metrics in baselines.values():

@@ -25,7 +25,7 @@ def sums(n_samples, roles=None):
 
 
 def test_folds_are_shuffled():
-    cv = TASK.cv(4, data=sums(8), seed=7)
+    cv = TASK.cv(TASK.estimator({}), sums(8), n_splits=4, seed=7)
     assert isinstance(cv, KFold)
     assert (cv.n_splits, cv.shuffle, cv.random_state) == (4, True, 7)
 
@@ -42,8 +42,8 @@ def test_metrics_of_several_outputs_are_means():
 
 
 def test_ridge_regression_finds_what_is_in_the_summary():
-    train, test = TASK.split(sums(80), test_size=0.25, seed=0)
-    baselines = TASK.baselines(train, test)
+    train, test = TASK.split(TASK.estimator({}), sums(80), test_size=0.25, seed=0)
+    baselines = TASK.baselines(TASK.estimator({}), train, test)
     assert list(baselines) == ["mean", "ridge regression"]
     assert baselines["mean"]["r2"] < 0.1
     assert baselines["ridge regression"]["r2"] > 0.95

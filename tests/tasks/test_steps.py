@@ -92,8 +92,8 @@ def test_the_baselines_see_each_step_alone(steps_table):
     task = StepRegressTask()
     roles = Roles(id="machine", features=("speed",), target=("load",))
     data = task.from_table(steps_table, roles, name="machines")
-    train, test = task.split(data, test_size=2, seed=0)
-    baselines = task.baselines(train, test)
+    train, test = task.split(task.estimator({}), data, test_size=2, seed=0)
+    baselines = task.baselines(task.estimator({}), train, test)
     assert baselines["ridge regression"]["r2"] > 0.9  # the load is twice the speed at the same step
     assert baselines["mean"]["r2"] <= 0
 
@@ -104,7 +104,7 @@ def test_a_search_takes_the_scores_of_all_steps(steps_table):
     search = GridSearchCV(
         task.estimator(SMALL),
         {"cell": ["rnn", "gru"]},
-        cv=task.cv(2, data=data, seed=0),
+        cv=task.cv(task.estimator({}), data, n_splits=2, seed=0),
         scoring=task.scorer("log_loss"),
     ).fit(data.X, data.y)
     assert (search.cv_results_["mean_test_score"] < 0).all()
@@ -156,5 +156,5 @@ def test_steps_whose_target_is_unknown_count_in_no_metric(task):
     alone = TaskData([x[:1] for x in X], [each[:1] for each in whole], "first steps")
     first = TaskData(X, [np.where(np.arange(len(each)) > 0, unknown, each) for each in whole], "first steps known")
     assert task.metrics(model, first) == pytest.approx(task.metrics(model, alone))
-    assert task.baselines(first, first) == task.baselines(alone, alone)
+    assert task.baselines(task.estimator({}), first, first) == task.baselines(task.estimator({}), alone, alone)
     assert task.pictures(model, first, first)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
+from seqpipe.estimators import text_scores
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tasks import CaptionTask, Roles, TranslateTask
 
@@ -30,7 +31,7 @@ def test_texts_come_from_two_columns() -> None:
 def test_ids_stay_with_their_texts_to_the_table_of_predictions() -> None:
     task = TranslateTask()
     data = task.from_table(PAIRS, Roles(id="key", sequence="word", target=("mirror",)), name="pairs")
-    train, test = task.split(data, test_size=6, seed=1)
+    train, test = task.split(task.estimator({}), data, test_size=6, seed=1)
     for part in (train, test):
         assert PAIRS.set_index("key").loc[part.ids, "word"].tolist() == part.X.tolist()
     estimator = task.estimator(TINY).fit(train.X, train.y)
@@ -51,7 +52,7 @@ def test_the_baselines_are_the_most_frequent_text_and_the_text_itself() -> None:
     task = TranslateTask()
     frame = pd.DataFrame({"word": ["a", "b", "c", "x"], "mirror": ["x", "x", "c", "x"]})
     data = task.from_table(frame, ROLES, name="pairs")
-    found = task.baselines(data, data)
+    found = task.baselines(task.estimator({}), data, data)
     assert found["most frequent text"]["exact_match"] == 0.75
     assert found["the text itself"]["exact_match"] == 0.5
 
@@ -61,7 +62,7 @@ def test_the_text_of_the_nearest_vector_is_a_baseline_of_captions() -> None:
     frame = pd.DataFrame({"a": [0.0, 0.1, 5.0, 5.1], "b": [1.0, 1.1, 0.0, 0.1], "name": ["low", "low", "high", "high"]})
     data = task.from_table(frame, Roles(target=("name",)), name="points")
     assert data.X.shape == (4, 2)
-    found = task.baselines(data, data)
+    found = task.baselines(task.estimator({}), data, data)
     assert found["text of the nearest sample"]["exact_match"] == 1.0
     assert found["most frequent text"]["exact_match"] == 0.5
 
@@ -70,7 +71,7 @@ def test_a_distance_is_searched_by_with_its_sign_turned() -> None:
     task = TranslateTask()
     data = task.from_table(PAIRS, ROLES, name="pairs")
     model = task.estimator(TINY)
-    folds = task.cv(2, data=data, seed=0)
+    folds = task.cv(task.estimator({}), data, n_splits=2, seed=0)
     scores = {
         name: cross_val_score(model, data.X, data.y, cv=folds, scoring=task.scorer(name))
         for name in (None, "edit_distance")
@@ -129,3 +130,28 @@ def test_tables_without_texts_are_refused_with_the_place(frame: pd.DataFrame, ro
 def test_tables_without_vectors_are_refused_with_the_place(frame: pd.DataFrame, roles: Roles, words: str) -> None:
     with pytest.raises(InvalidSequencesError, match=words):
         CaptionTask().from_table(frame, roles, name="points")
+
+
+def test_a_search_over_levels_is_scored_in_the_tokens_of_each_candidate() -> None:
+    task = TranslateTask()
+    frame = pd.DataFrame({"word": ["ab cd", "cd", "ab", "cd ab"] * 6, "mirror": ["cd ab", "cd", "ab", "ab cd"] * 6})
+    data = task.from_table(frame, ROLES, name="pairs")
+    score = task.scorer("edit_distance")
+    assert score is not None
+    search = GridSearchCV(task.estimator(TINY), {"level": ["char", "word"]}, cv=KFold(2), scoring=score)
+    search.fit(data.X, data.y)
+    for level, found in zip(("char", "word"), search.cv_results_["split0_test_score"]):
+        train, test = next(KFold(2).split(data.X))
+        model = task.estimator({**TINY, "level": level}).fit(data.X[train], data.y[train])
+        assert found == -model.edit_distance(data.X[test], data.y[test])
+        assert task.metrics(model, data)["edit_distance"] == model.edit_distance(data.X, data.y)
+        own = text_scores(data.y, data.X, level=level)
+        assert task.baselines(model, data, data)["the text itself"] == own
+    assert task.metrics(search, data)["edit_distance"] == search.best_estimator_.edit_distance(data.X, data.y)
+
+
+def test_a_search_over_target_levels_is_scored_in_tokens_of_y() -> None:
+    task = TranslateTask()
+    data = task.from_table(PAIRS, ROLES, name="pairs")
+    model = task.estimator({**TINY, "target_level": "word"}).fit(data.X, data.y)
+    assert task.metrics(model, data)["edit_distance"] == model.edit_distance(data.X, data.y)

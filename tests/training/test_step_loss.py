@@ -83,14 +83,14 @@ def test_what_stands_in_the_padding_changes_nothing_not_even_nan() -> None:
     assert (y_pred.grad.masked_select(~padding) != 0).all()
 
 
-def test_labels_are_scored_by_class_number_and_class_weight() -> None:
+def test_labels_are_scored_by_class_number_and_the_weight_of_each_step() -> None:
     y_pred, numbers = draw(3, 5, 3), torch.tensor([[0, 1, 2, 1, 0], [2, 2, 0, 0, 0], [1, 1, 0, 2, 0]])
-    weight = np.array([1.0, 2.0, 0.5])
-    found = StepLoss(2, labels=True, class_weight=weight)(
-        ENTROPY, y_pred, numbers[:, :, None].double(), {"lengths": LENGTHS}
+    weight = np.array([1.0, 2.0, 0.5])[numbers.numpy()]
+    found = StepLoss(2, labels=True)(
+        ENTROPY, y_pred, numbers[:, :, None].double(), {"lengths": LENGTHS, "step_weight": weight}
     )
     steps = [(0, 3), (0, 4), (1, 0), (1, 1), (2, 2), (2, 3)]
-    losses = [-weight[numbers[i, t]] * y_pred[i, t].log_softmax(0)[numbers[i, t]] for i, t in steps]
+    losses = [-weight[i, t] * y_pred[i, t].log_softmax(0)[numbers[i, t]] for i, t in steps]
     torch.testing.assert_close(found, torch.stack(losses).mean())
 
 

@@ -1,0 +1,153 @@
+"""What classifiers share, of sequences and of time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from seqpipe.estimators._declared import Group, fitted, parameter
+from seqpipe.estimators._listeners import with_callbacks
+from seqpipe.estimators._sequence_estimator import SequenceEstimator
+from seqpipe.estimators._stream import SequenceStream, StepStream
+from seqpipe.estimators.targets import Labels, MultiLabels
+
+__all__ = ["ClassifyingEstimator"]
+
+
+class ClassifyingEstimator(SequenceEstimator):
+    """Predicts one label per row, or any number of labels."""
+
+    class_weight: dict[Any, float] | list[dict[int, float]] | str | None = parameter(
+        default=None,
+        constraint=[dict, list, StrOptions({"balanced"}), None],
+        type='dict, list of dicts, "balanced" or None',
+        description=(
+            'Weight of each class in the loss; "balanced" is inversely proportional to class frequencies. For multi-label '
+            "targets a list with the weights of 0 and 1 for each label."
+        ),
+        group=Group.DATA,
+    )
+
+    classes_: NDArray[Any] | list[NDArray[Any]] = fitted(
+        "array of shape (n_classes,), or list of such",
+        "The class labels; of multi-label targets 0 and 1 for each label.",
+    )
+
+    _codecs: ClassVar[Any] = (Labels, MultiLabels)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if tags.classifier_tags is not None:
+            tags.classifier_tags.multi_label = True
+        return tags
+
+    @staticmethod
+    def _codec_for(n_targets: int) -> type[Labels | MultiLabels]:
+        return Labels if n_targets == 1 else MultiLabels
+
+    def _learn(
+        self,
+        values: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        seen: NDArray[Any],
+        *,
+        goes_on: bool,
+        ndim: int,
+        classes: Any = None,
+    ) -> None:
+        owner = type(self).__name__
+        if goes_on and classes is not None and not np.array_equal(np.unique(classes), np.unique(self.classes_)):
+            known = np.unique(self.classes_).tolist()
+            raise ValueError(f"classes={classes!r} are not those of the first partial_fit, {known}.")
+        self._codec: Labels | MultiLabels
+        if not goes_on:
+            several = values.ndim == 2
+            self._codec = MultiLabels(ndim, values.shape[1]) if several else Labels.of(seen, classes=classes, ndim=ndim)
+        if isinstance(self._codec, MultiLabels):
+            self._codec = self._codec.weighted(self.class_weight, values, weight, owner=owner)
+        self.classes_ = self._codec.classes
+
+    def _target_weights(self, values: NDArray[Any], weight: NDArray[np.float64] | None) -> Any:
+        if isinstance(self._codec, MultiLabels):
+            return None
+        return self._codec.weights_by_label(self.class_weight, values, weight, owner=type(self).__name__)
+
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Continue training for one epoch at a constant learning rate.
+
+        Parameters
+        ----------
+        X : sequences
+            See the class.
+        y : labels
+            See the class.
+        classes : array of shape (n_classes,), optional
+            All labels that will ever occur; those of the first y by default.
+        sample_weight : array of shape (n_samples,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        self : estimator
+        """
+        return self._listened_fit(X, y, sample_weight, partial=True, classes=classes)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class, or of each label if there may be several.
+
+        Parameters
+        ----------
+        X : sequences
+            See the class.
+
+        Returns
+        -------
+        probabilities : array of shape (n_samples, n_classes)
+            Columns as in ``classes_``; (n_timesteps, n_classes) per sequence where there is a target per time step.
+        """
+        check_is_fitted(self)
+        return self._answer(X, self._codec.probabilities)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy; for multi-label targets the share of rows with all labels right.
+
+        Parameters
+        ----------
+        X, y : sequences and their targets
+            See the class. Where there is a target per time step, all time steps with a target count alike.
+        sample_weight : array of shape (n_samples,), optional
+            As in `fit`.
+        """
+        return self._score(X, y, sample_weight)
+
+    def stream(self, *, method: str = "predict") -> SequenceStream | StepStream:
+        """Open a stream of predictions on one sequence, which takes its time steps as they arrive.
+
+        Parameters
+        ----------
+        method : {"predict", "predict_proba"}, default="predict"
+            The method whose answers it gives.
+
+        Raises
+        ------
+        ValueError
+            If there is no such method, or the estimator is bidirectional and needs the end of a sequence before its first
+            output.
+        """
+        check_is_fitted(self)
+        finish: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+            "predict": self._codec.decode,
+            "predict_proba": self._codec.probabilities,
+        }
+        if method not in finish:
+            raise ValueError(
+                f"The 'method' parameter of {type(self).__name__}.stream must be 'predict' or 'predict_proba'. "
+                f"Got {method!r} instead."
+            )
+        return self._stream(finish[method])

@@ -1,0 +1,166 @@
+"""Estimators' parameters and fitted attributes, each declared once: signature, checks and docstring follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any, ClassVar, Literal, dataclass_transform
+
+__all__ = ["DeclaredEstimator", "Group", "fitted", "parameter"]
+
+_WIDTH = 116
+#: A docstring is completed where it is that of an estimator to use, which has examples, and does not list parameters itself.
+_EXAMPLES, _PARAMETERS = "\n    Examples\n", "\n    Parameters\n"
+
+
+class Group(Enum):
+    """Headings of parameters, in the order of the signature."""
+
+    NETWORK = "Network"
+    TRAINING = "Training"
+    DATA = "Data"
+    PREDICTION = "Prediction"
+    COMPUTING = "Computing"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parameter:
+    default: Any
+    constraint: Any
+    type: str
+    description: str
+    group: Group
+    kw_only: bool
+
+    def doc(self, name: str) -> str:
+        shown = "optional" if self.default is None and "None" not in self.type else f"default={_shown(self.default)}"
+        return _entry(f"{name} : {self.type}, {shown}", self.description)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fitted:
+    type: str
+    description: str
+
+    def doc(self, name: str) -> str:
+        return _entry(f"{name} : {self.type}", self.description)
+
+
+def parameter(*, default: Any, constraint: Any, type: str, description: str, group: Group, kw_only: bool = True) -> Any:
+    """Declare a parameter, as the value of a class attribute with its annotation.
+
+    Parameters
+    ----------
+    default : object
+        Immutable.
+    constraint : list or str
+        For scikit-learn's ``_parameter_constraints``.
+    type, description : str
+        What the docstring says.
+    group : Group
+        The heading that it comes under.
+    kw_only : bool, default=True
+        Whether it must be given by name.
+    """
+    return _Parameter(default, constraint, type, description, group, kw_only)
+
+
+def fitted(type: str, description: str, *, init: Literal[False] = False) -> Any:
+    """Declare an attribute that ``fit`` sets; ``init`` is for type checkers, which must not take it for a parameter."""
+    return _Fitted(type, description)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(parameter, fitted))
+class DeclaredEstimator:
+    """Makes ``__init__``, ``_parameter_constraints`` and the docstring's sections from what a class and its bases declare.
+
+    A class that declares a name again replaces the declaration of its bases, in its place; one that writes an ``__init__``,
+    ``_parameter_constraints`` or a section Parameters keeps its own.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+    #: By this class alone.
+    _declared: ClassVar[dict[str, _Parameter | _Fitted]] = {}
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls._declared = {name: value for name, value in vars(cls).items() if isinstance(value, _Parameter | _Fitted)}
+        for name in cls._declared:
+            delattr(cls, name)  # or an estimator that is not fitted would seem to have it
+        declared = [vars(base).get("_declared", {}) for base in reversed(cls.__mro__)]
+        parameters = _ordered(_merged(declared))
+        written = vars(cls)  # what a class defines itself stays as it is
+        if "_parameter_constraints" not in written:
+            cls._parameter_constraints = {name: p.constraint for name, p in parameters.items()}
+        if "__init__" not in written:
+            cls.__init__ = _constructor(cls, parameters)  # type: ignore[method-assign]
+        attributes = {n: each for n, each in _merged(reversed(declared)).items() if isinstance(each, _Fitted)}
+        if cls.__doc__ and _EXAMPLES in cls.__doc__ and _PARAMETERS not in cls.__doc__:
+            cls.__doc__ = _documented(cls.__doc__, _parameters_section(parameters), _section("Attributes", attributes))
+
+
+def _merged(levels: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return what all classes declare: each name in the place where it comes first, in the version that comes last."""
+    found: dict[str, Any] = {}
+    for level in levels:
+        found |= level
+    return found
+
+
+def _ordered(declared: dict[str, Any]) -> dict[str, _Parameter]:
+    """Return the parameters: positional ones first, then group by group, each in order of declaration, bases first."""
+    groups = list(Group)
+    parameters = [(name, p) for name, p in declared.items() if isinstance(p, _Parameter)]
+    return dict(sorted(parameters, key=lambda item: (item[1].kw_only, groups.index(item[1].group))))
+
+
+def _constructor(cls: type, parameters: dict[str, _Parameter]) -> Any:
+    """Return an ``__init__`` that assigns its arguments, with a signature without annotations."""
+    fields = [(name, Any, dataclasses.field(default=p.default, kw_only=p.kw_only)) for name, p in parameters.items()]
+    made: Any = vars(dataclasses.make_dataclass(cls.__name__, fields, eq=False, repr=False))["__init__"]
+    made.__annotations__ = {}
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    made.__module__ = cls.__module__
+    return made
+
+
+def _documented(doc: str, *sections: str) -> str:
+    """Return a docstring with sections in the place where numpydoc wants them: before the notes and examples."""
+    text = inspect.cleandoc(doc)
+    places = [text.find(f"\n{name}\n---") for name in ("Notes", "References", "Examples")]
+    place = min(place for place in places if place >= 0)
+    whole = text[:place].rstrip() + "\n\n" + "\n".join(sections) + text[place:]
+    return textwrap.indent(whole, "    ").lstrip() + "\n    "
+
+
+def _parameters_section(parameters: dict[str, _Parameter]) -> str:
+    return _heading("Parameters") + "".join(_entries(parameters))
+
+
+def _entries(parameters: dict[str, _Parameter]) -> Iterator[str]:
+    group = None
+    for name, each in parameters.items():
+        if each.group is not group:
+            group = each.group
+            yield f"**{group.value}**\n"
+        yield each.doc(name)
+
+
+def _section(title: str, declared: dict[str, _Fitted]) -> str:
+    return _heading(title) + "".join(each.doc(name) for name, each in declared.items())
+
+
+def _heading(title: str) -> str:
+    return f"{title}\n{'-' * len(title)}\n"
+
+
+def _entry(head: str, description: str) -> str:
+    wrapper = textwrap.TextWrapper(_WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+    return f"{head}\n{wrapper.fill(description)}\n"
+
+
+def _shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)

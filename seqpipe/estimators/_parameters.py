@@ -1,0 +1,283 @@
+"""The parameters that several estimators have, each with its default."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from seqpipe.cells import Cell
+from seqpipe.estimators._declared import DeclaredEstimator, Group, parameter
+
+__all__ = [
+    "BidirectionalParameter",
+    "CellParameters",
+    "ComputingParameters",
+    "EmbeddingParameter",
+    "InitialStateParameter",
+    "TrainingParameters",
+]
+
+_FROM_1 = Interval(Integral, 1, None, closed="left")
+
+
+class CellParameters(DeclaredEstimator):
+    """The recurrent layers."""
+
+    cell: str | type[Cell] = parameter(
+        default="gru",
+        constraint="no_validation",
+        type="str or subclass of Cell",
+        description='Name of a registered cell ("rnn", "lstm", "gru", "mlp", or one of a plug-in), or the class.',
+        group=Group.NETWORK,
+        kw_only=False,
+    )
+    cell_params: dict[str, Any] | None = parameter(
+        default=None,
+        constraint=[dict, None],
+        type="dict",
+        description='Further arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".',
+        group=Group.NETWORK,
+    )
+    hidden_size: int = parameter(
+        default=64,
+        constraint=[_FROM_1],
+        type="int",
+        description="Number of hidden units per recurrent layer.",
+        group=Group.NETWORK,
+    )
+    num_layers: int = parameter(
+        default=1,
+        constraint=[_FROM_1],
+        type="int",
+        description="Number of recurrent layers.",
+        group=Group.NETWORK,
+    )
+    dropout: float = parameter(
+        default=0.0,
+        constraint=[Interval(Real, 0, 1, closed="left")],
+        type="float",
+        description="Dropout rate between recurrent layers and before the output layer, during training.",
+        group=Group.NETWORK,
+    )
+    wrappers: list[Any] | tuple[Any, ...] | None = parameter(
+        default=None,
+        constraint=[list, tuple, None],
+        type="list",
+        description=(
+            'Wrappers around each cell, the innermost first: names ("dropout", "zoneout", "residual", "layer_norm", '
+            '"projection", "attention"), ``{name: parameters}``, or callables Cell -> Cell.'
+        ),
+        group=Group.NETWORK,
+    )
+
+
+class BidirectionalParameter(DeclaredEstimator):
+    """For layers that may read each sequence in both directions."""
+
+    bidirectional: bool = parameter(
+        default=False,
+        constraint=["boolean"],
+        type="bool",
+        description="Whether every layer also reads each sequence backwards.",
+        group=Group.NETWORK,
+    )
+
+
+class InitialStateParameter(DeclaredEstimator):
+    """For layers that begin with a state of their own."""
+
+    initial_state: str = parameter(
+        default="zeros",
+        constraint=[StrOptions({"zeros", "learned"})],
+        type='{"zeros", "learned"}',
+        description='"learned" trains the state before the first time step.',
+        group=Group.NETWORK,
+    )
+
+
+class EmbeddingParameter(DeclaredEstimator):
+    """For input that may be token numbers."""
+
+    embedding: int | str | None = parameter(
+        default=None,
+        constraint=[_FROM_1, StrOptions({"one_hot"}), None],
+        type='int, "one_hot" or None',
+        description=(
+            "For X of token numbers, one per time step: the size of their learned vectors, or one-hot vectors; None for "
+            "real numbers."
+        ),
+        group=Group.NETWORK,
+    )
+
+
+class TrainingParameters(DeclaredEstimator):
+    """Optimizer, epochs, batches and early stopping."""
+
+    lr: float = parameter(
+        default=0.01,
+        constraint=[Interval(Real, 0, None, closed="neither")],
+        type="float",
+        description="Learning rate; the maximum of the schedule.",
+        group=Group.TRAINING,
+    )
+    max_epochs: str | int = parameter(
+        default="auto",
+        constraint=[StrOptions({"auto"}), _FROM_1],
+        type='int or "auto"',
+        description='Number of epochs; "auto" makes at least 600 updates and at least 10 epochs.',
+        group=Group.TRAINING,
+    )
+    batch_size: str | int = parameter(
+        default="auto",
+        constraint=[StrOptions({"auto"}), _FROM_1],
+        type='int or "auto"',
+        description='Number of sequences per batch; "auto" grows from 32 to 256 with the number of sequences.',
+        group=Group.TRAINING,
+    )
+    optimizer: str | type[torch.optim.Optimizer] = parameter(
+        default="AdamW",
+        constraint=[str, type],
+        type="str or subclass of torch's Optimizer",
+        description=(
+            'Name of an optimizer of torch ("Adam", "SGD", "RMSprop", "NAdam", …), or the class; its other settings are '
+            "``net__optimizer__<name>``."
+        ),
+        group=Group.TRAINING,
+    )
+    lr_schedule: str | None = parameter(
+        default="OneCycleLR",
+        constraint=[str, None],
+        type="str or None",
+        description=(
+            'Name of a learning rate scheduler of torch ("CosineAnnealingLR", "StepLR", "ReduceLROnPlateau", …), see '
+            '`Schedule`; None keeps the learning rate constant. "OneCycleLR" increases it over the first 30% of the updates '
+            "and anneals it."
+        ),
+        group=Group.TRAINING,
+    )
+    lr_schedule_params: dict[str, Any] | None = parameter(
+        default=None,
+        constraint=[dict, None],
+        type="dict",
+        description="Further arguments of the scheduler; required ones that the fit knows are filled in.",
+        group=Group.TRAINING,
+    )
+    weight_decay: float = parameter(
+        default=0.01,
+        constraint=[Interval(Real, 0, None, closed="left")],
+        type="float",
+        description="Weight decay of the optimizer, where it has one; decoupled from the gradient for AdamW.",
+        group=Group.TRAINING,
+    )
+    gradient_clip_norm: float | None = parameter(
+        default=1.0,
+        constraint=[Interval(Real, 0, None, closed="neither"), None],
+        type="float or None",
+        description="The gradient is clipped to this norm; None does not clip.",
+        group=Group.TRAINING,
+    )
+    early_stopping: bool = parameter(
+        default=False,
+        constraint=["boolean"],
+        type="bool",
+        description=(
+            "Whether to hold out validation data, stop when the validation loss stops improving, and restore the best weights."
+        ),
+        group=Group.TRAINING,
+    )
+    validation_fraction: float = parameter(
+        default=0.1,
+        constraint=[Interval(Real, 0, 1, closed="neither")],
+        type="float",
+        description="Fraction of the sequences held out for early stopping; the latest ones of `Windows`.",
+        group=Group.TRAINING,
+    )
+    n_iter_no_change: int = parameter(
+        default=10,
+        constraint=[_FROM_1],
+        type="int",
+        description="Number of epochs without improvement before early stopping ends training.",
+        group=Group.TRAINING,
+    )
+    warm_start: bool = parameter(
+        default=False,
+        constraint=["boolean"],
+        type="bool",
+        description="Whether ``fit`` continues from the weights of the previous fit.",
+        group=Group.TRAINING,
+    )
+    net_params: dict[str, Any] | None = parameter(
+        default=None,
+        constraint=[dict, None],
+        type="dict",
+        description=(
+            "Any other parameter of skorch's net, also settable as ``net__<name>``: ``net__optimizer__momentum``, "
+            "``net__callbacks``, ``net__criterion``, …"
+        ),
+        group=Group.TRAINING,
+    )
+
+
+class ComputingParameters(DeclaredEstimator):
+    """Precision, devices, memory, seeds and output."""
+
+    dtype: str = parameter(
+        default="float32",
+        constraint=[StrOptions({"float32", "float64"})],
+        type='{"float32", "float64"}',
+        description="Data type of the network; X is cast to it.",
+        group=Group.COMPUTING,
+    )
+    mixed_precision: bool = parameter(
+        default=False,
+        constraint=["boolean"],
+        type="bool",
+        description=(
+            "Whether to train in bfloat16 where precision allows; weights, validation and predictions remain float32."
+        ),
+        group=Group.COMPUTING,
+    )
+    device: str = parameter(
+        default="auto",
+        constraint=[str],
+        type="str",
+        description='"auto" uses a GPU if torch finds one; else a device of torch, such as "cpu" or "cuda:0".',
+        group=Group.COMPUTING,
+    )
+    memory: str = parameter(
+        default="keep",
+        constraint=[StrOptions({"keep", "recompute", "offload"})],
+        type='{"keep", "recompute", "offload"}',
+        description=(
+            'How activations are stored for the backward pass: "keep" keeps them, "recompute" recomputes them in chunks of '
+            'about √n_timesteps time steps, "offload" moves them from the GPU to main memory.'
+        ),
+        group=Group.COMPUTING,
+    )
+    unroll: str = parameter(
+        default="auto",
+        constraint=[StrOptions({"auto", "dynamic", "static"})],
+        type='{"auto", "dynamic", "static"}',
+        description='"auto" uses the fastest engine that can run the cell; see `Recurrent`.',
+        group=Group.COMPUTING,
+    )
+    random_state: Any = parameter(
+        default=None,
+        constraint=["random_state"],
+        type="int, RandomState or None",
+        description=(
+            "Seed of weights, batches, dropout and sampling; two fits with the same int give identical results on the same "
+            "machine."
+        ),
+        group=Group.COMPUTING,
+    )
+    verbose: int = parameter(
+        default=0,
+        constraint=["verbose"],
+        type="int",
+        description="Shows a progress bar if above 0.",
+        group=Group.COMPUTING,
+    )

@@ -1,0 +1,95 @@
+"""`SequenceEstimator`: from sequences of numbers or tokens to targets of any kind that has a codec."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from numpy.typing import NDArray
+
+from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._cells import recurrent_factory
+from seqpipe.estimators._declared import fitted
+from seqpipe.estimators._parameters import (
+    BidirectionalParameter,
+    EmbeddingParameter,
+    InitialStateParameter,
+)
+from seqpipe.estimators._scaled_inputs import ScaledInputsMixin
+from seqpipe.estimators._stream import SequenceStream, StepStream
+from seqpipe.estimators.targets import TargetCodec
+from seqpipe.sequences import Sequences, Windows
+
+__all__ = ["SequenceEstimator"]
+
+
+class SequenceEstimator(
+    ScaledInputsMixin, EmbeddingParameter, InitialStateParameter, BidirectionalParameter, RecurrentEstimator
+):
+    """Reads sequences; a layout says how many targets each has, a mixin which codec they are for."""
+
+    n_features_in_: int = fitted(
+        "int", "Number of features per time step, or of time steps if fitted to a table (n_samples, n_timesteps)."
+    )
+
+    #: The codecs that a fitted estimator may have.
+    _codecs: ClassVar[tuple[type[TargetCodec], ...]]
+
+    @staticmethod
+    @abstractmethod
+    def _codec_for(n_targets: int) -> type[TargetCodec]:
+        """Return the kind of codec for y with that many columns."""
+
+    @abstractmethod
+    def _learn(
+        self, values: NDArray[Any], weight: NDArray[Any] | None, seen: NDArray[Any], *, goes_on: bool, ndim: int
+    ) -> None:
+        """Set ``_codec`` for targets that are trained on, with their weights, among all that are seen."""
+
+    @abstractmethod
+    def _target_weights(
+        self, values: NDArray[Any], weight: NDArray[Any] | None
+    ) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+        """Return a function from targets to weights, None where they do not depend on targets."""
+
+    @abstractmethod
+    def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+        """Return what is made of the network's outputs for X."""
+
+    @abstractmethod
+    def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
+        """Return how well the network's outputs for X predict y."""
+
+    @abstractmethod
+    def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream | StepStream:
+        """Return a stream whose answers are made of the network's outputs."""
+
+    def _criterion_settings(self) -> dict[str, Any]:
+        params = self._codec.criterion_params()
+        dtype = getattr(torch, self.dtype)
+        return {
+            "criterion": self._codec.criterion,
+            **{f"criterion__{name}": value.to(dtype) for name, value in params.items()},
+        }
+
+    def _input_sizes(self, X: Sequences | Windows) -> dict[str, int]:
+        """Return the sizes of the network that the data determines."""
+        tokens = {} if self.embedding is None else {"n_tokens": int(self.n_tokens_)}
+        return {"n_features": int(X.n_features), "n_outputs": self._codec.n_outputs, **tokens}
+
+    def _network_settings(self) -> dict[str, Any]:
+        return {
+            "recurrent": recurrent_factory(self),
+            "embedding": self.embedding,
+            "dropout": self.dropout,
+            "dtype": getattr(torch, self.dtype),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        codec = state.get("_codec")
+        fits = isinstance(codec, self._codecs) and state["_sizes"]["n_outputs"] == codec.n_outputs
+        if "_net_state" in state and not fits:
+            raise ValueError(f"The state of a {type(self).__name__} has no codec of its targets that fits its network.")
+        super().__setstate__(state)

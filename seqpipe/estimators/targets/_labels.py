@@ -1,0 +1,169 @@
+"""One label per row, out of several classes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from seqpipe.estimators._input import check_labels
+from seqpipe.estimators._step_targets import check_step_labels
+from seqpipe.estimators.targets._codec import TargetCodec
+from seqpipe.exceptions import DataWarning
+from seqpipe.sequences import Sequences, Windows
+
+__all__ = ["Labels", "class_numbers", "warn_of_unseen"]
+
+
+@dataclass(frozen=True)
+class Labels(TargetCodec):
+    """Class labels: integers or strings.
+
+    Attributes
+    ----------
+    classes : array of shape (n_classes,)
+        The labels, sorted.
+    """
+
+    classes: NDArray[Any]
+
+    criterion: ClassVar[type[torch.nn.Module]] = torch.nn.CrossEntropyLoss
+    numbers_classes: ClassVar[bool] = True
+
+    @staticmethod
+    def read(y: Any, n_samples: int, *, owner: str) -> NDArray[Any]:
+        """Return labels of shape (n_samples,)."""
+        return check_labels(y, n_samples)
+
+    @staticmethod
+    def read_steps(rows: NDArray[Any], X: Sequences | Windows, *, owner: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return labels of shape (total_steps,), and which of them are known."""
+        return check_step_labels(rows, X, owner=owner)
+
+    @classmethod
+    def of(cls, values: NDArray[Any], *, classes: Any = None, ndim: int = 1) -> Labels:
+        """Return the codec of these labels, or of all ``classes`` that will occur."""
+        check_classification_targets(values)
+        return cls(ndim, np.unique(values if classes is None else classes))
+
+    @property
+    def n_outputs(self) -> int:
+        """One per class, and two for a single class."""
+        return max(2, len(self.classes))
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the number of each label's class, shape (n_rows,)."""
+        return class_numbers(values, self.classes)
+
+    def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the most probable labels."""
+        labels: NDArray[Any] = self.classes[self.probabilities(outputs).argmax(axis=1)]
+        return labels if self.ndim == 1 else labels[:, None]
+
+    def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the probability of each class, shape (n_rows, n_classes)."""
+        return torch.from_numpy(outputs)[:, : len(self.classes)].softmax(dim=1).numpy()
+
+    def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
+        """Return the accuracy; warns of labels that are none of the classes."""
+        warn_of_unseen(values, self.classes, owner=owner)
+        return float(accuracy_score(values, self.decode(outputs).reshape(-1), sample_weight=weight))
+
+    def weights_by_label(
+        self,
+        class_weight: Any,
+        values: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        *,
+        owner: str,
+    ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
+        """Return a function from labels to their weights; None if all have the same.
+
+        Parameters
+        ----------
+        class_weight : mapping, "balanced" or None
+            Weight of each class, 1 for those that it does not name; "balanced" is inversely proportional to their frequency.
+        values : array of shape (n_rows,)
+            The labels that are trained on.
+        weight : array of shape (n_rows,), optional
+            Their weights, above 0.
+        owner : str
+            The estimator, for errors.
+
+        Raises
+        ------
+        ValueError
+            If a weight is negative or not finite, or all are 0.
+        """
+        if class_weight is None:
+            return None
+        _check_class_weight(class_weight, owner)
+        by_row = _row_weights(class_weight, values, weight)
+        if not by_row.any():
+            raise ValueError(
+                f"The 'class_weight' parameter of {owner} gives every label of y the weight 0. "
+                f"Got {class_weight!r}: name a class that occurs."
+            )
+        by_class = np.ones(len(self.classes))
+        by_class[self.encode(values)] = by_row
+        return lambda labels: by_class[self.encode(labels)]
+
+
+def _check_class_weight(class_weight: Any, owner: str) -> None:
+    if isinstance(class_weight, str):
+        return
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            f"The 'class_weight' parameter of {owner} must be a dict or 'balanced' for one label per row; a list is for "
+            f"multi-label targets. Got {class_weight!r} instead."
+        )
+    weights = np.array(list(class_weight.values()), dtype=float)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise ValueError(
+            f"The 'class_weight' parameter of {owner} must give weights from 0, not all 0. Got {class_weight!r} instead."
+        )
+
+
+def _row_weights(class_weight: Any, labels: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    if isinstance(class_weight, Mapping) or weight is None:
+        return np.asarray(compute_sample_weight(class_weight, labels))
+    classes, places = np.unique(labels, return_inverse=True)
+    frequency = np.bincount(places, weights=weight)
+    return np.asarray((frequency.sum() / (len(classes) * frequency))[places])
+
+
+def class_numbers(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the position of each label in the sorted classes, shape (n_labels,).
+
+    Raises
+    ------
+    ValueError
+        If a label is none of them.
+    """
+    unknown = np.setdiff1d(labels, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y has labels that the classifier was not told of: {unknown.tolist()[:10]}; it knows "
+            f"{classes.tolist()[:20]}. Name all of them in the first partial_fit(..., classes=)."
+        )
+    return np.searchsorted(classes, labels).astype(np.int64)
+
+
+def warn_of_unseen(labels: NDArray[Any], classes: NDArray[Any], *, owner: str) -> None:
+    """Warn of labels to be scored that the estimator was never fitted to, and can only miss."""
+    unseen = np.setdiff1d(labels, classes)
+    if len(unseen):
+        warnings.warn(
+            f"y has labels that {owner} was not fitted to, and that count as missed: {unseen.tolist()[:10]}. "
+            "Split with StratifiedKFold, or drop them.",
+            DataWarning,
+            stacklevel=4,
+        )

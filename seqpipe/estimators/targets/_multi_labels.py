@@ -1,0 +1,165 @@
+"""Any number of labels per row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.metrics import accuracy_score
+
+from seqpipe.estimators._input import check_targets
+from seqpipe.estimators._step_targets import check_step_numbers
+from seqpipe.estimators.targets._codec import TargetCodec
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Sequences, Windows
+
+__all__ = ["MultiLabels"]
+
+
+@dataclass(frozen=True)
+class MultiLabels(TargetCodec):
+    """Indicators of shape (n_rows, n_labels): 1 where a label applies, else 0.
+
+    Attributes
+    ----------
+    n_labels : int
+        Columns of y.
+    weights : array of shape (2, n_labels), optional
+        Weight of each label in the loss where it does not apply, and where it does; 1 by default.
+    """
+
+    n_labels: int
+    weights: NDArray[np.float64] | None = None
+
+    criterion: ClassVar[type[torch.nn.Module]] = torch.nn.BCEWithLogitsLoss
+
+    @staticmethod
+    def read(y: Any, n_samples: int, *, owner: str) -> NDArray[np.int64]:
+        """Return indicators of shape (n_samples, n_labels)."""
+        values = check_targets(owner, y.toarray() if issparse(y) else y, n_samples)
+        if values.ndim != 2:
+            raise InvalidSequencesError(
+                f"{owner} was fitted to multi-label targets and takes y of shape (n_samples, n_labels). Got {values.shape}."
+            )
+        _check_indicators(values, np.ones(n_samples, dtype=bool), owner)
+        return values.astype(np.int64)
+
+    @staticmethod
+    def read_steps(
+        rows: NDArray[Any], X: Sequences | Windows, *, owner: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return indicators of shape (total_steps, n_labels), and which rows of them are known."""
+        values, known = check_step_numbers(rows, X, owner=owner)
+        _check_indicators(values, known, owner)
+        return values.astype(np.int64), known
+
+    @property
+    def classes(self) -> list[NDArray[np.int64]]:
+        """0 and 1 for each label, as scikit-learn has classes of several targets."""
+        return [np.array([0, 1])] * self.n_labels
+
+    @property
+    def n_outputs(self) -> int:
+        """One per label."""
+        return self.n_labels
+
+    def encode(self, values: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the indicators as real numbers.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer labels.
+        """
+        if values.shape[1:] != (self.n_labels,):
+            raise ValueError(
+                f"y has shape {values.shape} where the fit that goes on had {self.n_labels} labels: give as many columns."
+            )
+        return values.astype(np.float64)
+
+    def decode(self, outputs: NDArray[Any]) -> NDArray[np.int64]:
+        """Return 1 for each label that is more probable than not."""
+        return (outputs > 0).astype(np.int64)
+
+    def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the probability that each label applies, shape (n_rows, n_labels)."""
+        return torch.from_numpy(outputs).sigmoid().numpy()
+
+    def score(
+        self, values: NDArray[np.int64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
+    ) -> float:
+        """Return the share of rows with all labels right."""
+        return float(accuracy_score(values, self.decode(outputs), sample_weight=weight))
+
+    def criterion_params(self) -> dict[str, Any]:
+        """Return the weights of the labels as the criterion takes them."""
+        if self.weights is None:
+            return {}
+        without, applies = torch.from_numpy(self.weights)
+        return {"weight": without, "pos_weight": applies / without}
+
+    def weighted(
+        self,
+        class_weight: Any,
+        values: NDArray[np.int64],
+        weight: NDArray[np.float64] | None,
+        *,
+        owner: str,
+    ) -> Self:
+        """Return the codec with weights of labels, of mean 1 over the rows that are trained on.
+
+        Parameters
+        ----------
+        class_weight : list of n_labels dicts, "balanced" or None
+            Weights of 0 and 1 for each label, 1 where it names none; "balanced" is inversely proportional to the frequency
+            of 0 and 1 in each column.
+        values : array of shape (n_rows, n_labels)
+            What is trained on.
+        weight : array of shape (n_rows,), optional
+            Weights of the rows.
+        owner : str
+            The estimator, for errors.
+
+        Raises
+        ------
+        ValueError
+            If it is something else, or a weight is not above 0.
+        """
+        if class_weight is None:
+            return replace(self, weights=None)
+        applies = np.average(self.encode(values), axis=0, weights=weight)
+        shares = np.stack([1 - applies, applies])
+        if isinstance(class_weight, str):
+            weights = np.where(shares > 0, 0.5 / np.where(shares > 0, shares, 1), 1.0)
+        else:
+            weights = _given_weights(class_weight, self.n_labels, owner)
+        return replace(self, weights=weights / (shares * weights).sum(axis=0).mean())
+
+
+def _check_indicators(values: NDArray[np.float64], known: NDArray[np.bool_], owner: str) -> None:
+    wrong = np.flatnonzero(~np.isin(values, (0, 1)).all(axis=1) & known)
+    if len(wrong):
+        row = values[wrong[0]]
+        raise InvalidSequencesError(
+            f"y of {owner} has several columns, which are labels that apply (1) or not (0). Got {row.tolist()} in row "
+            f"{wrong[0]} ({len(wrong)} such rows): for one label per row give one column; numbers are for a regressor."
+        )
+
+
+def _given_weights(class_weight: Any, n_labels: int, owner: str) -> NDArray[np.float64]:
+    listed = isinstance(class_weight, list | tuple) and len(class_weight) == n_labels
+    if not listed or not all(isinstance(each, dict) for each in class_weight):
+        raise ValueError(
+            f"The 'class_weight' parameter of {owner} must be 'balanced' or a list of {n_labels} dicts for {n_labels} labels, "
+            f"such as [{{0: 1, 1: 5}}, …]. Got {class_weight!r} instead."
+        )
+    weights = np.array([[each.get(value, 1.0) for each in class_weight] for value in (0, 1)], dtype=float)
+    if not (np.isfinite(weights).all() and (weights > 0).all()):
+        raise ValueError(
+            f"The 'class_weight' parameter of {owner} must give weights above 0. Got {class_weight!r} instead."
+        )
+    return weights

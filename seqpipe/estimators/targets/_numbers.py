@@ -1,0 +1,92 @@
+"""One real number per row, or several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import r2_score
+
+from seqpipe.estimators._input import check_targets
+from seqpipe.estimators._scaling import weighted_statistics
+from seqpipe.estimators._step_targets import check_step_numbers
+from seqpipe.estimators.targets._codec import TargetCodec
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import Sequences, Windows
+
+__all__ = ["Numbers"]
+
+
+@dataclass(frozen=True)
+class Numbers(TargetCodec):
+    """Real numbers, standardized for the network.
+
+    Attributes
+    ----------
+    mean, scale : array of shape (n_outputs,)
+        What is subtracted from targets, and what they are then divided by.
+    """
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    criterion: ClassVar[type[torch.nn.Module]] = torch.nn.MSELoss
+
+    @staticmethod
+    def read(y: Any, n_samples: int, *, owner: str) -> NDArray[np.float64]:
+        """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs)."""
+        return check_targets(owner, y, n_samples)
+
+    @staticmethod
+    def read_steps(
+        rows: NDArray[Any], X: Sequences | Windows, *, owner: str
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return targets as float64 of shape (total_steps, n_outputs), and which of them are known."""
+        return check_step_numbers(rows, X, owner=owner)
+
+    @classmethod
+    def of(
+        cls, values: NDArray[np.float64], weight: NDArray[np.float64] | None, *, scaled: bool, ndim: int | None = None
+    ) -> Numbers:
+        """Return the codec that standardizes these targets or, unless ``scaled``, leaves targets as they are."""
+        columns = values.reshape(len(values), -1)
+        n_outputs = columns.shape[1]
+        mean, scale = weighted_statistics(columns, weight) if scaled else (np.zeros(n_outputs), np.ones(n_outputs))
+        return cls(values.ndim if ndim is None else ndim, mean, scale)
+
+    @property
+    def n_outputs(self) -> int:
+        """One per target."""
+        return len(self.mean)
+
+    def encode(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return standardized targets of shape (n_rows, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer outputs than the statistics are of, or these are not finite.
+        """
+        columns = values.reshape(len(values), -1)
+        if columns.shape[1] != len(self.mean):
+            raise ValueError(
+                f"y has {columns.shape[1]} outputs where the fit that goes on had {len(self.mean)}: give as many, or fit anew."
+            )
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all()):
+            raise InvalidSequencesError("y is so large that its mean or spread is not finite: rescale it.")
+        return (columns - self.mean) / self.scale
+
+    def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Return targets in their own units."""
+        targets = outputs * self.scale + self.mean
+        return targets[:, 0] if self.ndim == 1 else targets
+
+    def score(
+        self, values: NDArray[np.float64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
+    ) -> float:
+        """Return R², the mean over outputs where there are several."""
+        predicted = self.decode(outputs)
+        return float(r2_score(values, predicted.reshape(len(predicted), -1), sample_weight=weight))

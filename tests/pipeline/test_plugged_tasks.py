@@ -45,20 +45,20 @@ TASKS = """
         def estimator(self, params):
             return GaussianNB(**params)
 
-        def split(self, data, *, test_size, seed):
+        def split(self, estimator, data, *, test_size, seed):
             cut = int(len(data.X) * (1 - test_size))
             return self._part(data, slice(cut)), self._part(data, slice(cut, None))
 
         def _part(self, data, rows):
             return TaskData(data.X[rows], None if data.y is None else data.y[rows], data.name, data.roles)
 
-        def cv(self, n_splits, *, data, seed):
+        def cv(self, estimator, data, *, n_splits, seed):
             return KFold(n_splits, shuffle=True, random_state=seed)
 
         def metrics(self, estimator, data):
             return {"accuracy": float(np.mean(estimator.predict(data.X) == data.y))}
 
-        def baselines(self, train, test):
+        def baselines(self, estimator, train, test):
             return {}
 
         def pictures(self, estimator, train, test):

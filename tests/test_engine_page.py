@@ -11,12 +11,11 @@ import torch
 
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler import _native
-from seqpipe.recurrence.compiler._atoms import Input
-from seqpipe.recurrence.compiler._schedule import schedule
-from seqpipe.recurrence.compiler._toolchain import find_compiler
-from seqpipe.recurrence.compiler._trace import Node, nodes_in, trace_step
-from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram
+from seqpipe.recurrence.compiler.c import _c_program
+from seqpipe.recurrence.compiler.c._toolchain import find_compiler
+from seqpipe.recurrence.compiler.program import Input, schedule
+from seqpipe.recurrence.compiler.trace import Node, nodes_in, trace_step
+from seqpipe.recurrence.compiler.triton._triton_program import TritonProgram
 
 PAGE = Path(__file__).parents[1] / "docs" / "engine.md"
 #: (language, content) of each code block, in order.
@@ -72,12 +71,12 @@ def test_the_environment_variables_do_what_the_page_says(monkeypatch: pytest.Mon
             assert run(block, {"__name__": "mgu"}) == output
 
 
-def native(monkeypatch: pytest.MonkeyPatch) -> _native.NativeProgram:
+def native(monkeypatch: pytest.MonkeyPatch) -> _c_program.CProgram:
     """Plan the worked cell for the vectors that the page shows; nothing is compiled."""
-    monkeypatch.setattr(_native, "vector_unit", lambda: (64, 32))
+    monkeypatch.setattr(_c_program, "vector_unit", lambda: (64, 32))
     _, cell = mgu()
     wanted = tuple(p.requires_grad for p in cell.parameters())
-    return _native.NativeProgram(cell, torch.float32, input_grad=True, parameter_grads=wanted)
+    return _c_program.CProgram(cell, torch.float32, input_grad=True, parameter_grads=wanted)
 
 
 @pytest.mark.usefixtures("compiler")
@@ -132,18 +131,18 @@ def test_the_trace_of_the_page_is_what_the_step_calls() -> None:
     [shown] = [content for language, content in BLOCKS if content.startswith("return self.input(x)")]
     trace = trace_step(cell, input_grad=True, parameter_grads=(True,) * 4)
     found: dict[str, list[str]] = {line: [] for line in re.findall(r"^(\S.*?)  ", shown, flags=re.MULTILINE)}
-    for node in in_order(trace.output):
+    for node in atoms_in_order(trace.output):
         if "mgu.py:" in node.line:
             line = block.splitlines()[int(node.line.rpartition(":")[2]) - 1].strip()
             found[line].append(node.op.overloadpacket.__name__)
     assert [f"{line:<44}  {' '.join(ops)}" for line, ops in found.items()] == shown.splitlines()
 
 
-def in_order(node: Node, done: dict[Node, None] | None = None) -> list[Node]:
+def atoms_in_order(node: Node, done: dict[Node, None] | None = None) -> list[Node]:
     """Return a node after all that it was made from."""
     done = {} if done is None else done
     for argument in nodes_in((node.args, node.kwargs)):
         if argument not in done:
-            in_order(argument, done)
+            atoms_in_order(argument, done)
     done[node] = None
     return list(done)

@@ -131,18 +131,18 @@ def test_the_trace_of_the_page_is_what_the_step_calls() -> None:
     [shown] = [content for language, content in BLOCKS if content.startswith("return self.input(x)")]
     trace = trace_step(cell, input_grad=True, parameter_grads=(True,) * 4)
     found: dict[str, list[str]] = {line: [] for line in re.findall(r"^(\S.*?)  ", shown, flags=re.MULTILINE)}
-    for node in atoms_in_order(trace.output):
+    for node in in_order(trace.output):
         if "mgu.py:" in node.line:
             line = block.splitlines()[int(node.line.rpartition(":")[2]) - 1].strip()
             found[line].append(node.op.overloadpacket.__name__)
     assert [f"{line:<44}  {' '.join(ops)}" for line, ops in found.items()] == shown.splitlines()
 
 
-def atoms_in_order(node: Node, done: dict[Node, None] | None = None) -> list[Node]:
+def in_order(node: Node, done: dict[Node, None] | None = None) -> list[Node]:
     """Return a node after all that it was made from."""
     done = {} if done is None else done
     for argument in nodes_in((node.args, node.kwargs)):
         if argument not in done:
-            atoms_in_order(argument, done)
+            in_order(argument, done)
     done[node] = None
     return list(done)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +19,11 @@ from seqpipe.cells import Cell
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel, _emit, _toolchain
+from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel, _toolchain
+from seqpipe.recurrence.compiler.c._backward_loop import emit_backward
 from seqpipe.recurrence.compiler.c._c_program import CProgram
 from seqpipe.recurrence.compiler.c._differentiable import run_compiled
-from seqpipe.recurrence.compiler.c._emit import emit_backward, emit_forward
+from seqpipe.recurrence.compiler.c._forward_loop import emit_forward
 from seqpipe.recurrence.compiler.c._objects import load
 from seqpipe.recurrence.compiler.c._preamble import microkernel, preamble
 from seqpipe.recurrence.compiler.c._toolchain import find_compiler
@@ -196,7 +197,7 @@ def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
     bodies = [re.sub(OWN_NAMES, rf"\g<0>{i}", s[s.index("int run(") :]) for i, s in enumerate(sources)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_toolchain, "_OPTIMIZED", "-O0")
-        library = load("".join([head, *(microkernel(*k) for k in needed), *bodies]))
+        library = load("".join([head, *(str(microkernel(*k)) for k in needed), *bodies]))
     return {
         source: SimpleNamespace(**{name: library[f"{name}{i}"] for name in ("run_one", "run_team", "gather")})
         for i, source in enumerate(sources)
@@ -208,8 +209,6 @@ def programs(first: int) -> list[tuple[int, Random, CProgram]]:
     """Plan and compile the cells from a number on; every other lot multiplies for many steps at once what it can."""
     found, sources = [], []
     with pytest.MonkeyPatch.context() as patch:
-        if first // N_TOGETHER % 2:
-            patch.setattr(_emit, "_CACHE_BYTES", 0)
         for seed in range(first, first + N_TOGETHER):
             cell = cell_of(seed)
             wanted = (True,) * len(list(cell.parameters()))
@@ -217,6 +216,8 @@ def programs(first: int) -> list[tuple[int, Random, CProgram]]:
                 program = CProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted)
             except Exception as error:
                 raise AssertionError(f"cell {seed} has no plan: {error}\n{cell.drawn.code}") from error
+            if first // N_TOGETHER % 2:
+                program.target = replace(program.target, cache_bytes=0)
             found.append((seed, cell, program))
             sources += [emit_forward(program.program, program.layout, program.target, keep=True).source]
             sources += [emit_backward(program.program, program.layout, program.target).source]

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence._machine import vector_unit
+from seqpipe.recurrence.compiler.c._backward_loop import emit_backward
 from seqpipe.recurrence.compiler.c._compiled_kernel import CompiledKernel
-from seqpipe.recurrence.compiler.c._emit import emit_backward, emit_forward
+from seqpipe.recurrence.compiler.c._forward_loop import emit_forward
 from seqpipe.recurrence.compiler.c._gradients import Gradients
 from seqpipe.recurrence.compiler.program import (
     Bound,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from seqpipe.recurrence.compiler.c._writer import CWriter, copy_numbers, for_each
 from seqpipe.recurrence.compiler.program import Atom, Const, Fold, Select
 
-__all__ = ["fold_code", "literal", "select_code"]
+__all__ = ["literal", "write_fold", "write_select"]
 
 #: Where a row of an atom is, and whether whole vectors may be read there.
 _RowOf = Callable[[Atom], tuple[str, bool]]
@@ -29,34 +30,45 @@ def literal(value: float) -> str:
     return f"(REAL){value!r}"
 
 
-def fold_code(atom: Fold, row_of: _RowOf) -> str:
-    """Return the code that puts columns together into row ``d``."""
+def write_fold(out: CWriter, atom: Fold, row_of: _RowOf) -> set[str]:
+    """Write the code that puts columns together into row ``d``; return the rare functions that it calls."""
     source, whole = row_of(atom.of)
     outer, size, inner = atom.width // atom.inner, atom.size, atom.inner
-    head = f"    const REAL *const s = {source};\n"
+    out.write(f"const REAL *const s = {source};")
     if inner == 1 and atom.op == "sum" and whole:
-        return head + f"    for (L o = 0; o < {outer}; o++) d[o] = total(s + o * {size}, {size});\n"
-    if inner == 1 or not whole:
-        step = _TOGETHER[atom.op].format("z", "x")
-        return head + (
-            f"    for (L o = 0; o < {outer}; o++) for (L j = 0; j < {inner}; j++) {{ const REAL *a = s + o * {size * inner} + j; REAL z = a[0];\n"
-            f"      for (L k = 1; k < {size}; k++) {{ const REAL x = a[k * {inner}]; z = {step}; }} d[o * {inner} + j] = z; }}\n"
-        )
-    step = _TOGETHER_VECTORS[atom.op].format("z", "x")
-    return head + (  # what is stored beyond a group is overwritten by the next one, or lies beyond the row
-        f"    for (L o = 0; o < {outer}; o++) for (L j = 0; j < {inner}; j += VL) {{ const REAL *a = s + o * {size * inner} + j; V z = load(a);\n"
-        f"      for (L k = 1; k < {size}; k++) {{ const V x = load(a + k * {inner}); z = {step}; }} store(d + o * {inner} + j, z); }}\n"
-    )
+        out.write(f"{for_each('o', outer)} d[o] = total(s + o * {size}, {size});")
+        return {"total"}
+    by_vectors = inner != 1 and whole
+    with out.block(for_each("o", outer), for_each("j", inner, step="VL" if by_vectors else 1)):
+        out.declare("const REAL *", a=f"s + o * {size * inner} + j")
+        if by_vectors:
+            out.declare("V", z="load(a)")
+            _write_terms(out, size, f"const V x = load(a + k * {inner});", _TOGETHER_VECTORS[atom.op])
+            # What is stored beyond a group is overwritten by the next one, or lies beyond the row.
+            out.write(f"store(d + o * {inner} + j, z);")
+        else:
+            out.declare("REAL", z="a[0]")
+            _write_terms(out, size, f"const REAL x = a[k * {inner}];", _TOGETHER[atom.op])
+            out.write(f"d[o * {inner} + j] = z;")
+    return set()
 
 
-def select_code(atom: Select, row_of: _RowOf) -> str:
-    """Return the code that puts chosen columns into row ``d``."""
+def _write_terms(out: CWriter, size: int, read: str, together: str) -> None:
+    with out.block(for_each("k", size, start=1)):
+        out.write(read, f"z = {together.format('z', 'x')};")
+
+
+def write_select(out: CWriter, atom: Select, row_of: _RowOf) -> set[str]:
+    """Write the code that puts chosen columns into row ``d``; return the rare functions that it calls."""
     moves: dict[Atom | None, list[tuple[int, int]]] = {}
     bounds = _bounds(atom.terms)
     for to, column in enumerate(atom.columns):
         term, start = next(((t, s) for t, s, e in bounds if s <= column < e), (None, 0))
         moves.setdefault(term, []).append((to, column - start))
-    return "".join(_moves_of(term, found, row_of) for term, found in moves.items())
+    functions: set[str] = set()
+    for term, found in moves.items():
+        functions |= _write_moves_of(out, term, found, row_of)
+    return functions
 
 
 def _bounds(terms: Sequence[Atom]) -> list[tuple[Atom, int, int]]:
@@ -67,15 +79,19 @@ def _bounds(terms: Sequence[Atom]) -> list[tuple[Atom, int, int]]:
     return found
 
 
-def _moves_of(term: Atom | None, moves: list[tuple[int, int]], row_of: _RowOf) -> str:
-    """Return the code of the moves from one atom's columns: loops, where they are regular, or a table."""
-    if term is None or isinstance(term, Const):
-        moves = [(to, 0) for to, _ in moves]
-        head = f"    {{ const REAL s[1] = {{{literal(term.value if isinstance(term, Const) else 0.0)}}};\n"
-    else:
-        head = f"    {{ const REAL *const s = {row_of(term)[0]};\n"
-    loops = _loops_of(moves)
-    return head + (_table(moves) if loops is None else _nested(moves[0], loops)) + "    }\n"
+def _write_moves_of(out: CWriter, term: Atom | None, moves: list[tuple[int, int]], row_of: _RowOf) -> set[str]:
+    """Write the moves from one atom's columns: loops, where they are regular, or a table."""
+    with out.block():
+        if term is None or isinstance(term, Const):
+            moves = [(to, 0) for to, _ in moves]
+            out.write(f"const REAL s[1] = {{{literal(term.value if isinstance(term, Const) else 0.0)}}};")
+        else:
+            out.write(f"const REAL *const s = {row_of(term)[0]};")
+        loops = _loops_of(moves)
+        if loops is None:
+            _write_table(out, moves)
+            return set()
+        return _write_nested(out, moves[0], loops)
 
 
 def _loops_of(moves: Sequence[tuple[int, int]], most: int = _MOST_LOOPS) -> list[tuple[int, int, int]] | None:
@@ -96,25 +112,24 @@ def _loops_of(moves: Sequence[tuple[int, int]], most: int = _MOST_LOOPS) -> list
     return None if outer is None else [*outer, (number, *steps[0])]
 
 
-def _nested(first: tuple[int, int], loops: list[tuple[int, int, int]]) -> str:
+def _write_nested(out: CWriter, first: tuple[int, int], loops: list[tuple[int, int, int]]) -> set[str]:
     to, source = (
         " + ".join([str(start), *(f"i{k} * {loop[1 + side]}" for k, loop in enumerate(loops[:-1]))])
         for side, start in enumerate(first)
     )
     number, step_to, step_from = loops[-1] if loops else (1, 1, 1)
-    code = "".join(f"for (L i{k} = 0; i{k} < {loop[0]}; i{k}++) " for k, loop in enumerate(loops[:-1]))
+    heads = [for_each(f"i{k}", loop[0]) for k, loop in enumerate(loops[:-1])]
     if (step_to, step_from) == (1, 1):
-        inner = f"memcpy(d + {to}, s + {source}, {number} * sizeof(REAL));"
+        inner = copy_numbers(f"d + {to}", f"s + {source}", number)
     elif (step_to, step_from) == (1, 0):
         inner = f"spread(d + {to}, s[{source}], {number});"
     else:
-        inner = f"for (L j = 0; j < {number}; j++) d[{to} + j * {step_to}] = s[{source} + j * {step_from}];"
-    return f"      {code}{inner}\n"
+        inner = f"{for_each('j', number)} d[{to} + j * {step_to}] = s[{source} + j * {step_from}];"
+    out.write(" ".join([*heads, inner]))
+    return {"spread"} if inner.startswith("spread") else set()
 
 
-def _table(moves: Sequence[tuple[int, int]]) -> str:
+def _write_table(out: CWriter, moves: Sequence[tuple[int, int]]) -> None:
     to, source = (", ".join(str(move[side]) for move in moves) for side in (0, 1))
-    return (
-        f"      static const int32_t to[] = {{{to}}}, from[] = {{{source}}};\n"
-        f"      for (L k = 0; k < {len(moves)}; k++) d[to[k]] = s[from[k]];\n"
-    )
+    out.write(f"static const int32_t to[] = {{{to}}}, from[] = {{{source}}};")
+    out.write(f"{for_each('k', len(moves))} d[to[k]] = s[from[k]];")

@@ -1,8 +1,12 @@
-"""The part of the C that is the same for every cell: vectors, their mathematics, small matrix products and sums over rows."""
+"""The C that is the same for every cell: vectors, their mathematics, small matrix products and sums over rows."""
 
 from __future__ import annotations
 
-__all__ = ["CALL", "microkernel", "preamble"]
+import re
+
+from seqpipe.recurrence.compiler.c._writer import CWriter
+
+__all__ = ["CALL", "KERNEL_PARAMETERS", "PARAMETERS", "microkernel", "preamble"]
 
 _COMMON = r"""
 #include <stdint.h>
@@ -34,12 +38,22 @@ FN V vexp(V x) {
 }
 FN V vsigmoid(V x) { return 1 / (1 + vexp(-x)); }
 FN V vsqrt(V a) { EACH(a[l] = SQRT(a[l])) return a; }
-/* Gradients that fade over many steps end as denormal numbers, which are a hundred times slower to compute with than 0. */
+/* Gradients that fade over many steps end as denormal numbers, which are a hundred times slower to compute
+   with than 0. */
 #if defined(__x86_64__)
-static L flush_denormals(void) { const unsigned mode = __builtin_ia32_stmxcsr(); __builtin_ia32_ldmxcsr(mode | 0x8040); return mode; }
+static L flush_denormals(void) {
+  const unsigned mode = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(mode | 0x8040);
+  return mode;
+}
 static void reset_mode(L mode) { __builtin_ia32_ldmxcsr((unsigned)mode); }
 #elif defined(__aarch64__)
-static L flush_denormals(void) { L mode; __asm__ volatile("mrs %0, fpcr" : "=r"(mode)); __asm__ volatile("msr fpcr, %0" : : "r"(mode | (1 << 24))); return mode; }
+static L flush_denormals(void) {
+  L mode;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+  __asm__ volatile("msr fpcr, %0" : : "r"(mode | (1 << 24)));
+  return mode;
+}
 static void reset_mode(L mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
 #else
 static L flush_denormals(void) { return 0; }
@@ -47,8 +61,8 @@ static void reset_mode(L mode) { (void)mode; }
 #endif
 """
 
-#: A call: the batch cut into parts with about as many steps in each, and ``run`` for each part. In an OpenMP team, whose functions
-#: the caller brings and which may be smaller than was asked for, or part by part.
+#: A call: the batch cut into parts with about as many steps in each, and ``run`` for each part. In an OpenMP team, whose
+#: functions the caller brings and which may be smaller than was asked for, or part by part.
 CALL = r"""
 typedef struct { const L *n; void *const *p; L parts; int (*number)(void), (*size)(void); int failed; } Call;
 static L cut(const Call *c, L part) {
@@ -74,20 +88,28 @@ static void member(void *data) {
   Call *c = data;
   for (L i = c->number(); i < c->parts; i += c->size()) if (run_part(c, i)) c->failed = 1;
 }
-int run_one(const L *n, void *const *p, L parts, L part) { const Call c = {n, p, parts, 0, 0, 0}; return run_part(&c, part); }
-int run_team(const L *n, void *const *p, L parts, void (*parallel)(void (*)(void *), void *, unsigned, unsigned), int (*number)(void), int (*size)(void)) {
+int run_one(const L *n, void *const *p, L parts, L part) {
+  const Call c = {n, p, parts, 0, 0, 0};
+  return run_part(&c, part);
+}
+int run_team(const L *n, void *const *p, L parts,
+             void (*parallel)(void (*)(void *), void *, unsigned, unsigned), int (*number)(void), int (*size)(void)) {
   Call c = {n, p, parts, number, size, 0};
   parallel(member, &c, (unsigned)parts, 0);
   return c.failed;
 }
 void gather(REAL *to, const int32_t *index, L n, const REAL *sums, L parts) {
-  for (L i = 0; i < n; i++) { REAL s = sums[index[i]]; for (L k = 1; k < parts; k++) s += sums[k * SUMS_SIZE + index[i]]; to[i] = s; }
+  for (L i = 0; i < n; i++) {
+    REAL s = sums[index[i]];
+    for (L k = 1; k < parts; k++) s += sums[k * SUMS_SIZE + index[i]];
+    to[i] = s;
+  }
 }
 """
 
 _NAMES = (
-    "log", "sin", "cos", "erf", "log1p", "expm1", "floor", "ceil", "trunc", "round", "exp2", "log2", "log10", "tan", "asin", "acos", "atan",
-    "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
+    "log", "sin", "cos", "erf", "log1p", "expm1", "floor", "ceil", "trunc", "round", "exp2", "log2", "log10", "tan", "asin",
+    "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
 )  # fmt: skip
 #: Under which name the C library has a function, where it is another one: ``round`` is torch's, to even.
 _IN_C = {"round": "rint"}
@@ -98,9 +120,12 @@ _LIBRARY |= {
     name: f"static V v{name}(V a, V b) {{ EACH(a[l] = CALL({name})(a[l], b[l])) return a; }}\n"
     for name in ("pow", "atan2", "fmod")
 }
-_LIBRARY["remainder"] = (
-    "static V vremainder(V a, V b) { EACH(REAL x = CALL(fmod)(a[l], b[l]); a[l] = x != 0 && (b[l] < 0) != (x < 0) ? x + b[l] : x) return a; }\n"
-)
+_LIBRARY["remainder"] = r"""
+static V vremainder(V a, V b) {
+  EACH(REAL x = CALL(fmod)(a[l], b[l]); a[l] = x != 0 && (b[l] < 0) != (x < 0) ? x + b[l] : x)
+  return a;
+}
+"""
 _LIBRARY["total"] = r"""
 FN REAL total(const REAL *s, L n) {
   V z = splat(0); REAL sum = 0; L j = 0;
@@ -110,9 +135,13 @@ FN REAL total(const REAL *s, L n) {
   return sum;
 }
 """
-_LIBRARY["spread"] = (
-    "FN void spread(REAL *d, REAL x, L n) { L j = 0; for (; j + VL <= n; j += VL) store(d + j, splat(x)); for (; j < n; j++) d[j] = x; }\n"
-)
+_LIBRARY["spread"] = r"""
+FN void spread(REAL *d, REAL x, L n) {
+  L j = 0;
+  for (; j + VL <= n; j += VL) store(d + j, splat(x));
+  for (; j < n; j++) d[j] = x;
+}
+"""
 
 _SINGLE = r"""
 #define REAL float
@@ -124,7 +153,8 @@ _SINGLE = r"""
 #define EXP_LN2_LOW (-2.12194440e-4f)
 #define EXP_BIAS (127 - 0x4B400000)
 #define EXP_SHIFT 23
-#define EXP_POLYNOMIAL (((((((1.9841270e-4f * r + 1.3888889e-3f) * r + 8.3333333e-3f) * r + 4.1666667e-2f) * r + 1.6666667e-1f) * r + 0.5f) * r + 1) * r + 1)
+#define EXP_POLYNOMIAL (((((((1.9841270e-4f * r + 1.3888889e-3f) * r + 8.3333333e-3f) * r + 4.1666667e-2f) * r \
+  + 1.6666667e-1f) * r + 0.5f) * r + 1) * r + 1)
 #define SQRT sqrtf
 #define CALL(name) name##f
 """
@@ -132,8 +162,8 @@ _SINGLE = r"""
 _SINGLE_TANH = r"""
 FN V vtanh(V x) {  /* rational minimax approximation of degree 13/6, right to a few units in the last place */
   V y = vmin(vmax(x, splat(-7.90531110763549805f)), splat(7.90531110763549805f)), z = y * y;
-  V p = ((((((-2.76076847742355e-16f * z + 2.00018790482477e-13f) * z - 8.60467152213735e-11f) * z + 5.12229709037114e-08f) * z
-    + 1.48572235717979e-05f) * z + 6.37261928875436e-04f) * z + 4.89352455891786e-03f) * y;
+  V p = ((((((-2.76076847742355e-16f * z + 2.00018790482477e-13f) * z - 8.60467152213735e-11f) * z
+    + 5.12229709037114e-08f) * z + 1.48572235717979e-05f) * z + 6.37261928875436e-04f) * z + 4.89352455891786e-03f) * y;
   V q = ((1.19825839466702e-06f * z + 1.18534705686654e-04f) * z + 2.26843463243900e-03f) * z + 4.89352518554385e-03f;
   return p / q;
 }
@@ -149,8 +179,9 @@ _DOUBLE = r"""
 #define EXP_LN2_LOW 1.42860682030941723212e-6
 #define EXP_BIAS (1023 - 0x4338000000000000LL)
 #define EXP_SHIFT 52
-#define EXP_POLYNOMIAL (((((((((((((1.6059043836821613e-10 * r + 2.0876756987868099e-9) * r + 2.5052108385441719e-8) * r + 2.7557319223985891e-7) * r \
-  + 2.7557319223985893e-6) * r + 2.4801587301587302e-5) * r + 1.9841269841269841e-4) * r + 1.3888888888888889e-3) * r + 8.3333333333333333e-3) * r \
+#define EXP_POLYNOMIAL (((((((((((((1.6059043836821613e-10 * r + 2.0876756987868099e-9) * r \
+  + 2.5052108385441719e-8) * r + 2.7557319223985891e-7) * r + 2.7557319223985893e-6) * r + 2.4801587301587302e-5) * r \
+  + 1.9841269841269841e-4) * r + 1.3888888888888889e-3) * r + 8.3333333333333333e-3) * r \
   + 4.1666666666666667e-2) * r + 1.6666666666666667e-1) * r + 0.5) * r + 1) * r + 1)
 #define SQRT sqrt
 #define CALL(name) name
@@ -169,15 +200,21 @@ FN V vtanh(V x) {  /* Cephes: a rational function near 0, the exponential elsewh
 _SUMS = r"""
 static void pack(REAL *dst, const REAL *w, L rs, L cs, L K, L n, L panels, L vectors, L nv, L a) {
   for (L p = 0; p < panels; p++) for (L k = 0; k < K; k++) {
-    REAL *d = dst + ((p * K + k) * vectors + a * nv) * VL; const REAL *s = w + k * rs + p * nv * VL * cs; L left = n - p * nv * VL;
+    REAL *d = dst + ((p * K + k) * vectors + a * nv) * VL;
+    const REAL *s = w + k * rs + p * nv * VL * cs;
+    L left = n - p * nv * VL;
     for (L c = 0; c < nv * VL; c++) d[c] = c < left ? s[c * cs] : 0;
   }
 }
-static void pack_vector(REAL *dst, const REAL *w, L cs, L n, L padded) { for (L c = 0; c < padded; c++) dst[c] = c < n ? w[c * cs] : 0; }
+static void pack_vector(REAL *dst, const REAL *w, L cs, L n, L padded) {
+  for (L c = 0; c < padded; c++) dst[c] = c < n ? w[c * cs] : 0;
+}
 /* dst (K, nv vectors) += sum over s of nt steps, r of rows[s] rows, of b[s][r][k] * a[s][r][:] */
-#define OUTER(KB, NB) static void outer##KB##_##NB(V *dst, L ld, const REAL *a, L at, L ar, const REAL *b, L bt, L br, L nt, const L *rows) { \
+#define OUTER(KB, NB) static void outer##KB##_##NB(V *dst, L ld, const REAL *a, L at, L ar, \
+    const REAL *b, L bt, L br, L nt, const L *rows) { \
   V z[KB][NB]; for (int k = 0; k < KB; k++) for (int v = 0; v < NB; v++) z[k][v] = dst[k * ld + v]; \
-  for (L s = 0; s < nt; s++) for (L r = 0; r < rows[s]; r++) { const V *p = (const V *)(a + s * at + r * ar); const REAL *q = b + s * bt + r * br; \
+  for (L s = 0; s < nt; s++) for (L r = 0; r < rows[s]; r++) { \
+    const V *p = (const V *)(a + s * at + r * ar); const REAL *q = b + s * bt + r * br; \
     V w[NB]; UNROLL for (int v = 0; v < NB; v++) w[v] = p[v]; \
     UNROLL for (int k = 0; k < KB; k++) { REAL c = q[k]; UNROLL for (int v = 0; v < NB; v++) z[k][v] += c * w[v]; } } \
   for (int k = 0; k < KB; k++) for (int v = 0; v < NB; v++) dst[k * ld + v] = z[k][v]; }
@@ -185,14 +222,20 @@ OUTER(OUTER_ROWS, OUTER_VECTORS) OUTER(1, OUTER_VECTORS) OUTER(OUTER_ROWS, 1) OU
 static void outer_sum(V *dst, L nv, const REAL *a, L at, L ar, const REAL *b, L bt, L br, L K, L nt, const L *rows) {
   L v = 0;
   for (; v + OUTER_VECTORS <= nv; v += OUTER_VECTORS) { L k = 0;
-    for (; k + OUTER_ROWS <= K; k += OUTER_ROWS) JOIN(OUTER_ROWS, OUTER_VECTORS)(dst + k * nv + v, nv, a + v * VL, at, ar, b + k, bt, br, nt, rows);
+    for (; k + OUTER_ROWS <= K; k += OUTER_ROWS)
+      JOIN(OUTER_ROWS, OUTER_VECTORS)(dst + k * nv + v, nv, a + v * VL, at, ar, b + k, bt, br, nt, rows);
     for (; k < K; k++) JOIN(1, OUTER_VECTORS)(dst + k * nv + v, nv, a + v * VL, at, ar, b + k, bt, br, nt, rows); }
   for (; v < nv; v++) { L k = 0;
-    for (; k + OUTER_ROWS <= K; k += OUTER_ROWS) JOIN(OUTER_ROWS, 1)(dst + k * nv + v, nv, a + v * VL, at, ar, b + k, bt, br, nt, rows);
+    for (; k + OUTER_ROWS <= K; k += OUTER_ROWS)
+      JOIN(OUTER_ROWS, 1)(dst + k * nv + v, nv, a + v * VL, at, ar, b + k, bt, br, nt, rows);
     for (; k < K; k++) JOIN(1, 1)(dst + k * nv + v, nv, a + v * VL, at, ar, b + k, bt, br, nt, rows); }
 }
 static void column_sum(V *dst, L nv, const REAL *a, L at, L ar, L nt, const L *rows) {
-  for (L v = 0; v < nv; v++) { V z = dst[v]; for (L s = 0; s < nt; s++) for (L r = 0; r < rows[s]; r++) z += load(a + s * at + r * ar + v * VL); dst[v] = z; }
+  for (L v = 0; v < nv; v++) {
+    V z = dst[v];
+    for (L s = 0; s < nt; s++) for (L r = 0; r < rows[s]; r++) z += load(a + s * at + r * ar + v * VL);
+    dst[v] = z;
+  }
 }
 """
 
@@ -223,16 +266,24 @@ def preamble(*, double: bool, vector_bytes: int, registers: int, functions: set[
     )
 
 
-def microkernel(rows: int, vectors: int) -> str:
-    """Return the C of a product of ``rows`` rows with one panel of ``vectors`` vectors, added to an accumulator in registers."""
+#: The parameters of the functions that emitted code calls with arguments by name, and of every `microkernel`.
+PARAMETERS = {
+    name: tuple(parameter.split()[-1].lstrip("*") for parameter in parameters.split(","))
+    for name, parameters in re.findall(r"^static void (\w+)\(([^)]*)\) {", _SUMS, flags=re.MULTILINE)
+}
+KERNEL_PARAMETERS = ("K", "a", "lda", "b", "z", "zs", "o")
+
+
+def microkernel(rows: int, vectors: int) -> CWriter:
+    """Return the C of a product of ``rows`` rows with a panel of ``vectors`` vectors, added to sums in registers."""
+    out = CWriter()
     cells = [(i, v) for i in range(rows) for v in range(vectors)]
-    loads = " ".join(f"V c{i}_{v} = z[{i} * zs + o[{v}]];" for i, v in cells)
-    stores = " ".join(f"z[{i} * zs + o[{v}]] = c{i}_{v};" for i, v in cells)
-    panel = " ".join(f"V b{v} = load(b + {v} * VL);" for v in range(vectors))
-    fma = " ".join(
-        f"s = a[{i} * lda + k]; " + " ".join(f"c{i}_{v} += s * b{v};" for v in range(vectors)) for i in range(rows)
-    )
-    return (
-        f"static void mk{rows}_{vectors}(L K, const REAL *restrict a, L lda, const REAL *restrict b, V *z, L zs, const L *o) {{\n  {loads}\n"
-        f"  for (L k = 0; k < K; k++, b += {vectors} * VL) {{ REAL s; {panel} {fma} }}\n  {stores}\n}}\n"
-    )
+    head = f"static void mk{rows}_{vectors}"
+    with out.block(f"{head}(L K, const REAL *restrict a, L lda, const REAL *restrict b, V *z, L zs, const L *o)"):
+        out.write(*[f"V c{i}_{v} = z[{i} * zs + o[{v}]];" for i, v in cells])
+        with out.block(f"for (L k = 0; k < K; k++, b += {vectors} * VL)"):
+            out.write("REAL s;", *[f"V b{v} = load(b + {v} * VL);" for v in range(vectors)])
+            for i in range(rows):
+                out.write(f"s = a[{i} * lda + k];", *[f"c{i}_{v} += s * b{v};" for v in range(vectors)])
+        out.write(*[f"z[{i} * zs + o[{v}]] = c{i}_{v};" for i, v in cells])
+    return out

@@ -20,14 +20,26 @@ __all__ = ["Layout", "Target", "layout_of"]
 
 @dataclass(frozen=True)
 class Target:
-    """What the code is for: the type of its numbers and the machine's vectors."""
+    """What the code is for: the type of its numbers and the machine.
+
+    Attributes
+    ----------
+    double : bool
+        Whether it computes in float64; else in float32.
+    vector_bytes, registers : int
+        Of the machine's vector unit.
+    cache_bytes : int, default=2**20
+        Matrices that a step may read: where they are more, what no step waits for is multiplied for many steps at once.
+    """
 
     double: bool
     vector_bytes: int
     registers: int
+    cache_bytes: int = 2**20
 
     @property
     def lanes(self) -> int:
+        """Numbers of a vector."""
         return self.vector_bytes // (8 if self.double else 4)
 
     def padded(self, width: int) -> int:

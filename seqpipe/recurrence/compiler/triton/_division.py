@@ -109,17 +109,17 @@ def _operands(layout: Layout) -> list[Atom]:
     return [a for columns in by_rows.values() for a in columns] + [rows for rows in by_rows if rows is not None]
 
 
-def _late(goals: Iterable[Atom], loop: Iterable[Atom], at_hand: _Test) -> set[Atom]:
-    """Return the products that no step waits for, and what is computed from them."""
+def _late(goals: Iterable[Atom], loop: Iterable[Atom], at_hand: _Test) -> dict[Atom, None]:
+    """Return the products that no step waits for, and what is computed from them, in an order that every process finds."""
     in_loop = set(atoms_in_order(loop, at_hand))
-    late: set[Atom] = set()
+    late: dict[Atom, None] = {}
     for atom in atoms_in_order(goals, at_hand):
         if atom not in in_loop and (isinstance(atom, Product) or any(a in late for a in arguments(atom))):
-            late.add(atom)
+            late[atom] = None
     return late
 
 
-def _stored(goals: Iterable[Atom], late: set[Atom], at_hand: _Test) -> tuple[Atom, ...]:
+def _stored(goals: Iterable[Atom], late: dict[Atom, None], at_hand: _Test) -> tuple[Atom, ...]:
     """Return what a loop has to store, so that torch can compute what is late."""
     wanted = dict.fromkeys(
         [*goals, *(a for atom in atoms_in_order(late, lambda a: a not in late) for a in arguments(atom))]

@@ -19,10 +19,11 @@ except CompilerError:
 
 SCRIPT = """
 import sys
+from dataclasses import replace
 import torch
 from torch import nn
 from seqpipe.cells import Cell, GRUCell, LSTMCell
-from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel, _emit, _toolchain
+from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel, _toolchain
 from seqpipe.recurrence.compiler.c._differentiable import run_compiled
 from seqpipe.recurrence.compiler.c._objects import load
 
@@ -59,10 +60,11 @@ class Slots(Cell):
         slots = slots.transpose(1, 2)[:, [4, 0, 3, 1, 2]] * torch.bmm(slots.amax(2)[:, None], slots).transpose(1, 2)
         return self.out((slots * weights[:, None]).sum(2)), slots.transpose(1, 2)
 
-def run(cell):
+def run(cell, **target):
     wanted = (True,) * len(list(cell.parameters()))
     program = _c_program.CProgram(cell, torch.float32, input_grad=True, parameter_grads=wanted)
     program.work = 10**9
+    program.target = replace(program.target, **target)
     for batch, steps in ((1, 1), (5, 4), (13, 9)):
         for lengths in (None, torch.arange(batch) % (steps + 1)):
             x = torch.randn(batch, steps, cell.input_size, requires_grad=True)
@@ -78,8 +80,7 @@ torch.set_num_threads(2)
 for cell in (GRUCell(3, 5), LSTMCell(7, 17), Wide(3, 4), Slots(2, 3)):
     run(cell)
     print(type(cell).__name__, "is clean", flush=True)
-_emit._CACHE_BYTES = 0
-run(GRUCell(5, 18))
+run(GRUCell(5, 18), cache_bytes=0)
 print("multiplied ahead it is clean too")
 """
 CLEAN = ["GRUCell is clean", "LSTMCell is clean", "Wide is clean", "Slots is clean", "multiplied ahead it is clean too"]

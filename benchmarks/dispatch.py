@@ -3,7 +3,7 @@
     python benchmarks/dispatch.py                                    # all kernels, half an hour on an idle machine
     python benchmarks/dispatch.py --only lstm --threads 2/2          # a part; what was measured before of others stays
 
-Writes seqpipe/recurrence/measured.json: for each kernel, mode, number of torch's and of an engine's threads, and engine,
+Writes seqpipe/recurrence/engines/measured.json: for each kernel, mode, number of torch's and of an engine's threads, and engine,
 the speed relative to torch's kernel over a grid of sizes. An engine that is nowhere slower gets no entry. A fit holds
 torch to one thread while an engine keeps two ("1/2").
 """
@@ -31,13 +31,13 @@ from seqpipe.recurrence import allowed_threads
 
 __all__ = ["KERNELS", "Grid", "main"]
 
-TABLE = Path(__file__).parents[1] / "seqpipe" / "recurrence" / "measured.json"
+TABLE = Path(__file__).parents[1] / "seqpipe" / "recurrence" / "engines" / "measured.json"
 KERNELS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn_tanh": nn.RNN}
 THREADS = ("1/1", "1/2", "2/2")
 ENGINES = ("c",)
 #: Multiplications of one pass from which more steps change nothing but the patience that is needed.
 _ENOUGH = 4e9
-#: Below that an engine is asked after torch's kernel, see seqpipe.recurrence._measured.
+#: Below that an engine is asked after torch's kernel, see seqpipe.recurrence.engines._measured.
 _SLOWER = 0.97
 
 

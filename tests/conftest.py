@@ -38,7 +38,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the compiled engine take what it can, as it does for users; there has to be a C compiler."""
     from seqpipe.exceptions import CompilerError
-    from seqpipe.recurrence.compiler._toolchain import find_compiler
+    from seqpipe.recurrence.compiler.c._toolchain import find_compiler
 
     try:
         find_compiler()

@@ -11,12 +11,11 @@ import torch
 
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler import _native
-from seqpipe.recurrence.compiler._atoms import Input
-from seqpipe.recurrence.compiler._schedule import schedule
-from seqpipe.recurrence.compiler._toolchain import find_compiler
-from seqpipe.recurrence.compiler._trace import Node, nodes_in, trace_step
-from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram
+from seqpipe.recurrence.compiler.c import _c_program
+from seqpipe.recurrence.compiler.c._toolchain import find_compiler
+from seqpipe.recurrence.compiler.program import Input, schedule
+from seqpipe.recurrence.compiler.trace import Node, nodes_in, trace_step
+from seqpipe.recurrence.compiler.triton._triton_program import TritonProgram
 
 PAGE = Path(__file__).parents[1] / "docs" / "engine.md"
 #: (language, content) of each code block, in order.
@@ -72,12 +71,12 @@ def test_the_environment_variables_do_what_the_page_says(monkeypatch: pytest.Mon
             assert run(block, {"__name__": "mgu"}) == output
 
 
-def native(monkeypatch: pytest.MonkeyPatch) -> _native.NativeProgram:
+def native(monkeypatch: pytest.MonkeyPatch) -> _c_program.CProgram:
     """Plan the worked cell for the vectors that the page shows; nothing is compiled."""
-    monkeypatch.setattr(_native, "vector_unit", lambda: (64, 32))
+    monkeypatch.setattr(_c_program, "vector_unit", lambda: (64, 32))
     _, cell = mgu()
     wanted = tuple(p.requires_grad for p in cell.parameters())
-    return _native.NativeProgram(cell, torch.float32, input_grad=True, parameter_grads=wanted)
+    return _c_program.CProgram(cell, torch.float32, input_grad=True, parameter_grads=wanted)
 
 
 @pytest.mark.usefixtures("compiler")

@@ -7,10 +7,9 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
-from seqpipe.recurrence._copies import copy_or_itself
 from seqpipe.recurrence._generators import forked_generators
-from seqpipe.recurrence._parts import cell_tensors, device_and_type
 from seqpipe.recurrence._states import state_tensors
+from seqpipe.recurrence.contents import cell_tensors, copy_or_itself, device_and_type
 
 __all__ = ["check_initial_state", "check_results", "check_step"]
 

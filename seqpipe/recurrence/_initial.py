@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from seqpipe.cells import Cell, State
-from seqpipe.recurrence._copies import first_states
 from seqpipe.recurrence._states import state_tensors
+from seqpipe.recurrence.contents import first_states
 from seqpipe.recurrence.wrappers._wrapper import innermost
 
 __all__ = ["INITIAL_STATES", "LearnedState"]

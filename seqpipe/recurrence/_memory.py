@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from seqpipe.cells import Cell, State
-from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._recompute import recompute
 from seqpipe.recurrence._steps import ValidSteps
+from seqpipe.recurrence.engines import Engine
 
 __all__ = ["MEMORY"]
 

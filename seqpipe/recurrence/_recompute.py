@@ -17,12 +17,11 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
-from seqpipe.recurrence._contents import contents_of, first_difference
-from seqpipe.recurrence._copies import copied
-from seqpipe.recurrence._engine import Engine
 from seqpipe.recurrence._generators import GENERATORS
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
+from seqpipe.recurrence.contents import contents_of, copied, first_difference
+from seqpipe.recurrence.engines import Engine
 
 __all__ = ["recompute"]
 

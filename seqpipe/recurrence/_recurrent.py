@@ -12,18 +12,13 @@ from torch.nn import functional as F
 from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from seqpipe.exceptions import CellError
 from seqpipe.recurrence._check import check_initial_state, check_step
-from seqpipe.recurrence._computed import computed
-from seqpipe.recurrence._contents import one_run
-from seqpipe.recurrence._copies import copy_or_itself, first_states
-from seqpipe.recurrence._dispatch import UNROLL, choose_engine
-from seqpipe.recurrence._engine import Choice
 from seqpipe.recurrence._initial import INITIAL_STATES, LearnedState
 from seqpipe.recurrence._input import check_state, check_x
-from seqpipe.recurrence._loop import take_reason
 from seqpipe.recurrence._memory import MEMORY
-from seqpipe.recurrence._sizes import Sizes
 from seqpipe.recurrence._states import stack_states, state_at, state_tensors
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
+from seqpipe.recurrence.contents import computed, copy_or_itself, first_states, one_run
+from seqpipe.recurrence.engines import UNROLL, Choice, Sizes, choose_engine, take_reason
 
 __all__ = ["Recurrent"]
 

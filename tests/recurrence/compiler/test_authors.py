@@ -14,7 +14,7 @@ from torch.nn.utils import parametrizations
 from seqpipe.cells import Cell
 from seqpipe.exceptions import CellError, CompilerError
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler._toolchain import find_compiler
+from seqpipe.recurrence.compiler.c._toolchain import find_compiler
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_a_dict_costs_no_second_plan_in_the_next_fit() -> None:
 
 
 def _plans() -> int:
-    from seqpipe.recurrence._catalogue import engine_named
+    from seqpipe.recurrence.engines._catalogue import engine_named
 
     engine: Any = engine_named("c")
     return len(engine._plans)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -17,20 +17,22 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell
 from seqpipe.exceptions import CompilerError
-from seqpipe.recurrence._loop import LoopEngine
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler import _call, _columns, _eager, _emit, _native, _toolchain
-from seqpipe.recurrence.compiler._emit import emit_backward, emit_forward
-from seqpipe.recurrence.compiler._function import run_program
-from seqpipe.recurrence.compiler._layout import Target
-from seqpipe.recurrence.compiler._native import NativeProgram
-from seqpipe.recurrence.compiler._objects import load
-from seqpipe.recurrence.compiler._preamble import microkernel, preamble
-from seqpipe.recurrence.compiler._toolchain import find_compiler
-from seqpipe.recurrence.compiler.gpu import _triton_run
-from seqpipe.recurrence.compiler.gpu._loading import has_triton
-from seqpipe.recurrence.compiler.gpu._triton_program import TritonProgram
+from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel, _toolchain
+from seqpipe.recurrence.compiler.c._backward_loop import emit_backward
+from seqpipe.recurrence.compiler.c._c_program import CProgram
+from seqpipe.recurrence.compiler.c._differentiable import run_compiled
+from seqpipe.recurrence.compiler.c._forward_loop import emit_forward
+from seqpipe.recurrence.compiler.c._objects import load
+from seqpipe.recurrence.compiler.c._preamble import microkernel, preamble
+from seqpipe.recurrence.compiler.c._toolchain import find_compiler
+from seqpipe.recurrence.compiler.eager import _columns, _eager_program
+from seqpipe.recurrence.compiler.program._layout import Target
+from seqpipe.recurrence.compiler.triton import _triton_run
+from seqpipe.recurrence.compiler.triton._loading import has_triton
+from seqpipe.recurrence.compiler.triton._triton_program import TritonProgram
+from seqpipe.recurrence.engines._loop import LoopEngine
 
 N_CELLS, N_TOGETHER, N_IN_TORCH, N_IN_TRITON = 500, 20, 40, 24
 LENGTHS = [4, 0, 2, 4, 1, 3, 3]
@@ -195,7 +197,7 @@ def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
     bodies = [re.sub(OWN_NAMES, rf"\g<0>{i}", s[s.index("int run(") :]) for i, s in enumerate(sources)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_toolchain, "_OPTIMIZED", "-O0")
-        library = load("".join([head, *(microkernel(*k) for k in needed), *bodies]))
+        library = load("".join([head, *(str(microkernel(*k)) for k in needed), *bodies]))
     return {
         source: SimpleNamespace(**{name: library[f"{name}{i}"] for name in ("run_one", "run_team", "gather")})
         for i, source in enumerate(sources)
@@ -203,24 +205,24 @@ def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
 
 
 @cache
-def programs(first: int) -> list[tuple[int, Random, NativeProgram]]:
+def programs(first: int) -> list[tuple[int, Random, CProgram]]:
     """Plan and compile the cells from a number on; every other lot multiplies for many steps at once what it can."""
     found, sources = [], []
     with pytest.MonkeyPatch.context() as patch:
-        if first // N_TOGETHER % 2:
-            patch.setattr(_emit, "_CACHE_BYTES", 0)
         for seed in range(first, first + N_TOGETHER):
             cell = cell_of(seed)
             wanted = (True,) * len(list(cell.parameters()))
             try:
-                program = NativeProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted)
+                program = CProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted)
             except Exception as error:
                 raise AssertionError(f"cell {seed} has no plan: {error}\n{cell.drawn.code}") from error
+            if first // N_TOGETHER % 2:
+                program.target = replace(program.target, cache_bytes=0)
             found.append((seed, cell, program))
             sources += [emit_forward(program.program, program.layout, program.target, keep=True).source]
             sources += [emit_backward(program.program, program.layout, program.target).source]
         made = compile_together(sources, found[0][2].target)
-        patch.setattr(_call, "load", made.__getitem__)
+        patch.setattr(_compiled_kernel, "load", made.__getitem__)
         for _, _, program in found:
             _ = program.keeping_kernel, program.backward_kernel
     return found
@@ -230,7 +232,7 @@ def programs(first: int) -> list[tuple[int, Random, NativeProgram]]:
 def several_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Batches as small as these go through two threads."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(_native, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(_c_program, "_WORTH_THREADS", 0)
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
@@ -273,7 +275,7 @@ def test_random_cells_give_what_autograd_gives(
     first: int, everything: Callable[..., list[Tensor]], furthest: Callable[..., float]
 ) -> None:
     for seed, cell, program in programs(first):
-        error = compare(cell, partial(run_program, program), everything, furthest)
+        error = compare(cell, partial(run_compiled, program), everything, furthest)
         assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"
 
 
@@ -289,8 +291,8 @@ def test_random_cells_planned_for_torch_give_what_autograd_gives(
     for seed in range(first, first + N_IN_TORCH):
         cell = cell_of(seed)
         parameter_grads = (True,) * len(list(cell.parameters()))
-        program = _eager.TorchProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
-        error = compare(cell, partial(_eager.run_program, program), everything, furthest)
+        program = _eager_program.EagerProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
+        error = compare(cell, partial(_eager_program.run_eagerly, program), everything, furthest)
         assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"
 
 
@@ -304,5 +306,5 @@ def test_random_cells_written_in_triton_give_what_autograd_gives(
         parameter_grads = (True,) * len(list(cell.parameters()))
         program = TritonProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
         with np.errstate(all="ignore"):  # what is computed beyond a tile's last column may be anything
-            error = compare(cell, partial(_triton_run.run_program, program), everything, furthest)
+            error = compare(cell, partial(_triton_run.run_kernels, program), everything, furthest)
         assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"

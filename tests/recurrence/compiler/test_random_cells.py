@@ -27,8 +27,8 @@ from torch.nn.utils import parametrizations
 from seqpipe.cells import Cell
 from seqpipe.exceptions import CompilerError, SeqpipeError
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler import _toolchain
-from seqpipe.recurrence.compiler._toolchain import find_compiler
+from seqpipe.recurrence.compiler.c import _toolchain
+from seqpipe.recurrence.compiler.c._toolchain import find_compiler
 
 SEEDS = range(8)
 GLOBAL_RATE = {"rate": 0.5}

@@ -1,0 +1,35 @@
+"""What this machine computes with: its processor, and the vector unit."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from pathlib import Path
+
+__all__ = ["processor", "vector_unit"]
+
+
+@cache
+def vector_unit() -> tuple[int, int]:
+    """Return the bytes of a vector and the number of vector registers."""
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return 16, 32
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:  # no Linux: what every x86 machine of the last ten years has
+        return 32, 16
+    if " avx512f" in flags:
+        return 64, 32
+    return (32, 16) if " avx2" in flags else (16, 16)
+
+
+@cache
+def processor() -> str:
+    """Return the name and features of the processor: enough to know which code runs on it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    wanted = ("model name", "flags", "Features", "CPU part")
+    found = {line for line in lines if line.startswith(wanted)} or set(lines[:1])
+    return "\n".join([platform.machine(), *sorted(found)])

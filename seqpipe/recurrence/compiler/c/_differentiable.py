@@ -1,0 +1,96 @@
+"""The compiled recurrence as a function that torch can differentiate."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.recurrence.compiler._second_derivative import refuse_second_derivative
+from seqpipe.recurrence.compiler.c._c_program import Batch, CProgram, ForwardRun
+
+__all__ = ["run_compiled"]
+
+
+def run_compiled(
+    program: CProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """ForwardRun over a batch of shape (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
+        output, *finals = _CRecurrence.apply(  # type: ignore[no-untyped-call]
+            program, lengths, len(states), x, *states, *tensors
+        )
+        return output, tuple(finals)
+    batch, order = _sorted(x.detach(), lengths)
+    run, finals = program.forward(batch, _take(states, order), tensors, keep=False)
+    return _back(program.output_of(run), order), tuple(_back(f, order) for f in finals)
+
+
+class _CRecurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, program: CProgram, lengths: Tensor | None, n_states: int, x: Tensor, *rest: Tensor
+    ) -> tuple[Tensor, ...]:
+        states, tensors = rest[:n_states], rest[n_states:]
+        batch, order = _sorted(x, lengths)
+        run, finals = program.forward(batch, _take(states, order), tensors, keep=True)
+        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
+        # Detached, they stay what they were even if a parameter is given other memory.
+        ctx.save_for_backward(batch.x, run.outputs, run.kept, *[t.detach() for t in tensors])
+        ctx.program, ctx.lengths, ctx.bound, ctx.order = program, batch.lengths, run.bound, order
+        ctx.state_shapes = [s.shape for s in states]
+        ctx.set_materialize_grads(False)
+        return _back(program.output_of(run), order), *(_back(f, order) for f in finals)
+
+    @staticmethod
+    def backward(ctx: Any, output_grad: Tensor | None, *state_grads: Tensor | None) -> Any:
+        refuse_second_derivative()
+        x, outputs, kept, *tensors = ctx.saved_tensors
+        run = ForwardRun(Batch(x, ctx.lengths), ctx.bound, outputs, kept)
+        grads = [g if g is None or ctx.order is None else g[ctx.order] for g in state_grads]
+        if output_grad is None:
+            output_grad = x.new_zeros(1, 1, ctx.program.layout.output_width).expand(*x.shape[:2], -1)
+        elif ctx.order is not None:
+            output_grad = output_grad[ctx.order]
+        x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, tensors)
+        x_grad = None if x_grad is None else _back(x_grad, ctx.order)
+        return (
+            None,
+            None,
+            None,
+            x_grad,
+            *(_back(g, ctx.order).view(s) for g, s in zip(before, ctx.state_shapes)),
+            *parameters,
+        )
+
+
+def _sorted(x: Tensor, lengths: Tensor | None) -> tuple[Batch, Tensor | None]:
+    """Return the batch with its longest rows first, and the order, None where it is that already."""
+    x = x if x.stride(2) == 1 else x.contiguous()
+    if lengths is None:
+        return Batch(x, _full(*x.shape[:2])), None
+    numbers = lengths.numpy()
+    if (numbers[1:] <= numbers[:-1]).all():
+        return Batch(x, lengths.contiguous()), None
+    lengths, order = lengths.sort(descending=True, stable=True)
+    return Batch(x[order], lengths), order
+
+
+@lru_cache(maxsize=64)
+def _full(n_rows: int, n_timesteps: int) -> Tensor:
+    return torch.full((n_rows,), n_timesteps, dtype=torch.int64)
+
+
+def _take(tensors: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, ...]:
+    """Return states as the kernels read them."""
+    return tuple([t.detach().contiguous() if order is None else t.detach()[order] for t in tensors])
+
+
+def _back(tensor: Tensor, order: Tensor | None) -> Tensor:
+    if order is None:
+        return tensor
+    result = torch.empty_like(tensor, memory_format=torch.contiguous_format)
+    result[order] = tensor
+    return result

@@ -1,0 +1,112 @@
+"""From the sums that the backward loop leaves to the gradients of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence.compiler.c._compiled_kernel import CompiledKernel
+from seqpipe.recurrence.compiler.program import FreeValues, Layout, StepProgram, Target, run_free_calls
+
+__all__ = ["Gradients"]
+
+#: Numbers up to which gathering them one by one is cheaper than torch's operations on blocks of them.
+_MOST = 2**17
+
+
+class Gradients:
+    """Puts together the gradients of one program.
+
+    Most often they are the sums in another order, and zeros. That order is found once, by putting numbered sums together
+    as torch would; from then on a single operation gathers them all.
+
+    Parameters
+    ----------
+    program : StepProgram
+    layout : Layout
+    target : Target
+    kernel : CompiledKernel
+        The loop back, which leaves the sums.
+    free : FreeValues
+        The row-free values of the program.
+    """
+
+    def __init__(
+        self, program: StepProgram, layout: Layout, target: Target, kernel: CompiledKernel, free: FreeValues
+    ) -> None:
+        self._program, self._layout, self._target = program, layout, target
+        self._kernel, self._free = kernel, free
+        self._starts = kernel.kernel.sum_sizes
+        self._order: _Order | None = None
+        self._searched = self._starts[-1] > _MOST
+
+    def of(self, sums: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
+        """Return the gradient of each parameter and buffer.
+
+        Parameters
+        ----------
+        sums : tensor of shape (n_parts, n_sums + …)
+            As the loop leaves them, and zeros, for each part of the batch.
+        tensors : sequence of tensor
+            Parameters and buffers.
+        """
+        if not self._searched:
+            with suppress(RuntimeError):  # an operation that does not take the numbers put in: it is no reordering
+                self._order = self._find_order(self._free.all(tensors))
+            self._searched = True
+        if self._order is not None:
+            return self._order.of(self._kernel.gather(self._order.index, sums))
+        return self._put_together(sums[0] if len(sums) == 1 else sums.sum(0), self._free.all(tensors))
+
+    def _put_together(self, sums: Tensor, values: Sequence[Any]) -> list[Tensor | None]:
+        values = list(values)
+        for found, start, end in zip(self._layout.sums, self._starts, self._starts[1:]):
+            width = found.columns.width
+            part = sums[start:end].view(-1, self._target.padded(width))[:, :width]
+            values[found.slot] = part[0] if found.rows is None else part if found.turned else part.t()
+        run_free_calls(self._program.late, values)
+        return [None if g is None else values[g.slot] for g in self._program.parameter_grads]
+
+    def _find_order(self, values: Sequence[Any]) -> _Order | None:
+        n = self._starts[-1]
+        with forked_generators():
+            places = self._put_together(torch.arange(1.0, n + 2, dtype=torch.float64), _drawn_like(values))
+            probe = torch.cat([torch.rand(n, dtype=torch.float64) + 1, torch.zeros(1, dtype=torch.float64)])
+            expected = self._put_together(probe, _drawn_like(values))
+        index = torch.cat([p.reshape(-1) for p in places if p is not None] or [torch.empty(0)]).long() - 1
+        index[index < 0] = n
+        if len(index) == 0 or int(index.max()) > n:
+            return None
+        order = _Order(index.to(torch.int32), [None if p is None else p.shape for p in places])
+        found = order.of(probe.index_select(0, index))
+        same = all(a is None or torch.equal(a, b) for a, b in zip(expected, found) if b is not None)
+        return order if same else None
+
+
+class _Order:
+    """Which of the sums each number of the gradients is."""
+
+    def __init__(self, index: Tensor, shapes: list[torch.Size | None]) -> None:
+        self.index = index
+        self._places: list[tuple[torch.Size, tuple[int, ...], int] | None] = []
+        start = 0
+        for shape in shapes:
+            self._places.append(None if shape is None else (shape, torch.empty(shape, device="meta").stride(), start))
+            start += 0 if shape is None else shape.numel()
+
+    def of(self, gathered: Tensor) -> list[Tensor | None]:
+        """Cut the gathered numbers into the gradients."""
+        return [None if place is None else gathered.as_strided(*place) for place in self._places]
+
+
+def _drawn_like(values: Sequence[Any]) -> list[Any]:
+    """Return other numbers in place of the row-free values: what depends on these is no reordering of the sums."""
+    return [
+        torch.rand_like(v, dtype=torch.float64) if isinstance(v, Tensor) and v.is_floating_point() else v
+        for v in values
+    ]

@@ -1,0 +1,65 @@
+"""The engine that runs the plan for torch as a CUDA graph, so that a whole run costs one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence.compiler._planned_engine import PlannedEngine, PlannedProgram
+from seqpipe.recurrence.compiler.cudagraph._cuda_graph_program import CudaGraphProgram, run_recorded
+from seqpipe.recurrence.compiler.cudagraph._recording import CudaRecording, Record
+from seqpipe.recurrence.compiler.eager import TorchEngine
+from seqpipe.recurrence.contents import copied
+from seqpipe.recurrence.engines import compiling
+
+__all__ = ["GraphEngine"]
+
+
+class GraphEngine(PlannedEngine):
+    """Takes a cell on a GPU whose step treats each sample by itself.
+
+    Parameters
+    ----------
+    record : Record
+        Makes recordings.
+    device_type : str, default="cuda"
+        Where it does.
+    """
+
+    name = "graph"
+    made = "planned"
+    reads_padding = True
+
+    def __init__(self, record: Record = CudaRecording, device_type: str = "cuda") -> None:
+        super().__init__()
+        self._record, self._device_type = record, device_type
+
+    def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
+        """Take float32 and float64 on a GPU."""
+        if dtype not in (torch.float32, torch.float64):
+            return f"it plans for float32 and float64, not {dtype}"
+        if device.type != self._device_type:
+            return f"a CUDA graph needs a GPU, and the cell is on {device.type}"
+        return None
+
+    @compiling()
+    def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
+        """Plan the step as calls of torch; they are recorded when sizes come again."""
+        return CudaGraphProgram(self._record, cell, dtype, **wanted)
+
+    def call(
+        self, program: Any, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Run the plan; see `PlannedEngine.call`."""
+        return run_recorded(program, x, lengths, states, tensors)
+
+    def fault(self, program: Any, cell: Cell, training: bool, tried: Cell | None = None) -> str | None:
+        """Try both plans, with lengths and without, and of the first its recording and a replay."""
+        doubt = TorchEngine().fault(program.whole, cell, training)
+        tried = tried or copied(cell)  # recordings are of one cell's weights
+        for _ in range(3):
+            doubt = doubt or super().fault(program, cell, training, tried)
+        return doubt

@@ -1,0 +1,216 @@
+"""The memory of a loop over time, and for each of its columns one tensor a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.recurrence.compiler.eager._graph import Size, Value, substitute
+from seqpipe.recurrence.compiler.eager._packing import Packing
+from seqpipe.recurrence.compiler.eager._python_loop import PythonLoop
+
+__all__ = ["Columns"]
+
+#: Numbers of one value that a run of steps has, few enough for all that a run needs to stay in the cache, and rows that it
+#: has anyway, enough for products (measured).
+_NUMBERS = 32768
+_ROWS = 384
+
+
+class Columns:
+    """Lays a loop's memory out.
+
+    Parameters
+    ----------
+    loop : PythonLoop
+    packing : Packing
+    known : dict of Value to Tensor
+        What is there already; what the loop stacks is added.
+    written : sequence of (Tensor or None, list of Tensor)
+        For each state what the loop writes: flat, where it is, and its steps.
+    read : dict of Value to list of Tensor
+        The steps of the states that the loop reads.
+    like : Tensor
+        On the device of all.
+    """
+
+    def __init__(
+        self,
+        loop: PythonLoop,
+        packing: Packing,
+        known: dict[Value, Tensor],
+        written: Sequence[tuple[Tensor | None, list[Tensor]]],
+        read: dict[Value, list[Tensor]],
+        like: Tensor,
+    ) -> None:
+        self.loop, self.packing, self.known, self.written, self.like = loop, packing, known, written, like
+        self._steps: dict[Any, Any] = dict(read)
+        self._pieces: dict[Any, Any] = {}
+        self._scratch: dict[Value, Tensor] = {}
+        self._runs = self._find_runs() if loop.ahead or loop.behind else []
+
+    def _find_runs(self) -> list[list[int]]:
+        """Return the runs of steps; a GPU, which has no cache to stay in, makes all steps in one."""
+        on_cpu = self.like.device.type == "cpu"
+        return self.packing.runs(max(_ROWS, _NUMBERS // self.loop.width) if on_cpu else self.packing.n_rows)
+
+    def run(self, threads: int, *, backwards: bool) -> None:
+        """Run the loop; large products of runs of steps may use so many threads."""
+        if self.loop.function is None:
+            return
+        sums = [self._empty(v, 0).zero_() for v in self.loop.sums]
+        self.known.update(zip(self.loop.sums, sums))
+        if self.packing.counts:  # there is a step to take
+            self._take_steps(self.loop.function, threads, sums, backwards=backwards)
+        for value in self.loop.stacked:
+            flat = self.flat(value)
+            if flat is not None:
+                self.known[value] = flat
+
+    def _take_steps(self, function: Callable[..., None], threads: int, sums: list[Tensor], *, backwards: bool) -> None:
+        columns: list[Any] = [self.steps(key) for key in self.loop.columns]
+        pieces: list[Any] = [[len(run) for run in self._runs], *map(self.pieces, self.loop.pieces)]
+        if backwards:
+            columns, pieces = [reversed(c) for c in columns], [reversed(p) for p in pieces]
+        given: list[Any] = [zip(*pieces)] if self._runs else []
+        if self.loop.shares_runs:
+            given += [torch.get_num_threads(), threads]
+        free = [_packed(self.known[v]) for v in self.loop.free]
+        with torch.inference_mode():  # quicker calls; nothing is made in it, results go to memory that is there
+            function(zip(*columns), *given, *sums, *free)
+
+    def steps(self, key: Any) -> Any:
+        """Return a column."""
+        if key not in self._steps:
+            self._steps[key] = self._find(key)
+        return self._steps[key]
+
+    def _find(self, key: Any) -> Any:
+        if key == "rows":
+            return self.packing.counts
+        if isinstance(key, tuple):
+            return self._special(*key)
+        place = self.loop.places.get(key)
+        if place is not None and place.kind == "state":
+            return self.written[place.number][1]
+        flat = self.flat(key)
+        if flat is not None:
+            return self.packing.split(flat, *key.rows)
+        room = self._room(key)
+        if room is not None:
+            memory, of_run = room
+            return (
+                self.packing.split_runs(memory, self._runs, *key.rows)
+                if of_run
+                else self.packing.shared(memory, *key.rows)
+            )
+        assert place is not None
+        assert place.of is not None
+        return _each(self.steps(place.of), lambda step: self._shown(key, step))
+
+    def _special(self, kind: str, *rest: Any) -> Any:
+        if kind == "state":
+            return self.written[rest[0]][1]
+        if kind == "copy":
+            return self.packing.split(self._stacked(rest[0]), *rest[0].rows)
+        return self._slots(self.steps(rest[0]), *rest)
+
+    @staticmethod
+    def _slots(tensors: Iterable[Tensor], value: Value, start: int, width: int) -> list[Tensor]:
+        """Return the columns of a concatenation that one of its pieces has."""
+        return _each(tensors, lambda tensor: tensor.narrow(value.args[1], start, width))
+
+    def pieces(self, key: Any) -> Any:
+        """Return a value's rows for each run of steps."""
+        if key not in self._pieces:
+            self._pieces[key] = self._find_pieces(key)
+        return self._pieces[key]
+
+    def _find_pieces(self, key: Any) -> Any:
+        sizes = [sum(run) for run in self._runs]
+        if key == "rows":
+            return sizes
+        if isinstance(key, tuple):
+            return self._slots(self.pieces(key[1]), *key[1:])
+        flat = self.flat(key)
+        if flat is not None:
+            dim, times = key.rows
+            return torch.unsafe_split_with_sizes(flat, [times * size for size in sizes], dim)
+        room = self._room(key)
+        assert room is not None
+        dim, times = key.rows
+        parts = {size: room[0].narrow(dim, 0, times * size) for size in set(sizes)}
+        return [parts[size] for size in sizes]
+
+    def _room(self, value: Value) -> tuple[Tensor, bool] | None:
+        """Return the memory that each run, or each step, uses anew for a value, and whether it is a run."""
+        place = self.loop.places.get(value)
+        if place is None:
+            return None
+        if place.kind in ("run", "scratch"):
+            return self._scratch_of(value, of_run=place.kind == "run"), place.kind == "run"
+        whole = None if place.of is None else self._room(place.of)
+        if whole is None or place.kind == "same":
+            return whole
+        return self._shown(value, whole[0]), whole[1]
+
+    def _scratch_of(self, value: Value, *, of_run: bool) -> Tensor:
+        if value not in self._scratch:
+            rows = max(map(sum, self._runs)) if of_run else self.packing.batch_size
+            self._scratch[value] = self._empty(value, rows)
+        return self._scratch[value]
+
+    def flat(self, value: Value) -> Tensor | None:
+        """Return all steps of a value as one tensor, where they are one."""
+        if value in self.known:
+            return self.known[value]
+        place = self.loop.places.get(value)
+        if place is None:
+            return None
+        if place.kind == "state":
+            return self.written[place.number][0]
+        if place.kind in ("stack", "local"):
+            return self._stacked(value)
+        if place.of is None:
+            return None
+        whole = self.flat(place.of)
+        return whole if whole is None or place.kind == "same" else self._shown(value, whole)
+
+    def _shown(self, value: Value, source: Tensor) -> Tensor:
+        """Return the part of another value, or the view of it, that a value is."""
+        place = self.loop.places[value]
+        assert place.of is not None
+        if place.kind == "columns":
+            dim = place.of.args[1]
+            return source.narrow(dim, place.start, value.shape[dim])
+        rows = source.shape[place.of.rows[0]] // place.of.rows[1]  # type: ignore[index]
+        args = [source if isinstance(a, Value) else _sized(a, rows) for a in value.args]
+        result = value.op(*args, **value.kwargs)
+        return result if value.item is None else result[value.item]
+
+    def _stacked(self, value: Value) -> Tensor:
+        if value not in self.known:
+            self.known[value] = self._empty(value, self.packing.n_rows)
+        return self.known[value]
+
+    def _empty(self, value: Value, n_rows: int) -> Tensor:
+        shape = [s.times * n_rows if isinstance(s, Size) else s for s in value.shape]
+        return torch.empty(shape, dtype=value.dtype, device=self.like.device)
+
+
+def _each(steps: Iterable[Tensor], function: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """Apply a function to each step, once to those that share memory."""
+    found: dict[int, Tensor] = {}
+    return [found[id(s)] if id(s) in found else found.setdefault(id(s), function(s)) for s in steps]
+
+
+def _sized(given: Any, rows: int) -> Any:
+    return substitute(given, lambda v: v, lambda size: size.times * rows)
+
+
+def _packed(tensor: Tensor) -> Tensor:
+    """Return a matrix in the order that products read quickest."""
+    return tensor.contiguous() if tensor.ndim == 2 else tensor

@@ -1,0 +1,98 @@
+"""When each value of a step is computed: for all steps at once before or after a loop, or in the loop because the state needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from seqpipe.recurrence.compiler.eager._graph import StepGraph, Value, values_in, values_in_order
+
+__all__ = ["VIEWS", "Phases", "phases_of"]
+
+#: What costs nothing to make again from what it shows.
+VIEWS = frozenset(
+    {"slice", "split", "split_with_sizes", "unbind", "select", "t", "transpose", "permute", "unsqueeze", "expand"}
+)
+_CHEAP = VIEWS | {"reshape"}
+
+
+@dataclass
+class Phases:
+    """The values of each part, in an order in which they can be computed.
+
+    Attributes
+    ----------
+    free, free_later : list of Value
+        Made of parameters alone, once a batch: what the way forward needs, and what the way back does.
+    before, forward, after : list of Value
+        For all rows of all steps at once; in the loop over time; for all at once.
+    prepared, back, sunk : list of Value
+        The same for the way back.
+    used_after : list of Value
+        Of the loop forward, what is needed after it.
+    kept : list of Value
+        Of the whole way forward, what is needed on the way back.
+    """
+
+    free: list[Value]
+    free_later: list[Value]
+    before: list[Value]
+    forward: list[Value]
+    after: list[Value]
+    prepared: list[Value]
+    back: list[Value]
+    sunk: list[Value]
+    used_after: list[Value]
+    kept: list[Value]
+
+
+def phases_of(graph: StepGraph, addends: Sequence[Value] = ()) -> Phases:
+    """Give each value its part: what the state after the step depends on, and what depends on the state before, is looped.
+
+    Addends are needed before the loop back.
+    """
+    everything = [v for v in values_in_order([*graph.forward_goals, *graph.gradients, *addends]) if v.op != "input"]
+    ahead = set(values_in_order(graph.forward_goals))
+    path = set(values_in_order(graph.new_states))
+    way_back = set(values_in_order([g for g in graph.grads_of_states if g is not None]))
+    rows = [v for v in everything if not v.is_free]
+    forward = [v for v in rows if v in ahead and v.level == 1 and v in path]
+    after = [v for v in rows if v in ahead and v.level == 1 and v not in path]
+    rest = [v for v in rows if v not in ahead]
+    back = [v for v in rest if v.level == 2 and v in way_back]
+    sunk = [v for v in rest if v.level == 2 and v not in way_back]
+    prepared = [v for v in rest if v.level < 2]
+    shown = _shown_again([*after, graph.output], set(forward))
+    again = _shown_again([*rest, *addends], {v for v in rows if v in ahead})
+    x_grad = [g for g in graph.grads[len(graph.parameters) :][:1] if g is not None]
+    shown_later = _shown_again([*sunk, *x_grad], set(back))
+    free_goals = [g for g in graph.gradients if g.is_free]
+    return Phases(
+        free=[v for v in everything if v.is_free and v in ahead],
+        free_later=values_in_order(
+            [*_read({v for v in everything if v.is_free}, rest), *free_goals], lambda v: v.is_free
+        ),
+        before=[v for v in rows if v in ahead and v.level == 0],
+        forward=forward,
+        after=[*shown, *after],
+        prepared=[*again, *prepared],
+        back=back,
+        sunk=[*shown_later, *sunk],
+        used_after=_read(set(forward), [*shown, *after], graph.output),
+        kept=_read({v for v in rows if v in ahead} - set(again), [*again, *rest], *addends),
+    )
+
+
+def _shown_again(readers: Iterable[Value], made: set[Value]) -> list[Value]:
+    """Return the views among what was made that the readers need, and the views that these are of."""
+    wanted = [v for reader in readers for v in (reader, *_arguments(reader)) if v in made and v.name in _CHEAP]
+    return values_in_order(wanted, lambda v: v in made and v.name in _CHEAP)
+
+
+def _read(made: set[Value], readers: Iterable[Value], *others: Value) -> list[Value]:
+    found = dict.fromkeys(v for reader in readers for v in _arguments(reader) if v in made)
+    return [*found, *(v for v in others if v in made and v not in found and v.name not in _CHEAP)]
+
+
+def _arguments(value: Value) -> list[Value]:
+    return values_in((value.args, value.kwargs))

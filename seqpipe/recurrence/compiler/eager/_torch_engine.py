@@ -1,0 +1,46 @@
+"""The engine that runs a cell's step in torch, where there is no C compiler, and off the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence.compiler._planned_engine import PlannedEngine, PlannedProgram
+from seqpipe.recurrence.compiler.eager._eager_program import EagerProgram, run_eagerly
+from seqpipe.recurrence.engines import compiling
+
+__all__ = ["TorchEngine"]
+
+#: Steps below which laying out the loops costs more than they save (measured).
+_FEWEST_STEPS = 8
+#: Numbers in one step of the state from which a CPU spends its time on arithmetic, whoever calls it (measured).
+_WIDEST_STEP = 49152
+
+
+class TorchEngine(PlannedEngine):
+    """Takes a cell whose step treats each sample by itself."""
+
+    name = "torch"
+    made = "planned"
+
+    def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
+        """Take float32 and float64 on any device."""
+        return None if dtype in (torch.float32, torch.float64) else f"it plans for float32 and float64, not {dtype}"
+
+    def worthwhile(self, program: Any, x: Tensor) -> bool:
+        """Leave short sequences, and on a CPU wide steps, to the plain loop."""
+        return x.shape[1] >= _FEWEST_STEPS and (x.device.type != "cpu" or len(x) * program.state_size <= _WIDEST_STEP)
+
+    @compiling()
+    def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
+        """Plan the step as calls of torch."""
+        return EagerProgram(cell, dtype, **wanted)
+
+    def call(
+        self, program: Any, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Run the plan; see `PlannedEngine.call`."""
+        return run_eagerly(program, x, lengths, states, tensors)

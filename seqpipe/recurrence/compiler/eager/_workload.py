@@ -1,0 +1,68 @@
+"""How many threads a plan is worth: where a step is small, threads that meet after every operation cost more than they save."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+
+from seqpipe.recurrence.compiler.eager._graph import Value
+from seqpipe.recurrence.compiler.eager._packing import Packing
+
+__all__ = ["LARGE_IN_RUN", "Workload", "multiplications"]
+
+#: Multiplications of all products outside the loops, and of one of a single step, from which threads save time (measured).
+_WORTH_THREADS = 256_000_000
+_WORTH_THREADS_IN_STEP = 4_000_000
+#: The same for each row of one product of a run of steps, which has some hundred rows.
+LARGE_IN_RUN = 80_000
+
+
+class Workload:
+    """The products of a plan.
+
+    Parameters
+    ----------
+    outside, in_runs, in_steps : iterable of Value
+        What is computed for all steps at once, for a run of steps at a time, and for each step.
+    """
+
+    def __init__(self, outside: Iterable[Value], in_runs: Iterable[Value], in_steps: Iterable[Value]) -> None:
+        self.outside = sum(map(multiplications, outside))
+        self.in_runs = max(map(multiplications, in_runs), default=0)
+        self.in_steps = max(map(multiplications, in_steps), default=0)
+
+    def threads(self, packing: Packing, device: torch.device) -> AbstractContextManager[int]:
+        """Hold torch to one thread inside unless the products of a batch are worth more."""
+        small = packing.n_rows * self.outside < _WORTH_THREADS and self.in_runs < LARGE_IN_RUN
+        return _one_thread(wanted=device.type == "cpu" and small and self._has_small_steps(packing))
+
+    def threads_in_loop(self, packing: Packing, device: torch.device) -> AbstractContextManager[int]:
+        """Hold torch to one thread inside unless a step's products are worth more; give the number before."""
+        return _one_thread(wanted=device.type == "cpu" and self._has_small_steps(packing))
+
+    def _has_small_steps(self, packing: Packing) -> bool:
+        return packing.batch_size * self.in_steps < _WORTH_THREADS_IN_STEP
+
+
+def multiplications(value: Value) -> int:
+    """Return the multiplications of a product with a matrix, for each row."""
+    if value.name not in ("mm", "addmm"):
+        return 0
+    rows, columns = (a.shape for a in value.args[-2:])
+    return math.prod(s for s in (*rows, *columns) if isinstance(s, int)) // (rows[1] if isinstance(rows[1], int) else 1)
+
+
+@contextmanager
+def _one_thread(*, wanted: bool) -> Iterator[int]:
+    number = torch.get_num_threads()
+    if number == 1 or not wanted:
+        yield number
+        return
+    torch.set_num_threads(1)
+    try:
+        yield number
+    finally:
+        torch.set_num_threads(number)

@@ -1,0 +1,123 @@
+"""What has no rows and needs no gradient, computed before the loops: views of the parameters, and functions of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence.compiler.program._step_program import FreeCall, StepProgram, run_free_calls
+
+__all__ = ["Bound", "FreeValues"]
+
+#: Names an argument of a kernel: see `CKernel`.
+Key = tuple[object, ...]
+
+
+@dataclass
+class Bound:
+    """Where a kernel finds the row-free values, and the strides of their dimensions.
+
+    Attributes
+    ----------
+    addresses, strides : dict
+    alive : object
+        What holds the memory.
+    """
+
+    addresses: dict[Key, int]
+    strides: dict[Key, int]
+    alive: Any
+
+
+@dataclass
+class _Binding:
+    """For parameters that lie in memory in one way: which values are views of them, and what has to be computed."""
+
+    views: list[tuple[Key, int, int]]
+    strides: dict[Key, int]
+    steps: list[FreeCall]
+    computed: list[int]
+
+
+class FreeValues:
+    """Computes the row-free values of one program. Views are found once, and cost nothing from then on.
+
+    Parameters
+    ----------
+    program : StepProgram
+    """
+
+    def __init__(self, program: StepProgram) -> None:
+        self._program = program
+        self._plans: dict[tuple[tuple[int, ...], ...], _Binding] = {}
+
+    def bind(self, tensors: Sequence[Tensor]) -> Bound:
+        """Compute what is no view; return where everything is."""
+        layout = tuple([t.stride() for t in tensors])
+        plan = self._plans.get(layout)
+        if plan is None:
+            plan = self._plans[layout] = self._find(tensors)
+        starts = [t.data_ptr() for t in tensors]
+        addresses = {key: starts[i] + offset for key, i, offset in plan.views}
+        # Not the tensors: they may be given other memory (``parameter.data = …``) before the way back.
+        memory = [t.untyped_storage() for t in tensors]
+        if not plan.computed:
+            return Bound(addresses, plan.strides, memory)
+        values = self._values(tensors, plan.steps)
+        addresses |= {("free", slot): values[slot].data_ptr() for slot in plan.computed}
+        return Bound(addresses, plan.strides, (memory, values))
+
+    def all(self, tensors: Sequence[Tensor]) -> list[Any]:
+        """Return every value, by slot; views are tensors too."""
+        return self._values(tensors, self._program.early)
+
+    def _values(self, tensors: Sequence[Tensor], steps: Sequence[FreeCall]) -> list[Any]:
+        values: list[Any] = [*tensors, *[None] * (self._program.n_slots - len(tensors))]
+        for slot, constant in self._program.constants.items():
+            values[slot] = constant
+        run_free_calls(steps, values)
+        return values
+
+    def _find(self, tensors: Sequence[Tensor]) -> _Binding:
+        """Compute everything from tensors like these that share no memory, and see where it lies."""
+        with forked_generators():
+            alike = [_drawn_like(t) for t in tensors]
+            values = self.all(alike)
+        owners = {t.untyped_storage().data_ptr(): i for i, t in enumerate(alike)}
+        plan = _Binding([], {}, [], [])
+        for slot, value in enumerate(values):
+            if slot not in self._program.shapes or value is None:  # what only torch reads, or comes after the loops
+                continue
+            owner = owners.get(value.untyped_storage().data_ptr())
+            if owner is None:
+                plan.computed.append(slot)
+            else:
+                plan.views.append((("free", slot), owner, value.data_ptr() - alike[owner].data_ptr()))
+            strides = value.stride() or (0,)
+            plan.strides |= {("stride", slot, d): strides[d] for d in range(-1, len(strides))}
+        plan.steps = _needed(self._program.early, plan.computed)
+        return plan
+
+
+def _drawn_like(tensor: Tensor) -> Tensor:
+    """Return other numbers with the same strides, those of an expanded buffer are 0; whole numbers, which may be indices, as they are."""
+    if not tensor.is_floating_point():
+        return tensor.clone()
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
+    return torch.randn(last + 1, dtype=tensor.dtype).as_strided(tensor.shape, tensor.stride())
+
+
+def _needed(steps: Sequence[FreeCall], slots: Sequence[int]) -> list[FreeCall]:
+    """Return the steps that some slots depend on."""
+    wanted = set(slots)
+    needed = []
+    for step in reversed(steps):
+        if step.slot in wanted:
+            needed.append(step)
+            wanted |= step.reads()
+    return needed[::-1]

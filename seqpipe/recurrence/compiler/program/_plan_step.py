@@ -1,0 +1,43 @@
+"""From the trace of a step to a program of atoms: what the loops compute, and what torch computes before and after."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence.compiler.program import _elementwise_rules, _shape_rules, _sum_rules
+from seqpipe.recurrence.compiler.program._planner import Planner
+from seqpipe.recurrence.compiler.program._step_program import StepProgram
+from seqpipe.recurrence.compiler.trace import Trace, Unplannable, projects_steps_apart, trace_step
+
+__all__ = ["make_program", "plan_step"]
+
+_RULES = {**_elementwise_rules.RULES, **_shape_rules.RULES, **_sum_rules.RULES}
+
+
+def plan_step(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> StepProgram:
+    """Plan a step of a cell, with `project` where that can be planned, else without.
+
+    Raises
+    ------
+    Unplannable
+        If an operation of the step mixes samples, or is unknown.
+    """
+    if type(cell).project is Cell.project:
+        return make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
+    if projects_steps_apart(cell):
+        with suppress(Unplannable):
+            return make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
+    input_grad = input_grad or any(parameter_grads)  # which the gradients of project's parameters come from
+    return make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads, projected=True))
+
+
+def make_program(trace: Trace) -> StepProgram:
+    """Plan a traced step.
+
+    Raises
+    ------
+    Unplannable
+        If an operation mixes samples, or is unknown.
+    """
+    return Planner(trace, _RULES).run()

@@ -1,0 +1,153 @@
+"""What a cell is: everything that its step may read, by content, and the tensors among it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqpipe.cells import Cell
+from seqpipe.recurrence.contents._modules import cell_modules, device_and_type, tensors_in
+from seqpipe.recurrence.contents._tokens import Tokens, Unseen, class_view, token_of_plain
+
+__all__ = ["Contents", "Signature", "contents_in_run", "contents_of", "first_difference", "one_run"]
+
+Signature = tuple[Hashable, ...]
+#: What torch keeps in every module, and seqpipe in every cell, and no step reads.
+_INTERNAL = frozenset(vars(nn.Module())) - {"training"} | {"_arguments", "_computed_from"}
+_PLAIN = frozenset({int, str, bool, type(None)})
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A cell at one moment.
+
+    Attributes
+    ----------
+    signature : tuple
+        Cells with the same one take the same step, but for the numbers in their tensors.
+    tensors : dict of str to Tensor
+        Parameters, buffers, and what is held otherwise: in attributes, containers, closures and globals.
+    device : torch.device
+        Where the tensors are.
+    dtype : torch.dtype
+        Of its real numbers.
+    hooked : bool
+        Whether a module has hooks, which would run at every call.
+    unseen : str or None
+        Why the signature may not tell all.
+    """
+
+    signature: Signature
+    tensors: dict[str, Tensor]
+    device: torch.device
+    dtype: torch.dtype
+    hooked: bool
+    unseen: str | None = None
+
+
+_RUN = threading.local()
+
+
+@contextmanager
+def one_run() -> Iterator[None]:
+    """Let `contents_in_run` look once within: an engine is chosen and run, and nothing changes the cell in between."""
+    outside = getattr(_RUN, "seen", None)
+    _RUN.seen = {}
+    try:
+        yield
+    finally:
+        _RUN.seen = outside
+
+
+def contents_in_run(cell: Cell, *, last: bool = False) -> Contents:
+    """Return what a cell is, as it was first seen in this run of it.
+
+    Parameters
+    ----------
+    cell : Cell
+    last : bool, default=False
+        Whether the cell's own code may run next, and change it.
+    """
+    seen: dict[Cell, Contents] | None = getattr(_RUN, "seen", None)
+    if seen is None:
+        return contents_of(cell)
+    contents = seen.get(cell) or contents_of(cell)
+    seen.clear()
+    if not last:
+        seen[cell] = contents
+    return contents
+
+
+def contents_of(cell: Cell) -> Contents:
+    """Return what a cell is now: attributes by their content, and tensors by shape, type, device and whether they learn."""
+    parts: list[Any] = [torch.get_default_dtype()]
+    modules = cell_modules(cell)
+    tensors = tensors_in(modules)
+    device, dtype = device_and_type(tensors)
+    hooked = False
+    tokens: Tokens | None = None
+    for name, module in modules:
+        kind = type(module)
+        view = class_view(kind)
+        held = module.__dict__
+        hooked = hooked or bool(
+            held["_forward_hooks"]
+            or held["_forward_pre_hooks"]
+            or held["_backward_hooks"]
+            or held["_backward_pre_hooks"]
+        )
+        parts.append(name)
+        parts.append(kind)
+        if view is not None:
+            parts.append(view.stable)
+        for key, value in held.items():
+            if key in _INTERNAL:
+                continue
+            parts.append(key)
+            plain = type(value)
+            if plain in _PLAIN:
+                parts += (plain, value)
+                continue
+            if plain is float:
+                parts.append(token_of_plain(value))
+                continue
+            tokens = tokens or _tokens(modules, tensors)
+            tokens.begin()
+            try:
+                parts.append(tokens.of(value, f"{name}.{key}" if name else key))
+            except Unseen as error:
+                if view is None or view.mentions(key):  # nothing reads the others
+                    return Contents((), tensors, device, dtype, hooked, str(error))
+        if view is not None and view.moving:
+            tokens = tokens or _tokens(modules, tensors)
+            tokens.begin()
+            try:
+                parts.append(tokens.of_class(kind, kind.__qualname__))
+            except Unseen as error:
+                return Contents((), tensors, device, dtype, hooked, str(error))
+    if tokens is not None and tokens.tensors:
+        tensors = {**tensors, **tokens.tensors}
+        device, dtype = device_and_type(tensors)
+    for name, tensor in tensors.items():
+        parts += (name, tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad)
+    return Contents(tuple(parts), tensors, device, dtype, hooked)
+
+
+def first_difference(before: Signature, after: Signature) -> str:
+    """Return the name of the first attribute that differs, nothing where none does."""
+    if before == after:
+        return ""
+    i = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
+    names = [part for part in (*before[:i], *after[i : i + 1]) if isinstance(part, str)]
+    return names[-1] if names else ""
+
+
+def _tokens(modules: list[tuple[str, nn.Module]], tensors: dict[str, Tensor]) -> Tokens:
+    known = {id(module): f"module {name}" for name, module in modules}
+    return Tokens(known | {id(tensor): f"tensor {name}" for name, tensor in tensors.items()})

@@ -1,0 +1,67 @@
+"""Copies of a cell for trials, which leave the cell itself unchanged."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from seqpipe.cells import Cell, State
+from seqpipe.exceptions import CellError
+from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence.contents._contents import contents_of
+from seqpipe.recurrence.contents._modules import cell_modules
+
+__all__ = ["copied", "copy_or_itself", "first_states"]
+
+
+def copied(cell: Cell, replacements: Mapping[str, Tensor] | None = None) -> Cell:
+    """Return a copy of a cell that shares no memory with it.
+
+    Parameters
+    ----------
+    cell : Cell
+    replacements : mapping of str to Tensor, optional
+        What takes the place of tensors, by their names in `Contents.tensors`; of the others, leaves that have the same
+        numbers.
+
+    Raises
+    ------
+    CellError
+        If the cell holds what cannot be copied.
+    """
+    replacements = replacements or {}
+    memo: dict[int, object] = {
+        id(tensor): replacements[name] if name in replacements else _leaf_like(tensor)
+        for name, tensor in contents_of(cell).tensors.items()
+    }
+    for _, module in cell_modules(cell):  # the arguments that siblings are made from are only read
+        arguments = module.__dict__.get("_arguments")
+        memo[id(arguments)] = arguments
+    try:
+        return copy.deepcopy(cell, memo)
+    except Exception as error:  # what a cell holds is its author's choice
+        raise CellError(f"{type(cell).__name__} cannot be copied ({type(error).__name__}: {error})") from error
+
+
+def first_states(cell: Cell, batch_size: int) -> State:
+    """Return the cell's initial state for a batch, asked of a copy: masks that it sets and numbers that it draws are not kept."""
+    with torch.no_grad(), forked_generators(contents_of(cell).device):
+        return copy_or_itself(cell).initial_state(batch_size)
+
+
+def copy_or_itself(cell: Cell) -> Cell:
+    """Return a copy of the cell to try, so that masks and counters stay as they are; itself where it cannot be copied."""
+    try:
+        return copied(cell)
+    except CellError:
+        return cell
+
+
+def _leaf_like(tensor: Tensor) -> Tensor:
+    clone = tensor.detach().clone()
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(clone, tensor.requires_grad)
+    return clone.requires_grad_(tensor.requires_grad)

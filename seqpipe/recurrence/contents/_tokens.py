@@ -1,0 +1,328 @@
+"""Values as tokens: equal tokens mean equal values, also after changes in place and where an ``id`` was used again."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
+from operator import is_
+from struct import calcsize
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    SimpleNamespace,
+    WrapperDescriptorType,
+)
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqpipe.recurrence.contents._code_reads import ANY_NAME, is_library, reads_of
+
+__all__ = ["ClassView", "Tokens", "Unseen", "class_view", "token_of_plain"]
+
+#: Types whose values are their own tokens, together with the type: ``True``, 1 and 1.0 are equal.
+_PLAIN = frozenset({
+    float, int, str, bytes, bool, complex, type(None), type(Ellipsis), range, torch.dtype, torch.device, torch.Size,
+})  # fmt: skip
+#: Types whose objects never change, told by identity; the token holds on to them, so that no other takes their ``id``.
+_FIXED = (
+    BuiltinFunctionType, ModuleType, enum.Enum, np.ufunc, MethodDescriptorType, WrapperDescriptorType, MethodWrapperType,
+    MemberDescriptorType, GetSetDescriptorType,
+    torch._ops.OpOverload, torch._ops.OpOverloadPacket, torch.jit.ScriptFunction,
+)  # fmt: skip
+#: More values than a plan is worth comparing at every run.
+_MOST_VALUES, _MOST_BYTES = 2000, 2**16
+
+
+def token_of_plain(value: Any) -> Hashable:
+    """Return the token of a number, a text and the like: ``True``, 1 and 1.0 have three, 0.0 and -0.0 two, NaN one."""
+    if type(value) is float:
+        return value if value > 0 or value < 0 else f"float {value!r}"
+    return (type(value), value)
+
+
+class Unseen(Exception):
+    """Something may change without being seen; the message says where it is held, and what it is."""
+
+
+class ClassView:
+    """What a class, and those that it is derived from, give to their objects.
+
+    Attributes
+    ----------
+    stable : hashable
+        What is told by identity.
+    moving : list of (str, object)
+        What may change in place, or reads what may.
+    names : frozenset of str
+        Attributes that its code mentions.
+    """
+
+    def __init__(self, bases: list[type], roots: frozenset[str]) -> None:
+        self._bases = bases
+        self._values = [tuple(vars(base).values()) for base in bases]
+        own: dict[str, Any] = {}
+        for base in reversed(bases):
+            own.update(vars(base))
+        functions = {name: f for name, value in own.items() if (f := _function_in(value)) is not None}
+        self.names, reached = _reached(functions, roots, bases)
+        data = {n: v for n, v in own.items() if n not in functions and not n.startswith("__") and n != "_abc_impl"}
+        plain = {name: token_of_plain(value) for name, value in data.items() if type(value) in _PLAIN}
+        self.stable = (*functions.items(), *plain.items())
+        self.moving = [(f.__qualname__, f) for f in reached if _moves(f)]
+        self.moving += [(n, v) for n, v in data.items() if n not in plain and self.mentions(n)]
+
+    def is_current(self) -> bool:
+        """Tell whether all attributes are the objects that they were."""
+        for base, values in zip(self._bases, self._values):
+            now = vars(base).values()
+            if len(now) != len(values) or not all(map(is_, now, values)):
+                return False
+        return True
+
+    def mentions(self, name: str) -> bool:
+        """Tell whether the class's code may read an attribute of that name."""
+        return name in self.names or ANY_NAME in self.names
+
+
+_VIEWS: WeakKeyDictionary[type, ClassView | None] = WeakKeyDictionary()
+#: Where a step begins; what it calls is found from there.
+_ROOTS = frozenset({"step", "project", "forward", "__call__", "output_size", "recur"})
+
+
+def class_view(cls: type) -> ClassView | None:
+    """Return what a class gives to its objects; None for those of libraries, which do not change."""
+    try:
+        view = _VIEWS[cls]
+        if view is None or view.is_current():
+            return view
+    except KeyError:
+        pass
+    bases = [base for base in cls.__mro__ if base is not object and not is_library(base)]
+    roots = _ROOTS if issubclass(cls, nn.Module) else frozenset({ANY_NAME})
+    view = _VIEWS[cls] = ClassView(bases, roots) if bases else None
+    return view
+
+
+class Tokens:
+    """Makes tokens of what an object holds, and collects the tensors in it.
+
+    Attributes
+    ----------
+    tensors : dict of str to Tensor
+        By the path to each; they are no part of tokens.
+    """
+
+    def __init__(self, known: dict[int, str]) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self._known = known  # where each object was met, by its id; all are alive until the walk ends
+        self._n_values = 0
+
+    def of(self, value: Any, path: str) -> Hashable:
+        """Return the token of a value.
+
+        Raises
+        ------
+        Unseen
+            If the value may change without being seen.
+        """
+        kind = type(value)
+        if kind in _PLAIN:
+            return token_of_plain(value)
+        self._n_values += 1
+        if self._n_values > _MOST_VALUES:
+            raise Unseen(f"{path!r} belongs to more than {_MOST_VALUES} values, too many to compare at every run")
+        if isinstance(value, _FIXED):
+            return value
+        if id(value) in self._known:
+            return ("again", self._known[id(value)])
+        self._known[id(value)] = path
+        return (kind, self._inside(value, kind, path))
+
+    def begin(self) -> None:
+        """Count values from 0 again: each attribute of a cell may hold as many."""
+        self._n_values = 0
+
+    def _inside(self, value: Any, kind: type, path: str) -> Hashable:
+        if isinstance(value, Tensor):
+            self.tensors[path] = value
+            return "tensor"
+        if isinstance(value, type):
+            return (value, self.of_class(value, path))
+        for types, function in _BY_KIND:
+            if isinstance(value, types):
+                inside = function(self, value, path)
+                return (inside, self._attributes(value, path)) if getattr(value, "__dict__", None) else inside
+        if not _hides_memory(kind):
+            return (self._attributes(value, path), self.of_class(kind, path))
+        raise Unseen(f"{path!r} is a {kind.__module__}.{kind.__qualname__}, whose changes cannot be seen")
+
+    def of_class(self, cls: type, path: str) -> Hashable:
+        """Return the token of what a class gives to its objects."""
+        view = class_view(cls)
+        if view is None:
+            return None
+        return (view.stable, *[self.of(value, f"{path}.{name}") for name, value in view.moving])
+
+    def of_function(self, function: FunctionType, path: str) -> Hashable:
+        """Return the token of a function and of what it reads."""
+        if is_library(function):
+            return function
+        reads = [self._of_place(where, name, path) for where, name in reads_of(function).places]
+        cells = [self._of_cell(cell, path) for cell in function.__closure__ or ()]
+        return (function, function.__code__, self.of(function.__defaults__, path), *reads, *cells)
+
+    def _of_place(self, where: dict[str, Any], name: str, path: str) -> Hashable:
+        return self.of(where[name], f"{name} of {path}") if name in where else None
+
+    def _of_cell(self, cell: Any, path: str) -> Hashable:
+        try:
+            return self.of(cell.cell_contents, f"a closure of {path}")
+        except ValueError:  # it is empty
+            return None
+
+    def _attributes(self, value: Any, path: str) -> Hashable:
+        return tuple([(key, self.of(item, f"{path}.{key}")) for key, item in _attributes_of(value)])
+
+    def _of_items(self, value: Any, path: str) -> Hashable:
+        return tuple([self.of(item, f"{path}[{i}]") for i, item in enumerate(value)])
+
+    def _of_mapping(self, value: Any, path: str) -> Hashable:
+        return tuple([(self.of(key, path), self.of(item, f"{path}[{key!r:.30}]")) for key, item in value.items()])
+
+    def _of_set(self, value: Any, path: str) -> Hashable:
+        return frozenset([self.of(item, path) for item in value])
+
+    def _of_array(self, value: Any, path: str) -> Hashable:
+        if value.dtype == object or value.nbytes > _MOST_BYTES:
+            raise Unseen(f"{path!r} is a large array, or one of objects; make it a buffer")
+        return (value.dtype.str, value.shape, value.tobytes())
+
+    def _of_method(self, value: MethodType, path: str) -> Hashable:
+        return (self.of(value.__func__, path), self.of(value.__self__, path))
+
+    def _of_partial(self, value: partial[Any], path: str) -> Hashable:
+        return tuple([self.of(part, path) for part in (value.func, value.args, value.keywords)])
+
+    def _of_accessor(self, value: Any, path: str) -> Hashable:
+        functions = (value.fget, value.fset) if isinstance(value, property) else (value.__func__,)
+        return tuple([self.of(function, path) for function in functions])
+
+    def _of_slice(self, value: slice, path: str) -> Hashable:
+        return tuple([self.of(part, path) for part in (value.start, value.stop, value.step)])
+
+
+_BY_KIND: tuple[tuple[Any, Callable[..., Hashable]], ...] = (
+    (FunctionType, Tokens.of_function),
+    (MethodType, Tokens._of_method),
+    ((dict, MappingProxyType), Tokens._of_mapping),
+    ((list, tuple), Tokens._of_items),
+    ((set, frozenset), Tokens._of_set),
+    (np.ndarray, Tokens._of_array),
+    (np.generic, lambda tokens, value, path: (value.dtype.str, value.tobytes())),
+    (slice, Tokens._of_slice),
+    (partial, Tokens._of_partial),
+    ((property, staticmethod, classmethod), Tokens._of_accessor),
+    ((int, float, str, bytes), lambda tokens, value, path: repr(value)),
+    (SimpleNamespace, lambda tokens, value, path: None),
+)
+
+
+def _hides_memory(kind: type) -> bool:
+    """Tell whether objects have memory beside their attributes, as those of types written in C do.
+
+    As ``object.__reduce_ex__`` tells: they are larger than their attributes make them.
+    """
+    managed_weakref, managed_dict = 1 << 3, 1 << 4
+    words = len(_slots_of(kind))
+    words += bool(kind.__dictoffset__ and not kind.__flags__ & managed_dict)
+    words += bool(kind.__weakrefoffset__ and not kind.__flags__ & managed_weakref)
+    return kind.__basicsize__ > object.__basicsize__ + words * calcsize("P")
+
+
+def _slots_of(kind: type) -> list[str]:
+    found: list[str] = []
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
+        found += [slots] if isinstance(slots, str) else slots
+    return [name for name in found if name not in ("__dict__", "__weakref__")]
+
+
+def _attributes_of(value: Any) -> Iterator[tuple[str, Any]]:
+    yield from getattr(value, "__dict__", {}).items()
+    for name in _slots_of(type(value)):
+        if hasattr(value, name):
+            yield name, getattr(value, name)
+
+
+def _function_in(value: Any) -> FunctionType | None:
+    """Return the function that an attribute of a class is or wraps."""
+    if isinstance(value, property):
+        value = value.fget
+    elif isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    return value if isinstance(value, FunctionType) else None
+
+
+def _reached(
+    functions: dict[str, FunctionType], roots: frozenset[str], bases: list[type]
+) -> tuple[frozenset[str], list[FunctionType]]:
+    """Return the names that code mentions from its roots on, and the functions reached, overridden ones too."""
+    names, waiting, seen = set(roots), list(roots), []
+    if ANY_NAME in roots:
+        waiting = list(functions)
+    while waiting:
+        name = waiting.pop()
+        for base in bases:
+            function = _function_in(vars(base).get(name))
+            if function is None or function in seen:
+                continue
+            seen.append(function)
+            more = _names_of(function, [])
+            waiting += functions if ANY_NAME in more else (more & functions.keys()) - names
+            names |= more
+    return frozenset(names), seen
+
+
+def _names_of(function: FunctionType, seen: list[FunctionType]) -> frozenset[str]:
+    """Return the attributes that a function, and the user's functions that it calls, mention."""
+    if function in seen or is_library(function):
+        return frozenset()
+    seen.append(function)
+    reads = reads_of(function)
+    called = [where.get(name) for where, name in reads.places] + [c.cell_contents for c in _filled(function)]
+    return reads.names.union(*[_names_of(f, seen) for value in called for f in _functions_in(value)])
+
+
+def _functions_in(value: Any, depth: int = 3) -> Iterator[FunctionType]:
+    """Give the functions that code may get at through a value."""
+    if isinstance(value, FunctionType):
+        yield value
+    elif depth and isinstance(value, (dict, list, tuple, set)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _functions_in(item, depth - 1)
+
+
+def _filled(function: FunctionType) -> Iterator[Any]:
+    for cell in function.__closure__ or ():
+        try:
+            _ = cell.cell_contents
+        except ValueError:
+            continue
+        yield cell
+
+
+def _moves(function: FunctionType) -> bool:
+    """Tell whether a function reads what may change while the function stays the same."""
+    return not is_library(function) and bool(reads_of(function).places or function.__closure__ or function.__defaults__)

@@ -1,0 +1,40 @@
+"""The engines: one interface for every way of running a cell along time, and the choice among them.
+
+``_engine`` is the interface. ``_catalogue`` lists the engines in the order in which they are asked; ``_choice`` takes the first
+that does not refuse the cell and, by ``_sizes`` and ``_measured``, is not slower than torch's kernel. Before its first use
+an engine is compared with the plain loop (``_trial``, ``_trust``). ``_threads`` and ``_pace`` say on how many threads it runs.
+``_loop``, ``_unrolled``, ``_fused`` and ``_scan`` (with ``_linear``) are engines that need no compiler.
+"""
+
+from seqpipe.recurrence.engines._choice import UNROLL, choose_engine
+from seqpipe.recurrence.engines._clock import compile_seconds, compiling
+from seqpipe.recurrence.engines._engine import Choice, Engine
+from seqpipe.recurrence.engines._fused import FusedEngine
+from seqpipe.recurrence.engines._loop import LoopEngine, fall_back, hold, take_reason
+from seqpipe.recurrence.engines._pace import Pace
+from seqpipe.recurrence.engines._scan import ScanEngine
+from seqpipe.recurrence.engines._sizes import Sizes
+from seqpipe.recurrence.engines._threads import allowed_threads, n_threads, openmp, run_in_threads
+from seqpipe.recurrence.engines._trial import find_fault
+
+__all__ = [
+    "Choice",
+    "Engine",
+    "FusedEngine",
+    "LoopEngine",
+    "Pace",
+    "ScanEngine",
+    "Sizes",
+    "UNROLL",
+    "allowed_threads",
+    "choose_engine",
+    "compile_seconds",
+    "compiling",
+    "fall_back",
+    "find_fault",
+    "hold",
+    "n_threads",
+    "openmp",
+    "run_in_threads",
+    "take_reason",
+]

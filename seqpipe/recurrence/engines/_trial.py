@@ -1,0 +1,141 @@
+"""An engine beside the plain loop, on a small batch of random numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from seqpipe.cells import Cell, State
+from seqpipe.exceptions import CompilerError
+from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence._states import map_state, state_tensors
+from seqpipe.recurrence._steps import ValidSteps
+from seqpipe.recurrence.contents import contents_of, copied, first_states
+from seqpipe.recurrence.engines._clock import compiling
+from seqpipe.recurrence.engines._loop import LoopEngine
+
+__all__ = ["Run", "draws_random_numbers", "find_fault", "said"]
+
+#: What `Engine.run` is.
+Run = Callable[[Cell, Tensor, ValidSteps | None, State], tuple[Tensor, State]]
+
+_LENGTHS = (4, 1, 3, 0, 4)
+#: Share of the largest number in all results below which one that differs is taken for rounding around zero.
+_ROUNDING = 1e-2
+
+
+@compiling()
+def find_fault(
+    run: Run, cell: Cell, *, training: bool, input_grad: bool = True, tried: Cell | None = None
+) -> str | None:
+    """Say how an engine's results differ from the plain loop's; None if they do not.
+
+    Parameters
+    ----------
+    run : callable
+        What is compared; as `Engine.run`.
+    cell : Cell
+    training : bool
+        Whether all gradients are compared as well.
+    input_grad : bool, default=True
+        Whether the gradient of x is among them.
+    tried : Cell, optional
+        The copy of the cell that is given to ``run``; another one each time by default.
+    """
+    contents = contents_of(cell)
+    device, dtype = contents.device, contents.dtype
+    try:
+        with forked_generators(device):
+            expected = _everything(LoopEngine().run, cell, training, input_grad)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # it may be right for other batches
+        return f"the plain loop fails on a trial batch of {len(_LENGTHS)} ({said(error)})"
+    try:
+        with forked_generators(device):  # again, so that a first state that is drawn is the same one
+            found = _everything(run, cell, training, input_grad, tried)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except CompilerError as error:  # a sentence, and a compiler's last words in their lines
+        return str(error)
+    except Exception as error:  # whatever a broken engine raises
+        return f"it fails ({said(error)})"
+    if [(t.shape, t.dtype, t.device) for t in found] != [(t.shape, t.dtype, t.device) for t in expected]:
+        return "its results have other shapes or types than the plain loop's"
+    scale = max((float(t.abs().max()) for t in expected if t.numel() and _has_rounding(t)), default=0.0)
+    least = _ROUNDING * scale if math.isfinite(scale) else 0.0
+    difference = max(_difference(a, b, least) for a, b in zip(expected, found))
+    if difference <= 3 * torch.finfo(dtype).eps ** 0.5:
+        return None
+    return f"its results differ from the plain loop's by {difference:.1e}"
+
+
+def draws_random_numbers(cell: Cell) -> bool:
+    """Tell whether the plain loop draws random numbers for a cell."""
+    device = contents_of(cell).device
+    with forked_generators(device):
+        before = _random_state(device)
+        _everything(LoopEngine().run, cell, training=False, input_grad=False)
+        return not torch.equal(before, _random_state(device))
+
+
+def said(error: Exception) -> str:
+    """Return an error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _random_state(device: torch.device) -> Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _everything(run: Run, cell: Cell, training: bool, input_grad: bool, tried: Cell | None = None) -> list[Tensor]:
+    """Return outputs and final states of a copy's run and, in training, all gradients of a weighted sum of them."""
+    state = first_states(cell, len(_LENGTHS))
+    cell = tried or copied(cell)
+    contents = contents_of(cell)
+    tensors, device, dtype = contents.tensors, contents.device, contents.dtype
+    generator = torch.Generator().manual_seed(0)
+
+    def random(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+
+    def moved(tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():  # steps that are counted, and the like
+            return tensor
+        return (tensor.detach() + random(tensor) / 10).requires_grad_(training)
+
+    valid = ValidSteps.of(torch.tensor(_LENGTHS), max(_LENGTHS), device)
+    with torch.set_grad_enabled(training), torch.autocast(device.type, enabled=False):
+        x = torch.empty(len(_LENGTHS), max(_LENGTHS), cell.input_size, dtype=dtype, device=device)
+        x = valid.clear(random(x)).requires_grad_(training and input_grad)
+        state = map_state(moved, state)
+        outputs, after = run(cell, x, valid, state)
+        results = [outputs, *state_tensors(after)]
+        inputs = [t for t in (x, *state_tensors(state), *tensors.values()) if t.requires_grad]
+        return [r.detach() for r in results] + (_gradients(results, inputs) if training else [])
+
+
+def _gradients(results: list[Tensor], inputs: list[Tensor]) -> list[Tensor]:
+    live = [r for r in results if r.requires_grad]
+    if not live:
+        return [torch.zeros_like(i) for i in inputs]
+    weights = [torch.linspace(-1, 1, r.numel(), dtype=r.dtype, device=r.device).view(r.shape) for r in live]
+    grads = torch.autograd.grad(live, inputs, weights, allow_unused=True)
+    return [torch.zeros_like(i) if g is None else g for i, g in zip(inputs, grads)]
+
+
+def _difference(expected: Tensor, found: Tensor, least: float = 0.0) -> float:
+    """Return the largest difference as a share of the largest number expected, or of ``least`` where that is larger."""
+    if not expected.numel():
+        return 0.0
+    if not _has_rounding(expected):
+        return 0.0 if torch.equal(expected, found) else math.inf
+    difference = float((expected - found).abs().max()) / max(float(expected.abs().max()), least, 1e-6)
+    return difference if difference == difference else math.inf  # the largest of several must not pass over NaN
+
+
+def _has_rounding(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()

@@ -17,6 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
+from seqpipe.callbacks import fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
@@ -58,7 +59,9 @@ def candidate_names(loaded: LoadedRecipe, search: Any) -> list[str]:
     return [_name(loaded, params) for params in _candidates(search)]
 
 
-def fit_search(search: Any, train: TaskData, notes: FitNotes, *, backend: str | None) -> list[str]:
+def fit_search(
+    search: Any, train: TaskData, notes: FitNotes, callbacks: list[Any], *, backend: str | None
+) -> list[str]:
     """Fit the search and return the reasons of what failed on the way, where scikit-learn tells them.
 
     Parameters
@@ -66,6 +69,8 @@ def fit_search(search: Any, train: TaskData, notes: FitNotes, *, backend: str | 
     search : search of scikit-learn
     train : TaskData
     notes : FitNotes
+    callbacks : list of FitListener
+        One of them fills the notes.
     backend : str or None
         Of joblib.
 
@@ -76,7 +81,7 @@ def fit_search(search: Any, train: TaskData, notes: FitNotes, *, backend: str | 
     """
     with _failures_told(alone=search.n_jobs in (None, 1)) as reasons, _workers(backend):
         try:
-            search.fit(train.X, train.y)
+            fit_with_callbacks(search, callbacks, train.X, train.y)
         except ValueError as error:
             if "fits failed" not in str(error):
                 raise

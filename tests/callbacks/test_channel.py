@@ -4,7 +4,7 @@ import pickle
 import subprocess
 import sys
 
-from seqpipe.tracking._channel import open_channel
+from seqpipe.callbacks import open_channel
 
 
 class Owner:

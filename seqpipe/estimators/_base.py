@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import EarlyStopping
 
 from seqpipe.cells import Cell
 from seqpipe.estimators._cells import cell_factory, recurrent_factory
@@ -31,6 +30,7 @@ from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import (
     Diverged,
+    EarlyStopping,
     EpochListener,
     GradientGuard,
     Objective,
@@ -334,8 +334,7 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         if schedule is not None:
             callbacks.append(("schedule", schedule))
         if self.early_stopping and not partial:
-            stopping = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
-            callbacks.append(("early_stopping", stopping))
+            callbacks.append(("early_stopping", EarlyStopping(self.n_iter_no_change)))
         if self.verbose:
             callbacks.append(("progress", ProgressBar(epochs)))
         return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]
@@ -402,7 +401,3 @@ class RecurrentEstimator(NetParamsMixin, CallbackSupportMixin, BaseEstimator):
         with seeded(0, self.device_):
             self.net_ = self._make_net_to_predict(self._sizes, self.device_, int(kept["batch_size"]))
         restore_weights(self.net_, kept)
-
-
-def _silent(*args: Any) -> None:
-    """Swallow what skorch would print."""

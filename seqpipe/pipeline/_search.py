@@ -22,6 +22,7 @@ from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, di
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
+from seqpipe.process import intercepted_warnings
 from seqpipe.tasks import Task, TaskData
 
 __all__ = ["candidate_names", "candidate_table", "fit_search", "make_search"]
@@ -202,16 +203,15 @@ def _failures_told(*, alone: bool) -> Iterator[list[str]]:
         warnings.simplefilter("always", FitFailedWarning)
         warnings.filterwarnings("always" if alone else "ignore", message="Scoring failed")
         warnings.filterwarnings("ignore", message="One or more of the test scores are non-finite")
-        show = warnings.showwarning
 
-        def collect(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, FitFailedWarning) or str(message).startswith("Scoring failed"):
+        def take(message: Warning | str, category: type[Warning]) -> bool:
+            taken = issubclass(category, FitFailedWarning) or str(message).startswith("Scoring failed")
+            if taken:
                 reasons.append(_raised(str(message)))
-            else:
-                show(message, category, *where, **more)
+            return taken
 
-        warnings.showwarning = collect
-        yield reasons
+        with intercepted_warnings(take):
+            yield reasons
 
 
 def _raised(traceback: str) -> str:

@@ -44,7 +44,9 @@ _HOMES = {
     "cut_texts": "seqpipe.transformers",
     "cut_windows": "seqpipe.transformers",
     "hookimpl": "seqpipe.hookspecs",
+    "load": "seqpipe.bundle",
     "make_windows": "seqpipe.transformers",
+    "save": "seqpipe.bundle",
 }
 
 __all__ = [
@@ -81,7 +83,9 @@ __all__ = [
     "cut_texts",
     "cut_windows",
     "hookimpl",
+    "load",
     "make_windows",
+    "save",
 ]
 
 

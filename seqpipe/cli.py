@@ -7,28 +7,26 @@ instant.
 
 from __future__ import annotations
 
-import _thread
 import os
-import signal
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from seqpipe.exceptions import RecipeError, SeqpipeError
+from seqpipe.process import command_line, variable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["app", "main"]
 
-_FAILED, _WRONG_USE, _INTERRUPTED, _UNREAD, _TERMINATED = 1, 2, 130, 141, 143
+_FAILED, _WRONG_USE, _INTERRUPTED, _UNREAD = 1, 2, 130, 141
 #: Columns of tables where no terminal says how wide it is.
 _PLAIN_WIDTH = 120
 
@@ -42,19 +40,18 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
-    signal.signal(signal.SIGTERM, _terminated)
-    sys.unraisablehook = _signal_again
-    warnings.showwarning = _show_warning
-    app()
+    with command_line(_show_warning):
+        app()
 
 
 @app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error was raised.")] = False,
 ) -> None:
     if debug:
-        os.environ["SEQPIPE_DEBUG"] = "1"
+        context.with_resource(variable("SEQPIPE_DEBUG", "1"))
     if version:
         typer.echo(_version("seqpipe"))
         raise typer.Exit
@@ -264,27 +261,6 @@ def _told(error: Exception) -> str:
     if isinstance(error, SeqpipeError | OSError):
         return text
     return f"{type(error).__name__}: {text} (SEQPIPE_DEBUG=1 shows where)"
-
-
-def _terminated(number: int, frame: object) -> NoReturn:
-    sys.exit(_TERMINATED)
-
-
-def _signal_again(ignored: Any) -> None:
-    """Send a signal once more that struck in a callback of the garbage collector, which no exception leaves."""
-    numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
-    if ignored.exc_type in numbers:
-        threading.Timer(0.1, _send, (numbers[ignored.exc_type],)).start()
-    else:
-        sys.__unraisablehook__(ignored)
-
-
-def _send(number: signal.Signals) -> None:
-    """Send a signal to the main thread, which also ends what it waits for."""
-    if sys.platform == "win32":
-        _thread.interrupt_main(number)
-    else:
-        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def _show_warning(message: Warning | str, *where: object, **more: object) -> None:

@@ -10,6 +10,7 @@
     ├── PluginError (RuntimeError)            a plug-in that cannot be used, with its distribution
     ├── RecipeError (ValueError)              a recipe that cannot be run, with file, line and field
     ├── FitFailedError (RuntimeError)         a fit, or all fits of a search, that failed, with the reason
+    ├── BundleError (ValueError)              a model that cannot be saved or loaded without running code
     └── TrackingError (RuntimeError)          a tracking store that cannot be used
 
     SeqpipeWarning (UserWarning)
@@ -27,6 +28,7 @@ from difflib import get_close_matches
 from typing import Any
 
 __all__ = [
+    "BundleError",
     "CellError",
     "CompilerError",
     "DataWarning",
@@ -75,6 +77,10 @@ class RecipeError(SeqpipeError, ValueError):
 
 class FitFailedError(SeqpipeError, RuntimeError):
     """A fit that failed, or a search of which no fit succeeded; the message gives the first reason."""
+
+
+class BundleError(SeqpipeError, ValueError):
+    """A model that cannot be saved, or loaded, without running code; the message names what it holds."""
 
 
 class TrackingError(SeqpipeError, RuntimeError):

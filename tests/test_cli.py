@@ -245,17 +245,6 @@ def test_a_signal_ends_the_run_as_killed(
     assert set(read_runs(name, store, kinds=("search", "candidate", "fold"))["status"]) == {"KILLED"}
 
 
-def test_a_signal_that_strikes_where_no_exception_can_be_raised_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Freed:
-        def __del__(self) -> None:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(sys, "unraisablehook", cli._signal_again)
-    Freed()
-    with pytest.raises(KeyboardInterrupt):
-        time.sleep(20)
-
-
 def wait_for_fold(experiment: str, store: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:

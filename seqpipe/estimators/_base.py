@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from skorch.callbacks import EarlyStopping
 
 from seqpipe.estimators._cells import cell_factory
 from seqpipe.estimators._declared import fitted
@@ -26,6 +25,7 @@ from seqpipe.recurrence import compile_seconds
 from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.training import (
     Diverged,
+    EarlyStopping,
     EpochListener,
     GradientGuard,
     Objective,
@@ -318,8 +318,7 @@ class RecurrentEstimator(
         if schedule is not None:
             callbacks.append(("schedule", schedule))
         if self.early_stopping and not partial:
-            stopping = EarlyStopping(patience=self.n_iter_no_change, load_best=True, sink=_silent)
-            callbacks.append(("early_stopping", stopping))
+            callbacks.append(("early_stopping", EarlyStopping(self.n_iter_no_change)))
         if self.verbose:
             callbacks.append(("progress", ProgressBar(epochs)))
         return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]
@@ -373,7 +372,3 @@ class RecurrentEstimator(
         with seeded(0, self.device_):
             self.net_ = self._make_net_to_predict(self._sizes, self.device_, int(kept["batch_size"]))
         restore_weights(self.net_, kept)
-
-
-def _silent(*args: Any) -> None:
-    """Swallow what skorch would print."""

@@ -1,7 +1,4 @@
-"""Telling scikit-learn's callbacks of a fit and its epochs.
-
-`sklearn.callback` is experimental: this is the one place where estimators touch it.
-"""
+"""Notifying callbacks of a fit and its epochs."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from seqpipe.callbacks import CallbackSupportMixin, with_callbacks
 
 __all__ = ["CallbackSupportMixin", "FitListeners", "listened_fit", "with_callbacks"]
 

@@ -1,4 +1,4 @@
-"""A scikit-learn callback that counts a recipe's fits, in whatever process they run."""
+"""A callback that counts a recipe's fits, in any process that runs them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from uuid import UUID
 
-from seqpipe.tracking import open_channel
+from seqpipe.callbacks import FOLD, FitListener, FitTask, open_channel
+from seqpipe.callbacks import REFIT as REFIT_TASK
 
-__all__ = ["REFIT", "FitEvent", "FitListener", "FitNotes"]
-
-#: What scikit-learn calls the tasks of a search.
-_FOLD_TASK, _REFIT_TASK = "candidate-split-evaluation", "refit-with-best-params"
+__all__ = ["REFIT", "FitCounter", "FitEvent", "FitNotes"]
 
 #: Stands for the refit where a fit's number is asked for.
 REFIT = -1
@@ -83,8 +80,8 @@ class FitNotes:
             self.show(event)
 
 
-class FitListener:
-    """Tells ``notes`` about the fits of a search, or of one estimator.
+class FitCounter(FitListener):
+    """Notifies ``notes`` of the fits of a search, or of one estimator.
 
     Parameters
     ----------
@@ -92,56 +89,37 @@ class FitListener:
         Where events go; it stays in the process that began the fits.
     """
 
-    max_propagation_depth = None
-
     def __init__(self, notes: FitNotes) -> None:
+        super().__init__()
         self._channel = open_channel(notes.receive, self)
-        self._under_way: set[UUID] = set()
 
-    def setup(self, estimator: Any, context: Any) -> None:
-        """Remember an outermost fit."""
-        self._under_way.add(context.root_uuid)
+    def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
+        """Report a fit that begins."""
+        if _is_fit(task):
+            self._channel.send(FitEvent("began", _number(task)))
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Forget it: threads that still fit a part of it have to stop."""
-        self._under_way.discard(context.root_uuid)
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Tell of a fit that begins."""
-        if _is_fit(context):
-            self._channel.send(FitEvent("began", _number(context)))
-
-    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> bool:
-        """Tell of an epoch, of what an estimator says of its fit, and of a fit that is over.
-
-        Returns
-        -------
-        stop : bool
-            Whether the outermost fit was broken off.
-        """
-        told, fit = metadata or {}, _number(context)
-        if "epoch" in told:
-            n_epochs = context.parent.max_subtasks if context.parent is not None else None
-            self._channel.send(FitEvent("epoch", fit, epoch=int(told["epoch"]), n_epochs=n_epochs))
-        elif "error" in told or "n_parameters" in told:
-            known = {name: told.get(name) for name in ("n_parameters", "compile_seconds", "error")}
-            self._channel.send(FitEvent("reported", fit, seconds=told.get("fit_seconds"), **known))
-        if _is_fit(context):
+    def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
+        """Report an epoch, the summary of an estimator's fit, and a fit that is over."""
+        fit = _number(task)
+        if "epoch" in metadata:
+            event = FitEvent("epoch", fit, epoch=int(metadata["epoch"]), n_epochs=task.n_siblings)
+            self._channel.send(event)
+        elif "error" in metadata or "n_parameters" in metadata:
+            known = {name: metadata.get(name) for name in ("n_parameters", "compile_seconds", "error")}
+            self._channel.send(FitEvent("reported", fit, seconds=metadata.get("fit_seconds"), **known))
+        if _is_fit(task):
             self._channel.send(FitEvent("ended", fit))
-        return context.root_uuid not in self._under_way
 
 
-def _task(context: Any) -> str:
-    return str(context.source_task_name or context.task_name)
+def _is_fit(task: FitTask) -> bool:
+    return task.role in (FOLD, REFIT_TASK)
 
 
-def _is_fit(context: Any) -> bool:
-    return _task(context) in (_FOLD_TASK, _REFIT_TASK)
-
-
-def _number(context: Any) -> int:
-    while context is not None and not _is_fit(context):
-        context = context.parent
-    if context is None:
-        return 0
-    return REFIT if _task(context) == _REFIT_TASK else int(context.task_id)
+def _number(task: FitTask) -> int:
+    """Return the number of the fit that a task is a part of."""
+    for role, number in reversed(task.path):
+        if role == REFIT_TASK:
+            return REFIT
+        if role == FOLD:
+            return number
+    return 0

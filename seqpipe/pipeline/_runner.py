@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from seqpipe.callbacks import fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, SeqpipeError
-from seqpipe.pipeline._fits import FitListener, FitNotes
+from seqpipe.pipeline._fits import FitCounter, FitNotes
 from seqpipe.pipeline._job import Job, prepare_job
 from seqpipe.pipeline._load import RecipeSource, load_recipe
 from seqpipe.pipeline._metadata import ModelMetadata
@@ -96,15 +97,15 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
     search = job.loaded.recipe.search
     progress = FitProgress(console, job.candidates, job.n_splits)
     notes = FitNotes(progress.show)
-    listeners = [FitListener(notes), *([tracker] if tracker is not None else [])]
-    estimator = job.estimator.set_callbacks(*listeners)
+    callbacks = [FitCounter(notes), *([tracker] if tracker is not None else [])]
+    estimator = job.estimator
     result = RunResult(job.loaded.name, estimator, table=pd.DataFrame())
     with progress.shown(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step is no run of its own
         if search is None:
-            _fit_alone(job, estimator)
+            _fit_alone(job, callbacks)
             return result
-        reasons = fit_search(estimator, job.train, notes, backend=search.backend)
+        reasons = fit_search(estimator, job.train, notes, callbacks, backend=search.backend)
     return replace(
         result,
         estimator=estimator.best_estimator_,
@@ -114,9 +115,9 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
     )
 
 
-def _fit_alone(job: Job, estimator: Any) -> None:
+def _fit_alone(job: Job, callbacks: list[Any]) -> None:
     try:
-        estimator.fit(job.train.X, job.train.y)
+        fit_with_callbacks(job.estimator, callbacks, job.train.X, job.train.y)
     except SeqpipeError:
         raise
     except Exception as error:

@@ -17,10 +17,12 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
+from seqpipe.callbacks import fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
+from seqpipe.process import intercepted_warnings
 from seqpipe.tasks import Task, TaskData
 
 __all__ = ["candidate_names", "candidate_table", "fit_search", "make_search"]
@@ -58,7 +60,9 @@ def candidate_names(loaded: LoadedRecipe, search: Any) -> list[str]:
     return [_name(loaded, params) for params in _candidates(search)]
 
 
-def fit_search(search: Any, train: TaskData, notes: FitNotes, *, backend: str | None) -> list[str]:
+def fit_search(
+    search: Any, train: TaskData, notes: FitNotes, callbacks: list[Any], *, backend: str | None
+) -> list[str]:
     """Fit the search and return the reasons of what failed on the way, where scikit-learn tells them.
 
     Parameters
@@ -66,6 +70,8 @@ def fit_search(search: Any, train: TaskData, notes: FitNotes, *, backend: str | 
     search : search of scikit-learn
     train : TaskData
     notes : FitNotes
+    callbacks : list of FitListener
+        One of them fills the notes.
     backend : str or None
         Of joblib.
 
@@ -76,7 +82,7 @@ def fit_search(search: Any, train: TaskData, notes: FitNotes, *, backend: str | 
     """
     with _failures_told(alone=search.n_jobs in (None, 1)) as reasons, _workers(backend):
         try:
-            search.fit(train.X, train.y)
+            fit_with_callbacks(search, callbacks, train.X, train.y)
         except ValueError as error:
             if "fits failed" not in str(error):
                 raise
@@ -197,16 +203,15 @@ def _failures_told(*, alone: bool) -> Iterator[list[str]]:
         warnings.simplefilter("always", FitFailedWarning)
         warnings.filterwarnings("always" if alone else "ignore", message="Scoring failed")
         warnings.filterwarnings("ignore", message="One or more of the test scores are non-finite")
-        show = warnings.showwarning
 
-        def collect(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, FitFailedWarning) or str(message).startswith("Scoring failed"):
+        def take(message: Warning | str, category: type[Warning]) -> bool:
+            taken = issubclass(category, FitFailedWarning) or str(message).startswith("Scoring failed")
+            if taken:
                 reasons.append(_raised(str(message)))
-            else:
-                show(message, category, *where, **more)
+            return taken
 
-        warnings.showwarning = collect
-        yield reasons
+        with intercepted_warnings(take):
+            yield reasons
 
 
 def _raised(traceback: str) -> str:

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,11 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.process import Shared, allow_csv_cells
 
 __all__ = ["CSV_SUFFIXES", "CsvFormat", "check_names", "column_names", "read_csv"]
 
 #: Characters of one cell: more is taken for damage, or for an attack.
 MAX_CELL = 2**20
+_LONG_CELLS = Shared(partial(allow_csv_cells, MAX_CELL))
 
 #: The separator that files of a suffix have as a rule, and the others that are looked for.
 _USUAL = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
@@ -92,12 +95,9 @@ def read_csv(path: Path, form: CsvFormat) -> tuple[pd.DataFrame, str]:
         If the file is empty or not in its encoding, two columns share a name, or a row has another number of cells than
         the header, a NUL byte, or a cell of more than 1 MB; names the file and the line.
     """
-    limit = csv.field_size_limit(MAX_CELL)
-    try:
+    with _LONG_CELLS.held():
         dialect = _dialect(path, form)
         names, lines, columns = _read(path, form, dialect)
-    finally:
-        csv.field_size_limit(limit)
     cells = {name: _whole_where_written_so(column).to_pandas() for name, column in zip(names, columns)}
     return pd.DataFrame(cells).set_axis(pd.Index(lines, name="line", dtype="int64")), dialect.separator
 

@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seqpipe.tracking._channel import Channel, open_channel
 from seqpipe.tracking._device import DeviceReport, describe_device
 from seqpipe.tracking._diagnosis import Diagnostic
 from seqpipe.tracking._tracker import MLflowTracker
@@ -16,14 +15,12 @@ if TYPE_CHECKING:
     from seqpipe.tracking._ui import serve, ui_command
 
 __all__ = [
-    "Channel",
     "DeviceReport",
     "Diagnostic",
     "MLflowTracker",
     "describe_device",
     "load_model",
     "newest_experiment",
-    "open_channel",
     "read_curves",
     "read_runs",
     "redacted_uri",

@@ -1,8 +1,6 @@
-"""The callback that scikit-learn calls, in the process that writes and in every worker.
+"""The callback that records fits, in the process that writes and in every worker.
 
-scikit-learn 1.9 tells a callback of every task of a fit, as a tree that reaches through searches and
-pipelines into the estimators, in whatever process they run. The protocol is experimental; it is met here, in
-`_translate` and in `_channel`. Workers get a copy by pickle, which knows nothing but where to send events.
+Workers get a copy by pickle, which knows nothing but where to send events.
 """
 
 from __future__ import annotations
@@ -17,8 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from seqpipe.callbacks import Channel, FitListener, FitTask, open_channel
 from seqpipe.exceptions import TrackingWarning
-from seqpipe.tracking._channel import Channel, open_channel
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import Event, FitEnded
 from seqpipe.tracking._outcome import now, outcome_of
@@ -29,7 +27,7 @@ from seqpipe.tracking._uri import redacted_uri, resolve_uri
 if TYPE_CHECKING:
     from seqpipe.tracking._writer import Writer
 
-__all__ = ["FitListener"]
+__all__ = ["RecordedFits"]
 
 
 @dataclass(slots=True)
@@ -42,13 +40,11 @@ class _Fit:
     y: Any = None
 
 
-class FitListener:
-    """A scikit-learn callback that turns one outermost fit after the other into run trees."""
-
-    #: scikit-learn hands the callback on to estimators inside estimators, however deep.
-    max_propagation_depth = None
+class RecordedFits(FitListener):
+    """A callback that turns one outermost fit after the other into run trees."""
 
     def __init__(self, experiment: str, tracking_uri: str | None, run_name: str | None, tags: dict[str, str]) -> None:
+        super().__init__()
         self.experiment = experiment
         self.tracking_uri = tracking_uri
         self.run_name = run_name
@@ -66,15 +62,15 @@ class FitListener:
         self._warned = False
 
     def __getstate__(self) -> dict[str, Any]:
-        configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel")
+        configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel", "_under_way")
         return {name: getattr(self, name) for name in configured}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget()
 
-    def setup(self, estimator: Any, context: Any) -> None:
-        """Make the parent run of an outermost fit; scikit-learn calls this.
+    def opened(self, estimator: Any, task: FitTask) -> None:
+        """Make the parent run of an outermost fit.
 
         Raises
         ------
@@ -86,35 +82,28 @@ class FitListener:
         tags = {**environment_tags(), **self.tags}
         writer = self._open_writer()
         writer.open()
-        self._tree = writer.begin(fit_began(estimator, context, name, tags))
-        self._fits[context.root_uuid] = _Fit(self._tree, sys.exc_info()[1])
+        self._tree = writer.begin(fit_began(estimator, task, name, tags))
+        self._fits[task.tree] = _Fit(self._tree, sys.exc_info()[1])
 
-    def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
-        """Tell of a task that begins; scikit-learn calls this."""
-        if context.parent is None and context.root_uuid in self._fits:
-            fit = self._fits[context.root_uuid]
+    def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
+        """Record the begin of a task."""
+        if task.is_outermost and task.tree in self._fits:
+            fit = self._fits[task.tree]
             fit.X, fit.y = X, y
-        self._tell(partial(began, estimator, context, X, y, self.tags.get("dataset", "training data")))
+        self._tell(partial(began, estimator, task, X, y, self.tags.get("dataset", "training data")))
 
-    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> bool:
-        """Tell of a task that ends; scikit-learn calls this.
+    def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
+        """Record the end of a task, and what it reports."""
+        self._tell(partial(ended, estimator, task, metadata, self._travelling(task)))
 
-        Returns
-        -------
-        stop : bool
-            Whether the outermost fit was broken off, and this is a thread of it.
-        """
-        self._tell(partial(ended, estimator, context, metadata, self._travelling(context)))
-        return self._writer is not None and context.root_uuid not in self._fits
-
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """End the runs of an outermost fit; scikit-learn calls this, however the fit ended."""
-        error, time = self._travelling(context), now()
-        fit = self._fits.pop(context.root_uuid, None)
+    def closed(self, estimator: Any, task: FitTask) -> None:
+        """End the runs of an outermost fit."""
+        error, time = self._travelling(task), now()
+        fit = self._fits.pop(task.tree, None)
         if fit is None:  # the store refused when the fit began
             return
         outcome = outcome_of(error)
-        self._receive([FitEnded(tree=context.root_uuid, time=time, outcome=outcome, held=self._held)])
+        self._receive([FitEnded(tree=task.tree, time=time, outcome=outcome, held=self._held)])
         if error is None:
             self._keep(fit.tree, estimator, fit.X, fit.y)
         self._settle()
@@ -122,9 +111,9 @@ class FitListener:
     def _keep(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
         """Do something with the fitted estimator."""
 
-    def _travelling(self, context: Any) -> BaseException | None:
+    def _travelling(self, task: FitTask) -> BaseException | None:
         """Return the exception on its way out of the fit, not one that was handled when the fit began."""
-        fit, error = self._fits.get(context.root_uuid), sys.exc_info()[1]
+        fit, error = self._fits.get(task.tree), sys.exc_info()[1]
         return None if fit is not None and error is fit.handled_before else error
 
     def _open_writer(self) -> Writer:

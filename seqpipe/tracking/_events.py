@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from seqpipe.callbacks import TaskPath
 from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._outcome import Outcome
 from seqpipe.tracking._search import SearchResults
@@ -27,16 +28,12 @@ __all__ = [
     "Event",
     "FitBegan",
     "FitEnded",
-    "Path",
     "Reported",
     "RunBegan",
     "RunEnded",
     "SearchBegan",
     "SearchEnded",
 ]
-
-#: The tasks from below the outermost fit down to one of them: (role, id) each.
-Path = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,7 @@ class DataSeen(Event):
 class SearchBegan(Event):
     """The search at ``path`` begins; ``searched`` is None where only its end will tell what it tried."""
 
-    path: Path
+    path: TaskPath
     n_splits: int
     searched: list[dict[str, str]] | None
 
@@ -77,7 +74,7 @@ class SearchBegan(Event):
 class RunBegan(Event):
     """A fold or the refit begins; ``worker`` is the process and thread, which does one at a time."""
 
-    path: Path
+    path: TaskPath
     worker: tuple[int, int]
     params: dict[str, str]
     tags: dict[str, str]
@@ -87,7 +84,7 @@ class RunBegan(Event):
 class Reported(Event):
     """A task at or below a run has numbers and words; ``step`` is its epoch, counted from 1, or 0."""
 
-    path: Path
+    path: TaskPath
     step: int
     metrics: dict[str, float]
     tags: dict[str, str]
@@ -97,7 +94,7 @@ class Reported(Event):
 class RunEnded(Event):
     """A task at ``path`` ended its run: the fold's or refit's own in good order, or any below it badly."""
 
-    path: Path
+    path: TaskPath
     outcome: Outcome
 
 
@@ -105,7 +102,7 @@ class RunEnded(Event):
 class SearchEnded(Event):
     """The search at ``path`` has scored all candidates."""
 
-    path: Path
+    path: TaskPath
     results: SearchResults
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import mlflow.artifacts
-import skops.io
 from mlflow import MlflowClient
 from mlflow.models import Model
 
-from seqpipe.exceptions import TrackingError
+from seqpipe.bundle import read
+from seqpipe.exceptions import BundleError, TrackingError
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._store import open_client
-from seqpipe.tracking._trust import trusted_types
 from seqpipe.tracking._uri import redacted_uri
 
 __all__ = ["load_model"]
@@ -52,10 +51,11 @@ def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
                 "again with MLflowTracker."
             )
         file = folder / Path(flavor["pickled_model"]).name
-        trusted = trusted_types(file, owner=f"The model {model!r}")
-        return skops.io.load(file, trusted=trusted), dict(description.metadata or {})
+        return read(file, owner=f"The model {model!r}"), dict(description.metadata or {})
     except TrackingError:
         raise
+    except BundleError as error:
+        raise TrackingError(str(error)) from error
     except Exception as error:  # a damaged folder may fail in any way
         reason = " ".join(str(error).split())
         raise TrackingError(f"The model {model!r} cannot be read ({type(error).__name__}: {reason}).") from error

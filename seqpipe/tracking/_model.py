@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import mlflow.sklearn
-import skops.io
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model
 
-from seqpipe.exceptions import TrackingError
+from seqpipe.bundle import plugins, trusted_types
+from seqpipe.callbacks import without_callbacks
+from seqpipe.exceptions import BundleError, TrackingError
 from seqpipe.tracking._environment import installed_version
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._run import Run
 from seqpipe.tracking._signature import FLAVOR, InputDescription, describe_input
-from seqpipe.tracking._trust import plugins, trusted_types
 
 __all__ = ["save_model", "upload_model"]
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "seqpipe", "skops", "skorch", "torch")
-_CALLBACK_STATE = (
-    "_callback_fit_ctx",
-    "_parent_callback_ctx",
-    "_skl_callbacks",
-    "_skl_callbacks_to_teardown",
-)
 
 
 def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any] | None = None) -> None:
@@ -52,8 +44,11 @@ def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any]
         If the estimator holds objects of types that nobody vouches for, or whose contents nobody checks when they are
         read, or cannot be written without pickle.
     """
-    estimator = _without_callbacks(estimator)
-    trusted = _trusted_types(estimator)
+    estimator = without_callbacks(estimator)
+    try:
+        trusted = trusted_types(estimator)
+    except BundleError as error:
+        raise TrackingError(str(error)) from error
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's hints on integer columns and its deprecations
         described = describe_input(estimator, X)
@@ -93,25 +88,6 @@ def _name_its_place(folder: Path, entry: Any, run_id: str) -> None:
     model.run_id, model.artifact_path = run_id, entry.artifact_location
     model.model_id = model.model_uuid = entry.model_id
     model.save(str(folder / "MLmodel"))
-
-
-def _without_callbacks(estimator: Any) -> Any:
-    """Return a shallow copy that does not know who listened to its fit."""
-    bare = copy.copy(estimator)
-    for name in _CALLBACK_STATE:
-        vars(bare).pop(name, None)
-    return bare
-
-
-def _trusted_types(estimator: Any) -> list[str]:
-    name = type(estimator).__name__
-    with tempfile.TemporaryDirectory(prefix="seqpipe-") as folder:
-        file = Path(folder) / "model.skops"
-        try:
-            skops.io.dump(estimator, file)
-        except Exception as error:
-            raise TrackingError(f"skops cannot write {name}: {error}") from error
-        return trusted_types(file, owner=name)
 
 
 def _requirements() -> list[str]:

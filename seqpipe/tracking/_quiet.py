@@ -4,48 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from seqpipe.process import Shared
 
 __all__ = ["quiet"]
 
 _SETTINGS = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")
-
-
-class _Silence:
-    """Shared by threads: the first to ask for it makes it, and the last to leave ends it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holders = 0
-        self._restore: Callable[[], None] = lambda: None
-
-    def enter(self) -> None:
-        with self._lock:
-            if self._holders == 0:
-                self._restore = _silence()
-            self._holders += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._holders -= 1
-            if self._holders == 0:
-                self._restore()
-
-
-_SILENCE = _Silence()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what MLflow and its libraries log and print to themselves: what matters is raised."""
-    _SILENCE.enter()
-    try:
-        yield
-    finally:
-        _SILENCE.leave()
 
 
 def _silence() -> Callable[[], None]:
@@ -66,3 +33,11 @@ def _silence() -> Callable[[], None]:
             logging.getLogger(name).setLevel(level)
 
     return restore
+
+
+_SILENCE = Shared(_silence)
+
+
+def quiet() -> AbstractContextManager[None]:
+    """Keep what MLflow and its libraries log and print to themselves: what matters is raised."""
+    return _SILENCE.held()

@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from seqpipe.callbacks import FitTask
 from seqpipe.exceptions import TrackingError, TrackingWarning
-from seqpipe.tracking._adapter import FitListener
+from seqpipe.tracking._adapter import RecordedFits
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._params import as_text
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MLflowTracker"]
 
 
-class MLflowTracker(FitListener):
+class MLflowTracker(RecordedFits):
     """Record fits as MLflow runs, while they happen.
 
     A search becomes parent → candidate → fold runs and one for the refit, a fit without a search one run.
@@ -113,10 +114,10 @@ class MLflowTracker(FitListener):
         own = ("_keeps_model", "_model_metadata", "_diagnostics")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in own}}
 
-    def setup(self, estimator: Any, context: Any) -> None:
-        """Make the parent run of an outermost fit; scikit-learn calls this."""
+    def opened(self, estimator: Any, task: FitTask) -> None:
+        """Make the parent run of an outermost fit."""
         self._model_uri, self._figures = None, {}
-        super().setup(estimator, context)
+        super().opened(estimator, task)
 
     def __enter__(self) -> Self:
         self._held = True

@@ -1,10 +1,4 @@
-"""From the tasks of scikit-learn's callbacks to events.
-
-A task's context knows its name, its number and its parent. Where the fit of an estimator is itself a task of
-another one, such as a fold of a search, scikit-learn merges both into one context that keeps the outer task's
-name as its source; begin and end are then told by the inner estimator, and the end only if its fit gets
-there.
-"""
+"""From the tasks of fits to events."""
 
 from __future__ import annotations
 
@@ -16,12 +10,12 @@ from uuid import UUID
 
 from sklearn.model_selection._search import BaseSearchCV
 
+from seqpipe.callbacks import SEARCH, FitTask, TaskPath
 from seqpipe.tracking._device import describe_device
 from seqpipe.tracking._events import (
     DataSeen,
     Event,
     FitBegan,
-    Path,
     Reported,
     RunBegan,
     RunEnded,
@@ -37,11 +31,11 @@ from seqpipe.tracking._tree import run_path
 __all__ = ["began", "ended", "fit_began"]
 
 
-def fit_began(estimator: Any, context: Any, name: str, tags: dict[str, str]) -> FitBegan:
+def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str]) -> FitBegan:
     """Return the event of an outermost fit."""
     is_search = isinstance(estimator, BaseSearchCV)
     return FitBegan(
-        tree=context.root_uuid,
+        tree=task.tree,
         time=now(),
         name=name,
         is_search=is_search,
@@ -50,59 +44,47 @@ def fit_began(estimator: Any, context: Any, name: str, tags: dict[str, str]) -> 
     )
 
 
-def began(estimator: Any, context: Any, X: Any, y: Any, data_name: str) -> Iterator[Event]:
+def began(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) -> Iterator[Event]:
     """Yield what the begin of a task means for the runs."""
-    tree, time, path = context.root_uuid, now(), _path_of(context)
+    tree, time, path = task.tree, now(), task.path
     if not path and X is not None:
         yield DataSeen(tree=tree, time=time, data=fingerprint(X, y, name=data_name))
-    if context.task_name == "search" and not run_path(path) and numbers_its_folds(estimator):
+    if task.name == SEARCH and not run_path(path) and numbers_its_folds(estimator):
         searched = searched_params(estimator)
         yield SearchBegan(tree=tree, time=time, path=path[:-1], n_splits=estimator.n_splits_, searched=searched)
     if path and run_path(path) == path:
         # An estimator without callbacks never begins a task; then the search does, in its place.
-        is_own = context.source_task_name is not None
         yield RunBegan(
             tree=tree,
             time=time,
             path=path,
             worker=(os.getpid(), threading.get_ident()),
-            params=scalar_params(estimator) if is_own else {},
-            tags={"seqpipe.estimator": type(estimator).__name__} if is_own else {},
+            params=scalar_params(estimator) if task.is_merged else {},
+            tags={"seqpipe.estimator": type(estimator).__name__} if task.is_merged else {},
         )
 
 
-def ended(
-    estimator: Any, context: Any, metadata: dict[str, Any] | None, travelling: BaseException | None
-) -> Iterator[Event]:
+def ended(estimator: Any, task: FitTask, metadata: dict[str, Any], travelling: BaseException | None) -> Iterator[Event]:
     """Yield what the end of a task means for the runs.
 
     ``travelling`` is the exception on its way out of the fit, if any.
     """
-    tree, time, path = context.root_uuid, now(), _path_of(context)
-    outcome, metrics, tags = outcome_of(travelling), numbers_in(metadata or {}), words_in(metadata or {})
+    tree, time, path = task.tree, now(), task.path
+    outcome, metrics, tags = outcome_of(travelling), numbers_in(metadata), words_in(metadata)
     if "error" in tags:
         outcome = Outcome("KILLED" if outcome.status == "KILLED" else "FAILED", tags.pop("error"))
     if metrics or tags:
         yield _report(tree, time, path, metrics, tags)
     if outcome != FINISHED or (path and run_path(path) == path):
         yield RunEnded(tree=tree, time=time, path=path, outcome=outcome)
-    if context.task_name == "fit" and not run_path(path) and hasattr(estimator, "cv_results_"):
+    if task.name == "fit" and not run_path(path) and hasattr(estimator, "cv_results_"):
         yield SearchEnded(tree=tree, time=time, path=path, results=results_of(estimator))
 
 
-def _report(tree: UUID, time: int, path: Path, metrics: dict[str, float], tags: dict[str, str]) -> Reported:
+def _report(tree: UUID, time: int, path: TaskPath, metrics: dict[str, float], tags: dict[str, str]) -> Reported:
     step = int(metrics.pop("epoch", 0))
     if "device" in tags:
         device = describe_device(tags["device"])
         metrics, tags = {**metrics, **device.metrics()}, {**tags, **device.tags()}
     named = {f"seqpipe.{name}": value for name, value in tags.items()}
     return Reported(tree=tree, time=time, path=path, step=step, metrics=metrics, tags=named)
-
-
-def _path_of(context: Any) -> Path:
-    """Return the tasks from below the outermost fit down to the task of a callback context."""
-    path = []
-    while context.parent is not None:
-        path.append((context.source_task_name or context.task_name, context.task_id))
-        context = context.parent
-    return tuple(reversed(path))

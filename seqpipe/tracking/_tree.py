@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from seqpipe.callbacks import FOLD, REFIT, TaskPath
 from seqpipe.tracking._candidate import Candidate, Search
 from seqpipe.tracking._events import (
     DataSeen,
     Event,
     FitBegan,
     FitEnded,
-    Path,
     Reported,
     RunBegan,
     RunEnded,
@@ -20,17 +20,13 @@ from seqpipe.tracking._run import Run
 
 __all__ = ["RunTree", "run_path"]
 
-#: What scikit-learn calls the tasks that get a run of their own.
-_FOLD = "candidate-split-evaluation"
-_REFIT = "refit-with-best-params"
-
 _UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning has the traceback")
 
 
-def run_path(path: Path) -> Path:
+def run_path(path: TaskPath) -> TaskPath:
     """Return the path of the run that the task at ``path`` belongs to; () is the outermost fit's."""
     for depth, (role, _) in enumerate(path, start=1):
-        if role in (_FOLD, _REFIT):
+        if role in (FOLD, REFIT):
             return path[:depth]
     return ()
 
@@ -58,10 +54,10 @@ class RunTree:
         self.refit: Run | None = None
         self.over = False
         self._fit_outcome = FINISHED
-        self._at: dict[Path, Run] = {(): self.root}
-        self._searches: dict[Path, Search] = {}
-        self._candidates: dict[Path, Candidate] = {}
-        self._busy: dict[tuple[int, int], Path] = {}
+        self._at: dict[TaskPath, Run] = {(): self.root}
+        self._searches: dict[TaskPath, Search] = {}
+        self._candidates: dict[TaskPath, Candidate] = {}
+        self._busy: dict[tuple[int, int], TaskPath] = {}
         self._device: dict[str, str] = {}
 
     def apply(self, event: Event) -> None:
@@ -89,10 +85,10 @@ class RunTree:
         self.root.finish(outcome if self._fit_outcome == FINISHED else self._fit_outcome, time)
 
     def _begin(self, event: RunBegan) -> None:
-        if event.path[-1][0] == _FOLD and event.path[:-2] not in self._searches:
+        if event.path[-1][0] == FOLD and event.path[:-2] not in self._searches:
             return  # a search that does not say which candidate this is
         self._end_forgotten(event)
-        run = self._begin_fold(event) if event.path[-1][0] == _FOLD else self._begin_refit(event)
+        run = self._begin_fold(event) if event.path[-1][0] == FOLD else self._begin_refit(event)
         run.tags |= event.tags
         run.add_params(event.params)
         self._at[event.path] = run
@@ -129,7 +125,7 @@ class RunTree:
             self._device = device
             self.root.tags |= device
 
-    def _end(self, path: Path, outcome: Outcome, time: int) -> None:
+    def _end(self, path: TaskPath, outcome: Outcome, time: int) -> None:
         """End a fold or the refit; the outermost fit is ended by `FitEnded`, which always comes."""
         run = self._at.get(path)
         if run is None or run is self.root or run.outcome is not None:

@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import NoReturn
+from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import psutil
 
 from seqpipe.exceptions import TrackingError
+from seqpipe.process import hangup_exits
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import redacted_uri, resolve_uri
 
@@ -56,29 +56,12 @@ def serve(command: list[str], environment: Mapping[str, str]) -> int:
         return subprocess.run(command, env=environment, check=False).returncode
     process = subprocess.Popen(command, env=environment, process_group=0)  # or a Ctrl-C would reach a part of it alone
     try:
-        with _hangup_raises():
+        with hangup_exits():
             # Not blocked for good: polars, which MLflow imports where it is installed, lets a Ctrl-C interrupt no such wait.
             code = process.wait(timeout=math.inf)
     finally:
         _end(process)
     return code if code >= 0 else 128 - code
-
-
-@contextmanager
-def _hangup_raises() -> Iterator[None]:
-    """Let the end of the terminal, which a group of its own does not hear of, end what is inside."""
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # nohup wants it to go on
-        yield
-        return
-    before = signal.signal(signal.SIGHUP, _raise_exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-def _raise_exit(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,8 @@
 from seqpipe.training._batches import Batches
 from seqpipe.training._budget import auto_batch_size, auto_epochs
 from seqpipe.training._callbacks import EpochListener, ProgressBar
-from seqpipe.training._guard import Diverged, GradientGuard
+from seqpipe.training._early_stopping import EarlyStopping
+from seqpipe.training._guard import GradientGuard
 from seqpipe.training._net import SequenceNet
 from seqpipe.training._objective import Criterion, Objective, SampleLoss, StepObjective
 from seqpipe.training._optimizer import OPTIMIZERS, check_optimizer_params, find_optimizer, optimizer_settings
@@ -12,6 +13,7 @@ from seqpipe.training._resources import device_or_cpu, peak_memory_mib, reset_pe
 from seqpipe.training._samples import Samples
 from seqpipe.training._schedule import BY_FUNCTION, SCHEDULES, Schedule, check_schedule, check_schedule_params
 from seqpipe.training._step_loss import StepLoss, StepRule, chosen_steps
+from seqpipe.training._stopping import Diverged
 from seqpipe.training._target_loss import TargetLoss
 from seqpipe.training._truncation import Truncation, check_tbptt
 
@@ -20,6 +22,7 @@ __all__ = [
     "Batches",
     "Criterion",
     "Diverged",
+    "EarlyStopping",
     "EpochListener",
     "GradientGuard",
     "OPTIMIZERS",

@@ -1,4 +1,4 @@
-"""What happens beside the updates: the progress bar, the word to listeners."""
+"""What happens beside the updates: the progress bar, the notification of callbacks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from skorch.callbacks import Callback
+
+from seqpipe.training._stopping import StopTraining
 
 __all__ = ["EpochListener", "ProgressBar", "last_epoch"]
 
@@ -55,7 +57,7 @@ class EpochListener(Callback):
         """Record the learning rate, then tell."""
         net.history.record("lr", float(net.optimizer_.param_groups[0]["lr"]))
         if self.listener(last_epoch(net)):
-            raise KeyboardInterrupt  # skorch's way for a callback to ask for a stop
+            raise StopTraining("a callback stopped it")
 
 
 def last_epoch(net: Any) -> dict[str, Any]:

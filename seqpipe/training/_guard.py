@@ -11,18 +11,12 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
-__all__ = ["Diverged", "GradientGuard", "StopTraining"]
+from seqpipe.training._stopping import Diverged
+
+__all__ = ["GradientGuard"]
 
 #: Weights a million times as large as at the start are lost, long before they overflow.
 _EXPLODED = 1e6
-
-
-class StopTraining(Exception):
-    """Ends training; what was learned so far is kept."""
-
-
-class Diverged(StopTraining):
-    """Ends training because a number is no longer finite."""
 
 
 class GradientGuard(Callback):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,10 +18,11 @@ from seqpipe.cells import Cell
 from seqpipe.recurrence import Recurrent
 from seqpipe.sequences import Windows
 from seqpipe.training._batches import Batches
-from seqpipe.training._guard import GradientGuard, StopTraining
+from seqpipe.training._guard import GradientGuard
 from seqpipe.training._objective import Objective, SampleLoss, StepObjective
 from seqpipe.training._precision import autocast
 from seqpipe.training._samples import Samples
+from seqpipe.training._stopping import Diverged, StopTraining, stops_asked_for
 from seqpipe.training._threads import threads_for
 from seqpipe.training._truncation import Truncation
 
@@ -39,7 +39,7 @@ _PREDICTION_VALUES = 2**24
 
 
 class SequenceNet(skorch.NeuralNet):
-    """A net over `Samples`, with weights, a finite guard, and an honest Ctrl-C.
+    """A net over `Samples`, with weights, and a guard against numbers that are not finite; Ctrl-C ends a fit.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class SequenceNet(skorch.NeuralNet):
         super().__init__(*args, **kwargs)
 
     def train(self, samples: Samples, validation: Samples | None, epochs: int) -> str | None:
-        """Train for some epochs; return why training stopped early, or None.
+        """Train for some epochs; return why training stopped early, or None. `seqpipe.training._stopping` tells how.
 
         Raises
         ------
@@ -95,10 +95,10 @@ class SequenceNet(skorch.NeuralNet):
         try:
             with self._threads(self.batch_size):
                 self.fit_loop((samples, validation), epochs=epochs)
-        except StopTraining as stop:
-            if type(stop) is StopTraining:
-                return str(stop)
+        except Diverged:
             raise
+        except StopTraining as stop:
+            return str(stop)
         finally:
             self.notify("on_train_end", X=samples, y=None)
         return None
@@ -279,22 +279,15 @@ class SequenceNet(skorch.NeuralNet):
         return steps[0]
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Call the callbacks; one that asks for a stop as skorch's do does not pass for a Ctrl-C."""
+        """Call the callbacks; at the end of an epoch one may ask for a stop."""
         if method_name in _OFTEN:
             getattr(self, method_name)(self, **cb_kwargs)
             for callback in self._listening(method_name):
                 getattr(callback, method_name)(self, **cb_kwargs)
             return
         self._listeners = None  # what follows may add callbacks, or take some away
-        if method_name != "on_epoch_end":
+        with stops_asked_for() if method_name == "on_epoch_end" else nullcontext():
             super().notify(method_name, **cb_kwargs)
-            return
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt as stop:
-            if _is_signal(stop):
-                raise
-            raise StopTraining("a callback stopped it") from stop
 
     def _listening(self, method_name: str) -> list[Any]:
         """Return the callbacks that do something then: to call all of them costs as much as a small step."""
@@ -307,11 +300,3 @@ class SequenceNet(skorch.NeuralNet):
 def _acts(callback: Any, method_name: str) -> bool:
     """Tell whether a callback does something then, be it by its class or by itself."""
     return getattr(getattr(callback, method_name), "__func__", None) is not getattr(Callback, method_name)
-
-
-def _is_signal(interrupt: KeyboardInterrupt) -> bool:
-    """Tell a Ctrl-C, which strikes at any instruction, from skorch's way to ask for a stop, a raise statement."""
-    traceback = interrupt.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is None or dis.opname[traceback.tb_frame.f_code.co_code[traceback.tb_lasti]] != "RAISE_VARARGS"

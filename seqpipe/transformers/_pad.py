@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import CallbackSupportMixin
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.transformers._input import SequenceInput
 from seqpipe.transformers._parameters import check_choice, check_integer, check_number

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.callback import CallbackSupportMixin
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import CallbackSupportMixin
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.transformers._input import SequenceInput
 from seqpipe.transformers._parameters import check_choice

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import CallbackSupportMixin
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, as_sequences
 from seqpipe.transformers._texts import FORMS, LEVELS, Form, Level, Text, as_texts

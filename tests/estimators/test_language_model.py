@@ -16,9 +16,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 
+from seqpipe.bundle._trust import foreign_types
 from seqpipe.estimators import LanguageModel
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tracking._trust import foreign_types
 
 TINY = {"hidden_size": 8, "max_epochs": 2, "random_state": 0}
 NAMES = ["anna", "hannah", "nan", "an", "ha"] * 4

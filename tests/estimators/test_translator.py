@@ -16,9 +16,9 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import Pipeline
 
+from seqpipe.bundle._trust import foreign_types
 from seqpipe.estimators import SequenceTranslator
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tracking._trust import foreign_types
 from seqpipe.transformers import Vocabulary
 
 TINY = {"hidden_size": 8, "source_embedding": 4, "target_embedding": 4, "random_state": 0}

@@ -12,8 +12,8 @@ from cloudpickle import register_pickle_by_value
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 
+from seqpipe.callbacks import CallbackSupportMixin, with_callbacks
 from seqpipe.tracking import MLflowTracker
 from seqpipe.tracking._store import open_client
 

@@ -16,7 +16,6 @@ from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking import MLflowTracker, _environment, load_model
 from seqpipe.tracking._model import save_model
-from seqpipe.tracking._trust import foreign_types
 
 METADATA = {"task": "classify", "columns": ["a", "b"]}
 
@@ -106,29 +105,6 @@ def test_a_function_of_a_trusted_package_is_refused(logged, client, tmp_path, fu
     skops.io.dump(forged, folder / "model.skops")
     with pytest.raises(TrackingError, match=rf"holds .*\.{name}, which is no estimator"):
         load_model(str(folder))
-
-
-@pytest.mark.parametrize(
-    ("name", "is_foreign"),
-    [
-        ("sklearn.tree._tree.Tree", True),
-        ("sklearn.neighbors._kd_tree.KDTree", True),
-        ("sklearn.linear_model._logistic.LogisticRegression", False),
-        ("seqpipe.estimators._classifier.SequenceClassifier", False),
-        ("seqpipe.cells._gru.GRUCell", False),
-        ("torch.optim.sgd.SGD", False),
-        ("torch.optim.swa_utils.SWALR", True),
-        ("torch.hub.load", True),
-        ("seqpipe.tracking._store.FileLock", True),
-        ("seqpipe.tracking._writer.Writer", True),
-        ("seqpipe.__main__.main", True),
-        ("seqpipe.nowhere.Cell", True),
-        ("seqpipe.cells._gru.GRUCell.forward", True),
-        ("os.system", True),
-    ],
-)
-def test_only_classes_that_hold_data_are_trusted(name, is_foreign):
-    assert foreign_types([name]) == ([name] if is_foreign else [])
 
 
 def test_a_model_with_an_optimizer_of_torch_is_read_back(tmp_path):

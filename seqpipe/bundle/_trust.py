@@ -1,31 +1,34 @@
 """Which classes a model may hold: a file from elsewhere must not choose what runs when it is read.
 
 Names are judged by what they stand for: a function of a trusted package can do anything when it is called, and
-an estimator's state may get it called. Compiled code that follows indices and sizes from a file without a check reads,
+an estimator's state may get it called. Functions are refused, but for the metrics of scikit-learn's scorers, which a
+search holds. Compiled code that follows indices and sizes from a file without a check reads,
 or writes, wherever a forged one points: what needs such code is kept in no model, though skops trusts most of it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoints, entry_points
-from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import skops.io
 from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer, get_scorer_names
 from torch.optim import Optimizer
 
 from seqpipe.cells import Cell
-from seqpipe.exceptions import TrackingError
+from seqpipe.exceptions import BundleError
 from seqpipe.plugins import ENTRY_POINT_GROUP
 from seqpipe.sequences import Sequences
 
-__all__ = ["foreign_types", "plugins", "trusted_types", "unchecked_types"]
+__all__ = ["check_types", "foreign_types", "plugins", "unchecked_types"]
 
 #: What fitted estimators of scikit-learn hold besides arrays and each other.
 _DATA_CLASSES = {
@@ -34,7 +37,9 @@ _DATA_CLASSES = {
     "sklearn.gaussian_process.kernels.ConstantKernel",
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.metrics._scorer._MultimetricScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.model_selection._split.TimeSeriesSplit",
@@ -59,22 +64,22 @@ _PLAIN = {
 }
 
 
-def trusted_types(file: Path, *, owner: str) -> list[str]:
+def check_types(data: bytes, *, owner: str) -> list[str]:
     """Return the types that skops has to be told to trust in a file, for the model called ``owner`` in errors.
 
     Raises
     ------
-    TrackingError
+    BundleError
         If it holds types that nobody vouches for, or whose contents nobody checks.
     """
-    found: list[str] = skops.io.get_untrusted_types(file=file)
-    if unchecked := unchecked_types(_types_in(file)):
-        raise TrackingError(
+    found: list[str] = skops.io.get_untrusted_types(data=data)
+    if unchecked := unchecked_types(_types_in(data)):
+        raise BundleError(
             f"{owner} holds {', '.join(unchecked)}. Compiled code follows the numbers in it without a check, so that a "
             "forged file could crash the process. Replace it by another estimator, or save and load the model yourself."
         )
     if foreign := foreign_types(found):
-        raise TrackingError(
+        raise BundleError(
             f"{owner} holds {', '.join(foreign)}, which is no estimator, cell or data class of scikit-learn, seqpipe or an "
             "installed plug-in. Install the plug-in that it needs, replace it, or save and load the model yourself."
         )
@@ -86,9 +91,9 @@ def unchecked_types(names: Iterable[str]) -> list[str]:
     return sorted(name for name in set(names) if name.startswith(_UNCHECKED) and name not in _PLAIN)
 
 
-def _types_in(file: Path) -> Iterator[str]:
+def _types_in(data: bytes) -> Iterator[str]:
     """Yield the types that a file names, those that skops trusts among them."""
-    with ZipFile(file) as archive:
+    with ZipFile(io.BytesIO(data)) as archive:
         nodes: list[Any] = [json.loads(archive.read("schema.json"))]
     while nodes:
         node = nodes.pop()
@@ -110,8 +115,15 @@ def plugins() -> EntryPoints:
     return entry_points(group=ENTRY_POINT_GROUP)
 
 
+@cache
+def _metrics() -> frozenset[str]:
+    """Return the functions that scikit-learn's named scorers call, which compute a number from two arrays."""
+    functions = [get_scorer(name)._score_func for name in get_scorer_names()]
+    return frozenset(f"{function.__module__}.{function.__qualname__}" for function in functions)
+
+
 def _is_trusted(name: str, own: set[str]) -> bool:
-    if name in _DATA_CLASSES:
+    if name in _DATA_CLASSES or name in _metrics():
         return True
     package = name.partition(".")[0]
     if package in own:

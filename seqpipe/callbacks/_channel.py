@@ -1,6 +1,6 @@
-"""How a worker process reaches the process that writes: scikit-learn's own transport, imported here only.
+"""How a worker process reaches the process that began a fit: scikit-learn's own transport, private to it.
 
-It is a local socket, private to scikit-learn 1.9, made for callbacks and closed with the one that opened it.
+It is a local socket, made for callbacks and closed with the object that opened it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.callback import _transport
+from seqpipe.callbacks import _stand_in
 
 __all__ = ["Channel", "open_channel"]
+
+_transport: Any = _stand_in
+try:
+    from sklearn.callback import _transport as _sklearn
+
+    if all(hasattr(_sklearn, name) for name in ("open_listener", "send", "_message_consumers")):
+        _transport = _sklearn
+except ImportError:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A picklable address of the process that writes."""
+    """A picklable address of a process."""
 
     handle: Any
     pid: int
 
     def send(self, message: Any) -> bool:
-        """Deliver a message; False if nobody listens there any more, or on another machine."""
+        """Deliver a message; False if nothing listens there, or it cannot be reached from this process."""
         if self.pid != os.getpid():  # a forked process inherits the listener's consumer, but not its thread
             _transport._message_consumers.pop(self.handle.address, None)
         try:

@@ -1,0 +1,35 @@
+"""Callbacks of fits: the only place that imports `sklearn.callback`, which is experimental.
+
+From version 1.9 on scikit-learn notifies callbacks of every task of a fit. The tasks form a tree that reaches through
+searches and pipelines into the estimators inside, in any process that runs them.
+
+- Estimators and transformers support callbacks by `CallbackSupportMixin` and `with_callbacks`.
+- A callback is a `FitListener`. It is handed each task as a `FitTask`, and reaches the process that began the fit by
+  a `Channel`.
+- `fit_with_callbacks` fits any estimator with callbacks.
+
+Where `sklearn.callback` is missing, as in scikit-learn 1.7 and 1.8, or has changed, the stand-ins of `_stand_in`
+replace it: seqpipe's own estimators notify callbacks as before, and a search only of its own task and of its refit.
+"""
+
+from seqpipe.callbacks._channel import Channel, open_channel
+from seqpipe.callbacks._fit import fit_with_callbacks
+from seqpipe.callbacks._listener import FitListener
+from seqpipe.callbacks._support import IS_LIVE, CallbackSupportMixin, with_callbacks, without_callbacks
+from seqpipe.callbacks._task import FOLD, REFIT, SEARCH, FitTask, TaskPath
+
+__all__ = [
+    "CallbackSupportMixin",
+    "Channel",
+    "FOLD",
+    "FitListener",
+    "FitTask",
+    "IS_LIVE",
+    "REFIT",
+    "SEARCH",
+    "TaskPath",
+    "fit_with_callbacks",
+    "open_channel",
+    "with_callbacks",
+    "without_callbacks",
+]

@@ -1,0 +1,60 @@
+"""`FitListener`: a callback of fits, in any process that runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from seqpipe.callbacks._task import FitTask
+
+__all__ = ["FitListener"]
+
+
+class FitListener:
+    """Receives the tasks of fits; a subclass overrides what it has use for.
+
+    Worker processes get a copy by pickle.
+    """
+
+    #: scikit-learn hands the callback on to estimators inside estimators, however deep.
+    max_propagation_depth = None
+
+    def __init__(self) -> None:
+        self._under_way: set[UUID] = set()
+
+    def opened(self, estimator: Any, task: FitTask) -> None:
+        """Note that an outermost fit begins in this process; what is raised here ends the fit."""
+
+    def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
+        """Note that a task begins, with its data or None."""
+
+    def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
+        """Note that a task ends; the metadata of an estimator's fit are its summary, or its ``error``."""
+
+    def closed(self, estimator: Any, task: FitTask) -> None:
+        """Note that an outermost fit is over, with or without an error."""
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Begin an outermost fit; scikit-learn calls this."""
+        self._under_way.add(context.root_uuid)
+        self.opened(estimator, FitTask.of(context))
+
+    def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
+        """Begin a task; scikit-learn calls this."""
+        self.began(estimator, FitTask.of(context), X, y)
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> bool:
+        """End a task; scikit-learn calls this.
+
+        Returns
+        -------
+        stop : bool
+            Whether the outermost fit was interrupted, and this is a thread of it that still runs.
+        """
+        self.ended(estimator, FitTask.of(context), metadata or {})
+        return context.root_uuid not in self._under_way
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """End an outermost fit; scikit-learn calls this after every fit."""
+        self._under_way.discard(context.root_uuid)
+        self.closed(estimator, FitTask.of(context))

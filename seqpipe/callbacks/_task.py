@@ -1,0 +1,69 @@
+"""A task of a fit, as scikit-learn's contexts describe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+__all__ = ["FOLD", "REFIT", "SEARCH", "FitTask", "TaskPath"]
+
+#: scikit-learn's names of the tasks of a search: all candidates, one of them on one split, and the refit.
+SEARCH, FOLD, REFIT = "search", "candidate-split-evaluation", "refit-with-best-params"
+
+#: The tasks from below the outermost fit down to one of them: (role, number) each.
+TaskPath = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """A task of a fit.
+
+    Where the fit of an estimator is itself a task of another estimator, such as a fold of a search, scikit-learn merges
+    both into one task. Its begin and end are then notified by the inner estimator, and the end only if its fit gets there.
+
+    Attributes
+    ----------
+    tree : UUID
+        Of the outermost fit.
+    path : tuple of (str, int)
+        From below the outermost fit, whose own path is empty, down to this task: role and number of each task. The role
+        of a merged task is the outer one's.
+    name : str
+        Its name where it runs, such as "fit" or "epoch".
+    is_merged : bool
+        Whether it is also a fit of an estimator inside another one.
+    n_siblings : int or None
+        How many tasks of its kind are planned; None if that is not known.
+    """
+
+    tree: UUID
+    path: TaskPath
+    name: str
+    is_merged: bool
+    n_siblings: int | None
+
+    @classmethod
+    def of(cls, context: Any) -> FitTask:
+        """Return the task of a callback context."""
+        n_siblings = None if context.parent is None else context.parent.max_subtasks
+        is_merged = context.source_task_name is not None
+        return cls(context.root_uuid, _path(context), context.task_name, is_merged, n_siblings)
+
+    @property
+    def is_outermost(self) -> bool:
+        """Whether this is the fit that all others are a part of."""
+        return not self.path
+
+    @property
+    def role(self) -> str:
+        """What the task is for the one above it, such as `FOLD` for the fit of an estimator in a search."""
+        return self.path[-1][0] if self.path else self.name
+
+
+def _path(context: Any) -> TaskPath:
+    path = []
+    while context.parent is not None:
+        path.append((context.source_task_name or context.task_name, context.task_id))
+        context = context.parent
+    return tuple(reversed(path))

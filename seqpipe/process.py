@@ -1,0 +1,186 @@
+"""Everything that seqpipe changes for its whole process: changed here, for the time of a block, and put back at its end.
+
+- SIGTERM exits with 143, `sys.unraisablehook` sends a signal again that struck where no exception can be raised, and
+  `warnings.showwarning` writes one line to stderr: `command_line`, while a command of ``seqpipe`` runs.
+- `warnings.showwarning` takes warnings of failed fits: `intercepted_warnings`, while a recipe's search is fitted.
+- SIGINT is noted: `noted_interrupts`, while callbacks are notified of the end of an epoch.
+- SIGHUP exits with 129: `hangup_exits`, while ``seqpipe ui`` serves.
+- SEQPIPE_DEBUG is set: `variable`, while a command of ``seqpipe --debug`` runs.
+- `csv.field_size_limit` is raised: `allow_csv_cells`, while a CSV file is read.
+
+Two more are changed by the same rule, beside the library that they belong to: torch's number of threads
+(`seqpipe.training._threads`), and what MLflow prints, by two environment variables and the levels of three loggers
+(`seqpipe.tracking._quiet`).
+"""
+
+from __future__ import annotations
+
+import _thread
+import csv
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
+
+__all__ = [
+    "Shared",
+    "allow_csv_cells",
+    "command_line",
+    "hangup_exits",
+    "intercepted_warnings",
+    "noted_interrupts",
+    "variable",
+]
+
+
+class Shared:
+    """A change that threads share: the first to enter makes it, and the last to leave undoes it.
+
+    Parameters
+    ----------
+    change : callable
+        Makes the change, and returns what undoes it.
+    """
+
+    def __init__(self, change: Callable[[], Callable[[], object]]) -> None:
+        self._change = change
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._undo: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the change inside."""
+        with self._lock:
+            if self._holders == 0:
+                self._undo = self._change()
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if self._holders == 0:
+                    self._undo()
+
+
+# ---- the command line
+
+
+@contextmanager
+def command_line(show_warning: Callable[..., None]) -> Iterator[None]:
+    """Handle signals and warnings as a command does; ``show_warning`` is called as `warnings.showwarning` is."""
+    terminate, unraisable, show = signal.getsignal(signal.SIGTERM), sys.unraisablehook, warnings.showwarning
+    signal.signal(signal.SIGTERM, _exit)
+    sys.unraisablehook = _signal_again
+    warnings.showwarning = show_warning
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, terminate)
+        sys.unraisablehook = unraisable
+        warnings.showwarning = show
+
+
+def _exit(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _signal_again(ignored: Any) -> None:
+    """Send a signal once more that struck in a callback of the garbage collector, which no exception leaves."""
+    numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
+    if ignored.exc_type in numbers:
+        threading.Timer(0.1, _send, (numbers[ignored.exc_type],)).start()
+    else:
+        sys.__unraisablehook__(ignored)
+
+
+def _send(number: signal.Signals) -> None:
+    """Send a signal to the main thread, which also ends what it waits for."""
+    if sys.platform == "win32":
+        _thread.interrupt_main(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
+@contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Set a variable of the environment inside."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+# ---- signals
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[list[int]]:
+    """Hold a list that gets an entry from each SIGINT, before its handler runs.
+
+    Signals are handled in the main thread: the list stays empty in others, and where SIGINT is ignored.
+    """
+    noted: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield noted
+        return
+
+    def note(number: int, frame: Any) -> None:
+        noted.append(number)
+        handler(number, frame)
+
+    try:
+        signal.signal(signal.SIGINT, note)
+        yield noted
+    finally:
+        if signal.getsignal(signal.SIGINT) is note:  # a callback may have set its own
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def hangup_exits() -> Iterator[None]:
+    """Let the end of the terminal, which a group of processes of its own does not hear of, end what is inside."""
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # nohup wants it to go on
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+# ---- warnings and files
+
+
+@contextmanager
+def intercepted_warnings(take: Callable[[Warning | str, type[Warning]], bool]) -> Iterator[None]:
+    """Hand each warning that is about to be shown to ``take``, and show it if that returns False."""
+    show = warnings.showwarning
+
+    def intercept(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not take(message, category):
+            show(message, category, *where, **more)
+
+    warnings.showwarning = intercept
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+
+
+def allow_csv_cells(longest: int) -> Callable[[], object]:
+    """Let `csv` read cells of so many characters, and return what undoes that."""
+    return partial(csv.field_size_limit, csv.field_size_limit(longest))

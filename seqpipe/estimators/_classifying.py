@@ -42,7 +42,9 @@ class ClassifyingEstimator(SequenceEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        if tags.classifier_tags is not None:
+        if tags.classifier_tags is None:  # scikit-learn knows no classifier of time steps
+            tags.target_tags.multi_output = True
+        else:
             tags.classifier_tags.multi_label = True
         return tags
 

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from seqpipe.sequences import Sequences
 from seqpipe.testing._captions import check_caption_estimator, writes_captions
@@ -45,11 +46,12 @@ INPUT_KINDS: dict[str, Callable[[Arrays], Any]] = {
 
 
 def check_estimator(estimator: BaseEstimator) -> None:
-    """Check an estimator of one target a sequence, or a time step, on ragged and three-dimensional input.
+    """Check an estimator with targets per sequence, or per time step, on ragged and three-dimensional input.
 
     All input kinds give the same predictions, a prediction depends on neither padding nor batch, a fit repeats itself,
     pickles, clones, leaves its data alone, works under scikit-learn's splits and searches, and bad data is refused. Unknown
-    targets are refused too, or, at time steps, left out of loss and score.
+    targets are refused too, or, at time steps, left out of loss and score. An estimator whose tags say that it takes several
+    labels or outputs is checked with two of them as well.
 
     Parameters
     ----------
@@ -71,12 +73,22 @@ def check_estimator(estimator: BaseEstimator) -> None:
     if writes_captions(estimator):
         check_caption_estimator(estimator)
         return
+    for several in (False, True) if _takes_several(estimator) else (False,):
+        _check_with_targets(estimator, partial(_targets, estimator, several=several), 2 if several else 1)
+
+
+def _takes_several(estimator: Any) -> bool:
+    tags = get_tags(estimator)
+    return bool(tags.target_tags.multi_output or (tags.classifier_tags and tags.classifier_tags.multi_label))
+
+
+def _check_with_targets(estimator: Any, targets: Callable[[Any], Any], n_targets: int) -> None:
     X = _sequences()
-    y = _targets(estimator, X)
+    y = targets(X)
     _check_data_untouched(estimator, X, y)
     fitted = clone(estimator).fit(X, y)
     _check_input_kinds(estimator, fitted, X, y)
-    _check_three_dimensions(estimator)
+    _check_three_dimensions(estimator, targets, n_targets)
     _check_independence(fitted, X)
     _check_repeats(estimator, fitted, X, y)
     _check_model_selection(estimator, X, y)
@@ -89,15 +101,21 @@ def _sequences() -> Arrays:
     return [rng.normal(size=(n, 2)) for n in rng.integers(3, 12, size=40)]
 
 
-def _targets(estimator: Any, X: Any) -> Any:
-    """Return the mean of each sequence's first feature, or at each step the mean so far, as numbers or in two classes."""
+def _targets(estimator: Any, X: Any, *, several: bool = False) -> Any:
+    """Return the mean of each sequence's first feature, or at each step the mean so far, as numbers or in two classes.
+
+    With ``several`` there are two columns of numbers, or of 0 and 1: that of the mean and that of its negative's square.
+    """
     means = [x[:, 0].cumsum() / np.arange(1, len(x) + 1) for x in X]
+    if several:
+        means = [np.stack([mean, -(mean**2)], axis=1) for mean in means]
     by_step = _predicts_steps(estimator)
     numbers = means if by_step else np.array([mean[-1] for mean in means])
     if not (is_classifier(estimator) or hasattr(estimator, "predict_proba")):
         return numbers
-    middle = np.median(_flat(numbers))
-    labels = [np.where(mean > middle, "high", "low") for mean in numbers]
+    middle = np.median(_flat(numbers), axis=0)
+    names = (1, 0) if several else ("high", "low")
+    labels = [np.where(mean > middle, *names) for mean in numbers]
     return labels if by_step else np.array(labels)
 
 
@@ -118,15 +136,15 @@ def _check_input_kinds(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
         _assert_same(f"a fit to {name}", clone(estimator).fit(make(X), y).predict(X), expected)
 
 
-def _check_three_dimensions(estimator: Any) -> None:
+def _check_three_dimensions(estimator: Any, targets: Callable[[Any], Any], n_targets: int) -> None:
     X = np.random.default_rng(1).normal(size=(40, 6, 2)).astype("float32").astype("float64")
-    y = _targets(estimator, X)
+    y = targets(X)
     expected = clone(estimator).fit(X, y).predict(X)
     _assert_same("a fit to a list of equal lengths", clone(estimator).fit(list(X), y).predict(list(X)), expected)
     _assert_same("a fit to float32", clone(estimator).fit(X.astype("float32"), y).predict(X), expected)
     one = clone(estimator).fit(X[:, :, :1], y)
     assert one.n_features_in_ == 1, "n_features_in_ of (n_samples, n_timesteps, 1) is not 1"
-    single = (3,) if _predicts_steps(estimator) else (1,)
+    single = (3 * n_targets,) if _predicts_steps(estimator) else (n_targets,)
     found = _flat(one.predict(X[:1, :3, :1])).reshape(-1).shape
     assert found == single, f"one sequence of another length gives predictions of shape {found}"
 
@@ -172,15 +190,16 @@ def _check_unknown_targets(estimator: Any, fitted: Any, X: Arrays, y: Any) -> No
     """Check that unknown targets are refused, or, where there is one a step, take part in neither loss nor score."""
     labels = hasattr(fitted, "classes_")
     if not _predicts_steps(estimator):
-        hole = np.array(y, dtype=object)
+        hole = np.array(y.tolist(), dtype=object)
         hole[3] = None
         _assert_refused("a missing target", partial(clone(estimator).fit, X, hole), "sample 3")
         return
-    holes = [np.where(np.arange(len(each)) % 2, None if labels else np.nan, each) for each in y]
+    unknown: Any = None if labels else np.nan
+    holes = [np.where((np.arange(len(each)) % 2).reshape(-1, *[1] * (each.ndim - 1)), unknown, each) for each in y]
     model = clone(estimator).fit(X, holes)
     assert np.isfinite(model.score(X, holes)), "targets that are unknown at some steps give no score"
     assert not labels or np.array_equal(model.classes_, fitted.classes_), "an unknown label became a class"
-    nothing = [[None] * len(each) for each in y]
+    nothing = [np.full(each.shape, None) for each in y]
     _assert_refused("a fit without any target", partial(clone(estimator).fit, X, nothing), "at any time step")
     by_name = get_scorer("accuracy" if labels else "r2")(fitted, X, y)
     np.testing.assert_allclose(by_name, fitted.score(X, y), err_msg="scikit-learn's scorer and score differ")

@@ -12,7 +12,7 @@ import torch
 from seqpipe.cells import Cell
 from seqpipe.exceptions import CellError
 from seqpipe.plugins import host
-from seqpipe.recurrence import Recurrent, forked_generators
+from seqpipe.recurrence import ENGINE_OF_UNROLL, Recurrent, forked_generators
 from seqpipe.recurrence.wrappers import wrap
 
 __all__ = ["cell_factory", "recurrent_factory"]
@@ -88,6 +88,7 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
     """
     given = {name: getattr(estimator, name) for name in (*_OF_CELLS, *_OF_LAYERS)} | instead
     settings = {name: given[name] for name in _OF_LAYERS}
+    settings["engine"] = ENGINE_OF_UNROLL[settings.pop("unroll")]
     make = cell_factory(
         given["cell"],
         given["cell_params"],

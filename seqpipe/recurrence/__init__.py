@@ -9,16 +9,19 @@ from seqpipe.recurrence._steps import ValidSteps, check_lengths
 from seqpipe.recurrence.compiler import CompiledEngine, GraphEngine, TorchEngine, TritonEngine
 from seqpipe.recurrence.contents import copied
 from seqpipe.recurrence.engines import (
+    ENGINE_OF_UNROLL,
     Choice,
     Engine,
     FusedEngine,
     LoopEngine,
     ScanEngine,
+    UnrolledEngine,
     allowed_threads,
     compile_seconds,
 )
 
 __all__ = [
+    "ENGINE_OF_UNROLL",
     "Choice",
     "CompiledEngine",
     "Engine",
@@ -30,6 +33,7 @@ __all__ = [
     "ScanEngine",
     "TorchEngine",
     "TritonEngine",
+    "UnrolledEngine",
     "ValidSteps",
     "allowed_threads",
     "check_initial_state",

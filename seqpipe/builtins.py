@@ -36,6 +36,7 @@ def seqpipe_engines() -> list[EngineSpec]:
         ScanEngine,
         TorchEngine,
         TritonEngine,
+        UnrolledEngine,
     )
 
     return [
@@ -46,6 +47,7 @@ def seqpipe_engines() -> list[EngineSpec]:
         EngineSpec("scan", ScanEngine, summary="linear recurrences, in chunks of steps"),
         EngineSpec("torch", TorchEngine, summary="the step planned, as calls of torch"),
         EngineSpec("triton", TritonEngine, summary="the step as generated Triton, on a GPU"),
+        EngineSpec("unrolled", UnrolledEngine, summary="one copy of the step per time step, laid out before it runs"),
     ]
 
 

@@ -21,7 +21,7 @@ from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
-from seqpipe.recurrence import compile_seconds
+from seqpipe.recurrence import check_engine, compile_seconds
 from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.training import (
     Diverged,
@@ -136,6 +136,7 @@ class RecurrentEstimator(
 
     def _validate_params(self) -> None:
         super()._validate_params()
+        check_engine(self.engine, owner=type(self).__name__)
         check_wrappers(self.wrappers)
         find_optimizer(self.optimizer, owner=type(self).__name__)
         check_schedule(self.lr_schedule, owner=type(self).__name__)

@@ -18,7 +18,7 @@ from seqpipe.recurrence.wrappers import wrap
 __all__ = ["cell_factory", "recurrent_factory"]
 
 #: Parameters of estimators that say how cells are run.
-_OF_LAYERS = ("num_layers", "bidirectional", "dropout", "unroll", "memory", "initial_state")
+_OF_LAYERS = ("num_layers", "bidirectional", "dropout", "engine", "memory", "initial_state", "unroll")
 
 
 def cell_factory(

@@ -257,11 +257,21 @@ class ComputingParameters(DeclaredEstimator):
         ),
         group=Group.COMPUTING,
     )
-    unroll: str = parameter(
+    engine: str = parameter(
         default="auto",
-        constraint=[StrOptions({"auto", "dynamic", "static"})],
+        constraint=[str],
+        type="str",
+        description=(
+            'What runs the cell along time: "auto" for the fastest engine that can run it, or the name of an engine, such as '
+            '"c", "torch" or "loop"; see `Recurrent`.'
+        ),
+        group=Group.COMPUTING,
+    )
+    unroll: str | None = parameter(
+        default=None,
+        constraint=[StrOptions({"auto", "dynamic", "static"}), None],
         type='{"auto", "dynamic", "static"}',
-        description='"auto" uses the fastest engine that can run the cell; see `Recurrent`.',
+        description='Deprecated: use ``engine``, with "loop" for "dynamic" and "unrolled" for "static".',
         group=Group.COMPUTING,
     )
     random_state: Any = parameter(

@@ -14,7 +14,9 @@ from seqpipe.recurrence.engines import (
     FusedEngine,
     LoopEngine,
     ScanEngine,
+    UnrolledEngine,
     allowed_threads,
+    check_engine,
     compile_seconds,
 )
 
@@ -30,8 +32,10 @@ __all__ = [
     "ScanEngine",
     "TorchEngine",
     "TritonEngine",
+    "UnrolledEngine",
     "ValidSteps",
     "allowed_threads",
+    "check_engine",
     "check_initial_state",
     "check_lengths",
     "check_step",

@@ -89,12 +89,12 @@ def _arguments(x: Tensor, lengths: Any = None, state: State | None = None) -> tu
 @contextmanager
 def _plain_loop(recurrent: Recurrent) -> Iterator[None]:
     """Let no engine but the loop run the layers, and nothing be thrown away that the way back needs."""
-    before = recurrent.unroll, recurrent.memory
-    recurrent.unroll, recurrent.memory = "dynamic", "keep"
+    before = recurrent.engine, recurrent.memory
+    recurrent.engine, recurrent.memory = "loop", "keep"
     try:
         yield
     finally:
-        recurrent.unroll, recurrent.memory = before
+        recurrent.engine, recurrent.memory = before
 
 
 @contextmanager

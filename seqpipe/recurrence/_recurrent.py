@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from seqpipe.recurrence._memory import MEMORY
 from seqpipe.recurrence._states import stack_states, state_at, state_tensors
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
 from seqpipe.recurrence.contents import computed, copy_or_itself, first_states, one_run
-from seqpipe.recurrence.engines import UNROLL, Choice, Sizes, choose_engine, take_reason
+from seqpipe.recurrence.engines import ENGINE_OF_UNROLL, Choice, Sizes, check_engine, choose_engine, take_reason
 
 __all__ = ["Recurrent"]
 
@@ -36,9 +37,10 @@ class Recurrent(nn.Module):
         Whether each layer also runs from each sequence's end to its start; outputs are then joined.
     dropout : float, default=0.0
         Share of outputs dropped between layers, in training.
-    unroll : {"auto", "dynamic", "static"}, default="auto"
-        "dynamic" loops over as many steps as the batch has; "static" lays out one copy of the step for each before
-        running; "auto" takes the fastest engine that knows the cell.
+    engine : str, default="auto"
+        What runs the cell: "auto" takes the fastest engine that knows it, the name of an engine that one, or the plain
+        loop where that engine refuses the cell. "loop" takes one step after the other; "unrolled" lays out one copy of
+        the step per time step before it runs; the others are in docs/engine.md.
     memory : {"keep", "offload", "recompute"}, default="keep"
         What a training step does with what it needs on the way back: "keep" keeps it where it is; "recompute" keeps the
         states between about √n_timesteps chunks and runs each chunk a second time on the way back; "offload" moves it
@@ -46,11 +48,15 @@ class Recurrent(nn.Module):
     initial_state : {"zeros", "learned"}, default="zeros"
         Each sequence's state before its first step: "zeros" takes the cell's own, zeros unless a cell says otherwise;
         "learned" begins with the same and trains it, for each layer and direction.
+    unroll : {"auto", "dynamic", "static"}, optional
+        Deprecated: use ``engine``, with "loop" in place of "dynamic" and "unrolled" in place of "static".
 
     Raises
     ------
     ValueError
         If a parameter is out of range.
+    UnknownNameError
+        If there is no such engine.
     CellError
         If the cell's step breaks the protocol.
 
@@ -68,7 +74,7 @@ class Recurrent(nn.Module):
     learned_states: nn.ModuleList
     num_layers: int
     bidirectional: bool
-    unroll: str
+    engine: str
     memory: str
     initial_state: str
     dropout: nn.Dropout
@@ -80,25 +86,25 @@ class Recurrent(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        unroll: str = "auto",
+        engine: str = "auto",
         memory: str = "keep",
         initial_state: str = "zeros",
+        unroll: str | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(num_layers, Integral) or num_layers < 1:
             raise ValueError(
                 f"The 'num_layers' parameter of Recurrent must be an int from 1. Got {num_layers!r} instead."
             )
-        for name, value, values in (
-            ("unroll", unroll, UNROLL),
-            ("memory", memory, MEMORY),
-            ("initial_state", initial_state, INITIAL_STATES),
-        ):
-            _check_choice(name, value, list(values))
+        _check_choice("memory", memory, list(MEMORY))
+        _check_choice("initial_state", initial_state, list(INITIAL_STATES))
+        if unroll is not None:
+            engine = _engine_of_unroll(unroll)
+        check_engine(engine)
         check_step(cell)
         self.num_layers = num_layers
         self.bidirectional = bidirectional
-        self.unroll = unroll
+        self.engine = engine
         self.memory = memory
         self.initial_state = initial_state
         self.dropout = nn.Dropout(dropout)
@@ -239,7 +245,7 @@ class Recurrent(nn.Module):
     ) -> tuple[Tensor, State]:
         with computed(cell) as plain, one_run():
             sizes = Sizes.of(plain, x, valid, state)
-            engine, reason = choose_engine(plain, self.unroll, sizes)
+            engine, reason = choose_engine(plain, self.engine, sizes)
             if valid is not None and engine.reads_padding and k < self.num_directions:  # the layers above read zeros
                 x = valid.clear(x)
             take_reason()
@@ -271,9 +277,9 @@ class Recurrent(nn.Module):
         for k in range(len(self.cells)):
             with computed(copy_or_itself(self._cell(k))) as plain:
                 if sizes is None:
-                    engine, reason = choose_engine(plain, self.unroll)
+                    engine, reason = choose_engine(plain, self.engine)
                 else:
-                    engine, reason = choose_engine(plain, self.unroll, Sizes.now(*sizes, training=training))
+                    engine, reason = choose_engine(plain, self.engine, Sizes.now(*sizes, training=training))
                 name = engine.name
                 if sizes is None and k in self._ran:
                     name, reason = self._ran[k]
@@ -286,6 +292,18 @@ class Recurrent(nn.Module):
 def _check_choice(name: str, value: object, choices: list[str]) -> None:
     if value not in choices:
         raise ValueError(f"The {name!r} parameter of Recurrent must be one of {choices}. Got {value!r} instead.")
+
+
+def _engine_of_unroll(unroll: str) -> str:
+    """Return the engine that a value of the deprecated parameter stands for, with a warning that names it."""
+    _check_choice("unroll", unroll, list(ENGINE_OF_UNROLL))
+    engine = ENGINE_OF_UNROLL[unroll]
+    warnings.warn(
+        f"The 'unroll' parameter of Recurrent is deprecated. Use engine={engine!r} instead of unroll={unroll!r}.",
+        FutureWarning,
+        stacklevel=3,
+    )
+    return engine
 
 
 def _check_stack(cell: Cell, above: Cell) -> None:

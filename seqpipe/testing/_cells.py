@@ -111,14 +111,14 @@ def _check_sibling(cell: Cell) -> None:
 def _check_engines_agree(recurrent: Recurrent, x: Tensor) -> None:
     lengths = torch.tensor([7, 2, 1, 5])
     results = []
-    for unroll in ("dynamic", "static", "auto"):
-        recurrent.unroll = unroll
+    for engine in ("loop", "unrolled", "auto"):
+        recurrent.engine = engine
         with torch.no_grad():
             results.append(recurrent(x, lengths)[0])
-    for name, result in zip(("static", "auto"), results[1:]):
+    for name, result in zip(("unrolled", "auto"), results[1:]):
         difference = float((result - results[0]).abs().max())
         tolerance = 10 * _invariants.TOLERANCE[x.dtype]
-        assert difference <= tolerance, f'unroll="{name}" differs from the loop by {difference:.2g}'
+        assert difference <= tolerance, f'engine="{name}" differs from the loop by {difference:.2g}'
 
 
 def _check_saved_and_loaded(recurrent: Recurrent, x: Tensor) -> None:

@@ -89,7 +89,7 @@ def test_the_signature_of_a_classifier_is_this_one() -> None:
         "optimizer='AdamW', lr_schedule='OneCycleLR', lr_schedule_params=None, weight_decay=0.01, gradient_clip_norm=1.0, "
         "early_stopping=False, validation_fraction=0.1, n_iter_no_change=10, warm_start=False, net_params=None, "
         "scale_inputs=True, class_weight=None, dtype='float32', mixed_precision=False, device='auto', memory='keep', "
-        "unroll='auto', random_state=None, verbose=0)"
+        "engine='auto', unroll=None, random_state=None, verbose=0)"
     )
 
 
@@ -175,3 +175,18 @@ def test_a_class_that_writes_its_constructor_keeps_it() -> None:
     assert model.get_params() == {"hidden_size": 4, "extra": 3}
     with pytest.raises(ValueError, match="'extra' parameter of Written must be an instance of 'int'"):
         Written(extra="x").fit(X, [0, 1] * 6)
+
+
+def test_unroll_is_a_deprecated_name_of_an_engine() -> None:
+    X = np.random.default_rng(0).normal(size=(12, 4, 1))
+    settings = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
+    with pytest.warns(FutureWarning, match="deprecated. Use engine='loop' instead of unroll='dynamic'"):
+        old = seqpipe.SequenceClassifier(**settings, unroll="dynamic").fit(X, [0, 1] * 6)
+    new = seqpipe.SequenceClassifier(**settings, engine="loop").fit(X, [0, 1] * 6)
+    assert [choice.engine for choice in old.net_.recurrents[0].explain()] == ["loop"]
+    np.testing.assert_array_equal(old.predict_proba(X), new.predict_proba(X))
+
+
+def test_an_engine_that_does_not_exist_is_told_before_anything_is_trained() -> None:
+    with pytest.raises(ValueError, match=r"The 'engine' parameter of SequenceRegressor, .* Got 'cc' instead"):
+        seqpipe.SequenceRegressor(engine="cc").fit(np.ones((4, 3, 1)), np.ones(4))

@@ -86,7 +86,7 @@ def test_truncation_is_searched_kept_by_clone_and_pickle() -> None:
     np.testing.assert_array_equal(answers(pickle.loads(pickle.dumps(found)), X), answers(found, X))
 
 
-@pytest.mark.parametrize("params", [{"memory": "recompute"}, {"unroll": "static"}, {"unroll": "dynamic"}], ids=str)
+@pytest.mark.parametrize("params", [{"memory": "recompute"}, {"engine": "unrolled"}, {"engine": "loop"}], ids=str)
 def test_truncation_goes_with_every_way_of_running(params: dict[str, Any]) -> None:
     settings = {**FULL, "tbptt": (2, 5), "num_layers": 2, "initial_state": "learned"}
     plain, other = (StepRegressor(**settings, **more).fit(X, STEP_VALUES) for more in ({}, params))

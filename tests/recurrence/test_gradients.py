@@ -13,7 +13,7 @@ from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 
 NAMES = host().names("cell")
-UNROLLS = ["auto", "dynamic", "static"]
+ENGINES = ["auto", "loop", "unrolled"]
 
 
 def make(name: str, **kwargs: Any) -> Recurrent:
@@ -26,10 +26,10 @@ def tensors(state: Any) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("steps", [[4], [2, 3, 4], [0, 1, 2, 3, 4]], ids=["last", "last three", "all"])
-@pytest.mark.parametrize("unroll", UNROLLS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_loss_on_chosen_steps_reaches_every_step_before_them(name: str, unroll: str, steps: list[int]) -> None:
-    recurrent, x = make(name, unroll=unroll), torch.randn(1, 5, 2).double().requires_grad_()
+def test_a_loss_on_chosen_steps_reaches_every_step_before_them(name: str, engine: str, steps: list[int]) -> None:
+    recurrent, x = make(name, engine=engine), torch.randn(1, 5, 2).double().requires_grad_()
     recurrent(x)[0][:, steps].square().sum().backward()
     assert x.grad is not None
     assert (x.grad.abs().sum(dim=(0, 2)) > 0).all()
@@ -44,11 +44,11 @@ def test_a_loss_on_one_step_reaches_none_after_it(name: str) -> None:
     assert not x.grad[:, 3:].any()
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_gradients_of_outputs_and_state_equal_finite_differences(name: str, ragged: bool, unroll: str) -> None:
-    recurrent = make(name, unroll=unroll)
+def test_gradients_of_outputs_and_state_equal_finite_differences(name: str, ragged: bool, engine: str) -> None:
+    recurrent = make(name, engine=engine)
     names, weights = zip(*recurrent.named_parameters())
     inputs = [w.detach().clone().requires_grad_() for w in weights]
     state = [torch.randn_like(s)[None].requires_grad_() for s in tensors(recurrent.cells[0].initial_state(2))]
@@ -60,14 +60,14 @@ def test_gradients_of_outputs_and_state_equal_finite_differences(name: str, ragg
         outputs, after = torch.func.functional_call(recurrent, dict(zip(names, rest[len(state) :])), call)
         return outputs, *tensors(after)
 
-    assert torch.autograd.gradcheck(run, (x, *state, *inputs), fast_mode=unroll == "static")
+    assert torch.autograd.gradcheck(run, (x, *state, *inputs), fast_mode=engine == "unrolled")
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_padding_gets_no_gradient_and_gives_none(name: str, bidirectional: bool, unroll: str) -> None:
-    recurrent = make(name, num_layers=2, bidirectional=bidirectional, unroll=unroll)
+def test_padding_gets_no_gradient_and_gives_none(name: str, bidirectional: bool, engine: str) -> None:
+    recurrent = make(name, num_layers=2, bidirectional=bidirectional, engine=engine)
     x = torch.randn(2, 4, 2).double()
     x[1, 2:] = torch.nan
     x.requires_grad_()
@@ -79,15 +79,15 @@ def test_padding_gets_no_gradient_and_gives_none(name: str, bidirectional: bool,
     assert all(torch.isfinite(p.grad).all() for p in recurrent.parameters())
 
 
-@pytest.mark.parametrize("unroll", ["auto", "dynamic"])
-def test_a_relu_that_grows_does_not_overflow_in_the_padding(unroll: str) -> None:
+@pytest.mark.parametrize("engine", ["auto", "loop"])
+def test_a_relu_that_grows_does_not_overflow_in_the_padding(engine: str) -> None:
     cell = RNNCell(1, 2, "relu")
     with torch.no_grad():
         cell.weight_hh.copy_(2 * torch.eye(2))
         cell.weight_ih.fill_(1)
     x = torch.ones(2, 200, 1)
     x[1] = 0  # its 200 steps keep the batch long; nothing grows from zero
-    outputs, _ = Recurrent(cell, unroll=unroll)(x, [3, 200])
+    outputs, _ = Recurrent(cell, engine=engine)(x, [3, 200])
     outputs.sum().backward()
     assert outputs[0, :4, 0].tolist() == [1, 3, 7, 0]
     assert cell.weight_hh.grad is not None
@@ -105,9 +105,9 @@ class Remembering(GRUCell):
         return self.first.expand(batch_size, -1)
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
-def test_a_learned_initial_state_gets_a_gradient_in_every_layer_and_direction(unroll: str) -> None:
-    recurrent = Recurrent(Remembering(2, 3), num_layers=2, bidirectional=True, unroll=unroll)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_learned_initial_state_gets_a_gradient_in_every_layer_and_direction(engine: str) -> None:
+    recurrent = Recurrent(Remembering(2, 3), num_layers=2, bidirectional=True, engine=engine)
     recurrent(torch.randn(4, 5, 2), [5, 1, 3, 2])[0].sum().backward()
     for cell in recurrent.cells:
         assert isinstance(cell, Remembering)

@@ -41,10 +41,10 @@ def tensors(state: Any) -> tuple[Tensor, ...]:
 
 
 @every_cell
-@pytest.mark.parametrize("unroll", ["auto", "static"])
+@pytest.mark.parametrize("engine", ["auto", "unrolled"])
 @pytest.mark.parametrize("memory", ["keep", "recompute"])
-def test_its_gradient_is_the_sum_of_that_of_the_states_given(name: str, unroll: str, memory: str) -> None:
-    net, x = make(name, num_layers=2, unroll=unroll, memory=memory), torch.randn(3, 5, 2).double()
+def test_its_gradient_is_the_sum_of_that_of_the_states_given(name: str, engine: str, memory: str) -> None:
+    net, x = make(name, num_layers=2, engine=engine, memory=memory), torch.randn(3, 5, 2).double()
     given = tuple(
         torch.stack([p.expand(3, 3) for p in parts]).detach().requires_grad_()
         for parts in zip(*[state.tensors.values() for state in net.learned_states])

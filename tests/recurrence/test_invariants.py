@@ -96,8 +96,8 @@ def test_ragged_chunks_with_the_state_carried_on_equal_the_whole(
 def test_the_engines_give_the_same(name: str, sizes: Any, data: Any) -> None:
     recurrent, x = case(name, sizes, torch.float64, bidirectional=True)
     lengths, results = some_lengths(data, x), []
-    for unroll in ("dynamic", "static", "auto"):
-        recurrent.unroll = unroll
+    for engine in ("loop", "unrolled", "auto"):
+        recurrent.engine = engine
         with torch.no_grad():
             results.append(recurrent(x, lengths))
     torch.testing.assert_close(results[1], results[0], rtol=0, atol=1e-13)

@@ -59,9 +59,9 @@ def test_recomputed_chunks_give_the_outputs_and_gradients_of_what_is_kept(name: 
     torch.testing.assert_close(again, kept, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("unroll", ["dynamic", "static"])
-def test_in_the_plain_loop_they_are_the_same_to_the_bit_but_for_sums_over_chunks(unroll: str) -> None:
-    net = make("lstm", unroll=unroll)
+@pytest.mark.parametrize("engine", ["loop", "unrolled"])
+def test_in_the_plain_loop_they_are_the_same_to_the_bit_but_for_sums_over_chunks(engine: str) -> None:
+    net = make("lstm", engine=engine)
     state = tuple(torch.randn(1, 3, 3).double() for _ in range(2))
     kept, again = both(net, torch.randn(3, 11, 2).double(), [11, 0, 4], state)
     for a, b in zip(kept[:6], again[:6]):  # outputs, h and c after, and the gradients of x, h and c before
@@ -138,7 +138,7 @@ class Counting(Cell):
 
 
 def test_every_step_is_taken_twice_in_training_and_once_in_inference() -> None:
-    net, x = Recurrent(Counting(2, 3), memory="recompute", unroll="dynamic"), torch.randn(2, 17, 2)
+    net, x = Recurrent(Counting(2, 3), memory="recompute", engine="loop"), torch.randn(2, 17, 2)
     Counting.taken = 0
     outputs, (_, n) = net(x, [17, 3])
     assert (Counting.taken, n.tolist()) == (17, [[17, 3]])
@@ -165,7 +165,7 @@ def saved_numbers(net: Recurrent, x: Tensor) -> int:
 
 def test_less_is_kept_and_it_grows_with_the_square_root_of_the_steps() -> None:
     short, long = torch.randn(2, 100, 2), torch.randn(2, 900, 2)
-    keep, again = (Recurrent(GRUCell(2, 16), memory=m, unroll="dynamic") for m in ("keep", "recompute"))
+    keep, again = (Recurrent(GRUCell(2, 16), memory=m, engine="loop") for m in ("keep", "recompute"))
     assert saved_numbers(keep, long) > 20 * saved_numbers(again, long)
     growth = (saved_numbers(again, long) - long.numel()) - (saved_numbers(again, short) - short.numel())
     assert growth == (30 - 10) * 2 * 16  # one state (2, 16) for each further chunk; x is the caller's
@@ -183,13 +183,13 @@ def test_frozen_weights_get_no_gradient_and_x_still_does() -> None:
 
 
 def test_recomputed_gradients_cannot_be_differentiated_again() -> None:
-    net, x = make("gru", memory="recompute", unroll="dynamic"), torch.randn(1, 5, 2).double().requires_grad_()
+    net, x = make("gru", memory="recompute", engine="loop"), torch.randn(1, 5, 2).double().requires_grad_()
     with pytest.raises(RuntimeError, match=r'cannot be differentiated twice.* Use Recurrent\(…, memory="keep"\)'):
         torch.autograd.grad(net(x)[0].sum(), x, create_graph=True)
 
 
 def test_autocast_reaches_the_second_run() -> None:
-    net, x = Recurrent(GRUCell(2, 3), unroll="dynamic"), torch.randn(2, 9, 2)
+    net, x = Recurrent(GRUCell(2, 3), engine="loop"), torch.randn(2, 9, 2)
     grads = []
     for memory in ("keep", "recompute"):
         net.memory = memory
@@ -209,10 +209,10 @@ def test_offload_changes_nothing_on_a_cpu() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="what is offloaded leaves a GPU's memory")
 @pytest.mark.parametrize("memory", ["offload", "recompute"])
-@pytest.mark.parametrize("unroll", ["auto", "dynamic"])
-def test_a_gpu_keeps_less_and_computes_the_same(memory: str, unroll: str) -> None:
+@pytest.mark.parametrize("engine", ["auto", "loop"])
+def test_a_gpu_keeps_less_and_computes_the_same(memory: str, engine: str) -> None:
     torch.manual_seed(0)
-    net = Recurrent(wrap(GRUCell(2, 64), ["dropout"]).cuda(), unroll=unroll)
+    net = Recurrent(wrap(GRUCell(2, 64), ["dropout"]).cuda(), engine=engine)
     x, taken, grads = torch.randn(16, 400, 2, device="cuda"), [], []
     for net.memory in ("keep", memory):
         torch.manual_seed(1)

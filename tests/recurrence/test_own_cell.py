@@ -49,9 +49,9 @@ def test_it_passes_every_check(dtype: torch.dtype) -> None:
     check_cell(OuterCell, dtype=dtype)
 
 
-@pytest.mark.parametrize("unroll", ["auto", "static"])
-def test_its_state_keeps_its_shapes_through_layers_and_directions(unroll: str) -> None:
-    recurrent = Recurrent(OuterCell(3, 5, decay=0.5), num_layers=2, bidirectional=True, unroll=unroll)
+@pytest.mark.parametrize("engine", ["auto", "unrolled"])
+def test_its_state_keeps_its_shapes_through_layers_and_directions(engine: str) -> None:
+    recurrent = Recurrent(OuterCell(3, 5, decay=0.5), num_layers=2, bidirectional=True, engine=engine)
     outputs, (h, memory, n) = recurrent(torch.randn(4, 6, 3), [6, 2, 0, 1])
     assert outputs.shape == (4, 6, 14)
     assert (h.shape, memory.shape, n.shape) == ((4, 4, 5), (4, 4, 5, 2), (4, 4))

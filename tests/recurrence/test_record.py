@@ -29,10 +29,10 @@ def test_recording_changes_no_output():
 
 
 def test_nothing_is_left_of_the_recording():
-    gru = Recurrent(GRUCell(3, 5), unroll="static")
+    gru = Recurrent(GRUCell(3, 5), engine="unrolled")
     with pytest.raises(RuntimeError, match="in the midst"), recorded_states(gru):
         raise RuntimeError("in the midst")
-    assert gru.unroll == "static"
+    assert gru.engine == "unrolled"
     assert "step" not in vars(gru.cells[0])
     with recorded_states(gru) as runs:
         pass

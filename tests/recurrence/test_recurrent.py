@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import GRUCell, LSTMCell, RNNCell
-from seqpipe.exceptions import CellError
+from seqpipe.exceptions import CellError, UnknownNameError
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 
 NAMES = host().names("cell")
-UNROLLS = ["auto", "dynamic", "static"]
+ENGINES = ["auto", "loop", "unrolled"]
 
 #: Four sequences of two steps, as the batches X_0 and X_1 of one step each.
 X_0 = np.array([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 0, 1]], dtype=float)
@@ -44,18 +44,18 @@ def five_neurons() -> tuple[RNNCell, np.ndarray, np.ndarray]:
     return cell, Y_0, np.tanh(X_1 @ W_x + Y_0 @ W_y + b)
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
-def test_two_steps_of_five_neurons_equal_the_hand_formula(unroll: str) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_steps_of_five_neurons_equal_the_hand_formula(engine: str) -> None:
     cell, Y_0, Y_1 = five_neurons()
-    outputs, state = Recurrent(cell, unroll=unroll)(X)
+    outputs, state = Recurrent(cell, engine=engine)(X)
     np.testing.assert_allclose(outputs.detach().numpy(), np.stack([Y_0, Y_1], axis=1), rtol=1e-12)
     np.testing.assert_allclose(state.detach().numpy(), Y_1[None], rtol=1e-12)
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
-def test_a_sequence_that_ends_early_gives_zeros_and_keeps_its_last_state(unroll: str) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sequence_that_ends_early_gives_zeros_and_keeps_its_last_state(engine: str) -> None:
     cell, Y_0, Y_1 = five_neurons()
-    outputs, state = Recurrent(cell, unroll=unroll)(X, lengths=[2, 1, 2, 2])
+    outputs, state = Recurrent(cell, engine=engine)(X, lengths=[2, 1, 2, 2])
     expected = np.stack([Y_0, Y_1], axis=1)
     expected[1, 1] = 0
     np.testing.assert_allclose(outputs.detach().numpy(), expected, rtol=1e-12)
@@ -65,14 +65,14 @@ def test_a_sequence_that_ends_early_gives_zeros_and_keeps_its_last_state(unroll:
     np.testing.assert_allclose(state[0].detach().numpy(), last, rtol=1e-12)
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_registered_cell_stacks_and_runs_both_ways(
-    name: str, num_layers: int, bidirectional: bool, unroll: str
+    name: str, num_layers: int, bidirectional: bool, engine: str
 ) -> None:
-    recurrent = Recurrent(make(name), num_layers=num_layers, bidirectional=bidirectional, unroll=unroll)
+    recurrent = Recurrent(make(name), num_layers=num_layers, bidirectional=bidirectional, engine=engine)
     outputs, state = recurrent(torch.randn(4, 6, 3).double(), [6, 1, 3, 6])
     directions = 1 + bidirectional
     assert outputs.shape == (4, 6, 5 * directions) == (4, 6, recurrent.output_size)
@@ -104,9 +104,9 @@ def test_a_layer_above_reads_the_outputs_of_the_one_below() -> None:
     torch.testing.assert_close(two(x)[0], above(below(x)[0])[0], rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
-def test_a_sequence_without_steps_keeps_the_state_it_was_given(unroll: str) -> None:
-    recurrent = Recurrent(make("lstm"), num_layers=2, bidirectional=True, unroll=unroll)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sequence_without_steps_keeps_the_state_it_was_given(engine: str) -> None:
+    recurrent = Recurrent(make("lstm"), num_layers=2, bidirectional=True, engine=engine)
     given = tuple(torch.randn(4, 2, 5).double() for _ in range(2))
     outputs, state = recurrent(torch.randn(2, 3, 3).double(), [0, 3], given)
     assert not outputs[0].any()
@@ -124,7 +124,7 @@ def test_a_batch_of_nothing_but_empty_sequences_gives_zeros(name: str) -> None:
 
 
 def test_a_batch_without_rows_gives_none() -> None:
-    outputs, state = Recurrent(make("gru"), unroll="dynamic")(torch.empty(0, 3, 3).double(), torch.empty(0, dtype=int))
+    outputs, state = Recurrent(make("gru"), engine="loop")(torch.empty(0, 3, 3).double(), torch.empty(0, dtype=int))
     assert (outputs.shape, state.shape) == ((0, 3, 5), (1, 0, 5))
 
 
@@ -153,6 +153,19 @@ def test_all_layers_have_the_first_cells_type() -> None:
 def test_a_wrong_number_of_layers_is_refused(num_layers: Any) -> None:
     with pytest.raises(ValueError, match=r"'num_layers' parameter of Recurrent must be an int from 1\. Got"):
         Recurrent(GRUCell(3, 5), num_layers=num_layers)
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
+    words = r"The 'engine' parameter of Recurrent, where it is not 'auto', must be one of \[.*'loop'.*\]\. Got 'lop'"
+    with pytest.raises(UnknownNameError, match=words):
+        Recurrent(GRUCell(3, 5), engine="lop")
+
+
+@pytest.mark.parametrize(("unroll", "engine"), [("auto", "auto"), ("dynamic", "loop"), ("static", "unrolled")])
+def test_the_deprecated_unroll_names_the_engine_that_takes_its_place(unroll: str, engine: str) -> None:
+    words = f"The 'unroll' parameter of Recurrent is deprecated. Use engine='{engine}' instead of unroll='{unroll}'"
+    with pytest.warns(FutureWarning, match=words):
+        assert Recurrent(GRUCell(3, 5), unroll=unroll).engine == engine
 
 
 def test_an_unknown_unroll_is_refused_with_the_known_ones() -> None:

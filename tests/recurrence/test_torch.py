@@ -24,11 +24,11 @@ def tensors(state: Any) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
-def pair(kind: str, num_layers: int, bidirectional: bool, unroll: str = "auto") -> tuple[Any, Recurrent, Tensor]:
+def pair(kind: str, num_layers: int, bidirectional: bool, engine: str = "auto") -> tuple[Any, Recurrent, Tensor]:
     torch.manual_seed(0)
     module = MODULES[kind](3, 5, num_layers, batch_first=True, bidirectional=bidirectional).double()
     ours = Recurrent.from_torch(module)
-    ours.unroll = unroll
+    ours.engine = engine
     return module, ours, torch.randn(4, 7, 3).double()
 
 
@@ -41,15 +41,15 @@ def loss(outputs: Tensor, state: Any) -> Tensor:
     return outputs.square().sum() + sum(s.cos().sum() for s in tensors(state))
 
 
-@pytest.mark.parametrize("unroll", ["auto", "dynamic", "static"])
+@pytest.mark.parametrize("engine", ["auto", "loop", "unrolled"])
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("kind", MODULES)
 def test_a_copy_of_torchs_module_gives_its_outputs_states_and_gradients(
-    kind: str, num_layers: int, bidirectional: bool, ragged: bool, unroll: str
+    kind: str, num_layers: int, bidirectional: bool, ragged: bool, engine: str
 ) -> None:
-    module, ours, x = pair(kind, num_layers, bidirectional, unroll)
+    module, ours, x = pair(kind, num_layers, bidirectional, engine)
     state = tuple(torch.randn(num_layers * (1 + bidirectional), 4, 5).double() for _ in range(1 + (kind == "lstm")))
     given = state if kind == "lstm" else state[0]
     x_theirs, x_ours = x.clone().requires_grad_(), x.clone().requires_grad_()

@@ -212,7 +212,7 @@ DEFECTS: dict[Callable[[int, int], Cell], tuple[type[Exception], str]] = {
     Remembers: (AssertionError, "more padding changes the outputs"),
     NoisyInUse: (AssertionError, "more padding changes the outputs"),
     CutsTheGradient: (AssertionError, "the gradients are not those of the outputs"),
-    WrongKernel: (AssertionError, 'unroll="auto" differs from the loop by'),
+    WrongKernel: (AssertionError, 'engine="auto" differs from the loop by'),
     UnsavedWeight: (AssertionError, "a cell with the same weights gives other outputs"),
     lambda i, h: SizesSwapped(h, i): (
         AssertionError,

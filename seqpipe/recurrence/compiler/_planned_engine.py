@@ -13,6 +13,7 @@ from torch import Tensor
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError, CompilerError
 from seqpipe.recurrence._generators import GENERATORS
+from seqpipe.recurrence._recent import Recent
 from seqpipe.recurrence._states import map_state, state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence.compiler._state_numbers import largest_whole
@@ -100,6 +101,11 @@ class PlannedCell:
 class PlannedEngine(Engine):
     """Plans a cell once, and compares the plan's first use with the plain loop.
 
+    Parameters
+    ----------
+    most_plans : int, default=512
+        Kinds of cells whose plans are held; the least recently used goes first. What is compiled stays on disk.
+
     Attributes
     ----------
     made : str
@@ -109,9 +115,9 @@ class PlannedEngine(Engine):
     made: str
     reads_padding = False
 
-    def __init__(self) -> None:
+    def __init__(self, most_plans: int = 512) -> None:
         self._lock = GENERATORS
-        self._plans: dict[Signature, PlannedCell | str] = {}
+        self._plans: Recent[Signature, PlannedCell | str] = Recent(most_plans)
         self._changes: WeakKeyDictionary[Cell, int] = WeakKeyDictionary()
 
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
@@ -166,14 +172,16 @@ class PlannedEngine(Engine):
         if unfit is not None:
             return unfit
         key = (*contents.signature, input_grad)
-        if key not in self._plans:
+        plan = self._plans.get(key)
+        if plan is None:
             with self._lock, torch.inference_mode(False):
-                if key not in self._plans:
+                plan = self._plans.get(key)
+                if plan is None:
                     changes = self._count_change(cell)
                     if changes > _MOST_CHANGES:  # which others of its kind need not share
                         return f"it changed {changes} times between runs: keep what changes in a buffer"
-                    self._plans[key] = self._make(cell, contents, input_grad)
-        return self._plans[key]
+                    plan = self._plans[key] = self._make(cell, contents, input_grad)
+        return plan
 
     def _count_change(self, cell: Cell) -> int:
         """Return how often the cell was another one than any that was planned."""

@@ -12,5 +12,5 @@ def refuse_second_derivative() -> None:
     if torch.is_grad_enabled():
         raise RuntimeError(
             "The compiled recurrence cannot be differentiated twice (create_graph=True). "
-            'Use Recurrent(…, unroll="dynamic"), or set the environment variable SEQPIPE_ENGINE=loop.'
+            'Use Recurrent(…, engine="loop"), or set the environment variable SEQPIPE_ENGINE=loop.'
         )

@@ -6,7 +6,7 @@ an engine is compared with the plain loop (``_trial``, ``_trust``). ``_threads``
 ``_loop``, ``_unrolled``, ``_fused`` and ``_scan`` (with ``_linear``) are engines that need no compiler.
 """
 
-from seqpipe.recurrence.engines._choice import UNROLL, choose_engine
+from seqpipe.recurrence.engines._choice import ENGINE_OF_UNROLL, check_engine, choose_engine
 from seqpipe.recurrence.engines._clock import compile_seconds, compiling
 from seqpipe.recurrence.engines._engine import Choice, Engine
 from seqpipe.recurrence.engines._fused import FusedEngine
@@ -16,17 +16,20 @@ from seqpipe.recurrence.engines._scan import ScanEngine
 from seqpipe.recurrence.engines._sizes import Sizes
 from seqpipe.recurrence.engines._threads import allowed_threads, n_threads, openmp, run_in_threads
 from seqpipe.recurrence.engines._trial import find_fault
+from seqpipe.recurrence.engines._unrolled import UnrolledEngine
 
 __all__ = [
     "Choice",
+    "ENGINE_OF_UNROLL",
     "Engine",
     "FusedEngine",
     "LoopEngine",
     "Pace",
     "ScanEngine",
     "Sizes",
-    "UNROLL",
+    "UnrolledEngine",
     "allowed_threads",
+    "check_engine",
     "choose_engine",
     "compile_seconds",
     "compiling",

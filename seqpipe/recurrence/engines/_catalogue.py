@@ -11,7 +11,7 @@ from seqpipe.recurrence.engines._trust import CheckedEngine
 
 __all__ = ["all_engines", "engine_named"]
 
-#: seqpipe's own engines, in the order in which they are asked.
+#: seqpipe's own engines in the order in which they are asked; one that is not here runs only where it is named.
 _ORDER = ("c", "fused", "scan", "triton", "graph", "torch", "loop")
 
 
@@ -20,8 +20,8 @@ def all_engines() -> tuple[Engine, ...]:
     return _in_order(host())
 
 
-def engine_named(name: str) -> Engine:
-    """Return the engine that SEQPIPE_ENGINE names.
+def engine_named(name: str, *, parameter: str = "") -> Engine:
+    """Return the engine of a name; ``parameter`` is what errors call the place that the name comes from.
 
     Raises
     ------
@@ -30,7 +30,6 @@ def engine_named(name: str) -> Engine:
     PluginError
         If several distributions offer it.
     """
-    parameter = "The environment variable SEQPIPE_ENGINE, where it is not 'auto',"
     return _made(host().find("engine", name, parameter=parameter))
 
 

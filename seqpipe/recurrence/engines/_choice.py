@@ -11,25 +11,37 @@ from seqpipe.recurrence.engines._engine import Engine
 from seqpipe.recurrence.engines._loop import LoopEngine
 from seqpipe.recurrence.engines._measured import behind_torch
 from seqpipe.recurrence.engines._sizes import Sizes
-from seqpipe.recurrence.engines._unrolled import UnrolledEngine
 
-__all__ = ["UNROLL", "choose_engine"]
+__all__ = ["ENGINE_OF_UNROLL", "check_engine", "choose_engine"]
 
-#: What each value of ``unroll`` but "auto" runs.
-_UNROLLED: dict[str, Engine] = {"dynamic": LoopEngine(), "static": UnrolledEngine()}
-#: The values of ``unroll``.
-UNROLL = ("auto", *_UNROLLED)
+_LOOP = LoopEngine()
+#: The engine that each value of the deprecated parameter ``unroll`` stands for.
+ENGINE_OF_UNROLL = {"auto": "auto", "dynamic": "loop", "static": "unrolled"}
 
 
-def choose_engine(cell: Cell, unroll: str, sizes: Sizes | None = None) -> tuple[Engine, str]:
+def check_engine(name: str, *, owner: str = "Recurrent") -> None:
+    """Check a value of the parameter ``engine`` of ``owner``.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither "auto" nor the name of an engine.
+    PluginError
+        If several distributions offer that engine.
+    """
+    if name != "auto":
+        engine_named(name, parameter=f"The 'engine' parameter of {owner}, where it is not 'auto',")
+
+
+def choose_engine(cell: Cell, name: str, sizes: Sizes | None = None) -> tuple[Engine, str]:
     """Return the engine that runs the cell, and why.
 
     Parameters
     ----------
     cell : Cell
         What is run.
-    unroll : str
-        One of `UNROLL`.
+    name : str
+        "auto", or the engine that is asked for.
     sizes : Sizes, optional
         Of the run; without them nothing is known about speed but the engines' general order.
 
@@ -40,7 +52,7 @@ def choose_engine(cell: Cell, unroll: str, sizes: Sizes | None = None) -> tuple[
     PluginError
         If several distributions offer the engine that it names.
     """
-    engines, reasons = _allowed(cell, unroll, sizes)
+    engines, reasons = _allowed(cell, name, sizes)
     for engine in engines:
         refusal = engine.refuses(cell)
         if refusal is None:
@@ -56,13 +68,14 @@ def _in_general(engine: Engine) -> str:
     return "the first of seqpipe's engines that takes this cell"
 
 
-def _allowed(cell: Cell, unroll: str, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
-    if unroll != "auto":
-        return [_UNROLLED[unroll]], [f'unroll="{unroll}"']
+def _allowed(cell: Cell, name: str, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
+    if name != "auto":
+        return [engine_named(name), _LOOP], [f'engine="{name}"']
     wanted = os.environ.get("SEQPIPE_ENGINE", "auto")
     if wanted == "auto":
         return _by_measure(all_engines(), cell, sizes)
-    return [engine_named(wanted), _UNROLLED["dynamic"]], [f"SEQPIPE_ENGINE={wanted}"]
+    parameter = "The environment variable SEQPIPE_ENGINE, where it is not 'auto',"
+    return [engine_named(wanted, parameter=parameter), _LOOP], [f"SEQPIPE_ENGINE={wanted}"]
 
 
 def _by_measure(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
 from seqpipe.recurrence._generators import GENERATORS
+from seqpipe.recurrence._recent import Recent
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence.contents import Signature, contents_in_run, contents_of
 from seqpipe.recurrence.engines._engine import Engine
@@ -18,6 +19,9 @@ from seqpipe.recurrence.engines._loop import fall_back
 from seqpipe.recurrence.engines._trial import draws_random_numbers, find_fault, said
 
 __all__ = ["CheckedEngine"]
+
+#: Kinds of cells of which is known whether an engine takes them; the least recently used goes first.
+_MOST_KINDS = 512
 
 
 class CheckedEngine(Engine):
@@ -39,7 +43,7 @@ class CheckedEngine(Engine):
         self.name = name
         self.offered_by = distribution
         self._lock = GENERATORS
-        self._faults: dict[Signature, str | None] = {}
+        self._faults: Recent[Signature, str] = Recent(_MOST_KINDS)
         self._engine: Engine | None = None
         self._broken: str | None = None
         try:
@@ -85,11 +89,13 @@ class CheckedEngine(Engine):
         contents = contents_in_run(cell)
         if contents.unseen is not None:
             return contents.unseen
-        if contents.signature not in self._faults:
+        fault = self._faults.get(contents.signature)
+        if fault is None:
             with self._lock, torch.inference_mode(False):
-                if contents.signature not in self._faults:
-                    self._faults[contents.signature] = self._compare(cell)
-        return self._faults[contents.signature]
+                fault = self._faults.get(contents.signature)
+                if fault is None:
+                    fault = self._faults[contents.signature] = self._compare(cell) or ""
+        return fault or None
 
     def _compare(self, cell: Cell) -> str | None:
         try:

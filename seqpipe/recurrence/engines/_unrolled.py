@@ -73,5 +73,5 @@ def unroll(cell: Cell, n_timesteps: int, *, shortest: int, state: State) -> fx.I
     except Exception as error:  # the step works, as check_step has seen: only tracing it fails
         raise CellError(
             f"{type(cell).__name__} cannot be unrolled ahead of time ({error}): its step needs the values of a tensor, "
-            'for a branch or outside torch. Use unroll="dynamic".'
+            'for a branch or outside torch. Use engine="loop".'
         ) from error

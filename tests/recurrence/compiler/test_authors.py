@@ -51,9 +51,9 @@ class Plain(Cell):
         return h, h
 
 
-def results(recurrent: Recurrent, x: Tensor, unroll: str) -> list[Tensor]:
+def results(recurrent: Recurrent, x: Tensor, engine: str) -> list[Tensor]:
     """Return outputs, state and gradients in training mode, from the same random numbers."""
-    recurrent.unroll = unroll
+    recurrent.engine = engine
     torch.manual_seed(3)
     random.seed(3)
     recurrent.zero_grad()
@@ -72,7 +72,7 @@ def check_equal(recurrent: Recurrent, n_samples: int = 3) -> str:
     x = torch.randn(n_samples, 9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     found = results(recurrent, x, "auto")
     (choice,) = recurrent.explain()
-    for a, b in zip(found, results(recurrent, x, "dynamic"), strict=True):
+    for a, b in zip(found, results(recurrent, x, "loop"), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
     return f"{choice.engine}: {choice.reason}"
 
@@ -214,7 +214,7 @@ def test_a_trial_leaves_the_cell_as_it_was() -> None:
 
 def test_a_cell_whose_settings_change_at_every_run_is_soon_left_to_the_loop() -> None:
     recurrent: Any = make(Configured)
-    recurrent.unroll = "auto"
+    recurrent.engine = "auto"
     with torch.no_grad():
         for k in range(20):
             recurrent.cells[0].settings["rate"] = k
@@ -253,10 +253,10 @@ def test_spectral_norm_iterates_once_a_run_in_every_engine() -> None:
 
     x = torch.randn(2, 6, 2, dtype=torch.float64)
     buffers = []
-    for unroll in ("auto", "dynamic"):
+    for engine in ("auto", "loop"):
         torch.manual_seed(0)
         recurrent = Recurrent(Spectral(2, 5)).double()
-        recurrent.unroll = unroll
+        recurrent.engine = engine
         recurrent(x)
         buffers.append([b.clone() for b in recurrent.buffers()])
     for a, b in zip(*buffers, strict=True):
@@ -353,10 +353,10 @@ class FewRows(Plain):
         return self.first[:batch_size]
 
 
-@pytest.mark.parametrize("unroll", ["auto", "dynamic", "static"])
-def test_a_first_state_with_too_few_rows_is_told_before_anything_runs(unroll: str) -> None:
+@pytest.mark.parametrize("engine", ["auto", "loop", "unrolled"])
+def test_a_first_state_with_too_few_rows_is_told_before_anything_runs(engine: str) -> None:
     recurrent = make(FewRows)
-    recurrent.unroll = unroll
+    recurrent.engine = engine
     recurrent(torch.zeros(3, 2, 2, dtype=torch.float64))
     with pytest.raises(CellError, match=r"FewRows.initial_state must .* batch of 2000 its tensor 0 is \(4, 5\)"):
         recurrent(torch.zeros(2000, 2, 2, dtype=torch.float64))
@@ -383,14 +383,14 @@ def test_a_state_of_another_type_is_never_read_as_the_cells(dtype: torch.dtype) 
     recurrent(x)
     state = torch.ones(1, 3, 5).to(dtype)
 
-    def run(unroll: str) -> Any:
-        recurrent.unroll = unroll
+    def run(engine: str) -> Any:
+        recurrent.engine = engine
         try:
             return recurrent(x, state=state)[0]
         except RuntimeError as error:
             return str(error)
 
-    found, expected = run("auto"), run("dynamic")
+    found, expected = run("auto"), run("loop")
     assert torch.equal(found, expected) if isinstance(expected, Tensor) else found == expected
 
 
@@ -400,10 +400,10 @@ class Squeezing(Plain):
         return output.squeeze(), h
 
 
-@pytest.mark.parametrize("unroll", ["auto", "dynamic"])
-def test_a_step_that_squeezes_a_batch_of_one_is_told(unroll: str) -> None:
+@pytest.mark.parametrize("engine", ["auto", "loop"])
+def test_a_step_that_squeezes_a_batch_of_one_is_told(engine: str) -> None:
     recurrent = make(Squeezing)
-    recurrent.unroll = unroll
+    recurrent.engine = engine
     recurrent(torch.zeros(3, 2, 2, dtype=torch.float64))
     with pytest.raises(CellError, match=r"its output, shape \(1, 5\) for a batch of 1, got \(5,\)"):
         recurrent(torch.zeros(1, 2, 2, dtype=torch.float64))
@@ -470,8 +470,8 @@ def test_dropout_between_layers_drops_the_same_outputs_in_every_engine() -> None
     torch.manual_seed(0)
     recurrent = Recurrent(Plain(2, 5).double(), num_layers=2, dropout=0.5)
     found = []
-    for unroll in ("auto", "dynamic"):
-        recurrent.unroll = unroll
+    for engine in ("auto", "loop"):
+        recurrent.engine = engine
         torch.manual_seed(1)
         found.append(recurrent(x)[0])
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
@@ -494,9 +494,9 @@ def test_normalising_one_unit_raises_no_false_alarm() -> None:
 def test_explain_says_what_ran_last() -> None:
     recurrent, x = make(Plain), torch.zeros(2, 3, 2, dtype=torch.float64)
     assert recurrent.explain()[0].engine == "c"
-    recurrent.unroll = "dynamic"
+    recurrent.engine = "loop"
     recurrent(x)
-    recurrent.unroll = "auto"
+    recurrent.engine = "auto"
     assert recurrent.explain()[0].engine == "loop"
     assert recurrent.explain(sizes=(2, 3))[0].engine == "c"
     recurrent(x)

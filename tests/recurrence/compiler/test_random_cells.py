@@ -165,9 +165,9 @@ def change(cell: Drawn, rng: random.Random) -> None:
         cell.held["rates"][0].fill_(rate)
 
 
-def outcome(recurrent: Recurrent, x: Tensor, lengths: Any, seed: int, unroll: str) -> Any:
+def outcome(recurrent: Recurrent, x: Tensor, lengths: Any, seed: int, engine: str) -> Any:
     """Return outputs, states and gradients, or what was raised."""
-    recurrent.unroll = unroll
+    recurrent.engine = engine
     recurrent.zero_grad()
     torch.manual_seed(seed)
     x = x.clone().requires_grad_()
@@ -201,7 +201,7 @@ def difference(seed: int, seen: Counter[str]) -> str | None:
         x = torch.randn(n, n_timesteps, recurrent.input_size, dtype=torch.float64)
         lengths = None if rng.random() < 0.5 else [rng.randint(0, n_timesteps) for _ in range(n)]
         buffers = {name: b.clone() for name, b in recurrent.named_buffers()}
-        expected = outcome(recurrent, x, lengths, seed + k, "dynamic")
+        expected = outcome(recurrent, x, lengths, seed + k, "loop")
         recurrent.load_state_dict(buffers, strict=False)
         found = outcome(recurrent, x, lengths, seed + k, "auto")
         seen["raised" if isinstance(expected, Exception) else recurrent.explain()[0].engine] += 1

@@ -1,4 +1,4 @@
-"""Which engine runs a cell, and why; the static unroll and what it cannot lay out."""
+"""Which engine runs a cell, and why; the unrolled engine and what it cannot lay out."""
 
 from __future__ import annotations
 
@@ -103,9 +103,19 @@ def test_a_subclass_that_computes_something_else_never_gets_torchs_kernel(cls: t
     torch.testing.assert_close(outputs, torch.stack(steps, dim=1))
 
 
-@pytest.mark.parametrize(("unroll", "engine"), [("dynamic", "loop"), ("static", "unrolled")])
-def test_an_unroll_that_was_asked_for_is_used_and_named(unroll: str, engine: str) -> None:
-    assert only(Recurrent(GRUCell(3, 5), unroll=unroll)) == Choice(0, "forward", engine, f'unroll="{unroll}"')
+@pytest.mark.parametrize("engine", ["loop", "unrolled", "fused", "torch"])
+def test_an_engine_that_was_asked_for_is_used_and_named(engine: str) -> None:
+    assert only(Recurrent(GRUCell(3, 5), engine=engine)) == Choice(0, "forward", engine, f'engine="{engine}"')
+
+
+def test_where_the_engine_that_was_asked_for_refuses_the_plain_loop_runs() -> None:
+    reason = 'engine="fused"; not fused: torch has no kernel for this cell'
+    assert only(Recurrent(MLPCell(3, 5), engine="fused")) == Choice(0, "forward", "loop", reason)
+
+
+def test_the_parameter_goes_before_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQPIPE_ENGINE", "fused")
+    assert only(Recurrent(GRUCell(3, 5), engine="loop")).engine == "loop"
 
 
 def test_every_layer_and_direction_is_explained_in_words() -> None:
@@ -151,9 +161,9 @@ class Leaving(Decaying):
 @pytest.mark.parametrize("cls", [Branching, Measuring, Leaving])
 def test_a_step_that_needs_values_cannot_be_laid_out_but_loops(cls: type[Cell]) -> None:
     cell, x = cls(3, 5), torch.randn(2, 4, 3)
-    with pytest.raises(CellError, match=rf'{cls.__name__} cannot be unrolled ahead of time .* Use unroll="dynamic"\.'):
-        Recurrent(cell, unroll="static")(x)
-    assert Recurrent(cell, unroll="dynamic")(x)[0].shape == Recurrent(cell)(x)[0].shape == (2, 4, 5)
+    with pytest.raises(CellError, match=rf'{cls.__name__} cannot be unrolled ahead of time .* Use engine="loop"\.'):
+        Recurrent(cell, engine="unrolled")(x)
+    assert Recurrent(cell, engine="loop")(x)[0].shape == Recurrent(cell)(x)[0].shape == (2, 4, 5)
 
 
 class Dropping(Decaying):
@@ -162,17 +172,17 @@ class Dropping(Decaying):
         return F.dropout(h, 0.5, self.training) * (rows / (rows + width - width))
 
 
-def test_the_static_unroll_follows_shapes_and_the_training_mode() -> None:
-    recurrent, x = Recurrent(Dropping(3, 50), unroll="static"), torch.randn(2, 4, 3)
+def test_the_unrolled_engine_follows_shapes_and_the_training_mode() -> None:
+    recurrent, x = Recurrent(Dropping(3, 50), engine="unrolled"), torch.randn(2, 4, 3)
     assert (recurrent(x)[0] == 0).any()
     recurrent.eval()
     assert not (recurrent(x)[0] == 0).any()
     assert recurrent(torch.randn(7, 3, 3))[0].shape == (7, 3, 50)
 
 
-def test_the_static_unroll_trains_the_cells_own_weights() -> None:
+def test_the_unrolled_engine_trains_the_cells_own_weights() -> None:
     cell = Decaying(3, 5)
-    Recurrent(cell, unroll="static")(torch.randn(2, 4, 3))[0].sum().backward()
+    Recurrent(cell, engine="unrolled")(torch.randn(2, 4, 3))[0].sum().backward()
     assert cell.input.weight.grad is not None
 
 
@@ -193,8 +203,8 @@ def test_a_cell_within_a_cell_is_laid_out_too() -> None:
             return output + state[1], state
 
     cell, x = Residual(3, 5), torch.randn(2, 4, 3)
-    expected = Recurrent(cell, unroll="dynamic")(x, [4, 2])
-    torch.testing.assert_close(Recurrent(cell, unroll="static")(x, [4, 2]), expected)
+    expected = Recurrent(cell, engine="loop")(x, [4, 2])
+    torch.testing.assert_close(Recurrent(cell, engine="unrolled")(x, [4, 2]), expected)
 
 
 class Normalised(Cell):

@@ -271,7 +271,7 @@ def test_an_engine_that_is_wrong_warns_once_and_the_next_one_runs(
     recurrent = Recurrent(cell)
     with pytest.warns(RuntimeWarning, match=f"'counting' of the plug-in 'acme' is not used for GRUCell: {fault}"):
         outputs, _ = recurrent(x)
-    torch.testing.assert_close(outputs, Recurrent(cell, unroll="dynamic")(x)[0])
+    torch.testing.assert_close(outputs, Recurrent(cell, engine="loop")(x)[0])
     recurrent(x)
     assert only(recurrent).engine == "fused"
     assert only(recurrent).reason.startswith("not counting: it")
@@ -292,7 +292,7 @@ def test_an_engine_that_fails_later_leaves_the_run_to_the_loop_and_the_next_to_o
     recurrent(x[:, :10])
     with pytest.warns(RuntimeWarning, match=r"is not used for GRUCell: it fails \(OSError: too long\)"):
         outputs, _ = recurrent(x)
-    torch.testing.assert_close(outputs, Recurrent(cell, unroll="dynamic")(x)[0])
+    torch.testing.assert_close(outputs, Recurrent(cell, engine="loop")(x)[0])
     assert only(recurrent).reason == "not counting: it fails (OSError: too long)"
     recurrent(x)
     assert only(recurrent).engine == "fused"

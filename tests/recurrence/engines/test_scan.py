@@ -61,9 +61,9 @@ def only(recurrent: Recurrent) -> tuple[str, str]:
     return choice.engine, choice.reason
 
 
-def everything(recurrent: Recurrent, x: Tensor, lengths: list[int], state: Tensor, unroll: str) -> list[Tensor]:
+def everything(recurrent: Recurrent, x: Tensor, lengths: list[int], state: Tensor, engine: str) -> list[Tensor]:
     """Outputs, final state, and the gradients of a weighted sum over both."""
-    recurrent.unroll = unroll
+    recurrent.engine = engine
     outputs, final = recurrent(x, lengths, state)
     generator = torch.Generator().manual_seed(1)
     loss = sum((r * torch.randn(r.shape, generator=generator, dtype=r.dtype)).sum() for r in (outputs, final))
@@ -89,7 +89,7 @@ def test_results_and_gradients_are_the_plain_loops(
     lengths = data.draw(st.lists(st.integers(0, n_timesteps), min_size=batch, max_size=batch))
     x = torch.randn(batch, n_timesteps, 3, dtype=dtype, requires_grad=True)
     state = torch.randn(len(recurrent.cells), batch, 5, dtype=dtype, requires_grad=True)
-    found, expected = (everything(recurrent, x, lengths, state, unroll) for unroll in ("auto", "dynamic"))
+    found, expected = (everything(recurrent, x, lengths, state, engine) for engine in ("auto", "loop"))
     for a, b in zip(expected, found, strict=True):
         assert float((a - b).norm()) <= LIMITS[dtype] * max(float(a.norm()), 1.0)
 
@@ -125,7 +125,7 @@ def test_a_subclass_that_changes_its_step_is_not_run_by_coefficients_that_do_not
 def test_a_subclass_that_changes_its_coefficients_is_run_by_them() -> None:
     recurrent, x = Recurrent(Shifted(3, 5)), torch.randn(2, 40, 3)
     assert only(recurrent)[0] == "scan"
-    torch.testing.assert_close(recurrent(x), Recurrent(recurrent.cells[0], unroll="dynamic")(x))
+    torch.testing.assert_close(recurrent(x), Recurrent(recurrent.cells[0], engine="loop")(x))
 
 
 def test_coefficients_that_are_not_those_of_the_step_warn_once_and_are_not_used() -> None:
@@ -134,7 +134,7 @@ def test_coefficients_that_are_not_those_of_the_step_warn_once_and_are_not_used(
         RuntimeWarning, match="'scan' is not used for Lying: its results differ from the plain loop's by"
     ):
         outputs, _ = recurrent(x)
-    torch.testing.assert_close(outputs, Recurrent(recurrent.cells[0], unroll="dynamic")(x)[0])
+    torch.testing.assert_close(outputs, Recurrent(recurrent.cells[0], engine="loop")(x)[0])
     engine, reason = only(recurrent)
     assert engine == "loop"
     assert re.search("not scan: its results differ", reason)

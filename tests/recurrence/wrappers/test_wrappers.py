@@ -96,9 +96,9 @@ def test_state_output_and_sibling_keep_their_build_in_both_modes(cls: type[Cell]
 @pytest.mark.parametrize(
     "wrappers", [["zoneout", "residual"], ["residual", "zoneout"], [{"attention": {"n": 2}}, "zoneout"]]
 )
-@pytest.mark.parametrize("unroll", ["dynamic", "static"])
-def test_a_cell_of_odd_shapes_is_wrapped_too(wrappers: list[Any], unroll: str) -> None:
-    net = Recurrent(wrap(Grid(3, 4), wrappers), num_layers=2, bidirectional=True, unroll=unroll)
+@pytest.mark.parametrize("engine", ["loop", "unrolled"])
+def test_a_cell_of_odd_shapes_is_wrapped_too(wrappers: list[Any], engine: str) -> None:
+    net = Recurrent(wrap(Grid(3, 4), wrappers), num_layers=2, bidirectional=True, engine=engine)
     for training in (True, False):
         outputs, (grid, n, *_) = net.train(training)(torch.randn(3, 5, 3), [5, 1, 2])
         assert outputs.shape == (3, 5, 8)
@@ -183,8 +183,8 @@ def test_the_compiler_takes_wrapped_cells_and_computes_what_the_loop_does(name: 
     assert net.explain()[0].engine == "c" or not in_training
     assert net.eval().explain()[0].engine == "c"
     results = []
-    for unroll in ("auto", "dynamic"):
-        net.unroll = unroll
+    for engine in ("auto", "loop"):
+        net.engine = engine
         outputs, _ = net(x, [6, 1, 3, 4])
         results.append([outputs, *torch.autograd.grad(outputs.square().sum(), list(net.parameters()))])
     torch.testing.assert_close(results[0], results[1], rtol=1e-12, atol=1e-12)

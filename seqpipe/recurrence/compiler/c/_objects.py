@@ -17,11 +17,14 @@ from pathlib import Path
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._cache import cache_folder, digest_of, discard_unused, is_trusted, mark_used, private_folder
 from seqpipe.recurrence._machine import processor
+from seqpipe.recurrence._recent import Recent
 from seqpipe.recurrence.compiler.c._toolchain import Compiler, compile_source, find_compiler, object_flags
 from seqpipe.recurrence.engines import compiling
 
 __all__ = ["load"]
 
+#: Libraries that are remembered by their source. One that is forgotten stays loaded, and is found on disk again.
+_MOST_LIBRARIES = 1024
 _SUFFIX = ".dll" if os.name == "nt" else ".so"
 
 
@@ -43,7 +46,7 @@ class _Process:
     """What belongs to one process; a fork starts with its own lock, and with the libraries of its parent."""
 
     def __init__(self) -> None:
-        self.libraries: dict[_Recipe, ctypes.CDLL] = {}
+        self.libraries: Recent[_Recipe, ctypes.CDLL] = Recent(_MOST_LIBRARIES)
         self.start()
 
     def start(self) -> None:
@@ -80,9 +83,10 @@ def load(source: str) -> ctypes.CDLL:
     compiler = find_compiler()
     recipe = _Recipe(source, compiler, object_flags(compiler))
     with _PROCESS.lock:
-        if recipe not in _PROCESS.libraries:
-            _PROCESS.libraries[recipe] = _load(recipe)
-        return _PROCESS.libraries[recipe]
+        library = _PROCESS.libraries.get(recipe)
+        if library is None:
+            library = _PROCESS.libraries[recipe] = _load(recipe)
+        return library
 
 
 def _load(recipe: _Recipe) -> ctypes.CDLL:

@@ -9,11 +9,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from seqpipe.recurrence._cache import keep_text
+from seqpipe.recurrence._recent import Recent
 
 __all__ = ["has_triton", "is_interpreted", "load_kernels"]
 
 _LOCK = threading.Lock()
-_loaded: dict[tuple[str, bool], dict[str, Any]] = {}
+_loaded: Recent[tuple[str, bool], dict[str, Any]] = Recent(1024)
 
 
 @cache
@@ -31,8 +32,9 @@ def load_kernels(text: str) -> dict[str, Any]:
     """Return what a text defines, by name; Triton reads the text again from the file that it is kept in."""
     key = text, is_interpreted()
     with _LOCK:
-        if key not in _loaded:
-            scope: dict[str, Any] = {"__name__": "seqpipe_kernels"}
+        scope = _loaded.get(key)
+        if scope is None:
+            scope = {"__name__": "seqpipe_kernels"}
             exec(compile(text, str(keep_text(text, ".py")), "exec"), scope)
             _loaded[key] = scope
-        return _loaded[key]
+        return scope

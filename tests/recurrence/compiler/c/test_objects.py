@@ -15,6 +15,7 @@ import pytest
 
 from seqpipe.exceptions import CompilerError, SeqpipeWarning
 from seqpipe.recurrence import _cache
+from seqpipe.recurrence._recent import Recent
 from seqpipe.recurrence.compiler.c import _objects, _toolchain
 from seqpipe.recurrence.compiler.c._objects import load
 from seqpipe.recurrence.compiler.c._toolchain import find_compiler
@@ -40,7 +41,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_objects._PROCESS, "libraries", {})
+    monkeypatch.setattr(_objects._PROCESS, "libraries", Recent(8))
 
 
 @pytest.fixture

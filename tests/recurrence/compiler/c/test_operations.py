@@ -260,7 +260,7 @@ def test_cells_of_the_literature_run_in_c_as_in_the_loop(
     lengths = torch.tensor([6, 2, 0, 4, 6])
     found, expected = (
         everything(_run(net, lengths), x, (), tuple(net.parameters()))
-        for net in (Recurrent(cell), Recurrent(cell, unroll="dynamic"))
+        for net in (Recurrent(cell), Recurrent(cell, engine="loop"))
     )
     assert Recurrent(cell).explain()[0].engine == "c"
     assert furthest(expected, found) < (1e-12 if dtype == torch.float64 else 1e-4)
@@ -314,7 +314,7 @@ def test_an_operation_before_the_steps_leaves_the_steps_in_c(
     x[1, 2:] = math.nan  # which is padding
     x.requires_grad_(input_grad)
     results = []
-    for net in (Recurrent(cell), Recurrent(cell, unroll="dynamic")):
+    for net in (Recurrent(cell), Recurrent(cell, engine="loop")):
         torch.manual_seed(1)
         results.append(everything(_run(net, torch.tensor([5, 2, 0, 4])), x, (), tuple(net.parameters())))
     assert Recurrent(cell).explain()[0].engine == "c"

@@ -34,7 +34,7 @@ def engine(recorder: Any) -> GraphEngine:
 def chosen(engine: GraphEngine, monkeypatch: pytest.MonkeyPatch) -> GraphEngine:
     """Let it run what it takes."""
     monkeypatch.setenv("SEQPIPE_ENGINE", "graph")
-    monkeypatch.setattr(_choice, "engine_named", lambda name: engine)
+    monkeypatch.setattr(_choice, "engine_named", lambda name, **given: engine)
     return engine
 
 
@@ -178,7 +178,7 @@ def test_recordings_are_freed_with_the_cell(engine: GraphEngine, make: Make) -> 
     cell, x = make("mgu"), torch.randn(2, 4, 3, dtype=torch.float64)
     for _ in range(3):
         trained(engine, cell, x)
-    programs: list[Any] = [plan.program for plan in engine._plans.values() if not isinstance(plan, str)]
+    programs: list[Any] = [plan.program for plan in engine._plans._items.values() if not isinstance(plan, str)]
     program = next(program for program in programs if len(program._recordings))
     kept = [weakref.ref(c) for recordings in program._recordings.values() for c in recordings.kept.values()]
     assert kept

@@ -5,17 +5,31 @@ BIN := $(VENV)/bin
 # The libraries that are compared with are installed nowhere else.
 BENCH := $(VENV)/bench
 MINUTES ?= 30
+# The interpreter of test-python.
+PY ?= python3.13
 AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
 
-.PHONY: demo test check fuzz bench bench-gpu defaults ui clean
+.PHONY: demo test test-lowest test-python check fuzz bench bench-gpu defaults ui clean
 
 demo: $(INSTALLED)  ## the main job: search, track and compare cells on real data
-	$(BIN)/seqpipe run pipelines/digits.yaml
+	$(BIN)/seqpipe run digits --set 'search.grid.cell=[rnn, lstm, gru, mgu]'
 
 test: $(INSTALLED)  ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-lowest:  ## the suite with the lowest versions that pyproject.toml names
+	$(PYTHON) -m venv $(VENV)/lowest
+	sed -nE '/^dependencies/,/^]/ s/^ *"([A-Za-z0-9._-]+)>=([0-9.]+)",$$/\1==\2/p' pyproject.toml > $(VENV)/lowest/constraints.txt
+	$(VENV)/lowest/bin/python -m pip install --quiet --constraint $(VENV)/lowest/constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
+	$(VENV)/lowest/bin/python -m pytest -n 2 --dist worksteal
+
+test-python:  ## the suite with the interpreter PY
+	$(PY) -m venv $(VENV)/$(notdir $(PY))
+	$(VENV)/$(notdir $(PY))/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(VENV)/$(notdir $(PY))/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
+	$(VENV)/$(notdir $(PY))/bin/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED)  ## style, types and layers
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,6 @@ TINY = {
         "exact_match",
     ),
     "digits": (["search.grid.hidden_size=[4]", "task.classify.max_epochs=1"], "accuracy"),
-    "frames": (["task.classify.hidden_size=2", "task.classify.max_epochs=1"], "1 × 16 × 16 features"),
     "manual": (
         [
             "task.language_model.hidden_size=4",
@@ -68,6 +68,7 @@ TINY = {
 }
 #: Data sets of which these recipes take a part, for the baselines read all there is.
 CUT = ("adding", "moving_digits", "wave_windows")
+FRAMES = Path(__file__).parents[1] / "plugins" / "seqpipe-convlstm" / "frames.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -132,12 +133,26 @@ def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch):
 # ---- run
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
-def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def cut_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     for dataset in CUT:
         whole = datasets.DATASETS[dataset]()
         cut = replace(whole, X=whole.X[:120], y=whole.y[:120])
         monkeypatch.setitem(datasets.DATASETS, dataset, lambda cut=cut: cut)
+
+
+@pytest.fixture
+def without_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let nothing be installed but seqpipe."""
+    monkeypatch.setattr(plugins, "PluginHost", partial(plugins.PluginHost, []))
+    plugins.host.cache_clear()
+    yield
+    plugins.host.cache_clear()
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.usefixtures("cut_datasets", "without_plugins")
+def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str):
     overrides, told = TINY[name]
     folds = [] if load_recipe(name).recipe.search is None else ["search.cv=2"]
     ran = seqpipe("run", name, *(part for each in [*folds, *overrides] for part in ("--set", each)))
@@ -145,6 +160,13 @@ def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str, monkeyp
     assert told in ran.stdout
     assert f"next: seqpipe compare {name}" in ran.stdout
     assert "FINISHED" in set(read_runs(name, store)["status"])
+
+
+@pytest.mark.usefixtures("cut_datasets")
+def test_the_recipe_of_a_plugin_runs_at_a_tiny_size():
+    ran = seqpipe("run", str(FRAMES), "--set", "task.classify.hidden_size=2", "--set", "task.classify.max_epochs=1")
+    assert ran.exit_code == 0, ran.output
+    assert "1 × 16 × 16 features" in ran.stdout
 
 
 def test_quiet_prints_nothing():

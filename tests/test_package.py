@@ -91,6 +91,45 @@ def test_the_wheel_carries_the_recipes_and_the_types(tmp_path: Path) -> None:
     assert "seqpipe/py.typed" in names
 
 
+#: Runs the main job as ``seqpipe run`` does, with nothing installed but the wheel that comes first on the path.
+MAIN_JOB = """
+import sys
+from importlib import metadata
+import seqpipe
+from seqpipe.cli import main
+
+assert seqpipe.__file__.startswith(sys.argv.pop(1))
+metadata.entry_points = lambda **selected: metadata.EntryPoints()
+main()
+"""
+
+
+def test_the_main_job_runs_from_the_wheel_alone_in_an_empty_folder(tmp_path: Path) -> None:
+    wheel, folder = build("wheel", tmp_path), tmp_path / "empty"
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    folder.mkdir()
+    tiny = ("search.grid.hidden_size=[4]", "task.classify.max_epochs=1", "search.cv=2")
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            MAIN_JOB,
+            str(tmp_path),
+            "run",
+            "digits",
+            *(part for each in tiny for part in ("--set", each)),
+        ],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+        | {"PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "next: seqpipe compare digits" in ran.stdout
+    assert (folder / "mlruns" / "mlflow.db").is_file()
+
+
 def test_the_source_distribution_carries_all_that_its_tests_need(tmp_path: Path) -> None:
     with tarfile.open(build("sdist", tmp_path)) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

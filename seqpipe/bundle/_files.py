@@ -56,7 +56,12 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     check_is_fitted(model)
-    data, _ = _written(model)
+    try:
+        data, _ = _written(model)
+    except BundleError as error:
+        if not hasattr(model, "best_estimator_"):
+            raise
+        raise BundleError(f"{error} Its best_estimator_ may be saved alone.") from error
     target = Path(path)
     part = target.with_name(f".{target.name}.{uuid4().hex}")
     try:  # a file that is there is replaced as a whole, or not at all

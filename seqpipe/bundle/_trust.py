@@ -21,6 +21,7 @@ from zipfile import ZipFile
 import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from torch.optim import Optimizer
 
 from seqpipe.cells import Cell
@@ -30,6 +31,8 @@ from seqpipe.sequences import Sequences
 
 __all__ = ["check_types", "foreign_types", "plugins", "unchecked_types"]
 
+#: Whose subclasses are trusted: estimators and splitters.
+_HOLD_DATA = (BaseEstimator, BaseCrossValidator, BaseShuffleSplit)
 #: What fitted estimators of scikit-learn hold besides arrays and each other.
 _DATA_CLASSES = {
     "numpy.dtype",
@@ -40,9 +43,6 @@ _DATA_CLASSES = {
     "sklearn.metrics._scorer._MultimetricScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.model_selection._split.TimeSeriesSplit",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.utils._bunch.Bunch",
@@ -129,14 +129,14 @@ def _is_trusted(name: str, own: set[str]) -> bool:
     if package in own:
         return _is_own(_class_called(name))
     if package == "sklearn":
-        return issubclass(_class_called(name), BaseEstimator)
+        return issubclass(_class_called(name), _HOLD_DATA)
     return name.startswith("torch.optim.") and issubclass(_class_called(name), Optimizer)
 
 
 def _is_own(kind: type) -> bool:
     if dataclasses.is_dataclass(kind):
         return bool(kind.__dataclass_params__.frozen)  # type: ignore[attr-defined]
-    return issubclass(kind, (BaseEstimator, Cell, Sequences))
+    return issubclass(kind, (*_HOLD_DATA, Cell, Sequences))
 
 
 def _class_called(name: str) -> type:

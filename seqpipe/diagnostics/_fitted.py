@@ -29,7 +29,7 @@ class Subject:
     net : SequenceNet
         Its ``infer``, ``get_loss``, ``get_iterator`` and ``module_`` are used.
     samples : Samples
-        As ``fit`` hands them to the net; without y where there was none.
+        What the estimator's `as_samples` returns; without y where there was none.
     """
 
     net: Any
@@ -62,7 +62,7 @@ class Subject:
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:
-        """Let dropout rest, and put the network's mode back."""
+        """Disable dropout, and put the network's mode back."""
         module: nn.Module = self.net.module_
         training = module.training
         module.eval()
@@ -89,10 +89,10 @@ def subject_of(estimator: Any, X: Any, y: Any = None) -> Subject:
         return subject_of(estimator.best_estimator_, X, y)
     if hasattr(estimator, "steps"):
         return subject_of(estimator[-1], estimator[:-1].transform(X) if len(estimator) > 1 else X, y)
-    if hasattr(estimator, "_inner_samples"):
-        return subject_of(estimator.estimator_, *estimator._inner_samples(X, y))
-    if hasattr(estimator, "_as_samples"):
-        return Subject(estimator.net_, estimator._as_samples(X, y))
+    if hasattr(estimator, "inner_samples"):
+        return subject_of(estimator.estimator_, *estimator.inner_samples(X, y))
+    if hasattr(estimator, "as_samples"):
+        return Subject(estimator.net_, estimator.as_samples(X, y))
     raise TypeError(
         f"{type(estimator).__name__} holds no recurrent network: give a fitted estimator of seqpipe, such as "
         "SequenceClassifier, or a search, Pipeline or Forecaster around one."

@@ -117,8 +117,20 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             self.estimator_.fit(windows, targets)
         self._series, self._exogenous = series[-self.window :], exogenous[-self.window :]
 
-    def _inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Return what the estimator inside would be fitted to, for diagnostics."""
+    def inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Return the data that ``estimator_`` is fitted to: windows, and their targets.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; y may be left out.
+
+        Returns
+        -------
+        X_inner, y_inner
+            As ``estimator_.fit`` takes them.
+        """
+        check_is_fitted(self)
         series, exogenous = copy(self)._check_series(X, y)  # which learns the shapes of what it checks
         return self._windows(*self._changes(series, exogenous))
 

@@ -188,8 +188,19 @@ class LanguageModel(
         sizes = {"n_tokens": len(self.vocabulary_), "n_labels": n_labels}
         self._train(samples, sizes, listeners, partial=partial, labels=labels)
 
-    def _as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return new texts as fit hands them to the net, for diagnostics; one text in parts as long as gradients reach."""
+    def as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; a model of classes needs y.
+
+        Returns
+        -------
+        samples : Samples
+            For methods of ``net_``. A continuous text is split into parts as long as gradients reach.
+        """
         numbers = self._encoded(self._checked(X))
         if self._continuous:
             text = np.concatenate(numbers)

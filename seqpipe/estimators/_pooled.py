@@ -64,8 +64,20 @@ class PooledEstimator(SequenceEstimator):
         encoded = self._codec.encode(values)
         return encoded if self._codec.numbers_classes else encoded.astype(self.dtype)
 
-    def _as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return new data as fit hands it to the net, for diagnostics."""
+    def as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; without y the samples have no targets.
+
+        Returns
+        -------
+        samples : Samples
+            For methods of ``net_``.
+        """
+        check_is_fitted(self)
         found = check_X(self, X, reset=False)
         if y is None:
             return Samples(found)

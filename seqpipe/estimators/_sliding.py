@@ -188,8 +188,20 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         within = (X.lengths[series] - to_end)[:, None] - self.stride + np.arange(self.stride)
         return X.offsets[series][:, None] + np.maximum(within, 0), within >= 0
 
-    def _inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Return what the estimator inside would be fitted to, for diagnostics."""
+    def inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Return the data that ``estimator_`` is fitted to: windows, and their targets.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; y may be left out.
+
+        Returns
+        -------
+        X_inner, y_inner
+            As ``estimator_.fit`` takes them.
+        """
+        check_is_fitted(self)
         found = self._read(X, reset=False)
         windows = self._windows(found)
         targets = None if y is None else self._at_windows(self._targets(y, found), found, windows)

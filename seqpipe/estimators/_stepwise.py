@@ -146,8 +146,20 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
             return Samples(data.X, targets, None if weighted is None else weight[offsets[:-1]])
         return Samples(data.X, targets, weighted, Sequences(counted[:, None], offsets))
 
-    def _as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return new data as fit hands it to the net, for diagnostics: weighted only where steps have no target."""
+    def as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; without y the samples have no targets.
+
+        Returns
+        -------
+        samples : Samples
+            For methods of ``net_``. Time steps without a target have the weight 0.
+        """
+        check_is_fitted(self)
         if y is None:
             return Samples(check_X(self, X, reset=False))
         data = self._read(X, y, None, reset=False)

@@ -89,8 +89,20 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
         except InvalidSequencesError as error:
             raise InvalidSequencesError(f"y: {error}") from None
 
-    def _as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return new data as fit hands it to the net, for diagnostics; without targets the net reads what it writes."""
+    def as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; without y the network reads its own predictions.
+
+        Returns
+        -------
+        samples : Samples
+            For methods of ``net_``.
+        """
+        check_is_fitted(self)
         found = self._check_source(X, reset=False)
         texts = self._check_texts(self.predict(X) if y is None else y, len(found))
         targets = encoded_targets(self.target_vocabulary_, texts, self.dtype)

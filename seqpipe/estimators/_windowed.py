@@ -114,8 +114,20 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         with listeners.inner(self.estimator_):
             self.estimator_.fit(suited(self.estimator_, windows), y, **self._routed(fit_params))
 
-    def _inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Return what the estimator inside would be fitted to, for diagnostics."""
+    def inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Return the data that ``estimator_`` is fitted to: windows, and their targets.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; y may be left out.
+
+        Returns
+        -------
+        X_inner, y_inner
+            As ``estimator_.fit`` takes them.
+        """
+        check_is_fitted(self)
         return suited(self.estimator_, self._windows(X, reset=False)), y
 
     def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:

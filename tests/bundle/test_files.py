@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
@@ -37,6 +37,8 @@ from seqpipe import (
     StepClassifier,
     StepRegressor,
     WindowedRegressor,
+    WindowSplit,
+    make_windows,
 )
 from seqpipe.exceptions import BundleError
 
@@ -77,6 +79,15 @@ MODELS = {
         ),
         X,
         NUMBERS,
+    ),
+    "search with a splitter": (
+        GridSearchCV(SequenceRegressor(**TINY), {"lr": [0.1, 0.01]}, cv=ShuffleSplit(2, random_state=0)),
+        X,
+        NUMBERS,
+    ),
+    "search over windows": (
+        GridSearchCV(SequenceRegressor(**TINY), {"lr": [0.1, 0.01]}, cv=WindowSplit(2)),
+        *make_windows(np.sin(np.arange(60.0)), window=4)[:2],
     ),
     "search over a pipeline": (
         GridSearchCV(
@@ -210,6 +221,13 @@ def test_a_model_that_could_not_be_loaded_is_not_saved(model: Any, named: str, p
     with pytest.raises(BundleError, match=rf"^{type(model).__name__} holds .*{named}.*[Rr]eplace it"):
         seqpipe.save(model, path)
     assert not path.exists()
+
+
+def test_of_a_search_that_cannot_be_saved_the_best_estimator_is_named(path: Path) -> None:
+    search = GridSearchCV(SequenceClassifier(**TINY), {"lr": [0.1]}, cv=2, scoring=make_scorer(half)).fit(X, LABELS)
+    with pytest.raises(BundleError, match="Its best_estimator_ may be saved alone"):
+        seqpipe.save(search, path)
+    seqpipe.save(search.best_estimator_, path)
 
 
 def test_what_skops_cannot_write_is_named(path: Path) -> None:

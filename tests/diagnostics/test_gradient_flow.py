@@ -65,7 +65,7 @@ def test_the_scalar_nets_gradients_are_the_tables(w_h, n_timesteps):
     back = np.arange(n_timesteps)[::-1]
     assert [printed(norm) for norm in flow.norms[0]] == [printed(2 * w_h**k) for k in back]
 
-    module, samples = model.net_.module_, model._as_samples(X, y)
+    module, samples = model.net_.module_, model.as_samples(X, y)
     [(inputs, targets)] = model.net_.get_iterator(samples)
     loss = model.net_.get_loss(model.net_.infer(inputs), targets, X=inputs)
     by_w_h, by_w_y = torch.autograd.grad(loss, [module.recurrent.cells[0].w_h, module.head.weight])

@@ -213,7 +213,7 @@ def test_statistics_of_targets_are_those_of_chosen_steps() -> None:
 
 
 def test_a_diagnostic_sees_the_samples_and_the_loss_of_the_fit(classifier: StepClassifier) -> None:
-    samples = classifier._as_samples(X, TAGS)
+    samples = classifier.as_samples(X, TAGS)
     assert isinstance(classifier.net_.objective, StepLoss)
     np.testing.assert_array_equal(classifier.classes_[samples.y.values[:, 0].astype(int)], np.concatenate(TAGS))
 

@@ -12,9 +12,9 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from sklearn.callback import FitCallback
 from sklearn.model_selection import GridSearchCV
 
+from seqpipe.callbacks import FitListener, FitTask
 from seqpipe.estimators import SequenceClassifier
 
 GRID = {"cell": ["gru", "lstm"], "hidden_size": [4, 9], "dropout": [0, 0.5], "memory": ["keep", "recompute"]}
@@ -75,27 +75,17 @@ def test_a_search_on_threads_is_bit_for_bit_the_one_without(
     assert torch.equal(torch.get_rng_state(), before)
 
 
-class MeetsTheOthers(FitCallback):
+class MeetsTheOthers(FitListener):
     """Goes on once two fits have done an epoch; a copy would have nobody to meet."""
 
-    max_propagation_depth = None
-
     def __init__(self) -> None:
+        super().__init__()
         self.barrier = threading.Barrier(2)
 
-    def setup(self, estimator: Any, context: Any) -> None:
-        """Have nothing to do."""
-
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Have nothing to do."""
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Have nothing to do."""
-
-    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:
-        """Wait for the other fit."""
-        if (metadata or {}).get("epoch") == 1:
-            self.barrier.wait(timeout=30)
+    def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
+        """Wait at the end of a fit's first epoch."""
+        if metadata.get("epoch") == 1:
+            self.barrier.wait(timeout=60)
 
 
 def test_fits_that_draw_no_random_numbers_train_side_by_side(data: tuple[Any, Any]) -> None:

@@ -9,7 +9,7 @@ AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
 
-.PHONY: demo test check fuzz bench bench-gpu defaults ui clean
+.PHONY: demo test check docs fuzz bench bench-gpu defaults ui clean
 
 demo: $(INSTALLED)  ## the main job: search, track and compare cells on real data
 	$(BIN)/seqpipe run pipelines/digits.yaml
@@ -22,6 +22,9 @@ check: $(INSTALLED)  ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)  ## the documentation, in docs/_build/html; warnings are errors
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
 
 fuzz: $(INSTALLED)  ## random cells against the plain loop, compiled with sanitizers, for MINUTES
 	$(BIN)/python tests/recurrence/compiler/test_random_cells.py --minutes $(MINUTES)
@@ -60,4 +63,4 @@ $(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt
 	touch $(BENCH)/.installed
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/tutorials .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -29,6 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_members",
+    "parameter_groups",
     "shown_code",
 ]
 exclude_patterns = ["_build", "_templates", "examples"]

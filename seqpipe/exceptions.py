@@ -102,6 +102,8 @@ class FitFailedError(SeqpipeError, RuntimeError):
 class BundleError(SeqpipeError, ValueError):
     """A model that cannot be saved, or loaded, without running code; the message names what it holds."""
 
+    page = "docs/saving.md"
+
 
 class TrackingError(SeqpipeError, RuntimeError):
     """A tracking store that cannot be used."""

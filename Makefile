@@ -11,7 +11,7 @@ AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
 
-.PHONY: demo test test-lowest test-python check fuzz bench bench-gpu defaults ui clean
+.PHONY: demo test test-lowest test-python check docs fuzz bench bench-gpu defaults ui clean
 
 demo: $(INSTALLED)  ## the main job: search, track and compare cells on real data
 	$(BIN)/seqpipe run digits --set 'search.grid.cell=[rnn, lstm, gru, mgu]'
@@ -36,6 +36,9 @@ check: $(INSTALLED)  ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)  ## the documentation, in docs/_build/html; warnings are errors
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
 
 fuzz: $(INSTALLED)  ## random cells against the plain loop, compiled with sanitizers, for MINUTES
 	$(BIN)/python tests/recurrence/compiler/test_random_cells.py --minutes $(MINUTES)
@@ -74,4 +77,4 @@ $(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt
 	touch $(BENCH)/.installed
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/tutorials .pytest_cache .mypy_cache .ruff_cache .hypothesis

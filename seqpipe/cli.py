@@ -32,6 +32,7 @@ _PLAIN_WIDTH = 120
 
 app = typer.Typer(
     help="Train, tune, track and compare recurrent models.",
+    epilog="Documentation: docs/index.md; commands in docs/command-line.md, recipes in docs/recipes.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -243,7 +244,7 @@ def _clean_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         _fail("stopped", _INTERRUPTED)
     except RecipeError as error:
-        _fail(str(error), _WRONG_USE)
+        _fail(_told(error), _WRONG_USE)
     except Exception as error:
         _fail(_told(error), _FAILED)
 
@@ -256,9 +257,11 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _told(error: Exception) -> str:
-    """Return an error's message, with its type where it is not one that speaks to users."""
+    """Return an error's message, with the page that explains it, or its type where it is not one that speaks to users."""
     text = " ".join(str(error).split())
-    if isinstance(error, SeqpipeError | OSError):
+    if isinstance(error, SeqpipeError):
+        return f"{text} (see {error.page})"
+    if isinstance(error, OSError):
         return text
     return f"{type(error).__name__}: {text} (SEQPIPE_DEBUG=1 shows where)"
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "BundleError",
@@ -48,31 +48,51 @@ __all__ = [
 
 
 class SeqpipeError(Exception):
-    """Root of seqpipe's own errors."""
+    """Root of seqpipe's own errors.
+
+    Attributes
+    ----------
+    page : str
+        The page of the documentation that explains what the error is about; the command line names it.
+    """
+
+    page: ClassVar[str] = "docs/faq.md"
 
 
 class InvalidSequencesError(SeqpipeError, ValueError):
     """Data that cannot be used as sequences; the message names sample, step and column."""
 
+    page = "docs/estimators.md"
+
 
 class CellError(SeqpipeError, ValueError):
     """A recurrent cell that breaks the cell protocol."""
+
+    page = "docs/plugins.md"
 
 
 class CompilerError(SeqpipeError, RuntimeError):
     """No C compiler, or one that failed; the message gives its last words or the remedy."""
 
+    page = "docs/engine.md"
+
 
 class UnknownNameError(SeqpipeError, ValueError):
     """A name that no registry holds."""
+
+    page = "docs/plugins.md"
 
 
 class PluginError(SeqpipeError, RuntimeError):
     """A plug-in that cannot be used; the message names its distribution."""
 
+    page = "docs/plugins.md"
+
 
 class RecipeError(SeqpipeError, ValueError):
     """A recipe that cannot be run; the message names file, line and field."""
+
+    page = "docs/recipes.md"
 
 
 class FitFailedError(SeqpipeError, RuntimeError):
@@ -82,9 +102,13 @@ class FitFailedError(SeqpipeError, RuntimeError):
 class BundleError(SeqpipeError, ValueError):
     """A model that cannot be saved, or loaded, without running code; the message names what it holds."""
 
+    page = "docs/saving.md"
+
 
 class TrackingError(SeqpipeError, RuntimeError):
     """A tracking store that cannot be used."""
+
+    page = "docs/tracking.md"
 
 
 class SeqpipeWarning(UserWarning):

@@ -72,8 +72,15 @@ def test_every_hook_is_documented_with_its_signature_and_tested(hook: str) -> No
 
 def test_links_between_documents_lead_somewhere() -> None:
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
-            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / source_of(target)).exists(), f"{document.name} links to {target}"
+
+
+def source_of(target: str) -> str:
+    """Return what a link leads to: of a page that the gallery writes, the script that it is written from."""
+    if match := re.fullmatch(r"(tutorials|gallery)/(\w+)\.rst", target):
+        return f"examples/{match[1]}/{'GALLERY_HEADER.rst' if match[2] == 'index' else match[2] + '.py'}"
+    return target
 
 
 def build(kind: str, folder: Path) -> Path:

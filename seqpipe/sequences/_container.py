@@ -43,7 +43,7 @@ class Sequences:
         What the user calls each sequence; errors then name it.
     element_shape : tuple of int, optional
         Shape of a step that is a tensor, such as (channels, height, width) of a frame; its product is n_features. Values
-        may come in this shape too, (total_steps, *element_shape), and are kept flat.
+        may come in this shape too, ``(total_steps, *element_shape)``, and are kept flat.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class Sequences:
 
     @classmethod
     def from_arrays(cls, arrays: Iterable[Any], *, dtype: DTypeLike | None = None, ids: Any = None) -> Sequences:
-        """Gather arrays of shape (T_i, n_features), (T_i,) for one feature, or (T_i, *element_shape) for tensors.
+        """Gather arrays of shape (T_i, n_features), (T_i,) for one feature, or ``(T_i, *element_shape)`` for tensors.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Sequences:
 
     @classmethod
     def from_padded(cls, array: Any, lengths: Any = None, *, feature_names: Iterable[str] | None = None) -> Sequences:
-        """Take an array of shape (n_samples, n_timesteps, n_features) or (n_samples, n_timesteps, *element_shape).
+        """Take an array of shape (n_samples, n_timesteps, n_features) or ``(n_samples, n_timesteps, *element_shape)``.
 
         It is valid up to ``lengths``.
 
@@ -265,7 +265,7 @@ class Sequences:
     def to_padded(self, pad_value: float = 0.0) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Return an array of shape (n_samples, longest, n_features) and the lengths, shape (n_samples,).
 
-        Of tensors it is (n_samples, longest, *element_shape).
+        Of tensors it is ``(n_samples, longest, *element_shape)``.
         """
         lengths = self.lengths
         longest = int(lengths.max(initial=0))

@@ -63,7 +63,7 @@ def check_optimizer_params(optimizer: type[Optimizer], params: Mapping[str, Any]
     optimizer : type
         A class of torch's, or one like them.
     params : mapping, optional
-        Entries for skorch's net; those that begin with "optimizer__" are looked at.
+        Entries for skorch's net; those that begin with ``optimizer__`` are looked at.
     owner : str
         What errors call the estimator.
 

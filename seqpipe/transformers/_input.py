@@ -25,7 +25,7 @@ class SequenceInput:
         What fit was given.
     n_features_in_ : int
         Columns of the table, or features of a time step.
-    feature_names_in_ : array of str, shape (n_features_in_,)
+    feature_names_in_ : array of str, shape (n_features,)
         Where the input had names.
     """
 

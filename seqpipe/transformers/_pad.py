@@ -51,7 +51,7 @@ class PadSequences(
         What fit was given.
     n_features_in_ : int
         Features of a time step, or columns of a table of shape (n_samples, n_timesteps).
-    feature_names_in_ : array of str, shape (n_features_in_,)
+    feature_names_in_ : array of str, shape (n_features,)
         Where the input had names.
 
     Examples
@@ -83,9 +83,9 @@ class PadSequences(
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Return an array of shape (n_samples, length_, n_features), float32 or float64 as X is.
+        """Return an array of shape ``(n_samples, length_, n_features)``, float32 or float64 as X is.
 
-        Steps that are tensors stay so: (n_samples, length_, *element_shape).
+        Steps that are tensors stay so: ``(n_samples, length_, *element_shape)``.
         """
         check_is_fitted(self)
         sequences = _ragged(self._check_input(X, reset=False))

@@ -43,7 +43,7 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
         What fit was given.
     n_features_in_ : int
         Features of a time step, or columns of a table.
-    feature_names_in_ : array of str, shape (n_features_in_,)
+    feature_names_in_ : array of str, shape (n_features,)
         Where the input had names.
 
     Examples

@@ -16,7 +16,7 @@ def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.Monkey
     result = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
     assert (result.failed, result.attempted > 15) == (0, True)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "gradient-flow.png", "hidden-states.png", "attention.png", "forecast-fan.png",
+        "learning-curves.png", "gradient-flow.png", "hidden-states.png", "attention.png", "forecast-fan.png",
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (E\d+) \|.*$", PAGE, flags=re.MULTILINE)
 LINES = dict(re.findall(r"^\| (E\d+) (\|.*)$", PAGE, flags=re.MULTILINE))

@@ -1,0 +1,34 @@
+"""How the gallery orders its examples, and keeps the figures that seqpipe's plots return."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from sphinx_gallery.scrapers import figure_rst
+from sphinx_gallery.sorting import FileNameSortKey
+
+__all__ = ["StatedOrder", "last_figure"]
+
+
+def last_figure(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+    """Show the figure that a block ends with, as a notebook does; it belongs to no window that could be asked."""
+    figure = block_vars["example_globals"].get("___")
+    if not isinstance(figure, Figure):
+        return ""
+    path = next(block_vars["image_path_iterator"])
+    figure.savefig(path, dpi=100)
+    return figure_rst([path], gallery_conf["src_dir"])
+
+
+class StatedOrder(FileNameSortKey):
+    """The order in which the header of the folder names its files; the others follow by name."""
+
+    def __call__(self, filename: str) -> tuple[int, str]:
+        """Return the place of one file."""
+        header = (Path(self.src_dir) / "GALLERY_HEADER.rst").read_text(encoding="utf-8")
+        stated = re.findall(r"^\.\. order: (.*)$", header, flags=re.MULTILINE)
+        names = " ".join(stated).split()
+        return (names.index(filename[:-3]) if filename[:-3] in names else len(names), filename)

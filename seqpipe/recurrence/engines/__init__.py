@@ -2,7 +2,8 @@
 
 ``_engine`` is the interface. ``_catalogue`` lists the engines in the order in which they are asked; ``_choice`` takes the first
 that does not refuse the cell and, by ``_sizes`` and ``_measured``, is not slower than torch's kernel. Before its first use
-an engine is compared with the plain loop (``_trial``, ``_trust``). ``_threads`` and ``_pace`` say on how many threads it runs.
+an engine is compared with the plain loop (``_trial``, ``_trust``). ``_thread_policy`` says from how
+much work on ``_threads`` are used.
 ``_loop``, ``_unrolled``, ``_fused`` and ``_scan`` (with ``_linear``) are engines that need no compiler.
 """
 
@@ -11,9 +12,9 @@ from seqpipe.recurrence.engines._clock import compile_seconds, compiling
 from seqpipe.recurrence.engines._engine import Choice, Engine
 from seqpipe.recurrence.engines._fused import FusedEngine
 from seqpipe.recurrence.engines._loop import LoopEngine, fall_back, hold, take_reason
-from seqpipe.recurrence.engines._pace import Pace
 from seqpipe.recurrence.engines._scan import ScanEngine
 from seqpipe.recurrence.engines._sizes import Sizes
+from seqpipe.recurrence.engines._thread_policy import POLICY, Pace, ThreadPolicy
 from seqpipe.recurrence.engines._threads import allowed_threads, n_threads, openmp, run_in_threads
 from seqpipe.recurrence.engines._trial import find_fault
 from seqpipe.recurrence.engines._unrolled import UnrolledEngine
@@ -24,9 +25,11 @@ __all__ = [
     "Engine",
     "FusedEngine",
     "LoopEngine",
+    "POLICY",
     "Pace",
     "ScanEngine",
     "Sizes",
+    "ThreadPolicy",
     "UnrolledEngine",
     "allowed_threads",
     "check_engine",

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqpipe.recurrence.engines._thread_policy import POLICY
+
 __all__ = ["linear_recurrence"]
 
 #: Steps from which chunks can pay.
 _LONG = 32
-#: Numbers in a step, for each of torch's threads, from which its arithmetic outweighs its call on a CPU (measured).
-_WIDE = 1024
 
 
 def linear_recurrence(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def _worth_chunks(b: Tensor) -> bool:
     """Few long sequences are worth chunks on a CPU; elsewhere, where arithmetic is free beside a call, all long ones."""
     if b.shape[1] < _LONG:
         return False
-    return b.device.type != "cpu" or b[:, 0].numel() <= _WIDE * torch.get_num_threads()
+    return b.device.type != "cpu" or b[:, 0].numel() <= POLICY.scanned_step * torch.get_num_threads()
 
 
 def _steps(x: Tensor, dim: int, backwards: bool) -> tuple[Tensor, ...]:

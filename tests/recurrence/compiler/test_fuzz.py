@@ -19,7 +19,7 @@ from seqpipe.cells import Cell
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel, _toolchain
+from seqpipe.recurrence.compiler.c import _compiled_kernel, _toolchain
 from seqpipe.recurrence.compiler.c._backward_loop import emit_backward
 from seqpipe.recurrence.compiler.c._c_program import CProgram
 from seqpipe.recurrence.compiler.c._differentiable import run_compiled
@@ -32,6 +32,7 @@ from seqpipe.recurrence.compiler.program._layout import Target
 from seqpipe.recurrence.compiler.triton import _triton_run
 from seqpipe.recurrence.compiler.triton._loading import has_triton
 from seqpipe.recurrence.compiler.triton._triton_program import TritonProgram
+from seqpipe.recurrence.engines import ThreadPolicy
 from seqpipe.recurrence.engines._loop import LoopEngine
 
 N_CELLS, N_TOGETHER, N_IN_TORCH, N_IN_TRITON = 500, 20, 40, 24
@@ -232,7 +233,7 @@ def programs(first: int) -> list[tuple[int, Random, CProgram]]:
 def several_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Batches as small as these go through two threads."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(_c_program, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(ThreadPolicy, "parts", lambda self, work, n_rows, threads: min(threads, n_rows))
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)

@@ -25,13 +25,9 @@ from seqpipe.recurrence.compiler.program import (
     merge_products,
     plan_step,
 )
-from seqpipe.recurrence.engines import n_threads
+from seqpipe.recurrence.engines import POLICY, n_threads
 
 __all__ = ["Batch", "CProgram", "ForwardRun"]
-
-#: Multiplications below which a second thread costs more than it saves, and from which it always saves more than it costs.
-_WORTH_THREADS = 2_000_000
-_SURELY_WORTH_THREADS = 100_000_000
 
 
 @dataclass
@@ -133,8 +129,10 @@ class CProgram:
         for k, (state, final) in enumerate(zip(states, finals)):
             addresses[("initial", k)], addresses[("final", k)] = state.data_ptr(), final.data_ptr()
         kernel = self.keeping_kernel if keep else self.forward_kernel
-        numbers, parts = self._numbers(batch, keep) | run.bound.strides, self._parts(batch.x)
-        kernel.run(numbers, addresses, parts, short=self._short(batch.x), alive=(run, states, finals))
+        numbers = self._numbers(batch, keep) | run.bound.strides
+        work = self._work(batch.x)
+        parts = POLICY.parts(work, n, n_threads())
+        kernel.run(numbers, addresses, parts, short=POLICY.is_short(work), alive=(run, states, finals))
         return run, finals
 
     def output_of(self, run: ForwardRun) -> Tensor:
@@ -148,7 +146,8 @@ class CProgram:
         self, run: ForwardRun, output_grad: Tensor, state_grads: Sequence[Tensor | None], tensors: Sequence[Tensor]
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
         """Return the gradients of x, of the states before, each of shape (batch, width), and of parameters and buffers."""
-        batch, parts = run.batch, self._parts(run.batch.x)
+        batch, work = run.batch, self._work(run.batch.x)
+        parts = POLICY.parts(work, len(batch.x), n_threads())
         output_grad = output_grad if output_grad.stride(2) == 1 else output_grad.contiguous()
         state_grads = [g if g is None else g.contiguous() for g in state_grads]
         found = [torch.empty(len(batch.x), width, dtype=self.dtype) for width in self.layout.state_widths]
@@ -166,7 +165,7 @@ class CProgram:
             addresses[("x_grad",)] = x_grad.data_ptr()
             numbers[("x_grad_row",)], numbers[("x_grad_step",)] = x_grad.stride()[:2]
         alive = (run, output_grad, state_grads, found, sums, x_grad)
-        self.backward_kernel.run(numbers, addresses, parts, short=self._short(batch.x), alive=alive)
+        self.backward_kernel.run(numbers, addresses, parts, short=POLICY.is_short(work), alive=alive)
         return x_grad, found, self.gradients.of(sums, tensors)
 
     def _outputs_size(self, n: int, n_timesteps: int) -> int:
@@ -204,10 +203,6 @@ class CProgram:
             numbers[("mask", k)] = -1 if keep or k == self.layout.output_state else 1
         return numbers
 
-    def _parts(self, x: Tensor) -> int:
-        """Return in how many parts the rows go through the loops, each in a thread."""
-        n, n_timesteps = x.shape[:2]
-        return min(n_threads(), n) if self.work * n * n_timesteps >= _WORTH_THREADS else 1
-
-    def _short(self, x: Tensor) -> bool:
-        return self.work * x.shape[0] * x.shape[1] < _SURELY_WORTH_THREADS
+    def _work(self, x: Tensor) -> int:
+        """Return the multiplications of a run over a batch."""
+        return self.work * x.shape[0] * x.shape[1]

@@ -23,6 +23,7 @@ from seqpipe.recurrence.compiler.eager._rewrite import rewrite, spread_biases
 from seqpipe.recurrence.compiler.eager._samples import check_rows
 from seqpipe.recurrence.compiler.eager._workload import Workload
 from seqpipe.recurrence.contents import contents_of
+from seqpipe.recurrence.engines import POLICY, ThreadPolicy
 
 __all__ = ["EagerProgram", "Passed", "run_eagerly"]
 
@@ -41,8 +42,16 @@ class EagerProgram:
 
     projected = False
 
-    def __init__(self, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> None:
-        self.dtype, self.input_grad = dtype, input_grad
+    def __init__(
+        self,
+        cell: Cell,
+        dtype: torch.dtype,
+        *,
+        input_grad: bool,
+        parameter_grads: tuple[bool, ...],
+        policy: ThreadPolicy = POLICY,
+    ) -> None:
+        self.dtype, self.input_grad, self.policy = dtype, input_grad, policy
         #: Whether inference (False) and training (True) were found right.
         self.checked: dict[bool, bool] = {}
         graph = graph_of(cell, input_grad=input_grad, parameter_grads=parameter_grads)
@@ -93,6 +102,7 @@ class EagerProgram:
             [v for v in read if v in made and v.rows is not None],
             computed_ahead(phases.prepared, [*phases.back, *behind], elsewhere),
             behind,
+            self.policy,
         )
 
     @cached_property
@@ -111,7 +121,8 @@ class EagerProgram:
         loops = (self.keeping_loop, self.back_loop)
         before = [v for v in phases.before if v not in self.keeping_loop.ahead]
         in_runs = [v for loop in loops for v in (*loop.ahead, *loop.behind)]
-        return Workload([*before, *phases.after, *self._sunk[1]], in_runs, [*phases.forward, *phases.back])
+        outside = [*before, *phases.after, *self._sunk[1]]
+        return Workload(outside, in_runs, [*phases.forward, *phases.back], self.policy)
 
     @property
     def _gradients(self) -> list[Value]:
@@ -126,7 +137,8 @@ class EagerProgram:
         graph, phases = self.graph, self.phases
         targets = [v if v.level == 1 else None for v in graph.new_states]
         elsewhere = {*graph.forward_goals, *_read_by(phases.after), *kept}
-        return write_loop(phases.forward, targets, stacked, computed_ahead(phases.before, phases.forward, elsewhere))
+        ahead = computed_ahead(phases.before, phases.forward, elsewhere)
+        return write_loop(phases.forward, targets, stacked, ahead, policy=self.policy)
 
     @property
     def source(self) -> str:

@@ -14,7 +14,8 @@ import torch
 from seqpipe.recurrence.compiler.eager._graph import Size, Value
 from seqpipe.recurrence.compiler.eager._memory_plan import Place, out_of, pieces_of, plan_memory
 from seqpipe.recurrence.compiler.eager._phases import VIEWS
-from seqpipe.recurrence.compiler.eager._workload import LARGE_IN_RUN, multiplications
+from seqpipe.recurrence.compiler.eager._workload import multiplications
+from seqpipe.recurrence.engines import POLICY, ThreadPolicy
 
 __all__ = ["PythonLoop", "write_loop"]
 
@@ -41,6 +42,8 @@ class PythonLoop:
         What is computed for a run of steps at a time, before and after these.
     stacked : set of Value
         What is needed of all steps.
+    shares_runs : bool
+        Whether a run has products that are worth more threads than a step.
     """
 
     source: str = ""
@@ -52,6 +55,7 @@ class PythonLoop:
     ahead: set[Value] = field(default_factory=set)
     behind: set[Value] = field(default_factory=set)
     stacked: set[Value] = field(default_factory=set)
+    shares_runs: bool = False
     function: Any = None
 
     @cached_property
@@ -60,11 +64,6 @@ class PythonLoop:
         wide = [v.shape for v in (*self.ahead, *self.behind) if v.rows is not None and v.name not in VIEWS]
         return max((math.prod(s.times if isinstance(s, Size) else s for s in shape) for shape in wide), default=1)
 
-    @cached_property
-    def shares_runs(self) -> bool:
-        """Whether a run has products that are worth more threads than a step."""
-        return any(multiplications(v) >= LARGE_IN_RUN for v in (*self.ahead, *self.behind))
-
 
 def write_loop(
     values: list[Value],
@@ -72,6 +71,7 @@ def write_loop(
     stacked: Iterable[Value],
     ahead: Iterable[Value] = (),
     behind: Iterable[Value] = (),
+    policy: ThreadPolicy = POLICY,
 ) -> PythonLoop:
     """Write a loop.
 
@@ -85,8 +85,10 @@ def write_loop(
         What is needed of all steps.
     ahead, behind : iterable of Value
         What it computes for a run of steps at a time, before and after these.
+    policy : ThreadPolicy, default=POLICY
+        Which products of a run are worth more threads.
     """
-    return _Writer(values, targets, set(stacked), list(ahead), list(behind)).loop
+    return _Writer(values, targets, set(stacked), list(ahead), list(behind), policy).loop
 
 
 class _Writer:
@@ -97,7 +99,9 @@ class _Writer:
         stacked: set[Value],
         ahead: list[Value],
         behind: list[Value],
+        policy: ThreadPolicy,
     ) -> None:
+        self.policy = policy
         self.loop = PythonLoop(stacked=stacked, ahead=set(ahead), behind=set(behind))
         self.loop.places = plan_memory(ahead, values, behind, targets, stacked)
         self.scope: dict[str, Any] = {"torch": torch, "islice": islice, "threads": torch.set_num_threads}
@@ -117,7 +121,8 @@ class _Writer:
         for value in values:
             start = len(self.lines)
             self._write(value)
-            if self.keys is self.loop.pieces and multiplications(value) >= LARGE_IN_RUN:
+            if self.keys is self.loop.pieces and multiplications(value) >= self.policy.row_of_run:
+                self.loop.shares_runs = True
                 self.lines[start:] = ["threads(many)", *self.lines[start:], "threads(few)"]
         return self.lines
 

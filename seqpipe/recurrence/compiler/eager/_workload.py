@@ -10,14 +10,9 @@ import torch
 
 from seqpipe.recurrence.compiler.eager._graph import Value
 from seqpipe.recurrence.compiler.eager._packing import Packing
+from seqpipe.recurrence.engines import POLICY, ThreadPolicy
 
-__all__ = ["LARGE_IN_RUN", "Workload", "multiplications"]
-
-#: Multiplications of all products outside the loops, and of one of a single step, from which threads save time (measured).
-_WORTH_THREADS = 256_000_000
-_WORTH_THREADS_IN_STEP = 4_000_000
-#: The same for each row of one product of a run of steps, which has some hundred rows.
-LARGE_IN_RUN = 80_000
+__all__ = ["Workload", "multiplications"]
 
 
 class Workload:
@@ -27,16 +22,25 @@ class Workload:
     ----------
     outside, in_runs, in_steps : iterable of Value
         What is computed for all steps at once, for a run of steps at a time, and for each step.
+    policy : ThreadPolicy, default=POLICY
     """
 
-    def __init__(self, outside: Iterable[Value], in_runs: Iterable[Value], in_steps: Iterable[Value]) -> None:
+    def __init__(
+        self,
+        outside: Iterable[Value],
+        in_runs: Iterable[Value],
+        in_steps: Iterable[Value],
+        policy: ThreadPolicy = POLICY,
+    ) -> None:
+        self.policy = policy
         self.outside = sum(map(multiplications, outside))
         self.in_runs = max(map(multiplications, in_runs), default=0)
         self.in_steps = max(map(multiplications, in_steps), default=0)
 
     def threads(self, packing: Packing, device: torch.device) -> AbstractContextManager[int]:
         """Hold torch to one thread inside unless the products of a batch are worth more."""
-        small = packing.n_rows * self.outside < _WORTH_THREADS and self.in_runs < LARGE_IN_RUN
+        policy = self.policy
+        small = packing.n_rows * self.outside < policy.outside_loop and self.in_runs < policy.row_of_run
         return _one_thread(wanted=device.type == "cpu" and small and self._has_small_steps(packing))
 
     def threads_in_loop(self, packing: Packing, device: torch.device) -> AbstractContextManager[int]:
@@ -44,7 +48,7 @@ class Workload:
         return _one_thread(wanted=device.type == "cpu" and self._has_small_steps(packing))
 
     def _has_small_steps(self, packing: Packing) -> bool:
-        return packing.batch_size * self.in_steps < _WORTH_THREADS_IN_STEP
+        return packing.batch_size * self.in_steps < self.policy.one_step
 
 
 def multiplications(value: Value) -> int:

@@ -20,10 +20,11 @@ from torch.nn import functional as F
 from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel
+from seqpipe.recurrence.compiler.c import _compiled_kernel
 from seqpipe.recurrence.compiler.c._objects import load
 from seqpipe.recurrence.compiler.c._toolchain import find_compiler
 from seqpipe.recurrence.compiler.eager import _torch_engine
+from seqpipe.recurrence.engines import ThreadPolicy
 from seqpipe.recurrence.engines._trial import _difference
 
 LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -221,7 +222,7 @@ def threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_c_program, "_WORTH_THREADS", 0)
+        patch.setattr(ThreadPolicy, "parts", lambda self, work, n_rows, threads: min(threads, n_rows))
         yield
     torch.set_num_threads(before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler.eager import _columns, _python_loop, _workload
-from seqpipe.recurrence.compiler.eager._eager_program import EagerProgram
+from seqpipe.recurrence.compiler.eager import _columns
+from seqpipe.recurrence.compiler.eager._eager_program import EagerProgram, run_eagerly
 from seqpipe.recurrence.compiler.eager._packing import Packing
 from seqpipe.recurrence.compiler.eager._workload import Workload
+from seqpipe.recurrence.engines import POLICY, LoopEngine, ThreadPolicy
 
 
 class Gates(Cell):
@@ -69,9 +71,9 @@ def make(cell: type[Cell]) -> Recurrent:
     return Recurrent(cell(3, 6)).double()
 
 
-def program_of(cell: Cell) -> EagerProgram:
+def program_of(cell: Cell, policy: ThreadPolicy = POLICY) -> EagerProgram:
     wanted = (True,) * len(list(cell.parameters()))
-    return EagerProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted)
+    return EagerProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted, policy=policy)
 
 
 def in_step(source: str) -> list[str]:
@@ -173,20 +175,19 @@ def test_products_outside_the_loop_count_for_all_their_rows() -> None:
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_large_products_of_a_run_have_all_threads_and_leave_them_to_whoever_comes_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    recurrent, x = make(Gates), torch.randn(2, 9, 3, dtype=torch.float64)
-    monkeypatch.setattr(_workload, "LARGE_IN_RUN", 50)
-    monkeypatch.setattr(_python_loop, "LARGE_IN_RUN", 50)
-    monkeypatch.setenv("SEQPIPE_ENGINE", "loop")
-    expected = outputs_and_gradients(recurrent, x, None)
-    monkeypatch.setenv("SEQPIPE_ENGINE", "torch")
-    source = program_of(recurrent.cells[0]).source
+def test_large_products_of_a_run_have_all_threads_and_leave_them_to_whoever_comes_next() -> None:
+    cell = make(Gates)._cell(0)
+    x, weights = torch.randn(2, 9, 3, dtype=torch.float64, requires_grad=True), tuple(cell.parameters())
+    program = program_of(cell, replace(POLICY, row_of_run=50))
+    state = cell.initial_state(2)
+    expected, _ = LoopEngine().run(cell, x, None, state)
+    found, _ = run_eagerly(program, x, None, state, weights)
+    source = program.source
     assert source.count("threads(many)") == source.count("threads(few)") == 4
     assert not any("threads" in line for line in in_step(source))
-    for a, b in zip(outputs_and_gradients(recurrent, x, None), expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-12)
+    torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)
+    grads = [torch.autograd.grad(outputs.square().sum(), [x, *weights]) for outputs in (found, expected)]
+    torch.testing.assert_close(*grads, rtol=1e-11, atol=1e-12)
     assert torch.get_num_threads() == 2
 
 

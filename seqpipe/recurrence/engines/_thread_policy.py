@@ -1,11 +1,15 @@
-"""Whether the parts of a batch are done together by several threads, or one after the other by one."""
+"""From how much work on several threads pay, and whether they pay right now.
+
+`POLICY` holds every threshold, each measured on two cores. Below some of them threads cost more than they save, above others
+they always save more than they cost; between the two `Pace` learns from the time that runs take.
+"""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
 
-__all__ = ["Pace"]
+__all__ = ["POLICY", "Pace", "ThreadPolicy"]
 
 #: Runs whose mean time counts, alone and together; at a trial those together come after some that wake the threads.
 _ALONE, _TOGETHER, _TRIAL, _WAKING = 4, 16, 4, 2
@@ -13,6 +17,46 @@ _ALONE, _TOGETHER, _TRIAL, _WAKING = 4, 16, 4, 2
 _REST = 30
 #: Windows together, all of them faster, after which one alone is timed anew.
 _WINDOWS = 64
+
+
+@dataclass(frozen=True)
+class ThreadPolicy:
+    """From how much work on an engine uses several threads, in multiplications unless said otherwise.
+
+    Attributes
+    ----------
+    compiled_run : int
+        Of a compiled run: below, one thread does it all.
+    long_run : int
+        Of a compiled run: from here on, threads always pay; below, its `Pace` tells.
+    outside_loop : int
+        Of all products that are computed by torch for all steps at once.
+    one_step : int
+        Of one product of a single step that torch computes.
+    row_of_run : int
+        Per row, of one product that torch computes for a run of steps, which has some hundred rows.
+    scanned_step : int
+        Numbers of one step of a linear recurrence per thread, up to which taking the steps in chunks pays.
+    """
+
+    compiled_run: int = 2_000_000
+    long_run: int = 100_000_000
+    outside_loop: int = 256_000_000
+    one_step: int = 4_000_000
+    row_of_run: int = 80_000
+    scanned_step: int = 1024
+
+    def parts(self, work: int, n_rows: int, threads: int) -> int:
+        """Return in how many parts, each in a thread, the rows of a compiled run of so many multiplications are cut."""
+        return min(threads, n_rows) if work >= self.compiled_run else 1
+
+    def is_short(self, work: int) -> bool:
+        """Tell whether a compiled run is over so soon that threads may cost more than they save."""
+        return work < self.long_run
+
+
+#: What all engines go by.
+POLICY = ThreadPolicy()
 
 
 @dataclass

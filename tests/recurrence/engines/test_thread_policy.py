@@ -1,10 +1,10 @@
-"""Whether a batch's parts are done together is learned from how long they take."""
+"""From how much work on threads are used, and whether they pay is learned from how long runs take."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from seqpipe.recurrence.engines._pace import Pace
+from seqpipe.recurrence.engines import POLICY, Pace
 
 
 def spent(pace: Pace, runs: int, together: Callable[[int], float], alone: float = 1.0) -> float:
@@ -46,3 +46,13 @@ def test_a_run_that_was_begun_before_the_change_does_not_count() -> None:
     for _ in range(100):
         pace.took(False, 1e9)
     assert spent(pace, 100, lambda i: 0.5) == 50.0
+
+
+def test_a_run_has_a_part_per_thread_once_there_is_work_for_them() -> None:
+    assert [POLICY.parts(work, 8, 2) for work in (0, POLICY.compiled_run - 1, POLICY.compiled_run)] == [1, 1, 2]
+    assert POLICY.parts(POLICY.long_run, 1, 2) == 1
+
+
+def test_only_short_runs_are_timed() -> None:
+    assert POLICY.is_short(POLICY.compiled_run)
+    assert not POLICY.is_short(POLICY.long_run)

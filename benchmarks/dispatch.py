@@ -28,6 +28,7 @@ from torch import nn
 
 from seqpipe import Recurrent
 from seqpipe.recurrence import allowed_threads
+from seqpipe.recurrence._machine import n_cores, vector_unit
 
 __all__ = ["KERNELS", "Grid", "main"]
 
@@ -110,12 +111,13 @@ def updated(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the file's content with the tables of one kernel, mode and number of threads in place of older ones."""
     axes = {name: list(getattr(grid, name)) for name in ("batch", "n_timesteps", "hidden_size")}
-    same = all(kept.get(name) == points for name, points in axes.items())
-    speed: dict[str, Any] = kept.get("speed", {}) if same else {}  # of another grid nothing can be kept
+    made_for = {"vector_bytes": vector_unit()[0], "cores": n_cores(), **axes}
+    same = all(kept.get(name) == value for name, value in made_for.items())
+    speed: dict[str, Any] = kept.get("speed", {}) if same else {}  # of another grid or machine nothing can be kept
     slower = {name: table for name, table in tables.items() if is_slower(table)}
     modes = speed.setdefault(kernel, {})
     modes[mode] = {**modes.get(mode, {}), number: slower}
-    return {"machine": machine(), **axes, "speed": speed}
+    return {"machine": machine(), **made_for, "speed": speed}
 
 
 def written(content: dict[str, Any]) -> str:

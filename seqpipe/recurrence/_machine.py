@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
 
-__all__ = ["processor", "vector_unit"]
+__all__ = ["n_cores", "processor", "vector_unit"]
 
 
 @cache
@@ -21,6 +22,12 @@ def vector_unit() -> tuple[int, int]:
     if " avx512f" in flags:
         return 64, 32
     return (32, 16) if " avx2" in flags else (16, 16)
+
+
+@cache
+def n_cores() -> int:
+    """Return the number of the machine's cores."""
+    return os.cpu_count() or 1
 
 
 @cache

@@ -28,7 +28,7 @@ from torch import nn
 
 from seqpipe import Recurrent
 from seqpipe.recurrence import allowed_threads
-from seqpipe.recurrence._machine import n_cores, vector_unit
+from seqpipe.recurrence._machine import machine_kind
 
 __all__ = ["KERNELS", "Grid", "main"]
 
@@ -111,13 +111,13 @@ def updated(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the file's content with the tables of one kernel, mode and number of threads in place of older ones."""
     axes = {name: list(getattr(grid, name)) for name in ("batch", "n_timesteps", "hidden_size")}
-    made_for = {"vector_bytes": vector_unit()[0], "cores": n_cores(), **axes}
-    same = all(kept.get(name) == value for name, value in made_for.items())
+    kind = {"made_for": machine_kind(), **axes}
+    same = all(kept.get(name) == value for name, value in kind.items())
     speed: dict[str, Any] = kept.get("speed", {}) if same else {}  # of another grid or machine nothing can be kept
     slower = {name: table for name, table in tables.items() if is_slower(table)}
     modes = speed.setdefault(kernel, {})
     modes[mode] = {**modes.get(mode, {}), number: slower}
-    return {"machine": machine(), **made_for, "speed": speed}
+    return {"machine": machine(), **kind, "speed": speed}
 
 
 def written(content: dict[str, Any]) -> str:

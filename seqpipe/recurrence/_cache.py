@@ -1,4 +1,4 @@
-"""Files in the user's cache folder: what was compiled or measured once per machine, and is used only where it can be trusted."""
+"""Files in the user's cache folder: kept between processes, and used only where they can be trusted."""
 
 from __future__ import annotations
 

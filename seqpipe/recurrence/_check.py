@@ -20,7 +20,8 @@ def check_step(cell: Cell) -> None:
     Raises
     ------
     CellError
-        If it is no cell, its step or initial state raises, does not return (output, state), changes shape or type, or gives values that are not finite.
+        If it is no cell, its step or initial state raises, does not return (output, state), changes shape or type, or
+        gives values that are not finite.
     """
     if not isinstance(cell, Cell):
         raise CellError(f"A cell must be an instance of a subclass of seqpipe.Cell. Got {cell!r:.60} instead.")

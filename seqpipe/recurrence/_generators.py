@@ -13,7 +13,7 @@ __all__ = ["GENERATORS", "forked_generators"]
 
 
 class _Turns:
-    """A lock that its holder may take again. A fork has none of its parent's other threads, which could never give it back."""
+    """A lock that its holder may take again, and that a fork finds free if another thread of its parent held it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -33,7 +33,8 @@ class _Turns:
 
 
 #: Held while torch's generators are not as their user left them. Engines plan and compare under it, because both draw:
-#: with a lock of their own, a fit that draws and wants a plan, and a plan that wants to draw, would wait for each other.
+#: with a lock of their own, a fit that draws and wants a plan, and a plan that wants to draw, would wait for each
+#: other.
 GENERATORS = _Turns()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=GENERATORS.begin_as_fork)

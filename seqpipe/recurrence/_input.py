@@ -35,7 +35,7 @@ def check_x(x: Any, cell: Cell) -> None:
 
 
 def check_state(state: State, shapes: list[tuple[int, ...]], n_cells: int, batch_size: int) -> None:
-    """Check that a state given to go on from is one of ``n_cells`` cells over the batch, a sample's being of these shapes.
+    """Check that a given state is one of ``n_cells`` cells over the batch, a sample's being of these shapes.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
-__all__ = ["n_cores", "processor", "vector_unit"]
+__all__ = ["machine_kind", "processor", "vector_unit"]
 
 
 @cache
@@ -25,9 +25,14 @@ def vector_unit() -> tuple[int, int]:
 
 
 @cache
-def n_cores() -> int:
-    """Return the number of the machine's cores."""
-    return os.cpu_count() or 1
+def machine_kind() -> dict[str, str | int]:
+    """Return what timings depend on: the processor's name, the bytes of its vectors, and the number of cores."""
+    named = [line.partition(":")[2].strip() for line in processor().splitlines() if line.startswith("model name")]
+    return {
+        "processor": named[0] if named else platform.processor(),
+        "vector_bytes": vector_unit()[0],
+        "cores": os.cpu_count() or 1,
+    }
 
 
 @cache

@@ -1,7 +1,7 @@
 """A run along time in chunks that are run a second time on the way back, instead of being kept.
 
-The sublinear memory of Chen et al., 2016, arXiv:1604.06174: about √n_timesteps chunks, of which each leaves the state that
-it began with. ``torch.utils.checkpoint`` would do the same chunk by chunk, but lets each chunk's working memory be
+The sublinear memory of Chen et al., 2016, arXiv:1604.06174: about √n_timesteps chunks, of which each leaves the state
+that it began with. ``torch.utils.checkpoint`` would do the same chunk by chunk, but lets each chunk's working memory be
 allocated on the way forward too, between what stays: a process grows then as if all of it had stayed.
 """
 
@@ -47,8 +47,8 @@ def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, s
     changed = first_difference(contents.signature, contents_of(cell).signature)
     if changed:
         raise CellError(
-            f"{type(cell).__name__}.step changes {changed!r} of the cell, so that its steps cannot be run a second time: use "
-            "memory='keep', or make it part of the state."
+            f"{type(cell).__name__}.step changes {changed!r} of the cell, so that its steps cannot be run a second time: "
+            "use memory='keep', or make it part of the state."
         )
     return output, chunks.state(after)
 

@@ -88,6 +88,6 @@ class ValidSteps:
         return x.gather(1, index[:, :, None].expand_as(x))
 
     def last(self, x: Tensor, before: Tensor) -> Tensor:
-        """Return each row of x (batch, n_timesteps, n_features) at its last valid step, ``before`` where it has none."""
+        """Return each row of x (batch, n_timesteps, n_features) at its last valid step, else ``before``."""
         index = (self.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, x.shape[2])
         return torch.where((self.lengths > 0)[:, None], x.gather(1, index)[:, 0], before)

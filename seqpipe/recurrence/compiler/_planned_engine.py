@@ -1,4 +1,4 @@
-"""What engines that plan a cell's step have in common: a plan for each kind of cell, compared with the plain loop at first use."""
+"""Engines that plan a cell's step: a plan per kind of cell, compared with the plain loop at first use."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class PlannedEngine(Engine):
     def call(
         self, program: Any, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Run over x (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+        """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
         raise NotImplementedError
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:

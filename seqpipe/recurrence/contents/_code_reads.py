@@ -76,7 +76,7 @@ def _reads(function: FunctionType) -> CodeReads:
 
 
 def _loads(code: CodeType) -> Iterator[tuple[str | None, str]]:
-    """Give (global, attribute of it or nothing) and (None, attribute) in the order of the code, that of inner functions too."""
+    """Give (global, attribute of it or nothing) and (None, attribute) in the order of the code."""
     last = None
     for instruction in dis.get_instructions(code):
         name = instruction.argval

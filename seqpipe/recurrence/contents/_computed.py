@@ -1,4 +1,4 @@
-"""Parametrized weights, such as those of ``torch.nn.utils.parametrizations.weight_norm``, computed once for a run along time."""
+"""Parametrized weights (``torch.nn.utils.parametrizations``), computed once for a run along time."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _HOOKS = (SpectralNorm, WeightNorm)
 
 @contextmanager
 def computed(cell: Cell) -> Iterator[Cell]:
-    """Give a cell whose parametrized weights are plain tensors, differentiable back to the parameters that they come from.
+    """Give a cell whose parametrized weights are plain tensors, with gradients to the parameters behind them.
 
-    So every engine computes them once for a whole sequence, by torch, and not at every step; spectral norm takes one power
-    iteration per run in training. The cell itself is given where it has none. What its step sets is set on it in the end.
+    So every engine computes them once for a whole sequence, by torch, and not at every step; spectral norm takes one
+    power iteration per run in training. The cell itself is given where it has none. What its step sets is set on it in
+    the end.
     """
     if not _is_parametrized(cell):
         yield cell

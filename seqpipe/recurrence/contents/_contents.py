@@ -85,7 +85,7 @@ def contents_in_run(cell: Cell, *, last: bool = False) -> Contents:
 
 
 def contents_of(cell: Cell) -> Contents:
-    """Return what a cell is now: attributes by their content, and tensors by shape, type, device and whether they learn."""
+    """Return what a cell is now: attributes by content, tensors by shape, type, device and whether they learn."""
     parts: list[Any] = [torch.get_default_dtype()]
     modules = cell_modules(cell)
     tensors = tensors_in(modules)

@@ -47,13 +47,13 @@ def copied(cell: Cell, replacements: Mapping[str, Tensor] | None = None) -> Cell
 
 
 def first_states(cell: Cell, batch_size: int) -> State:
-    """Return the cell's initial state for a batch, asked of a copy: masks that it sets and numbers that it draws are not kept."""
+    """Return the cell's initial state for a batch, asked of a copy, which keeps what that sets or draws."""
     with torch.no_grad(), forked_generators(contents_of(cell).device):
         return copy_or_itself(cell).initial_state(batch_size)
 
 
 def copy_or_itself(cell: Cell) -> Cell:
-    """Return a copy of the cell to try, so that masks and counters stay as they are; itself where it cannot be copied."""
+    """Return a copy of the cell to try things on, or the cell itself where it cannot be copied."""
     try:
         return copied(cell)
     except CellError:

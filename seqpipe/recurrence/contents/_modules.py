@@ -1,4 +1,4 @@
-"""What a cell is made of, looked at before every run: walking its modules with torch's generators costs as much as a small step."""
+"""A cell's modules and tensors, found faster than torch's generators do, before every run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tensors_in(modules: list[tuple[str, nn.Module]]) -> dict[str, Tensor]:
 
 
 def device_and_type(tensors: dict[str, Tensor]) -> tuple[torch.device, torch.dtype]:
-    """Return where a cell's tensors are, and of which type its real numbers are; torch's defaults for a cell without any."""
+    """Return where a cell's tensors are, and of which type its real numbers are; by default torch's."""
     first = next(iter(tensors.values()), None)
     tensor = next((t for t in tensors.values() if t.is_floating_point()), first)
     if tensor is not None and not tensor.is_floating_point():

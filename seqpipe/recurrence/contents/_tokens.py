@@ -37,9 +37,9 @@ _PLAIN = frozenset({
 })  # fmt: skip
 #: Types whose objects never change, told by identity; the token holds on to them, so that no other takes their ``id``.
 _FIXED = (
-    BuiltinFunctionType, ModuleType, enum.Enum, np.ufunc, MethodDescriptorType, WrapperDescriptorType, MethodWrapperType,
-    MemberDescriptorType, GetSetDescriptorType,
-    torch._ops.OpOverload, torch._ops.OpOverloadPacket, torch.jit.ScriptFunction,
+    BuiltinFunctionType, ModuleType, enum.Enum, np.ufunc, MethodDescriptorType, WrapperDescriptorType,
+    MethodWrapperType, MemberDescriptorType, GetSetDescriptorType, torch._ops.OpOverload, torch._ops.OpOverloadPacket,
+    torch.jit.ScriptFunction,
 )  # fmt: skip
 #: More values than a plan is worth comparing at every run.
 _MOST_VALUES, _MOST_BYTES = 2000, 2**16

@@ -16,8 +16,8 @@ __all__ = ["Choice", "Engine"]
 class Engine(Protocol):
     """Runs one cell along time, in one direction; plug-ins offer theirs through the hook ``seqpipe_engines``.
 
-    `LoopEngine` is the definition of what a run gives. An engine of a plug-in is compared with it before its first use on
-    cells of one kind, and left out, with a warning, where it gives something else or fails.
+    `LoopEngine` is the definition of what a run gives. An engine of a plug-in is compared with it before its first use
+    on cells of one kind, and left out, with a warning, where it gives something else or fails.
 
     Attributes
     ----------

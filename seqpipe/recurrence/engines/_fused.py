@@ -56,7 +56,7 @@ class FusedEngine(Engine):
 
 @cache
 def _computes_in(kernel: str, dtype: torch.dtype) -> bool:
-    """Tell by trial whether torch's kernel runs under autocast to a type: what oneDNN brings depends on the processor."""
+    """Tell by trial whether torch's kernel runs under autocast to a type; that depends on the processor."""
     n_gates = {"lstm": 4, "gru": 3}.get(kernel, 1)
     weights = [torch.zeros(shape).requires_grad_() for shape in ((n_gates, 1), (n_gates, 1), (n_gates,), (n_gates,))]
     h = torch.zeros(1, 1, 1)

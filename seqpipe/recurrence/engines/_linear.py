@@ -1,9 +1,9 @@
 """Linear recurrences, h_t = a_t ⊙ h_{t-1} + b_t, along time or against it.
 
-One step after the other takes n_timesteps calls. In chunks of L steps (Blelloch, 1990, CMU-CS-90-190, on two levels), the
-first steps of all chunks are taken together, then the second ones: L calls give what each chunk makes of no state, and the
-factor by which it passes one on, as many calls as there are chunks give the state at the start of each, and L more the
-steps from there. Nothing is divided and no logarithm is taken, so gates may be 0, and values negative.
+One step after the other takes n_timesteps calls. In chunks of L steps (Blelloch, 1990, CMU-CS-90-190, on two levels),
+the first steps of all chunks are taken together, then the second ones: L calls give what each chunk makes of no state,
+and the factor by which it passes one on, as many calls as there are chunks give the state at the start of each, and L
+more the steps from there. Nothing is divided and no logarithm is taken, so gates may be 0, and values negative.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _shifted(x: Tensor, first: Tensor, backwards: bool) -> Tensor:
 
 
 def _worth_chunks(b: Tensor) -> bool:
-    """Few long sequences are worth chunks on a CPU; elsewhere, where arithmetic is free beside a call, all long ones."""
+    """Tell whether chunks pay: on a CPU for few long sequences, elsewhere for all long ones."""
     if b.shape[1] < _LONG:
         return False
     return b.device.type != "cpu" or b[:, 0].numel() <= POLICY.scanned_step * torch.get_num_threads()

@@ -1,8 +1,9 @@
-"""Where torch's own kernel was measured to be faster than other engines: ``measured.json``, made by benchmarks/dispatch.py.
+"""Where torch's own kernel was measured to be faster than other engines: ``measured.json``.
 
-The file holds, for each kernel, mode, number of threads and engine, how fast the engine is relative to torch's kernel at
-points of a grid of batch, n_timesteps and hidden_size, in float32 on a CPU. What is not in it was nowhere slower. It speaks
-of machines with the same vectors and as many cores as the one that it was measured on; on others the engines' order decides.
+benchmarks/dispatch.py makes it. The file holds, for each kernel, mode, number of threads and engine, how fast the
+engine is relative to torch's kernel at points of a grid of batch, n_timesteps and hidden_size, in float32 on a CPU.
+What is not in it was nowhere slower. It speaks of machines with the same processor and as many cores as the
+one that it was measured on; on others the engines' order decides.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence._machine import n_cores, vector_unit
+from seqpipe.recurrence._machine import machine_kind
 from seqpipe.recurrence.engines._sizes import Sizes
 
 __all__ = ["behind_torch"]
@@ -33,7 +34,7 @@ def behind_torch(cell: Cell, sizes: Sizes) -> frozenset[str]:
     like = cell.first_tensor()
     if kernel is None or like is None or like.dtype != torch.float32 or like.device.type != "cpu":
         return frozenset()
-    if not _speaks_of_this_machine():
+    if _grid()["made_for"] != machine_kind():
         return frozenset()
     return _behind(kernel, cell.hidden_size, sizes)
 
@@ -42,11 +43,6 @@ def behind_torch(cell: Cell, sizes: Sizes) -> frozenset[str]:
 def _grid() -> dict[str, Any]:
     text = resources.files("seqpipe.recurrence.engines").joinpath("measured.json").read_text("utf-8")
     return json.loads(text)
-
-
-def _speaks_of_this_machine() -> bool:
-    grid = _grid()
-    return bool(grid["vector_bytes"] == vector_unit()[0] and grid["cores"] == n_cores())
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
 """From how much work on several threads pay, and whether they pay right now.
 
-`POLICY` holds every threshold, each measured on two cores. Below some of them threads cost more than they save, above others
-they always save more than they cost; between the two `Pace` learns from the time that runs take.
+`POLICY` holds every threshold, each measured on two cores. Below some of them threads cost more than they save, above
+others they always save more than they cost; between the two `Pace` learns from the time that runs take.
 """
 
 from __future__ import annotations

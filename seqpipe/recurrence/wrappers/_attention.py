@@ -1,8 +1,8 @@
 """Attention over the last outputs, read at each step.
 
-A memory of what went before, as in long short-term memory-networks (Cheng, Dong and Lapata, 2016, arXiv:1601.06733), over
-a window of n outputs, with the additive score of Bahdanau, Cho and Bengio (2015, arXiv:1409.0473); wired as TensorFlow's
-``AttentionCellWrapper``: what was read goes into the next step's input and into this one's output.
+A memory of what went before, as in long short-term memory-networks (Cheng, Dong and Lapata, 2016, arXiv:1601.06733),
+over a window of n outputs, with the additive score of Bahdanau, Cho and Bengio (2015, arXiv:1409.0473); wired as
+TensorFlow's ``AttentionCellWrapper``: what was read goes into the next step's input and into this one's output.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["Attention"]
 class Attention(Wrapper):
     """Let each step read the last n outputs.
 
-    With m_1 … m_n the last outputs, zeros before the first, and d_{t-1} what the step before has read:
-    o_t is the cell's output on W_x x_t + W_r d_{t-1} + b; e_i = v · tanh(W_k m_i + W_q o_t + b_q); d_t is the mean of the
-    m_i weighted by softmax(e); the output is W_o [o_t, d_t] + b_o, and the next m_n.
+    With m_1 … m_n the last outputs, zeros before the first, and d_{t-1} what the step before has read: o_t is the
+    cell's output on W_x x_t + W_r d_{t-1} + b; e_i = v · tanh(W_k m_i + W_q o_t + b_q); d_t is the mean of the m_i
+    weighted by softmax(e); the output is W_o [o_t, d_t] + b_o, and the next m_n.
 
     Parameters
     ----------

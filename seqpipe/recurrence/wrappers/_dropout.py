@@ -93,7 +93,7 @@ def _places(on: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def with_masked_recurrence(cell: Cell, mask: Tensor) -> Cell:
-    """Return the cell, with the same parameters, whose innermost `recur` reads h times the mask (batch, hidden_size)."""
+    """Return the cell, of the same parameters, whose innermost `recur` reads h times the mask (batch, hidden_size)."""
     view = copy.copy(cell)
     if isinstance(cell, Wrapper):
         view.__dict__["_modules"] = {**cell._modules, "cell": with_masked_recurrence(cell.cell, mask)}

@@ -10,8 +10,8 @@ from seqpipe.recurrence.compiler.program import Target
 
 __all__ = ["Arguments", "CFile"]
 
-#: Rows that go through all time steps together, rows times steps whose gradients are summed at once, and rows of x that are
-#: multiplied ahead of their steps.
+#: Rows that go through all time steps together, rows times steps whose gradients are summed at once, and rows of x that
+#: are multiplied ahead of their steps.
 _BLOCK_ROWS = 48
 _CHUNK_ROWS = 384
 _AHEAD_ROWS = 96
@@ -75,7 +75,7 @@ class CFile:
         return name
 
     def source(self, body: CWriter, sums_size: int = 0) -> str:
-        """Return the text of the file around the body of ``run``, which leaves so many sums for each part of a batch."""
+        """Return the text of the file around the body of ``run``, which leaves so many sums per part of a batch."""
         head = preamble(
             double=self.target.double,
             vector_bytes=self.target.vector_bytes,
@@ -108,7 +108,8 @@ class CFile:
         pointers = self.arguments.pointers
         constants = {
             "NUMBERS": len(self.arguments.numbers), "POINTERS": len(pointers), "SUMS_SIZE": sums_size,
-            "SUMS": pointers.index(("sums",)) if ("sums",) in pointers else 0, "BLOCK_ROWS": _BLOCK_ROWS, "CHUNK_ROWS": _CHUNK_ROWS,
+            "SUMS": pointers.index(("sums",)) if ("sums",) in pointers else 0,
+            "BLOCK_ROWS": _BLOCK_ROWS, "CHUNK_ROWS": _CHUNK_ROWS,
         }  # fmt: skip
         code = CALL
         for name, value in constants.items():

@@ -117,7 +117,7 @@ class CProgram:
     def forward(
         self, batch: Batch, states: Sequence[Tensor], tensors: Sequence[Tensor], *, keep: bool
     ) -> tuple[ForwardRun, list[Tensor]]:
-        """ForwardRun over a batch from contiguous states; return what the backward pass needs, and the states after."""
+        """Run over a batch from contiguous states; return what the backward pass needs, and the states after."""
         n, n_timesteps = batch.x.shape[:2]
         outputs, kept = (
             torch.empty(self._outputs_size(n, n_timesteps), dtype=self.dtype),
@@ -145,7 +145,7 @@ class CProgram:
     def backward(
         self, run: ForwardRun, output_grad: Tensor, state_grads: Sequence[Tensor | None], tensors: Sequence[Tensor]
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
-        """Return the gradients of x, of the states before, each of shape (batch, width), and of parameters and buffers."""
+        """Return the gradients of x, of the states before (batch, width), and of parameters and buffers."""
         batch, work = run.batch, self._work(run.batch.x)
         parts = POLICY.parts(work, len(batch.x), n_threads())
         output_grad = output_grad if output_grad.stride(2) == 1 else output_grad.contiguous()

@@ -17,7 +17,7 @@ __all__ = ["run_compiled"]
 def run_compiled(
     program: CProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """ForwardRun over a batch of shape (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
     if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
         output, *finals = _CRecurrence.apply(  # type: ignore[no-untyped-call]
             program, lengths, len(states), x, *states, *tensors
@@ -36,8 +36,8 @@ class _CRecurrence(torch.autograd.Function):
         states, tensors = rest[:n_states], rest[n_states:]
         batch, order = _sorted(x, lengths)
         run, finals = program.forward(batch, _take(states, order), tensors, keep=True)
-        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
-        # Detached, they stay what they were even if a parameter is given other memory.
+        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in
+        # place. Detached, they stay what they were even if a parameter is given other memory.
         ctx.save_for_backward(batch.x, run.outputs, run.kept, *[t.detach() for t in tensors])
         ctx.program, ctx.lengths, ctx.bound, ctx.order = program, batch.lengths, run.bound, order
         ctx.state_shapes = [s.shape for s in states]

@@ -22,8 +22,8 @@ _MOST = 2**17
 class Gradients:
     """Puts together the gradients of one program.
 
-    Most often they are the sums in another order, and zeros. That order is found once, by putting numbered sums together
-    as torch would; from then on a single operation gathers them all.
+    Most often they are the sums in another order, and zeros. That order is found once, by putting numbered sums
+    together as torch would; from then on a single operation gathers them all.
 
     Parameters
     ----------

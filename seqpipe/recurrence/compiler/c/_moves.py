@@ -16,7 +16,8 @@ _RowOf = Callable[[Atom], tuple[str, bool]]
 #: How deep loops that move columns are nested; what is less regular is a table.
 _MOST_LOOPS = 3
 _TOGETHER = {
-    "sum": "{0} + {1}", "prod": "{0} * {1}", "max": "{1} > {0} || {1} != {1} ? {1} : {0}", "min": "{1} < {0} || {1} != {1} ? {1} : {0}",
+    "sum": "{0} + {1}", "prod": "{0} * {1}", "max": "{1} > {0} || {1} != {1} ? {1} : {0}",
+    "min": "{1} < {0} || {1} != {1} ? {1} : {0}",
 }  # fmt: skip
 _TOGETHER_VECTORS = {"sum": "{0} + {1}", "prod": "{0} * {1}", "max": "vmax({1}, {0})", "min": "vmin({1}, {0})"}
 
@@ -95,7 +96,7 @@ def _write_moves_of(out: CWriter, term: Atom | None, moves: list[tuple[int, int]
 
 
 def _loops_of(moves: Sequence[tuple[int, int]], most: int = _MOST_LOOPS) -> list[tuple[int, int, int]] | None:
-    """Return the nested loops, the outermost first, that make moves one after the other: how many, and the steps to and from.
+    """Return the nested loops, the outermost first, that make moves: how many, and the steps to and from.
 
     None if they are not that regular.
     """

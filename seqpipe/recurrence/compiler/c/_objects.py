@@ -62,8 +62,8 @@ if hasattr(os, "register_at_fork"):
 def load(source: str) -> ctypes.CDLL:
     """Compile C11 ``source`` into a shared object, unless that was done before, and load it.
 
-    Objects are kept in the folder ``compiler`` of ``SEQPIPE_CACHE``, else of ``seqpipe`` in the user's cache folder.
-    A folder that cannot be written, or that others could write, is replaced by a private one that ends with the process.
+    Objects are kept in the folder ``compiler`` of ``SEQPIPE_CACHE``, else of ``seqpipe`` in the user's cache folder. A
+    folder that cannot be written, or that others could write, is replaced by a private one that ends with the process.
 
     Parameters
     ----------

@@ -61,8 +61,8 @@ static void reset_mode(L mode) { (void)mode; }
 #endif
 """
 
-#: A call: the batch cut into parts with about as many steps in each, and ``run`` for each part. In an OpenMP team, whose
-#: functions the caller brings and which may be smaller than was asked for, or part by part.
+#: A call: the batch cut into parts with about as many steps in each, and ``run`` for each part. In an OpenMP team,
+#: whose functions the caller brings and which may be smaller than was asked for, or part by part.
 CALL = r"""
 typedef struct { const L *n; void *const *p; L parts; int (*number)(void), (*size)(void); int failed; } Call;
 static L cut(const Call *c, L part) {
@@ -108,8 +108,8 @@ void gather(REAL *to, const int32_t *index, L n, const REAL *sums, L parts) {
 """
 
 _NAMES = (
-    "log", "sin", "cos", "erf", "log1p", "expm1", "floor", "ceil", "trunc", "round", "exp2", "log2", "log10", "tan", "asin",
-    "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
+    "log", "sin", "cos", "erf", "log1p", "expm1", "floor", "ceil", "trunc", "round", "exp2", "log2", "log10", "tan",
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
 )  # fmt: skip
 #: Under which name the C library has a function, where it is another one: ``round`` is torch's, to even.
 _IN_C = {"round": "rint"}

@@ -13,7 +13,7 @@ __all__ = ["write_stages"]
 
 
 def write_stages(storage: Storage, stages: list[Stage], *, ahead: CWriter | None = None) -> CWriter:
-    """Give every atom that outlives its stage a place, and return the code of all stages; of ``ahead`` see `write_products`."""
+    """Return the code of all stages; of ``ahead`` see `write_products`."""
     _keep_what_lasts(storage, stages)
     out = CWriter()
     for stage in stages:

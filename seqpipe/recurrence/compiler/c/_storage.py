@@ -15,7 +15,7 @@ __all__ = ["Address", "Storage", "Store"]
 
 @dataclass
 class Address:
-    """Where an atom is in memory: ``pointer + row * stride + start``; ``edge``: its last vector may not be read whole."""
+    """``pointer + row * stride + start``; ``edge``: the last vector of a row may not be read whole."""
 
     pointer: str
     stride: str

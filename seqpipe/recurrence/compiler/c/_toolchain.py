@@ -26,8 +26,8 @@ _COMMON = (
     *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"),
 )
 _WIDE = "-mprefer-vector-width=512"
-#: Tuned for AMD's processors, gcc makes one rounding of a product and a sum in some copies of a loop and two in others, so that a
-#: row's result would depend on how many rows come with it.
+#: Tuned for AMD's processors, gcc makes one rounding of a product and a sum in some copies of a loop and two in others,
+#: so that a row's result would depend on how many rows come with it.
 _FUSED = "--param=avoid-fma-max-bits=0"
 _VERSION_SECONDS = 30.0
 _COMPILE_SECONDS = 120.0

@@ -12,19 +12,20 @@ from seqpipe.recurrence.compiler.program import Atom, Const, Elementwise, Vector
 __all__ = ["vector_statements"]
 
 _CALLS = {
-    "sigmoid", "tanh", "exp", "log", "sin", "cos", "erf", "log1p", "expm1", "sqrt", "max", "min", "abs", "sign", "pow", "floor", "ceil", "trunc",
-    "round", "exp2", "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "atan2", "fmod",
-    "remainder",
+    "sigmoid", "tanh", "exp", "log", "sin", "cos", "erf", "log1p", "expm1", "sqrt", "max", "min", "abs", "sign", "pow",
+    "floor", "ceil", "trunc", "round", "exp2", "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh",
+    "acosh", "atanh", "erfc", "atan2", "fmod", "remainder",
 }  # fmt: skip
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
 _OTHERS = {
-    "neg": "-{0}", "copy": "{0}", "not": "flag({0} == 0)", "select": "pick({0} != 0, {1}, {2})", "rsqrt": "1 / vsqrt({0})",
+    "neg": "-{0}", "copy": "{0}", "not": "flag({0} == 0)", "select": "pick({0} != 0, {1}, {2})",
+    "rsqrt": "1 / vsqrt({0})",
 }  # fmt: skip
 
 
 def vector_statements(storage: Storage, atoms: Sequence[Atom], values: Mapping[Atom, str]) -> list[str]:
-    """Return the statements that compute the vector at column ``j`` of row ``r`` of each atom, and store those that others need.
+    """Return the statements that compute and store the vector at column ``j`` of row ``r`` of each atom.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A planned step with the recordings of its runs: eager at first, recorded once a batch of the same sizes comes again."""
+"""A planned step and the recordings of its runs: eager until a batch of the same sizes comes again."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def run_recorded(
     states: tuple[Tensor, ...],
     tensors: tuple[Tensor, ...],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run over a batch of shape (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
     training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors))
     with torch.no_grad():
         captured = program.captured(x, lengths, states, tensors, training=training)

@@ -33,7 +33,8 @@ class CarriedSum:
 def sum_in_carry(graph: StepGraph) -> list[CarriedSum | None]:
     """Let the loop back add each state's gradient to what the step before adds to it anyway: a call less at each step.
 
-    What stands for the gradient of the state after the step stands for the sum from then on. The graph is changed in place.
+    What stands for the gradient of the state after the step stands for the sum from then on. The graph is changed in
+    place.
     """
     sums = [_sum_of(graph, k) for k in range(len(graph.states))]
     for k, found in enumerate(sums):

@@ -14,8 +14,8 @@ from seqpipe.recurrence.compiler.eager._python_loop import PythonLoop
 
 __all__ = ["Columns"]
 
-#: Numbers of one value that a run of steps has, few enough for all that a run needs to stay in the cache, and rows that it
-#: has anyway, enough for products (measured).
+#: Numbers of one value that a run of steps has, few enough for all that a run needs to stay in the cache, and rows that
+#: it has anyway, enough for products (measured).
 _NUMBERS = 32768
 _ROWS = 384
 

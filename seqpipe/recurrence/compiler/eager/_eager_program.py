@@ -228,7 +228,7 @@ def _read_by(values: list[Value]) -> list[Value]:
 def run_eagerly(
     program: EagerProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run over a batch of shape (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
     packing = Packing(len(x), x.shape[1], lengths, x.device)
     if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
         output, *finals = _EagerRecurrence.apply(  # type: ignore[no-untyped-call]
@@ -248,7 +248,8 @@ class _EagerRecurrence(torch.autograd.Function):
         states, tensors = rest[:n_states], rest[n_states:]
         with program.workload.threads(packing, x.device):
             passed, output, finals = program.forward(packing, x, states, tensors, keep=True)
-        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
+        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in
+        # place.
         ctx.save_for_backward(*[t.detach() for t in tensors], *passed.stacks, *passed.kept)
         ctx.program, ctx.packing, ctx.sizes = program, packing, (len(tensors), n_states)
         return output, *finals

@@ -13,8 +13,9 @@ __all__ = ["factor_out"]
 _ATEN = torch.ops.aten
 #: Gradients of functions of one tensor: linear in their first argument, and what they do to 1 is the factor.
 _DERIVATIVES = frozenset({
-    "elu_backward", "gelu_backward", "hardsigmoid_backward", "hardswish_backward", "hardtanh_backward", "leaky_relu_backward",
-    "sigmoid_backward", "silu_backward", "softplus_backward", "tanh_backward", "threshold_backward",
+    "elu_backward", "gelu_backward", "hardsigmoid_backward", "hardswish_backward", "hardtanh_backward",
+    "leaky_relu_backward", "sigmoid_backward", "silu_backward", "softplus_backward", "tanh_backward",
+    "threshold_backward",
 })  # fmt: skip
 
 Factor = Value | float
@@ -25,8 +26,8 @@ Form = dict[Value, Factor]
 def factor_out(graph: StepGraph) -> None:
     """Write what leads to the gradients of the states before as few sums of products; the graph is changed in place.
 
-    The gradient of an elementwise step is linear: whatever stands before, between and after its sums is a factor that the
-    way forward determines. So σ'(i) ⊙ g and f ⊙ ∂c + p ⊙ σ'(i) ⊙ g ⊙ ∂c are one product each, with factors that are
+    The gradient of an elementwise step is linear: whatever stands before, between and after its sums is a factor that
+    the way forward determines. So σ'(i) ⊙ g and f ⊙ ∂c + p ⊙ σ'(i) ⊙ g ⊙ ∂c are one product each, with factors that are
     computed for many steps in one call.
     """
     made = _Factoring(graph).made

@@ -307,7 +307,7 @@ def _given(argument: Any, known: dict[Value, Tensor], n_rows: int) -> Any:
 def evaluate(
     values: Iterable[Value], known: dict[Value, Tensor], n_rows: int, but: Collection[Value] = frozenset()
 ) -> None:
-    """Compute values from what is known, all rows at once, in the order given, but for some; the results become known too."""
+    """Compute values, but for some, in order and for all rows at once; the results become known."""
     calls: dict[object, Any] = {}
     for value in values:
         if value in known or value in but:

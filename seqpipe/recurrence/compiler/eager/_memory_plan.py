@@ -1,4 +1,4 @@
-"""Where the values of a loop over time lie: memory laid out beforehand, used again where what it held is no longer wanted."""
+"""Where the values of a loop over time lie: memory laid out beforehand, and used again where it is free."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from seqpipe.recurrence.compiler.eager._rewrite import columns_of
 
 __all__ = ["Place", "computed_ahead", "computed_behind", "plan_memory", "out_of", "pieces_of"]
 
-#: Operations whose function in torch's namespace takes the same arguments, and ``out``: quicker to call than the operation.
+#: Operations whose function in torch's namespace takes the same arguments, and ``out``: quicker to call than the
+#: operation.
 _QUICK = frozenset({
-    "abs", "add", "addcdiv", "addcmul", "addmm", "bmm", "clamp", "clamp_max", "clamp_min", "cos", "div", "erf", "exp", "expm1", "lerp",
-    "log", "log1p", "maximum", "minimum", "mm", "mul", "neg", "reciprocal", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "sub",
-    "tanh",
+    "abs", "add", "addcdiv", "addcmul", "addmm", "bmm", "clamp", "clamp_max", "clamp_min", "cos", "div", "erf", "exp",
+    "expm1", "lerp", "log", "log1p", "maximum", "minimum", "mm", "mul", "neg", "reciprocal", "rsqrt", "sigmoid", "sign",
+    "sin", "sqrt", "square", "sub", "tanh",
 })  # fmt: skip
 #: Of these, and others, what reads no number of an argument after it wrote the one in its place.
 _ELEMENTWISE = (_QUICK - {"addmm", "bmm", "mm"}) | {"relu", "rsub"}
@@ -36,9 +37,9 @@ class Place:
     Attributes
     ----------
     kind : {"state", "columns", "stack", "run", "scratch", "same", "view", "sum", "local"}
-        In a state's stack; in columns of another value; in a stack of its own, one row after the other; in memory that each
-        run of steps uses anew, or each step; in place of another value; where it views another value; added to what there is;
-        or wherever the operation puts its result.
+        In a state's stack; in columns of another value; in a stack of its own, one row after the other; in memory that
+        each run of steps uses anew, or each step; in place of another value; where it views another value; added to
+        what there is; or wherever the operation puts its result.
     of : Value or None
         Which value it is a part of.
     start : int
@@ -54,7 +55,7 @@ class Place:
 
 
 def computed_ahead(candidates: list[Value], looped: list[Value], elsewhere: set[Value]) -> list[Value]:
-    """Return what only the loop needs, and what can be computed for some steps at a time, in memory that the next ones use again.
+    """Return what only the loop needs and can be computed for some steps at a time, in memory used again.
 
     Parameters
     ----------

@@ -14,8 +14,8 @@ __all__ = ["Packing"]
 class Packing:
     """Where each row's steps lie, so that a finished row costs nothing and the padding is never looked at.
 
-    A *stack* holds a state: all rows before the first step, then after each step the rows that took it. What is *flat* has
-    the rows of the steps alone.
+    A *stack* holds a state: all rows before the first step, then after each step the rows that took it. What is *flat*
+    has the rows of the steps alone.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Packing:
         return stack
 
     def stack_back(self, last: Tensor, addend: Tensor | None, *, packed: bool = True) -> Tensor:
-        """Return a stack that holds the gradient of each row's last state where that state lies, and an addend where any is."""
+        """Return a stack with the gradient of each row's last state where that state lies, and an addend."""
         stack = last.new_empty(self.batch_size + self.n_rows, *last.shape[1:])
         if addend is not None:
             stack[: self.batch_size] = 0

@@ -1,4 +1,4 @@
-"""When each value of a step is computed: for all steps at once before or after a loop, or in the loop because the state needs it."""
+"""When each value of a step is computed: for all steps at once before or after a loop, or in the loop."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Phases:
 
 
 def phases_of(graph: StepGraph, addends: Sequence[Value] = ()) -> Phases:
-    """Give each value its part: what the state after the step depends on, and what depends on the state before, is looped.
+    """Give each value its phase: what lies between the state before the step and the state after it is looped.
 
     Addends are needed before the loop back.
     """

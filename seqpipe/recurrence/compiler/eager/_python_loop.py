@@ -28,8 +28,8 @@ class PythonLoop:
     ----------
     source : str
     columns : list
-        What there is one tensor of for each step: values, states to be written ("state", number), slots of concatenations
-        ("slot", value, start, width), copies that are stacked ("copy", value), or "rows".
+        What there is one tensor of for each step: values, states to be written ("state", number), slots of
+        concatenations ("slot", value, start, width), copies that are stacked ("copy", value), or "rows".
     pieces : list
         What there is one tensor of for each run of steps.
     free : list of Value
@@ -187,7 +187,7 @@ class _Writer:
         return f"{self._in_scope(f'{value.name}_new', value.op)}({', '.join(rendered)})"
 
     def _write_missing_pieces(self, value: Value) -> bool:
-        """Copy pieces that are made elsewhere; tell whether any was made in place, so that nothing is left to concatenate."""
+        """Copy pieces that are made elsewhere; tell whether any was made in place."""
         pieces = pieces_of(value)
         if not any(self._lies_in(piece, value, start) for piece, start, _ in pieces):
             return False

@@ -35,7 +35,7 @@ def rewrite(graph: StepGraph) -> None:
 
 
 def spread_biases(graph: StepGraph) -> None:
-    """Let each product of the loop forward be added to rows that hold its bias already, as is quicker than to the bias."""
+    """Let each product of the loop forward be added to rows that hold its bias already: that is quicker."""
     path = set(values_in_order(graph.new_states))
     _apply(graph, lambda old, new, uses: _with_spread_bias(new) if old in path else new)
 
@@ -82,7 +82,7 @@ def _without_copies(old: Value, new: Value, uses: Counter[Value]) -> Value:
 
 
 def _product_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
-    """Write [a b] times a matrix as a times its upper rows plus b times its lower ones: x's part goes before the loop."""
+    """Write [a b] times a matrix as two products, so that x's part goes before the loop."""
     if new.name not in ("mm", "addmm") or new.kwargs:
         return new
     *bias, left, matrix = new.args
@@ -172,7 +172,7 @@ def _with_sum(old: Value, new: Value, added: dict[Value, Value]) -> Value:
 
 
 def _products_cut(graph: StepGraph) -> set[Value]:
-    """Return products of which the loop back needs some columns only: the gradient of [x h], of which x's is left for later."""
+    """Return products of which the loop back needs some columns only, such as the gradient of [x h]."""
     goals = [*graph.forward_goals, *graph.gradients]
     users = _users_of(graph)
     path = set(values_in_order([g for g in graph.grads_of_states if g is not None]))

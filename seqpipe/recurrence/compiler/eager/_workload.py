@@ -1,4 +1,4 @@
-"""How many threads a plan is worth: where a step is small, threads that meet after every operation cost more than they save."""
+"""How many of torch's threads, which meet after every operation, a plan is worth."""
 
 from __future__ import annotations
 

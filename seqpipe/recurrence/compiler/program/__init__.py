@@ -1,9 +1,10 @@
-"""What a recorded step means: column blocks and what they are computed from, in an order in which loops can compute them.
+"""What a recorded step means: column blocks, in an order in which loops can compute them.
 
-``_planner`` walks through the record and asks one rule per operation (``_elementwise_rules``, ``_shape_rules``, ``_sum_rules``;
-``_complex`` and ``_decompositions`` take operations apart) for the ``_rows`` of atoms that it stands for. ``_atoms`` are column
-blocks without views or slices. ``_step_program`` holds the result: atoms for the loops, calls of torch around them
-(``_free_values``). ``_schedule`` orders atoms in stages, ``_layout`` decides what forward keeps for backward.
+``_planner`` walks through the record and asks one rule per operation (``_elementwise_rules``, ``_shape_rules``,
+``_sum_rules``; ``_complex`` and ``_decompositions`` take operations apart) for the ``_rows`` of atoms that it stands
+for. ``_atoms`` are column blocks without views or slices. ``_step_program`` holds the result: atoms for the loops,
+calls of torch around them (``_free_values``). ``_schedule`` orders atoms in stages, ``_layout`` decides what forward
+keeps for backward.
 """
 
 from seqpipe.recurrence.compiler.program._atoms import (

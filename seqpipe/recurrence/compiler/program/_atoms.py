@@ -14,22 +14,25 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 __all__ = [
-    "COSTLY", "Atom", "ColumnSum", "Const", "Elementwise", "Fold", "Input", "Matrix", "OuterSum", "Product", "Reduction", "RowSum", "Select",
-    "Vector", "arguments", "copy", "elementwise", "fold", "is_across", "pick", "product", "row_sum", "select", "split",
+    "COSTLY", "Atom", "ColumnSum", "Const", "Elementwise", "Fold", "Input", "Matrix", "OuterSum", "Product",
+    "Reduction", "RowSum", "Select", "Vector", "arguments", "copy", "elementwise", "fold", "is_across", "pick",
+    "product", "row_sum", "select", "split",
 ]  # fmt: skip
 
 #: Operations that cost a division or more: their results are kept for the backward pass, others are computed again.
 COSTLY = {
-    "sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "div", "sin", "cos", "erf", "log1p", "expm1", "pow", "exp2", "log2", "log10", "tan",
-    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "erfc", "fmod", "remainder",
+    "sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "div", "sin", "cos", "erf", "log1p", "expm1", "pow", "exp2",
+    "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "erfc", "fmod",
+    "remainder",
 }  # fmt: skip
-#: How many more pieces than there were atoms columns in another order may be: pieces cost nothing, other columns are moved.
+#: How many more pieces than there were atoms columns in another order may be: pieces cost nothing, other columns are
+#: moved.
 _FEW_PIECES = 3
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A parameter's columns, the same in every row: ``slot`` of the program's row-free values, from column ``start``."""
+    """A parameter's columns, the same in every row: ``slot`` of the row-free values, from column ``start``."""
 
     slot: int
     start: int
@@ -111,7 +114,7 @@ class RowSum:
 
 @dataclass(frozen=True)
 class Fold:
-    """The columns of an atom, seen as (outer, ``size``, ``inner``), put together along ``size`` by ``op``: sum, max, min or prod."""
+    """Columns seen as (outer, ``size``, ``inner``), put together along ``size`` by ``op``: sum, max, min or prod."""
 
     op: str
     of: Atom
@@ -292,7 +295,7 @@ def _columns_of(atom: Atom) -> list[_Source]:
 
 
 def _pieces(sources: Sequence[_Source]) -> Iterator[tuple[_Source, int]]:
-    """Cut columns where one does not follow the one before in the same atom; give the first column and the width of each piece."""
+    """Cut columns where one does not follow the one before; give the first column and the width of each piece."""
     start = 0
     for end in range(1, len(sources) + 1):
         if end == len(sources) or not _follows(sources[end - 1], sources[end]):
@@ -329,7 +332,7 @@ def _selected(sources: Sequence[_Source]) -> Atom:
 
 
 def _terms_and_columns(sources: Sequence[_Source]) -> tuple[tuple[Atom, ...], tuple[int, ...]]:
-    """Return the atoms that columns come from, of inputs the part that is used, and where each column is among theirs."""
+    """Return the atoms that columns come from, and where each column is among theirs."""
     used: dict[Atom, list[int]] = {}
     for source in sources:
         if source is not None:

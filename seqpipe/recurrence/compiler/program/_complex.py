@@ -22,14 +22,15 @@ class ComplexParts(NamedTuple):
 _RULES: dict[str, Callable[..., Any]] = {}
 #: Operations that do to a complex tensor what they do to its parts.
 _LINEAR = frozenset({
-    "clone", "detach", "alias", "view", "_unsafe_view", "reshape", "_reshape_alias", "t", "transpose", "permute", "expand", "select", "slice",
-    "squeeze", "unsqueeze", "cat", "stack", "repeat", "flip", "roll", "sum", "mean", "neg", "select_backward", "slice_backward", "split",
-    "split_with_sizes", "unbind", "zeros_like", "new_zeros", "copy", "constant_pad_nd", "diagonal", "cumsum", "index", "index_select",
+    "clone", "detach", "alias", "view", "_unsafe_view", "reshape", "_reshape_alias", "t", "transpose", "permute",
+    "expand", "select", "slice", "squeeze", "unsqueeze", "cat", "stack", "repeat", "flip", "roll", "sum", "mean", "neg",
+    "select_backward", "slice_backward", "split", "split_with_sizes", "unbind", "zeros_like", "new_zeros", "copy",
+    "constant_pad_nd", "diagonal", "cumsum", "index", "index_select",
 })  # fmt: skip
 
 
 def on_parts(op: Any, item: int | None) -> Callable[..., Any] | None:
-    """Return a function of torch that does to parts what an operation does to complex tensors; None where it is not known."""
+    """Return a function that does to parts what an operation does to complex tensors, if it is known."""
     name = op.overloadpacket.__name__
     if name not in _LINEAR:
         return _RULES.get(name)

@@ -1,6 +1,7 @@
-"""Operations taken apart: what the planner has no rule for, as a function of torch that calls only what it has rules for.
+"""Operations taken apart: what has no rule, as a function of torch that calls only what has one.
 
-Derivatives are operations of their own in a trace (``gelu_backward``). Those that torch takes apart itself are taken from there.
+Derivatives are operations of their own in a trace (``gelu_backward``). Those that torch takes apart itself are taken
+from there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from torch._decomp import decomposition_table
 from seqpipe.recurrence.compiler.program._rows import Refused
 
 __all__ = [
-    "DECOMPOSITIONS", "gather_computed", "largest", "layer_norm", "layer_norm_backward", "scatter_add_computed", "scatter_computed", "smallest",
+    "DECOMPOSITIONS", "gather_computed", "largest", "layer_norm", "layer_norm_backward", "scatter_add_computed",
+    "scatter_computed", "smallest",
 ]  # fmt: skip
 
 #: By the name of an operation, without overload.
@@ -26,8 +28,8 @@ _ATEN = torch.ops.aten
 #: Sorting compares each column with each.
 _MOST_SORTED = 64
 _OF_TORCH = (
-    "hardswish_backward", "log_sigmoid_backward", "_softmax_backward_data",
-    "_log_softmax_backward_data", "glu_backward", "_prelu_kernel_backward", "_prelu_kernel", "unfold_backward", "logit_backward",
+    "hardswish_backward", "log_sigmoid_backward", "_softmax_backward_data", "_log_softmax_backward_data",
+    "glu_backward", "_prelu_kernel_backward", "_prelu_kernel", "unfold_backward", "logit_backward",
 )  # fmt: skip
 
 

@@ -19,15 +19,17 @@ _rule = RULES.of
 
 
 _UNARY = {
-    "neg": "neg", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "sin": "sin", "cos": "cos", "erf": "erf", "log1p": "log1p", "expm1": "expm1", "sign": "sign", "sgn": "sign", "logical_not": "not",
+    "neg": "neg", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt",
+    "abs": "abs", "sin": "sin", "cos": "cos", "erf": "erf", "log1p": "log1p", "expm1": "expm1", "sign": "sign",
+    "sgn": "sign", "logical_not": "not",
     **{name: name for name in (
-        "floor", "ceil", "trunc", "exp2", "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
+        "floor", "ceil", "trunc", "exp2", "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh",
+        "acosh", "atanh", "erfc",
     )},
 }  # fmt: skip
 _BINARY = {
-    "mul": "mul", "maximum": "max", "minimum": "min", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq", "ne": "ne", "atan2": "atan2",
-    "fmod": "fmod", "remainder": "remainder",
+    "mul": "mul", "maximum": "max", "minimum": "min", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq",
+    "ne": "ne", "atan2": "atan2", "fmod": "fmod", "remainder": "remainder",
 }  # fmt: skip
 #: Of flags, which are 0 and 1.
 _LOGICAL = {"logical_and": "mul", "bitwise_and": "mul", "logical_or": "max", "bitwise_or": "max"}
@@ -284,7 +286,8 @@ def _fill(p: Planner, n: Node) -> Rows:
 
 
 @_rule(
-    "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like", "new_empty", "empty_like",
+    "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like",
+    "new_empty", "empty_like",
 )  # fmt: skip
 def _filled(p: Planner, n: Node) -> Any:
     name = n.op.overloadpacket.__name__

@@ -105,7 +105,7 @@ class FreeValues:
 
 
 def _drawn_like(tensor: Tensor) -> Tensor:
-    """Return other numbers with the same strides, those of an expanded buffer are 0; whole numbers, which may be indices, as they are."""
+    """Return other numbers with the same strides; whole numbers, which may be indices, as they are."""
     if not tensor.is_floating_point():
         return tensor.clone()
     last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))

@@ -1,4 +1,4 @@
-"""What the two loops of a program share: the machine they are for, and how they lay out what one leaves for the other."""
+"""What the two loops of a program share: the machine, and where one leaves what the other reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The planner: what each node of a trace stands for, found by one rule an operation, or by taking the operation apart."""
+"""What each node of a trace stands for, found by a rule per operation, or by taking the operation apart."""
 
 from __future__ import annotations
 

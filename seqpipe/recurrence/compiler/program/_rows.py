@@ -31,8 +31,8 @@ class Rows:
     shape : tuple of int
         With the samples of the batch along some dimension.
     outer : int
-        The value in memory, row-major, is ``outer`` times the samples, each with ``width // outer`` columns. It is 1 where the samples
-        come first.
+        The value in memory, row-major, is ``outer`` times the samples, each with ``width // outer`` columns. It is 1
+        where the samples come first.
     """
 
     atoms: tuple[Atom, ...]
@@ -45,7 +45,7 @@ class Rows:
 
 
 def axis_of(rows: Rows, batch: int) -> tuple[int, int, int]:
-    """Return the dimension of the samples, and how many others are joined with it: before the samples, and after them."""
+    """Return the dimension of the samples, and how many are joined with it before and after them."""
     before = 1
     for axis, size in enumerate(rows.shape):
         left = rows.outer // before
@@ -62,7 +62,7 @@ def column_shape(rows: Rows, batch: int) -> tuple[int, ...]:
 
 
 def labels(rows: Rows, batch: int, first: int = 0) -> Tensor:
-    """Return a tensor of the value's shape in which each number tells sample and column, columns counted from ``first``.
+    """Return a tensor of the value's shape that tells sample and column, columns counted from ``first``.
 
     What an operation that moves numbers does to these tells what it does to the value.
     """
@@ -73,7 +73,7 @@ def labels(rows: Rows, batch: int, first: int = 0) -> Tensor:
 
 
 def arranged(atoms: Sequence[Atom], labelled: Tensor, batch: int, fill: float = 0.0) -> Rows:
-    """Return the value whose numbers are those of atoms side by side that the labels tell, or ``fill`` where these are -1."""
+    """Return the value whose numbers are those of atoms that the labels tell, or ``fill`` where these are -1."""
     if not labelled.numel():
         raise Refused("has no columns")
     samples = torch.arange(batch).view(1, batch, 1)
@@ -114,7 +114,7 @@ def aligned(rows: Rows, shape: tuple[int, ...], batch: int) -> Rows:
 
 
 def combine(op: str, operands: Sequence[Rows | Vector | float], shape: tuple[int, ...], outer: int, width: int) -> Rows:
-    """Apply an elementwise operation to operands of the same columns, or of one, after cutting them where any of them is cut."""
+    """Apply an elementwise operation to operands of the same columns, or of one, cut where any of them is."""
     cuts = {width}
     for operand in operands:
         if isinstance(operand, Rows) and operand.width == width:

@@ -1,4 +1,4 @@
-"""In which order the loops compute a program's atoms, what forward keeps for backward, and which products share a pass."""
+"""The order in which loops compute atoms, what forward keeps for backward, and which products share a pass."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from seqpipe.recurrence.compiler.program._atoms import (
 from seqpipe.recurrence.compiler.program._step_program import StepProgram
 
 __all__ = [
-    "Stage", "LoopSum", "atoms_of", "depends_on_gradient", "atoms_in_order", "kept_atoms", "merge_products", "rebuild", "schedule", "with_arguments",
+    "Stage", "LoopSum", "atoms_of", "depends_on_gradient", "atoms_in_order", "kept_atoms", "merge_products", "rebuild",
+    "schedule", "with_arguments",
 ]  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def schedule(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[S
 
 
 def atoms_in_order(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[Atom]:
-    """Return the goals and all they need that is not available, constants left out, each after what it is computed from."""
+    """Return the goals and what they need that is not available, constants left out, arguments first."""
     done: dict[Atom, None] = {}
     stack = list(goals)[::-1]
     while stack:
@@ -206,8 +207,8 @@ def depends_on_gradient(atoms: Iterable[Atom]) -> set[Atom]:
 def kept_atoms(goals: Iterable[Atom], at_hand: Callable[[Atom], bool]) -> tuple[Atom, ...]:
     """Return what forward must keep, so that backward can compute its goals.
 
-    Results of products and of costly operations are kept; what is cheap to compute from these, from inputs and from states
-    (``at_hand``) is computed again.
+    Results of products and of costly operations are kept; what is cheap to compute from these, from inputs and from
+    states (``at_hand``) is computed again.
     """
     order = atoms_in_order(goals, at_hand)
     backward = depends_on_gradient(order)

@@ -1,6 +1,7 @@
 """Rules for operations that only move numbers about.
 
-What such an operation does to a value, it does to the labels of the value's numbers: so one rule is enough for all of them.
+What such an operation does to a value, it does to the labels of the value's numbers: so one rule is enough for all of
+them.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def _view(p: Planner, n: Node) -> Rows:
 
 
 @_rule(
-    "t", "transpose", "permute", "select", "slice", "split", "split_with_sizes", "chunk", "unbind", "flip", "roll", "unfold", "diagonal",
-    "movedim", "swapaxes", "as_strided", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk",
+    "t", "transpose", "permute", "select", "slice", "split", "split_with_sizes", "chunk", "unbind", "flip", "roll",
+    "unfold", "diagonal", "movedim", "swapaxes", "as_strided", "unsafe_split", "unsafe_split_with_sizes",
+    "unsafe_chunk",
 )  # fmt: skip
 def _moved(p: Planner, n: Node) -> Rows:
     rows = rows_of(p, n.args[0])

@@ -1,4 +1,4 @@
-"""What a step computes, as the planner leaves it: atoms for the loops, and row-free operations for torch around them."""
+"""What a step computes: atoms for the loops, and row-free operations for torch around them."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ __all__ = ["RULES", "folded"]
 RULES = RuleBook()
 _rule = RULES.of
 
-#: Groups of columns that are multiplied one after the other, and numbers that products of small matrices are made of: a step with more
-#: is better run by torch.
+#: Groups of columns that are multiplied one after the other, and numbers that products of small matrices are made of: a
+#: step with more is better run by torch.
 _MOST_GROUPS = 64
 _MOST_COLUMNS = 16_384
 
@@ -100,7 +100,7 @@ def _row_times(atoms: tuple[Atom, ...], slot: int, width: int) -> Atom:
 
 
 def _summed_over_samples(p: Planner, n: Node, left: Rows, right: Rows) -> Any:
-    """Sum, over samples and groups of their columns, columns of one value times columns of another one: a gradient of a matrix."""
+    """Sum columns of one value times columns of another over samples and groups: a gradient of a matrix."""
     axis, before, after = axis_of(right, p.batch)
     height, width = n.value.shape
     if axis != 0 or axis_of(left, p.batch)[1:] != (before, after):

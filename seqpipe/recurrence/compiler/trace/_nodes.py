@@ -42,7 +42,8 @@ class Trace:
     projected : bool
         Whether x is what `project` gives, which is then no part of the step.
     parameters, states, state_grads : list of Node
-        Inputs: the cell's tensors and what follows by the recipes, the state before, and the gradient of the state after.
+        Inputs: the cell's tensors and what follows by the recipes, the state before, and the gradient of the state
+        after.
     x, output_grad : Node
         Inputs: one step of x, and the gradient of its output.
     output, new_states : Node, list of Node

@@ -1,7 +1,8 @@
 """Functions of the cell's tensors alone that torch computes and differentiates before the loops.
 
-The derivatives of decompositions, and of some others, depend on how tensors lie in memory or change views of themselves in
-place: written down once and run again later, they would be wrong. So what they return is an input of the recorded step.
+The derivatives of decompositions, and of some others, depend on how tensors lie in memory or change views of themselves
+in place: written down once and run again later, they would be wrong. So what they return is an input of the recorded
+step.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ __all__ = ["Recipes", "RecordingAhead"]
 #: Names of such functions begin with these, or are these.
 _PREFIXES = ("linalg_", "fft_")
 _NAMES = frozenset({
-    "_weight_norm", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu", "lu_solve",
-    "matrix_exp", "matrix_power", "orgqr", "ormqr", "pinverse", "qr", "slogdet", "svd", "trapezoid", "triangular_solve",
+    "_weight_norm", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
+    "lu_solve", "matrix_exp", "matrix_power", "orgqr", "ormqr", "pinverse", "qr", "slogdet", "svd", "trapezoid",
+    "triangular_solve",
 })  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class Recorder(TorchDispatchMode):
         return result
 
     def _in_place(self, func: Any, args: Any, kwargs: Any, line: str) -> Any:
-        """Write down an operation that changes a tensor as one that makes another, for which the tensor stands from then on."""
+        """Write down a change in place as an operation that makes another tensor, for which this one then stands."""
         name = func._schema.name.split("::")[1].rstrip("_")
         same = getattr(getattr(torch.ops.aten, name, None), func._overloadname, None)
         changed = args[0] if args else None
@@ -159,7 +159,8 @@ def _places(tensor: Tensor, changed: Tensor) -> Tensor:
     return whole.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
 
 
-# torch wraps the method above so that its first call imports torch._dynamo, 1.5 s: not needed, nothing here is compiled by it.
+# torch wraps the method above so that its first call imports torch._dynamo, 1.5 s: not needed, nothing here is compiled
+# by it.
 _wrapped = getattr(Recorder.__torch_dispatch__, "__wrapped__", None)
 if _wrapped is not None:
     setattr(_wrapped, "__dynamo_disable", _wrapped)

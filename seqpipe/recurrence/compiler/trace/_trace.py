@@ -79,7 +79,7 @@ def projects_steps_apart(cell: Cell) -> bool:
 
 
 def calls_of(cell: Cell, batch_size: int, *, projected: bool = False) -> list[Call]:
-    """Return the operations of a step for a batch of some size, and what they are given beside tensors; of ``projected`` see `trace_step`.
+    """Return the operations of a step for a batch, and what they are given beside tensors; see `trace_step`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Atoms of all steps at once, computed by torch: what stands before a kernel's loop over time, and what comes after it."""
+"""Atoms of all steps at once, computed by torch before a kernel's loop over time and after it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from seqpipe.recurrence.compiler.program import Atom, Const, Elementwise, Input,
 __all__ = ["AllSteps"]
 
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "neg": torch.neg, "copy": torch.Tensor.clone,
-    "max": torch.maximum, "min": torch.minimum, "pow": torch.pow, "abs": torch.abs, "sign": torch.sign, "sqrt": torch.sqrt,
-    "rsqrt": torch.rsqrt, "exp": torch.exp, "log": torch.log, "sin": torch.sin, "cos": torch.cos, "erf": torch.erf,
-    "log1p": torch.log1p, "expm1": torch.expm1, "sigmoid": torch.sigmoid, "tanh": torch.tanh,
-    "select": lambda which, a, b: torch.where(which != 0, a, b),
+    "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "neg": torch.neg,
+    "copy": torch.Tensor.clone, "max": torch.maximum, "min": torch.minimum, "pow": torch.pow, "abs": torch.abs,
+    "sign": torch.sign, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "exp": torch.exp, "log": torch.log, "sin": torch.sin,
+    "cos": torch.cos, "erf": torch.erf, "log1p": torch.log1p, "expm1": torch.expm1, "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh, "select": lambda which, a, b: torch.where(which != 0, a, b),
 }  # fmt: skip
 #: Give 0 and 1, of the type of their arguments.
 _FLAGS: dict[str, Callable[..., Tensor]] = {
-    "gt": torch.gt, "ge": torch.ge, "lt": torch.lt, "le": torch.le, "eq": torch.eq, "ne": torch.ne, "not": torch.logical_not,
+    "gt": torch.gt, "ge": torch.ge, "lt": torch.lt, "le": torch.le, "eq": torch.eq, "ne": torch.ne,
+    "not": torch.logical_not,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What of a step a kernel computes in its loop over time, and what torch computes for all steps at once, before or after it."""
+"""What of a step a kernel computes in its loop over time, and what torch computes before or after it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _operands(layout: Layout) -> list[Atom]:
 
 
 def _late(goals: Iterable[Atom], loop: Iterable[Atom], at_hand: _Test) -> dict[Atom, None]:
-    """Return the products that no step waits for, and what is computed from them, in an order that every process finds."""
+    """Return the products that no step waits for, and what is computed from them, in order."""
     in_loop = set(atoms_in_order(loop, at_hand))
     late: dict[Atom, None] = {}
     for atom in atoms_in_order(goals, at_hand):

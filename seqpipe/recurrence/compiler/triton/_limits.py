@@ -21,7 +21,8 @@ from seqpipe.recurrence.compiler.triton._tiles import KNOWN, padded
 
 __all__ = ["check_limits", "check_operations"]
 
-#: Columns of a tile: wider ones, and the addresses of the matrices that they are multiplied with, do not fit into registers.
+#: Columns of a tile: wider ones, and the addresses of the matrices that they are multiplied with, do not fit into
+#: registers.
 _WIDEST = 256
 #: Bytes of matrices that a step reads. A multiprocessor reads 64 bytes a clock from the second cache, so 1 MiB takes
 #: 16,384 clocks, 9 µs: about what the calls of one step cost in a CUDA graph, which all multiprocessors share.

@@ -1,4 +1,4 @@
-"""The atoms of a time step as lines of Triton: each a tile, with the rows of a block of samples, and columns up to a power of two."""
+"""The atoms of a time step as lines of Triton: each a tile of a block's rows and a power of two of columns."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
 _OWN = {"tanh", "log1p", "expm1", "pow"}
 _CALLS = {
-    "sigmoid": "tl.sigmoid({0})", "exp": "tl.exp({0})", "log": "tl.log({0})", "sin": "tl.sin({0})", "cos": "tl.cos({0})",
-    "erf": "tl.erf({0})", "sqrt": "tl.sqrt({0})", "rsqrt": "1.0 / tl.sqrt({0})", "abs": "tl.abs({0})", "neg": "-{0}", "copy": "{0}",
-    "max": "tl.where(({0} > {1}) | ({0} != {0}), {0}, {1})", "min": "tl.where(({0} < {1}) | ({0} != {0}), {0}, {1})",
-    "sign": "({0} > 0).to({type}) - ({0} < 0).to({type})",
+    "sigmoid": "tl.sigmoid({0})", "exp": "tl.exp({0})", "log": "tl.log({0})", "sin": "tl.sin({0})",
+    "cos": "tl.cos({0})", "erf": "tl.erf({0})", "sqrt": "tl.sqrt({0})", "rsqrt": "1.0 / tl.sqrt({0})",
+    "abs": "tl.abs({0})", "neg": "-{0}", "copy": "{0}", "max": "tl.where(({0} > {1}) | ({0} != {0}), {0}, {1})",
+    "min": "tl.where(({0} < {1}) | ({0} != {0}), {0}, {1})", "sign": "({0} > 0).to({type}) - ({0} < 0).to({type})",
     "not": "({0} == 0).to({type})", "select": "tl.where({0} != 0, {1}, {2})",
 }  # fmt: skip
 
@@ -229,7 +229,8 @@ class Tiles:
         ]
         for found, matrix in members:
             z = self.names[found]
-            w = f"matrix({self._corner(matrix)}, {self._strides(matrix.slot)}, k0 + k, {width}, {self.columns(found.width)}, {found.width})"
+            corner, strides, columns = self._corner(matrix), self._strides(matrix.slot), self.columns(found.width)
+            w = f"matrix({corner}, {strides}, k0 + k, {width}, {columns}, {found.width})"
             self.lines.append(f"    {z} = tl.dot(a, {w}, {z}, input_precision=PRECISION, out_dtype={self.real})")
 
     def _small_product(self, found: Product, operand: Atom, matrix: Matrix) -> None:
@@ -245,7 +246,8 @@ class Tiles:
             self.lines.append(f"{z} += tl.sum({self._clean(operand)} * {turned}, axis=1)[:, None]")
         else:
             assert isinstance(operand, Const)
-            whole = f"matrix({p}, {self._strides(matrix.slot)}, {c}, {operand.width}, {self.columns(found.width)}, {found.width})"
+            strides, columns = self._strides(matrix.slot), self.columns(found.width)
+            whole = f"matrix({p}, {strides}, {c}, {operand.width}, {columns}, {found.width})"
             self.lines.append(f"{z} += {_literal(operand.value)} * tl.sum({whole}, axis=0)[None, :]")
 
     def _corner(self, matrix: Matrix) -> str:

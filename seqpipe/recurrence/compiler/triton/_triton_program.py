@@ -23,7 +23,8 @@ __all__ = ["TritonProgram"]
 _AT_ONCE = 16
 #: Samples of a block. Few of them leave work for many multiprocessors; the interpreter takes its time for each block.
 _ROWS, _ROWS_INTERPRETED = 4, 16
-#: Columns of the widest tile that four warps, of 32 threads each, hold in registers beside all others; wider ones take eight.
+#: Columns of the widest tile that four warps, of 32 threads each, hold in registers beside all others; wider ones take
+#: eight.
 _FOUR_WARPS = 32
 
 

@@ -20,7 +20,7 @@ __all__ = ["run_kernels"]
 def run_kernels(
     program: TritonProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run over a batch of shape (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
     if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
         output, *finals = _TritonRecurrence.apply(  # type: ignore[no-untyped-call]
             program, lengths, len(states), x, *states, *tensors
@@ -40,7 +40,8 @@ class _TritonRecurrence(torch.autograd.Function):
         states, tensors = rest[:n_states], rest[n_states:]
         run = _Run(program, x.transpose(0, 1).contiguous(), lengths, tensors)
         output, finals = run.forward(states, keep=True)
-        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in place.
+        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in
+        # place.
         ctx.save_for_backward(run.x, run.kept, *[t.detach() for t in tensors], *run.stacks, *run.ahead.values())
         ctx.program, ctx.lengths, ctx.sizes = program, lengths, (len(tensors), n_states)
         ctx.ahead = tuple(run.ahead)
@@ -159,7 +160,7 @@ class _Run:
     def backward(
         self, output_grad: Tensor, state_grads: Sequence[Tensor]
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
-        """Return the gradients of x, of the states before, each of shape (batch, width), and of parameters and buffers."""
+        """Return the gradients of x, of the states before (batch, width), and of parameters and buffers."""
         last = [g.reshape(len(g), -1).contiguous() for g in state_grads]
         first = [g.clone() for g in last]  # of a row without steps it stays that
         left = self._space(sum(a.width for a in self.division.left))

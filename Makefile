@@ -23,7 +23,8 @@ test-lowest:  ## the suite with the lowest versions that pyproject.toml names
 	$(PYTHON) -m venv $(VENV)/lowest
 	sed -nE '/^dependencies/,/^]/ s/^ *"([A-Za-z0-9._-]+)>=([0-9.]+)",$$/\1==\2/p' pyproject.toml > $(VENV)/lowest/constraints.txt
 	$(VENV)/lowest/bin/python -m pip install --quiet --constraint $(VENV)/lowest/constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
-	$(VENV)/lowest/bin/python -m pytest -n 2 --dist worksteal
+	# Old libraries warn of each other.
+	$(VENV)/lowest/bin/python -m pytest -n 2 --dist worksteal -W default
 
 test-python:  ## the suite with the interpreter PY
 	$(PY) -m venv $(VENV)/$(notdir $(PY))

@@ -268,8 +268,8 @@ class ComputingParameters(DeclaredEstimator):
         constraint=[str],
         type="str",
         description=(
-            'What runs the cell along time: "auto" for the fastest engine that can run it, or the name of an engine, such as '
-            '"c", "torch" or "loop"; see `Recurrent`.'
+            'Engine that runs the cell over time: "auto" selects the fastest one that supports the cell; otherwise a '
+            'name, such as "c", "torch" or "loop". See `Recurrent`.'
         ),
         group=Group.COMPUTING,
     )
@@ -277,7 +277,9 @@ class ComputingParameters(DeclaredEstimator):
         default=None,
         constraint=[StrOptions({"auto", "dynamic", "static"}), None],
         type='{"auto", "dynamic", "static"}',
-        description='Deprecated: use ``engine``, with "loop" for "dynamic" and "unrolled" for "static".',
+        description=(
+            'Deprecated; use ``engine="loop"`` instead of "dynamic", and ``engine="unrolled"`` instead of "static".'
+        ),
         group=Group.COMPUTING,
     )
     random_state: Any = parameter(

@@ -361,7 +361,7 @@ def test_generate_ends_without_a_word_when_its_reader_leaves(writer: str, start:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--label", "Atlantis"], "error: 'Atlantis' is none of the classes that LanguageModel was fitted to"),
+        (["--label", "Atlantis"], "error: 'Atlantis' is not among the classes of LanguageModel"),
         (["--prompt", "中"], "error: prompt: The character '中' (U+4E2D CJK UNIFIED IDEOGRAPH-4E2D) at step 0"),
         (["--top-p", "3"], "error: The 'top_p' parameter of generate must be"),
     ],

@@ -54,10 +54,10 @@ __all__ = ["RecurrentEstimator"]
 class RecurrentEstimator(
     ComputingParameters, TrainingParameters, CellParameters, NetParamsMixin, CallbackSupportMixin, BaseEstimator
 ):
-    """What the estimators share: parameters, the net, the fit, persistence.
+    """Base class of all estimators with a network of their own: parameters, training and persistence.
 
-    A subclass names its network, its criterion, the arguments of the network and the objective, and hands `_train` samples in
-    its `_fit`.
+    A subclass defines the network and its arguments, the criterion and the objective; its `_fit` passes samples to
+    `_train`.
     """
 
     _network: ClassVar[type[torch.nn.Module]]
@@ -69,9 +69,9 @@ class RecurrentEstimator(
         "One record per epoch: epoch, train_loss, valid_loss with early stopping, lr, grad_norm, dur (seconds).",
     )
     compile_seconds_: float = fitted(
-        "float", "Seconds spent planning, compiling and checking engines; not part of any record of ``history_``."
+        "float", "Seconds spent planning, compiling and checking engines; not included in ``dur`` of ``history_``."
     )
-    device_: str = fitted("str", "The device of the network.")
+    device_: str = fitted("str", "Device of the network.")
     net_: SequenceNet = fitted("skorch net", "The fitted net; ``net_.module_`` is the torch module.")
 
     def __sklearn_tags__(self) -> Any:
@@ -88,21 +88,23 @@ class RecurrentEstimator(
         Parameters
         ----------
         X : samples
-            See the class.
+            Training data, in any form that the class docstring lists.
         y : targets
-            See the class.
+            Targets, in any form that the class docstring lists.
         sample_weight : array of shape (n_samples,), optional
-            Weight of each sample in the loss; where there is a target per time step also an array of shape
-            (n_samples, n_timesteps) or a list of arrays (n_timesteps,) with a weight for each, 0 to leave a time step out.
+            Weight of each sample in the loss. With one target per time step, also weights of time steps: an array of
+            shape (n_samples, n_timesteps), or a list of arrays of shape (n_timesteps,); a time step of weight 0 is
+            excluded.
 
         Returns
         -------
         self : estimator
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            If a parameter or the data is invalid; the message says which and where.
+            If a parameter or the data is invalid.
         """
         return self._listened_fit(X, y, sample_weight, partial=False)
 
@@ -113,23 +115,24 @@ class RecurrentEstimator(
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`. The first call determines how targets are encoded: their scale, or their vocabulary.
+            As in `fit`. The encoding of targets, such as their scale or vocabulary, is determined in the first call.
 
         Returns
         -------
         self : estimator
+            The fitted estimator.
         """
         return self._listened_fit(X, y, sample_weight, partial=True)
 
     def _listened_fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool, **known: Any) -> Self:
-        """Fit, and notify callbacks; ``known`` is what a subclass is told besides."""
+        """Fit, and notify callbacks; ``known`` are additional arguments of a subclass's `_fit`."""
         with listened_fit(self, X, y, n_epochs=1 if partial else self._known_epochs()) as listeners:
             self._fit(X, y, sample_weight, listeners, partial=partial, **known)
         return self
 
     @abstractmethod
     def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool) -> None:
-        """Check parameters and data, learn what predictions need, and train."""
+        """Check parameters and data, set what predictions depend on, and train."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
@@ -149,18 +152,18 @@ class RecurrentEstimator(
         cell_factory(self.cell, self.cell_params, owner=owner)
 
     def _known_epochs(self) -> int | None:
-        """Return the epochs of a fit, if that is known before the data is."""
+        """Return the number of epochs of a fit, if it does not depend on the data."""
         return self.max_epochs if isinstance(self.max_epochs, int) else None
 
     def _begin(self, partial: bool) -> bool:
-        """Check the parameters; return whether this fit goes on from the weights there are, else forget them."""
+        """Check the parameters; return whether the fit continues from the current weights, which are deleted if not."""
         self._check_parameters()
         owner = type(self).__name__
         check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
         check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
         goes_on = self._continues(partial)
         if not goes_on:
-            self.__dict__.pop("net_", None)  # or a fit that fails would leave an old net beside new labels
+            self.__dict__.pop("net_", None)  # a fit that fails must not leave an old net with new labels
         return goes_on
 
     def _continues(self, partial: bool) -> bool:
@@ -169,9 +172,9 @@ class RecurrentEstimator(
     def _train(
         self, samples: Samples, sizes: dict[str, int], listeners: FitListeners, *, partial: bool, labels: Any = None
     ) -> None:
-        """Fit the net, or a new one, to samples; set the attributes that every fitted estimator has.
+        """Train the net, or a new one, on samples; set the attributes that all fitted estimators share.
 
-        ``sizes`` are the arguments of the network that come from the data, such as n_outputs.
+        ``sizes`` are the arguments of the network that depend on the data, such as n_outputs.
         """
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         train, validation = samples, None
@@ -204,7 +207,7 @@ class RecurrentEstimator(
         epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
         callbacks = self._callbacks(epochs, schedule, listeners, partial=partial)
-        if not (self.net_params or {}).get("callbacks"):  # the user's may draw whenever they like
+        if not (self.net_params or {}).get("callbacks"):  # user callbacks may draw random numbers at any time
             callbacks.append(("first_update", FirstUpdate(turn)))
         fresh = self._make_net(sizes, device, seed, batch_size, callbacks)
         if self._continues(partial):
@@ -219,15 +222,15 @@ class RecurrentEstimator(
         return fresh, epochs
 
     def _counted(self, samples: Samples) -> NDArray[np.bool_] | None:
-        """Return which samples have a loss, shape (n_samples,), or None where all have."""
+        """Return a mask of samples that contribute to the loss, shape (n_samples,), or None if all do."""
         return None
 
     def _truncation(self) -> Truncation | None:
-        """Return how backpropagation through time is truncated: not at all, unless there is an output per time step."""
+        """Return how backpropagation through time is truncated; None, unless there is an output per time step."""
         return None
 
     def _updates_per_batch(self, samples: Samples) -> tuple[int, int]:
-        """Return the updates of a batch of sequences of mean length, and of the longest one."""
+        """Return the number of updates per batch, for sequences of mean and of maximum length."""
         truncation = self._truncation()
         if truncation is None:
             return 1, 1
@@ -241,23 +244,23 @@ class RecurrentEstimator(
         return Schedule(self.lr_schedule, epochs, n_batches, params=params, updates_per_batch=updates_per_batch)
 
     def _normalized(self, weight: NDArray[np.float64] | None) -> NDArray[Any] | None:
-        """Return weights of mean 1 in the network's dtype."""
+        """Return weights scaled to mean 1, in the network's dtype."""
         return None if weight is None else (weight / weight.mean()).astype(self.dtype)
 
     @abstractmethod
     def _network_settings(self) -> dict[str, Any]:
-        """Return the arguments of the network that come from parameters."""
+        """Return the arguments of the network that are set by parameters."""
 
     @abstractmethod
     def _criterion_settings(self) -> dict[str, Any]:
-        """Return ``criterion`` and its arguments, as skorch takes them."""
+        """Return ``criterion`` and its arguments, under skorch's names."""
 
     @abstractmethod
     def _objective(self) -> Objective:
-        """Return what reduces the criterion over a batch."""
+        """Return the objective, which reduces the criterion over a batch."""
 
     def _standardize_inputs(self, net: SequenceNet, train: Samples) -> None:
-        """Set the statistics of the network's input, where it has such."""
+        """Set the mean and scale of the network's input layer, if it has them."""
 
     def _make_net(
         self, sizes: dict[str, int], device: str, seed: int, batch_size: int, callbacks: list[Any]
@@ -278,14 +281,14 @@ class RecurrentEstimator(
         return SequenceNet(**settings).initialize()
 
     def _make_net_to_predict(self, sizes: dict[str, int], device: str, batch_size: int) -> SequenceNet:
-        """Return a net that has an optimizer in name only, and nothing of ``net_params`` but the loss."""
+        """Return a net for prediction, without settings of training; of ``net_params`` only the criterion is used."""
         loss = {name: value for name, value in (self.net_params or {}).items() if name.split("__")[0] == "criterion"}
         settings = self._net_settings(sizes, device, batch_size) | loss
         guard, random = GradientGuard(None), np.random.default_rng(0)
         return SequenceNet(callbacks=[], guard=guard, random=random, **settings).initialize()
 
     def _net_settings(self, sizes: dict[str, int], device: str, batch_size: int) -> dict[str, Any]:
-        """Return skorch's settings of a net, without those of its training."""
+        """Return the arguments of the skorch net that do not concern training."""
         return {
             "module": self._network,
             **{f"module__{name}": value for name, value in (sizes | self._network_settings()).items()},
@@ -332,7 +335,7 @@ class RecurrentEstimator(
             message = (
                 f"Training of {type(self).__name__} stopped at update {net.guard.n_updates_ + 1}, in epoch {epoch}: "
                 f"{error}. The last weights with a finite loss are kept. Lower lr (now {self.lr!r}), set "
-                "gradient_clip_norm, or look for outliers in X and y."
+                "gradient_clip_norm, or check X and y for outliers."
             )
             warnings.warn(message, DivergenceWarning, stacklevel=4)
             return f"diverged: {error}"
@@ -367,7 +370,7 @@ class RecurrentEstimator(
         super().__setstate__(state)
         if kept is None:
             return
-        self._check_parameters()  # a file may hold anything
+        self._check_parameters()  # a file may contain any values
         self._sizes = {str(name): int(size) for name, size in self._sizes.items()}
         self.device_ = device_or_cpu(self.device_)
         with seeded(0, self.device_):

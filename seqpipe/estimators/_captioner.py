@@ -1,4 +1,4 @@
-"""`SequenceCaptioner`: from a vector to a sequence of tokens."""
+"""`SequenceCaptioner`: a decoder from vectors to sequences of tokens."""
 
 from __future__ import annotations
 
@@ -23,11 +23,27 @@ __all__ = ["SequenceCaptioner"]
 
 
 class SequenceCaptioner(ScaledInputsMixin, TokenWriter):
-    """Describe vectors: a decoder whose initial state is a map of the vector writes a text of any length.
+    """Generate texts from vectors, such as captions of images, with a recurrent decoder.
 
-    X is an array of shape (n_samples, n_features), or any array of n_samples equal shapes, such as images (n_samples, height,
-    width), which are flattened. y is a list, array or Series of strings, or at the level "token" of lists of strings or of
-    ints; a text may be empty.
+    X is an array of shape (n_samples, n_features), or (n_samples, …) with more axes, such as images of shape
+    (n_samples, height, width), which are flattened.
+
+    y may be either of:
+
+    - a list, array or pandas Series of strings;
+    - a list, object array or pandas Series of lists of strings or ints, with ``level="token"``.
+
+    Texts may have any length, including 0. Generation stops at the end-of-sequence token.
+
+    Notes
+    -----
+    The initial state of the decoder is computed from the vector by a layer of ``encoder_size`` rectified linear units
+    and a linear map. Training and generation are those of `SequenceTranslator`, without attention.
+
+    References
+    ----------
+    O. Vinyals, A. Toshev, S. Bengio and D. Erhan, 2015, Show and Tell: A Neural Image Caption Generator,
+    arXiv:1411.4555.
 
     Examples
     --------
@@ -46,18 +62,20 @@ class SequenceCaptioner(ScaledInputsMixin, TokenWriter):
         default=128,
         constraint=[Interval(Integral, 1, None, closed="left"), None],
         type="int or None",
-        description="Size of the layer of rectified linear units between the vector and the decoder; None for a linear map.",
+        description=(
+            "Number of rectified linear units between the vector and the decoder; None uses a linear map only."
+        ),
         group=Group.NETWORK,
     )
     embedding: int | str = parameter(
         default=32,
         constraint=[Interval(Integral, 1, None, closed="left"), StrOptions({"one_hot"})],
         type='int or "one_hot"',
-        description="Size of the learned vectors of tokens, or one-hot vectors.",
+        description='Size of the learned embedding of tokens, or "one_hot".',
         group=Group.NETWORK,
     )
 
-    n_features_in_: int = fitted("int", "Number of features of a vector.")
+    n_features_in_: int = fitted("int", "Number of features of X.")
 
     def _check_source(self, X: Any, *, reset: bool) -> Sequences:
         X = read_X(X)

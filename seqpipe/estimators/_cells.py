@@ -1,4 +1,4 @@
-"""From what the user gave as ``cell`` and its kin to something that makes recurrent layers."""
+"""Factories of cells and recurrent layers from the parameters of an estimator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqpipe.recurrence.wrappers import wrap
 
 __all__ = ["cell_factory", "recurrent_factory"]
 
-#: Parameters of estimators that say how cells are run.
+#: Parameters of estimators that are passed to `Recurrent`.
 _OF_LAYERS = ("num_layers", "bidirectional", "dropout", "engine", "memory", "initial_state", "unroll")
 
 
@@ -33,20 +33,20 @@ def cell_factory(
     Parameters
     ----------
     cell : str or subclass of Cell
-        A registered name, or the class itself.
+        A registered name or a class.
     params : mapping or None
-        Further arguments of the cell.
+        Additional arguments of the cell.
     owner : str
-        The estimator, for errors.
+        Name of the estimator, for error messages.
     element_shape : tuple of int, optional
-        Shape of a time step that is a tensor; handed to cells that have a parameter of this name.
+        Shape of time steps that are tensors; passed to cells with a parameter of this name.
 
     Raises
     ------
     UnknownNameError, PluginError
-        If the name is not to be had.
+        If no cell of this name is registered, or it cannot be loaded.
     TypeError
-        If ``cell`` is neither a name nor a Cell class.
+        If ``cell`` is neither a name nor a subclass of Cell.
     """
     if isinstance(cell, str):
         found = host().find("cell", cell, parameter=f"The 'cell' parameter of {owner}")
@@ -63,7 +63,7 @@ def cell_factory(
 def _with_shape(
     factory: Callable[..., Cell], params: Mapping[str, Any] | None, element_shape: tuple[int, ...] | None
 ) -> dict[str, Any]:
-    """Return the further arguments of a cell, the shape of a step among them if it declares that it takes it."""
+    """Return the additional arguments of a cell, including ``element_shape`` if its signature has it."""
     given = dict(params or {})
     if element_shape is not None and "element_shape" in inspect.signature(factory).parameters:
         given.setdefault("element_shape", element_shape)
@@ -76,15 +76,15 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
     Parameters
     ----------
     estimator : estimator
-        Its ``cell``, ``hidden_size``, ``num_layers`` and the like are read; for what it has no parameter for, `Recurrent` has a
-        default.
+        Its parameters ``cell``, ``hidden_size``, ``num_layers``, … are used; defaults of `Recurrent` replace those that
+        it does not have.
     **instead
-        Values that take the place of the estimator's.
+        Values that replace the estimator's parameters.
 
     Raises
     ------
     UnknownNameError, PluginError, TypeError
-        As `cell_factory` does.
+        As raised by `cell_factory`.
     """
     given = vars(estimator) | instead
     settings = {name: given[name] for name in _OF_LAYERS if name in given}
@@ -114,14 +114,14 @@ def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], inp
         cell = factory(input_size, hidden_size, **params)
     except Exception as error:
         raise CellError(
-            f"{origin} cannot be made with input_size={input_size}, hidden_size={hidden_size}"
+            f"{origin} cannot be created with input_size={input_size}, hidden_size={hidden_size}"
             f"{''.join(f', {k}={v!r}' for k, v in params.items())}: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(cell, Cell):
-        raise CellError(f"{origin} is not a seqpipe.Cell but {type(cell).__name__}.")
+        raise CellError(f"{origin} must be a subclass of seqpipe.Cell. Got {type(cell).__name__} instead.")
     try:
-        with forked_generators():  # a trial must not change what is drawn
+        with forked_generators():  # the check must not advance the random generators
             Recurrent(cell, num_layers=2)
     except CellError as error:
-        raise CellError(f"{origin} breaks the cell protocol: {error}") from error
+        raise CellError(f"{origin} violates the cell protocol: {error}") from error
     return cell

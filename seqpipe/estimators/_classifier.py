@@ -1,4 +1,4 @@
-"""`SequenceClassifier`: labels per sequence."""
+"""`SequenceClassifier`: classification of sequences."""
 
 from __future__ import annotations
 
@@ -11,10 +11,29 @@ __all__ = ["SequenceClassifier"]
 
 
 class SequenceClassifier(ClassifyingEstimator, ClassifierMixin, PooledEstimator):
-    """Predict one label per sequence.
+    """Classify sequences: one label, or several labels, per sequence.
 
-    X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
-    pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`.
+    X may be any of:
+
+    - an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or one with more feature axes;
+    - a list, object array or pandas Series of arrays of shape (n_timesteps,) or (n_timesteps, n_features), which may
+      differ in length;
+    - `Sequences` or `Windows`.
+
+    y may be either of:
+
+    - labels of shape (n_samples,): integers or strings;
+    - multi-label targets of shape (n_samples, n_labels): 1 where a label applies, otherwise 0.
+
+    See Also
+    --------
+    StepClassifier : Classify each time step.
+    SlidingWindowClassifier : Classify sequences by a classifier of fixed-size windows.
+
+    Notes
+    -----
+    The recurrent layers process each sequence, ``pooling`` combines their outputs into one vector, and a linear layer
+    maps it to one logit per class or label. The loss is the cross-entropy, or the binary cross-entropy of each label.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What classifiers share, of sequences and of time steps."""
+"""The base of classifiers of sequences and of time steps."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ __all__ = ["ClassifyingEstimator"]
 
 
 class ClassifyingEstimator(SequenceEstimator):
-    """Predicts one label per row, or any number of labels."""
+    """Base class of classifiers with one label, or several labels, per sequence or time step."""
 
     class_weight: dict[Any, float] | list[dict[int, float]] | str | None = parameter(
         default=None,
         constraint=[dict, list, StrOptions({"balanced"}), None],
         type='dict, list of dicts, "balanced" or None',
         description=(
-            'Weight of each class in the loss; "balanced" is inversely proportional to class frequencies. For multi-label '
-            "targets a list with the weights of 0 and 1 for each label."
+            'Weight of each class in the loss; "balanced" uses weights inversely proportional to class frequencies. '
+            "For multi-label targets, a list of dicts with the weights of 0 and 1 for each label."
         ),
         group=Group.DATA,
     )
 
     classes_: NDArray[Any] | list[NDArray[Any]] = fitted(
-        "array of shape (n_classes,), or list of such",
-        "The class labels; of multi-label targets 0 and 1 for each label.",
+        "array of shape (n_classes,), or list of arrays",
+        "The class labels; for multi-label targets, one array of 0 and 1 per label.",
     )
 
     _codecs: ClassVar[Any] = (Labels, MultiLabels)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        if tags.classifier_tags is None:  # scikit-learn knows no classifier of time steps
+        if tags.classifier_tags is None:  # not a classifier in scikit-learn's sense
             tags.target_tags.multi_output = True
         else:
             tags.classifier_tags.multi_label = True
@@ -65,7 +65,7 @@ class ClassifyingEstimator(SequenceEstimator):
         owner = type(self).__name__
         if goes_on and classes is not None and not np.array_equal(np.unique(classes), np.unique(self.classes_)):
             known = np.unique(self.classes_).tolist()
-            raise ValueError(f"classes={classes!r} are not those of the first partial_fit, {known}.")
+            raise ValueError(f"classes={classes!r} differ from those of the first call of partial_fit, {known}.")
         self._codec: Labels | MultiLabels
         if not goes_on:
             several = values.ndim == 2
@@ -86,61 +86,70 @@ class ClassifyingEstimator(SequenceEstimator):
         Parameters
         ----------
         X : sequences
-            See the class.
+            Training data, in any form that the class docstring lists.
         y : labels
-            See the class.
+            Targets, in any form that the class docstring lists.
         classes : array of shape (n_classes,), optional
-            All labels that will ever occur; those of the first y by default.
+            All labels that may occur in any call; by default, the labels in y of the first call.
         sample_weight : array of shape (n_samples,), optional
             As in `fit`.
 
         Returns
         -------
         self : estimator
+            The fitted estimator.
         """
         return self._listened_fit(X, y, sample_weight, partial=True, classes=classes)
 
     def predict_proba(self, X: Any) -> Any:
-        """Return the probability of each class, or of each label if there may be several.
+        """Predict the probability of each class, or of each label for multi-label targets.
 
         Parameters
         ----------
         X : sequences
-            See the class.
+            Input data, in any form that the class docstring lists.
 
         Returns
         -------
-        probabilities : array of shape (n_samples, n_classes)
-            Columns as in ``classes_``; (n_timesteps, n_classes) per sequence where there is a target per time step.
+        probabilities : array of shape (n_samples, n_classes) or (n_samples, n_labels)
+            The order of classes is that of ``classes_``. With one target per time step, arrays of shape
+            (n_timesteps, n_classes) or (n_timesteps, n_labels) per sequence, in the form of the training targets.
         """
         check_is_fitted(self)
         return self._answer(X, self._codec.probabilities)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy; for multi-label targets the share of rows with all labels right.
+        """Return the accuracy; for multi-label targets, the subset accuracy.
 
         Parameters
         ----------
-        X, y : sequences and their targets
-            See the class. Where there is a target per time step, all time steps with a target count alike.
+        X, y : sequences and targets
+            As in `fit`. With one target per time step, the accuracy is computed over all time steps with a target.
         sample_weight : array of shape (n_samples,), optional
             As in `fit`.
+
+        Returns
+        -------
+        score : float
         """
         return self._score(X, y, sample_weight)
 
     def stream(self, *, method: str = "predict") -> SequenceStream | StepStream:
-        """Open a stream of predictions on one sequence, which takes its time steps as they arrive.
+        """Return a stream that predicts on one sequence while its time steps arrive.
 
         Parameters
         ----------
         method : {"predict", "predict_proba"}, default="predict"
-            The method whose answers it gives.
+            The method whose results the stream returns.
+
+        Returns
+        -------
+        stream : SequenceStream or StepStream
 
         Raises
         ------
         ValueError
-            If there is no such method, or the estimator is bidirectional and needs the end of a sequence before its first
-            output.
+            If ``method`` is invalid, or the estimator is bidirectional.
         """
         check_is_fitted(self)
         finish: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {

@@ -1,4 +1,4 @@
-"""Cross-validated answers at every time step."""
+"""Cross-validated predictions at each time step."""
 
 from __future__ import annotations
 
@@ -20,36 +20,42 @@ __all__ = ["cross_val_predict"]
 def cross_val_predict(
     estimator: Any, X: Any, y: Any, *, cv: Any = None, method: str = "predict", params: dict[str, Any] | None = None
 ) -> NDArray[Any]:
-    """Return what an estimator says of each step of each sequence when it was fitted to others.
+    """Generate cross-validated predictions at each time step.
 
-    scikit-learn's function of this name does so for ``method="predict"``, of any estimator; for probabilities it turns y
-    into class numbers by itself, which ragged targets do not survive.
+    Each sequence is in exactly one test set, and is predicted by an estimator fitted to the corresponding training set.
 
     Parameters
     ----------
-    estimator : StepClassifier, StepRegressor, or what ends with one
-        It is cloned for each fold; also a pipeline or a search.
+    estimator : estimator
+        `StepClassifier`, `StepRegressor`, or a pipeline or search with one as its last step. It is cloned for each
+        fold.
     X : sequences
-        As for its fit.
+        Data to fit, in any form that the estimator accepts.
     y : sequences of targets
-        As for its fit; unknown ones may be None or NaN.
+        Targets per time step; unknown ones may be None or NaN.
     cv : int, splitter or iterable, optional
-        As in scikit-learn: a number of folds of sequences, 5 by default, each sequence in one test set.
+        Number of folds, a splitter of scikit-learn, or an iterable of (train, test) indices of sequences; 5 folds by
+        default.
     method : str, default="predict"
-        Such as "predict_proba".
+        Method of the estimator, such as "predict_proba".
     params : dict, optional
-        Arguments of fit, such as ``sample_weight``; those with an entry a sequence are cut as X is.
+        Arguments of `fit`, such as ``sample_weight``; those with one entry per sequence are indexed as X.
 
     Returns
     -------
-    answers : object array of shape (n_samples,)
-        Arrays (n_timesteps,), or (n_timesteps, n_classes) with a column for each label of y in sorted order, 0 where a
-        fold was not fitted to it.
+    predictions : object array of shape (n_samples,)
+        Arrays of shape (n_timesteps,) or, for probabilities, (n_timesteps, n_classes), with one column for each label
+        of y in sorted order. Probabilities are 0 for labels that the training set of a fold does not contain.
 
     Raises
     ------
     ValueError
-        If the estimator does not answer at every step, or a sequence is in no test set, or in several.
+        If the estimator does not predict at each time step, or a sequence is in no test set or in several.
+
+    Notes
+    -----
+    scikit-learn's function of the same name supports ``method="predict"`` for these estimators. For probabilities, it
+    encodes y as a flat array of labels, which fails for ragged targets.
 
     Examples
     --------
@@ -66,7 +72,7 @@ def cross_val_predict(
     splits = [(np.asarray(train), np.asarray(test)) for train, test in check_cv(cv, y, classifier=False).split(X, y)]
     tested = np.concatenate([test for _, test in splits])
     if not np.array_equal(np.sort(tested), np.arange(n_samples)):
-        raise ValueError("cross_val_predict takes a cv with each sequence in one test set, as KFold has it.")
+        raise ValueError("cross_val_predict requires a cv with each sequence in exactly one test set, such as KFold.")
     answers = np.empty(n_samples, dtype=object)
     classes: list[NDArray[Any]] = []
     for train, test in splits:
@@ -74,8 +80,8 @@ def cross_val_predict(
         fitted = clone(estimator).fit(_safe_indexing(X, train), _safe_indexing(y, train), **given)
         if not predicts_steps(fitted):
             raise ValueError(
-                f"cross_val_predict of seqpipe is for answers at every time step. Got {type(estimator).__name__}, for which "
-                "there is sklearn.model_selection.cross_val_predict."
+                f"seqpipe.cross_val_predict requires an estimator with one prediction per time step. Got "
+                f"{type(estimator).__name__} instead; use sklearn.model_selection.cross_val_predict."
             )
         rows, offsets = step_rows(getattr(fitted, method)(_safe_indexing(X, test)))
         classes.append(fitted.classes_ if method != "predict" else np.empty(0))
@@ -87,13 +93,13 @@ def cross_val_predict(
 
 
 def _cut(value: Any, train: NDArray[np.int64], n_samples: int) -> Any:
-    """Return a parameter's entries of the training sequences, where it has one for each."""
+    """Return the entries of training sequences, if a parameter has one entry per sequence."""
     long = hasattr(value, "__len__") and not isinstance(value, str | dict) and len(value) == n_samples
     return _safe_indexing(value, train) if long else value
 
 
 def _align(answers: NDArray[Any], tests: list[NDArray[np.int64]], classes: list[NDArray[Any]]) -> None:
-    """Give the answers of all folds the same columns."""
+    """Align the columns of all folds."""
     known = np.unique(np.concatenate(classes))
     for test, own in zip(tests, classes):
         columns = np.searchsorted(known, own)

@@ -1,4 +1,4 @@
-"""Estimators' parameters and fitted attributes, each declared once: signature, checks and docstring follow from it."""
+"""Declarations of parameters and fitted attributes, from which signature, constraints and docstring are generated."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Literal, dataclass_transform
 __all__ = ["DeclaredEstimator", "Group", "fitted", "parameter"]
 
 _WIDTH = 116
-#: A docstring is completed where it is that of an estimator to use, which has examples, and does not list parameters itself.
+#: Sections are added to docstrings with examples, as public estimators have, unless they list parameters themselves.
 _EXAMPLES, _PARAMETERS = "\n    Examples\n", "\n    Parameters\n"
 
 
 class Group(Enum):
-    """Headings of parameters, in the order of the signature."""
+    """Headings of the section Parameters, in the order of the signature."""
 
     NETWORK = "Network"
     TRAINING = "Training"
@@ -50,49 +50,49 @@ class _Fitted:
 
 
 def parameter(*, default: Any, constraint: Any, type: str, description: str, group: Group, kw_only: bool = True) -> Any:
-    """Declare a parameter, as the value of a class attribute with its annotation.
+    """Declare a parameter, as the value of an annotated class attribute.
 
     Parameters
     ----------
     default : object
-        Immutable.
+        Default value; it must be immutable.
     constraint : list or str
-        For scikit-learn's ``_parameter_constraints``.
+        Entry of scikit-learn's ``_parameter_constraints``.
     type, description : str
-        What the docstring says.
+        Type and description in the docstring.
     group : Group
-        The heading that it comes under.
+        Heading in the docstring.
     kw_only : bool, default=True
-        Whether it must be given by name.
+        Whether the parameter is keyword-only.
     """
     return _Parameter(default, constraint, type, description, group, kw_only)
 
 
 def fitted(type: str, description: str, *, init: Literal[False] = False) -> Any:
-    """Declare an attribute that ``fit`` sets; ``init`` is for type checkers, which must not take it for a parameter."""
+    """Declare an attribute that ``fit`` sets; ``init`` tells type checkers that it is not a parameter."""
     return _Fitted(type, description)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter, fitted))
 class DeclaredEstimator:
-    """Makes ``__init__``, ``_parameter_constraints`` and the docstring's sections from what a class and its bases declare.
+    """Generates ``__init__``, ``_parameter_constraints`` and docstring sections from the declarations of a class.
 
-    A class that declares a name again replaces the declaration of its bases, in its place; one that writes an ``__init__``,
-    ``_parameter_constraints`` or a section Parameters keeps its own.
+    A class that redeclares a name replaces the declaration of its bases, which keeps its position. ``__init__``,
+    ``_parameter_constraints`` and a section Parameters are not generated where a class defines its own.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
-    #: By this class alone.
+    #: The declarations of this class, without those of its bases.
     _declared: ClassVar[dict[str, _Parameter | _Fitted]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         cls._declared = {name: value for name, value in vars(cls).items() if isinstance(value, _Parameter | _Fitted)}
         for name in cls._declared:
-            delattr(cls, name)  # or an estimator that is not fitted would seem to have it
+            delattr(cls, name)  # otherwise an unfitted estimator would have the attribute
         declared = [vars(base).get("_declared", {}) for base in reversed(cls.__mro__)]
         parameters = _ordered(_merged(declared))
-        written = vars(cls)  # what a class defines itself stays as it is
+        written = vars(cls)  # what a class defines itself is kept
         if "_parameter_constraints" not in written:
             cls._parameter_constraints = {name: p.constraint for name, p in parameters.items()}
         if "__init__" not in written:
@@ -103,7 +103,7 @@ class DeclaredEstimator:
 
 
 def _merged(levels: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return what all classes declare: each name in the place where it comes first, in the version that comes last."""
+    """Merge the declarations of all classes: each name in its first position, with its last declaration."""
     found: dict[str, Any] = {}
     for level in levels:
         found |= level
@@ -111,7 +111,7 @@ def _merged(levels: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _ordered(declared: dict[str, Any]) -> dict[str, _Parameter]:
-    """Return the parameters: positional ones first, then group by group, each in order of declaration, bases first."""
+    """Return the parameters: positional ones first, then by group, in order of declaration, those of bases first."""
     groups = list(Group)
     parameters = [(name, p) for name, p in declared.items() if isinstance(p, _Parameter)]
     return dict(sorted(parameters, key=lambda item: (item[1].kw_only, groups.index(item[1].group))))
@@ -128,9 +128,9 @@ def _constructor(cls: type, parameters: dict[str, _Parameter]) -> Any:
 
 
 def _documented(doc: str, *sections: str) -> str:
-    """Return a docstring with sections in the place where numpydoc wants them: before the notes and examples."""
+    """Return a docstring with sections inserted where numpydoc expects them: before all others that it may have."""
     text = inspect.cleandoc(doc)
-    places = [text.find(f"\n{name}\n---") for name in ("Notes", "References", "Examples")]
+    places = [text.find(f"\n{name}\n---") for name in ("See Also", "Notes", "References", "Examples")]
     place = min(place for place in places if place >= 0)
     whole = text[:place].rstrip() + "\n\n" + "\n".join(sections) + text[place:]
     return textwrap.indent(whole, "    ").lstrip() + "\n    "

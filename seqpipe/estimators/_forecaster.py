@@ -1,4 +1,4 @@
-"""`Forecaster`: the time steps after the end of a series."""
+"""`Forecaster`: forecasts of time series."""
 
 from __future__ import annotations
 
@@ -24,28 +24,43 @@ __all__ = ["Forecaster"]
 
 
 class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator):
-    """Forecast a series, or several together, from their last window.
+    """Forecast one or several time series from their last window, with a regressor of sequences.
+
+    X may be either of:
+
+    - without y, the series to forecast: an array, DataFrame or pandas Series of shape (n_timesteps,) or
+      (n_timesteps, n_features), with one series per column;
+    - with y, exogenous variables of shape (n_timesteps, n_features), which must also be known for the time steps to
+      forecast. y is then the series, of shape (n_timesteps,) or (n_timesteps, n_outputs).
+
+    Rows are in order of time. The index of pandas objects, of times or of row numbers, must be increasing.
 
     Parameters
     ----------
-    estimator : regressor of sequences, optional
-        What predicts from a window; `SequenceRegressor()` by default.
+    estimator : regressor, optional
+        Regressor of sequences, which is fitted to windows of the series; `SequenceRegressor()` by default.
     window : int, default=24
-        Past the model sees, in time steps.
+        Length of the window from which forecasts are made, in time steps.
     horizon : int, default=1
-        Steps that ``predict()`` gives, and that "direct" learns at once, in time steps.
+        Default number of time steps to forecast; with ``strategy="direct"``, also the number of time steps that the
+        estimator predicts at once.
     strategy : {"direct", "recursive"}, default="direct"
-        "direct" learns all ``horizon`` steps as one target; "recursive" learns one step and is fed its own forecasts.
-        Beyond what was learned at once, forecasts are fed back in either case.
+        With "direct", the estimator predicts all ``horizon`` steps at once; with "recursive", it predicts one step, and
+        forecasts are fed back as inputs. With either, forecasts are fed back for longer horizons.
     difference : bool, default=False
-        Whether to model the steps' changes and add them up, for series whose level drifts.
+        Whether to model the differences between consecutive steps, for series with a trend or a changing level.
 
     Attributes
     ----------
     estimator_ : regressor
-        The fitted one.
+        The fitted regressor.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
+
+    See Also
+    --------
+    WindowedRegressor : Predict a target at each row from the window that ends there.
+    SequenceRegressor : The default estimator.
 
     Examples
     --------
@@ -81,26 +96,25 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to a series.
+        """Fit to one or several series.
 
         Parameters
         ----------
         X : array of shape (n_timesteps,) or (n_timesteps, n_features)
-            Without y the series themselves, each column to be forecast; with y the exogenous columns, which must also
-            be known for the time to be forecast. Rows are in order of time: the index of a pandas object, times with or
-            without a zone or row numbers, must rise.
+            The series to forecast or, with y, exogenous variables. Rows are in order of time.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
-            The series to forecast; if X and y both have times, at the same instants.
+            The series to forecast. If both X and y have times, they must be equal.
 
         Returns
         -------
         self : Forecaster
+            The fitted forecaster.
 
         Raises
         ------
         ValueError
-            If a parameter or the data is unfit, rows are not in order or of several series, or the series is shorter than
-            window and horizon.
+            If a parameter or the data is invalid, rows are not in order of time or belong to several series, or the
+            series is shorter than window and horizon.
         """
         with listened_fit(self, X, y) as listeners:
             self._fit(X, y, listeners)
@@ -118,32 +132,32 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         self._series, self._exogenous = series[-self.window :], exogenous[-self.window :]
 
     def inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Return the data that ``estimator_`` is fitted to: windows, and their targets.
+        """Return the windows and targets to which ``estimator_`` is fitted.
 
         Parameters
         ----------
         X, y
-            As in `fit`; y may be left out.
+            As in `fit`.
 
         Returns
         -------
         X_inner, y_inner
-            As ``estimator_.fit`` takes them.
+            Arguments of ``estimator_.fit``.
         """
         check_is_fitted(self)
-        series, exogenous = copy(self)._check_series(X, y)  # which learns the shapes of what it checks
+        series, exogenous = copy(self)._check_series(X, y)  # a copy, since validation sets attributes
         return self._windows(*self._changes(series, exogenous))
 
     def _changes(
         self, series: NDArray[np.float64], exogenous: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the series as it is modelled, and the exogenous columns beside it."""
+        """Return the series, differenced if ``difference``, and the exogenous variables aligned with it."""
         return (np.diff(series, axis=0), exogenous[1:]) if self.difference else (series, exogenous)
 
     def _windows(
         self, series: NDArray[np.float64], exogenous: NDArray[np.float64]
     ) -> tuple[Windows, NDArray[np.float64]]:
-        """Return each window of the modelled series and, flat, the steps after it, shape (n_windows, steps * n_outputs)."""
+        """Return the windows of the modelled series, and targets of shape (n_windows, steps * n_outputs)."""
         self._check_long_enough(series)
         steps = self.horizon if self.strategy == "direct" else 1
         table = _with_leads(series, exogenous, steps)
@@ -151,7 +165,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         return windows, targets.reshape(len(windows), -1)
 
     def _check_series(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the series (n_timesteps, n_outputs) and the exogenous columns (n_timesteps, n_features or 0)."""
+        """Return the series (n_timesteps, n_outputs) and exogenous variables (n_timesteps, n_features or 0)."""
         self._has_exogenous = y is not None
         X, y = read_X(X), None if y is None else familiar(y, "y")
         check_series(X, y, owner="Forecaster")
@@ -170,28 +184,29 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         if len(series) < need:
             raise InvalidSequencesError(
                 f"A series of n_samples={len(series) + self.difference} time steps is too short for window={self.window} "
-                f"and {steps} steps ahead{' after differencing' if self.difference else ''}: it needs at least "
-                f"{need + self.difference}. Give a longer series, or lower window or horizon."
+                f"and {steps} steps ahead{' after differencing' if self.difference else ''}: at least "
+                f"{need + self.difference} are required. Pass a longer series, or lower window or horizon."
             )
 
     def predict(self, X: Any = None) -> NDArray[np.float64]:
-        """Return the forecast for the time steps right after the training data.
+        """Forecast the time steps that follow the training data.
 
         Parameters
         ----------
         X : int, or array of shape (n, n_features), optional
-            How many steps, or the exogenous columns of these steps, which are taken to follow the training data
-            whatever their dates; ``horizon`` steps by default. Where there are no
-            exogenous columns, an array tells only the number of steps.
+            Number of time steps, by default ``horizon``; or the exogenous variables of these time steps, which are
+            assumed to follow the training data, and whose index is ignored. Without exogenous variables, only the
+            length of an array is used.
 
         Returns
         -------
         forecast : array of shape (n,) or (n, n_outputs)
+            Forecast of the series.
 
         Raises
         ------
         ValueError
-            If exogenous columns are needed and missing.
+            If exogenous variables are required but missing.
         """
         check_is_fitted(self)
         n, future = self._check_future(X)
@@ -201,24 +216,25 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         return forecast.reshape(n, *self._shape)
 
     def backtest(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Forecast ``horizon`` steps from every origin in a series that follows the training data, without fitting anew.
+        """Forecast ``horizon`` steps from every origin in a series that follows the training data, without refitting.
 
         Parameters
         ----------
         X : array of shape (n_timesteps,) or (n_timesteps, n_features)
-            The steps right after the training data: the series themselves, or with y the exogenous columns.
+            The time steps that follow the training data: the series or, with y, exogenous variables.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
-            The series, where ``fit`` was given one.
+            The series, if ``fit`` was called with y.
 
         Returns
         -------
-        forecasts : array of shape (n_timesteps - horizon + 1, horizon) or (n_timesteps - horizon + 1, horizon, n_outputs)
-            Row i knows the first i of these steps.
+        forecasts : array of shape (n_origins, horizon) or (n_origins, horizon, n_outputs)
+            Forecasts from n_origins = n_timesteps - horizon + 1 origins; the i-th is made from the training data and
+            the first i time steps of X.
 
         Raises
         ------
         ValueError
-            If X or y is unfit, unlike what ``fit`` was given, or shorter than the horizon.
+            If X or y is invalid, does not match the training data, or is shorter than the horizon.
         """
         check_is_fitted(self)
         levels, exogenous = self._check_what_followed(X, y)
@@ -232,16 +248,16 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         return forecasts.reshape(len(forecasts), self.horizon, *self._shape)
 
     def _check_what_followed(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the series (n_timesteps, n_outputs) and exogenous columns after those of fit."""
-        series, exogenous = copy(self)._check_series(X, y)  # which learns the shapes of what it checks
+        """Return the series (n_timesteps, n_outputs) and exogenous variables that follow the training data."""
+        series, exogenous = copy(self)._check_series(X, y)  # a copy, since validation sets attributes
         if (series.shape[1], exogenous.shape[1]) != (self._series.shape[1], self._exogenous.shape[1]):
             raise ValueError(
-                f"This Forecaster was fitted to {self._series.shape[1]} series and {self._exogenous.shape[1]} exogenous "
-                f"columns. Got {series.shape[1]} and {exogenous.shape[1]}: give X and y as to fit."
+                f"This Forecaster was fitted with {self._series.shape[1]} series and {self._exogenous.shape[1]} "
+                f"exogenous columns. Got {series.shape[1]} and {exogenous.shape[1]} instead: pass X and y as in fit."
             )
         if len(series) < self.horizon:
             raise InvalidSequencesError(
-                f"backtest needs at least one horizon of {self.horizon} time steps. Got {len(series)}."
+                f"backtest requires at least horizon={self.horizon} time steps. Got {len(series)} instead."
             )
         return series, exogenous
 
@@ -253,7 +269,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         return series[known : known + n]
 
     def _next(self, series: NDArray[np.float64], exogenous: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the steps that one prediction gives, shape (steps, n_outputs)."""
+        """Return the steps of one prediction, shape (steps, n_outputs)."""
         steps = self.horizon if self.strategy == "direct" else 1
         table = _with_leads(series, exogenous, steps)[-self.window :]
         return np.asarray(self.estimator_.predict(table[None])).reshape(steps, series.shape[1])
@@ -263,11 +279,11 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             n = self.horizon if X is None else int(X)
             if self._has_exogenous:
                 raise ValueError(
-                    f"This Forecaster was fitted with {self.n_features_in_} exogenous columns: predict needs them for "
-                    f"the time to come, as X of shape ({n}, {self.n_features_in_})."
+                    f"This Forecaster was fitted with {self.n_features_in_} exogenous columns. Pass them for the time "
+                    f"steps to forecast, as X of shape ({n}, {self.n_features_in_})."
                 )
             if n < 1:
-                raise ValueError(f"predict takes a number of time steps from 1. Got {n} instead.")
+                raise ValueError(f"The number of time steps to forecast must be >= 1. Got {n} instead.")
             return n, np.empty((n, 0))
         X = read_X(X)
         flat = not self._has_exogenous and np.asarray(X).ndim == 1
@@ -275,18 +291,30 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         X = check_rows(self, np.asarray(X)[:, None] if flat else X, reset=False).astype(np.float64)
         if self._has_exogenous and self.strategy == "direct" and len(X) % self.horizon:
             raise ValueError(
-                f"With strategy='direct' and exogenous columns, {self.horizon} steps are forecast at once, each from all "
-                f"their columns: X must have a multiple of {self.horizon} rows. Got {len(X)}."
+                f"With strategy='direct' and exogenous columns, X must have a multiple of horizon={self.horizon} rows, "
+                f"since that many steps are forecast at once. Got {len(X)} instead."
             )
         return len(X), X if self._has_exogenous else np.empty((len(X), 0))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return R² of the forecast for the steps right after the training data; without y, X holds their true values."""
+        """Return R² of the forecast for the time steps that follow the training data.
+
+        Parameters
+        ----------
+        X, y : arrays
+            As in `fit`; without y, X is the series of these time steps.
+        sample_weight : array of shape (n_timesteps,), optional
+            Weight of each time step.
+
+        Returns
+        -------
+        score : float
+        """
         return float(r2_score(X if y is None else y, self.predict(X), sample_weight=sample_weight))
 
 
 def _with_leads(series: NDArray[np.float64], exogenous: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Put beside each row of the series the exogenous rows of the next ``steps`` time steps."""
+    """Concatenate to each row of the series the exogenous variables of the next ``steps`` time steps."""
     if not exogenous.shape[1]:
         return series
     rows = np.arange(len(series))[:, None] + np.arange(1, steps + 1)

@@ -1,4 +1,4 @@
-"""A language model's own tokens fed back to it: texts that it writes."""
+"""Generation of texts by a language model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["GenerationMixin"]
 
 
 class GenerationMixin:
-    """Writes texts, for an estimator whose net is a `LanguageNetwork`."""
+    """Generates texts, for estimators with a `LanguageNetwork`."""
 
     level: Level
     net_: SequenceNet
@@ -41,38 +41,39 @@ class GenerationMixin:
         stop: Text | None = None,
         label: Any = None,
     ) -> list[Text]:
-        """Return ``n`` texts that begin with the prompt and go on until they end.
+        """Generate texts that begin with a prompt.
 
         Parameters
         ----------
         prompt : str or list of tokens, default=""
-            What each text begins with.
+            Beginning of each text.
         n : int, default=1
-            How many texts; they are written at the same time.
+            Number of texts, which are generated in parallel.
         length : int, default=200
-            Most tokens that are added to the prompt; a model of separate texts ends them by itself.
+            Maximum number of tokens added to the prompt. Models of separate texts also stop at the end-of-sequence
+            token.
         temperature : float, default=1.0
-            Below 1 the likely tokens become likelier; 0 always takes the likeliest.
+            Divisor of the logits; values below 1 favor probable tokens, and 0 always selects the most probable one.
         top_k : int, optional
-            Draw from that many likeliest tokens only.
+            Number of most probable tokens to sample from.
         top_p : float, optional
-            Draw from the smallest set of likeliest tokens that together have this probability.
+            Sample from the smallest set of most probable tokens whose total probability reaches this value.
         random_state : int, RandomState or None, default=None
-            The same int gives the same texts.
+            Seed of sampling; pass an int for reproducible texts.
         stop : str or list of tokens, optional
-            A text ends with the first of these that is added to it.
+            Stop a text when this sequence of tokens is generated.
         label : int or str, optional
-            The class of the texts, for a model that was fitted to classes; drawn by their shares if not given.
+            Class of the texts, for models fitted with classes; by default drawn according to ``class_prior_``.
 
         Returns
         -------
         texts : list of str, or of lists of tokens
-            Prompts included, as the model's level has it.
+            Texts including the prompt; lists of tokens with ``level="token"``.
 
         Raises
         ------
         ValueError
-            If a parameter is out of range, or prompt, stop or label is nothing that the model knows.
+            If a parameter is out of range, or prompt, stop or label has unknown values.
         """
         n = _counted("n", n)
         written = self._written(prompt, n, length, temperature, top_k, top_p, random_state, stop, label)
@@ -93,9 +94,9 @@ class GenerationMixin:
         stop: Text | None = None,
         label: Any = None,
     ) -> Iterator[Token]:
-        """Return an iterator over the tokens that `generate` adds to the prompt, each as soon as it is drawn.
+        """Return an iterator over the tokens that `generate` adds to the prompt, for one text.
 
-        Parameters are those of `generate`, for one text. Wrong ones raise at once, not at the first token.
+        Parameters are those of `generate`, and are validated before the first token is drawn.
         """
         written = self._written(prompt, 1, length, temperature, top_k, top_p, random_state, stop, label)
         return (token for _, token in written)
@@ -112,7 +113,7 @@ class GenerationMixin:
         stop: Text | None,
         label: Any,
     ) -> Iterator[tuple[int, Token]]:
-        """Check all that has to be checked; return an iterator over text and token, ends left out."""
+        """Validate the parameters; return an iterator over (text index, token) without end-of-sequence tokens."""
         check_is_fitted(self)
         begin = self._encode(prompt, "prompt", empty=True)  # type: ignore[attr-defined]
         sampling = Sampling(temperature, top_k, top_p)
@@ -135,7 +136,7 @@ class GenerationMixin:
     def _drawn(
         self, model: NextToken, begin: NDArray[np.int64], sampling: Sampling, random: np.random.RandomState
     ) -> Iterator[NDArray[np.int64]]:
-        """Yield the next token of each text, shape (n,), without end; never one that stands for no token."""
+        """Yield the next token of each text, shape (n,), indefinitely; never a special token other than the end."""
         vocabulary = self.vocabulary_
         never = [number for number, name in enumerate(vocabulary.special) if name != "end"]
         tokens = begin[None]
@@ -150,7 +151,7 @@ class GenerationMixin:
 def _until_over(
     drawn: Iterator[NDArray[np.int64]], n: int, length: int, end: int | None, stop: list[int]
 ) -> Iterator[tuple[int, int]]:
-    """Yield text and token, text by text and step by step, while a text has neither ended nor stopped."""
+    """Yield (text index, token) at each step for the texts that have neither ended nor stopped."""
     going: dict[int, list[int]] = {row: [] for row in range(n)}
     for _, tokens in zip(range(length), drawn):
         for row, recent in list(going.items()):
@@ -166,5 +167,5 @@ def _until_over(
 
 def _counted(name: str, value: Any) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"The {name!r} parameter of generate must be an integer from 1. Got {value!r} instead.")
+        raise ValueError(f"The {name!r} parameter of generate must be an int >= 1. Got {value!r} instead.")
     return int(value)

@@ -1,4 +1,4 @@
-"""What fit and predict take: X of any accepted kind, targets and weights, checked before anything is trained."""
+"""Validation of X, targets and weights in fit and predict."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from seqpipe.sequences import (
 from seqpipe.tables import check_one_series, check_steps_order, refuse_panel
 from seqpipe.transformers import TOKEN, is_texts
 
-#: Whole numbers up to it are exact in float32.
+#: The largest integer up to which all integers are exact in float32.
 _LARGEST_TOKEN = 2**24 - 1
 
 __all__ = ["check_X", "check_labels", "check_rows", "check_series", "check_targets", "check_weight", "read_X"]
@@ -41,15 +41,15 @@ __all__ = ["check_X", "check_labels", "check_rows", "check_series", "check_targe
 def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     """Return X as `Sequences` or `Windows` of the estimator's dtype.
 
-    With ``reset`` the estimator learns ``n_features_in_``: n_timesteps for a table of shape (n_samples, n_timesteps),
-    n_features for sequences, and ``element_shape_``, where steps are tensors; without, X must match.
+    With ``reset``, ``n_features_in_`` is set, to n_timesteps for a table of shape (n_samples, n_timesteps) and to
+    n_features for sequences, and ``element_shape_``, if time steps are tensors. Otherwise X must match them.
 
     Raises
     ------
     ValueError
-        If X is empty, not numeric, not finite, or unlike what the estimator was fitted to.
+        If X is empty, not numeric or not finite, or does not match the training data.
     """
-    _check_order(X)  # a list's series lose their times when they are read
+    _check_order(X)  # before reading, which drops the index of series in a list
     X = read_X(X)
     _check_order(X)
     dtype = np.dtype(getattr(estimator, "dtype", np.float64))
@@ -77,75 +77,75 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
 
 
 def _check_element_shape(estimator: Any, shape: tuple[int, ...] | None) -> None:
-    """Refuse tensors of another shape than in the fit; flattened ones are as good."""
+    """Raise an error if time steps are tensors of another shape than in fit; flattened ones are accepted."""
     fitted = estimator.element_shape_
     if shape is not None and fitted is not None and shape != fitted:
         raise InvalidSequencesError(
-            f"X has steps of shape {shape}; {type(estimator).__name__} was fitted to steps of shape {fitted}. Give X the "
-            f"shape (n_samples, n_timesteps, {', '.join(map(str, fitted))})."
+            f"X has time steps of shape {shape}, but {type(estimator).__name__} was fitted with time steps of shape "
+            f"{fitted}. Pass X of shape (n_samples, n_timesteps, {', '.join(map(str, fitted))})."
         )
 
 
 def _check_tokens(estimator: Any, X: Sequences | Windows, *, reset: bool) -> None:
-    """Check that X holds one token number a step; with ``reset`` learn ``n_tokens_``."""
+    """Validate that X has one token number per time step; with ``reset``, set ``n_tokens_``."""
     tokens = X.base if isinstance(X, Windows) else X.values
     what = f"{type(estimator).__name__} with embedding={estimator.embedding!r}"
     if X.n_features != 1:
-        raise InvalidSequencesError(f"{what} takes one token number a step, got {X.n_features} features.")
+        raise InvalidSequencesError(f"{what} expects one token number per time step. Got {X.n_features} features.")
     check_finite(X)
     wrong = np.flatnonzero((tokens < 0) | (tokens != np.floor(tokens)) | (tokens > _LARGEST_TOKEN))
     if len(wrong):
         raise InvalidSequencesError(
-            f"{what} takes whole numbers from 0 to {_LARGEST_TOKEN} as tokens, got {tokens[wrong[0], 0]}: "
-            "turn texts into token numbers with TokenizeTexts."
+            f"{what} expects integers from 0 to {_LARGEST_TOKEN} as token numbers. Got {tokens[wrong[0], 0]} instead. "
+            "Convert texts to token numbers with TokenizeTexts."
         )
     n_tokens = int(tokens.max(initial=0)) + 1
     if reset:
         estimator.n_tokens_ = n_tokens
     elif n_tokens > estimator.n_tokens_:
         raise InvalidSequencesError(
-            f"X has the token {n_tokens - 1}; {type(estimator).__name__} was fitted to tokens below {estimator.n_tokens_}. "
-            "Map unknown tokens to one that the training data has."
+            f"X contains the token number {n_tokens - 1}, but {type(estimator).__name__} was fitted with token numbers "
+            f"below {estimator.n_tokens_}. Map unknown tokens to one of the training data."
         )
 
 
 def _warn_of_tokens(estimator: Any, X: Sequences | Windows) -> None:
-    """Tell that the numbers of tokens are about to be taken for amounts."""
+    """Warn if token numbers would be used as real numbers."""
     tokens = X.base if isinstance(X, Windows) else X.values
     if (tokens == np.floor(tokens)).all():
         warnings.warn(
-            f"X of {type(estimator).__name__} holds token numbers, which are names: without an embedding, token 20 is twice "
-            "token 10. Set embedding='one_hot', or embedding=16 for vectors of that size.",
+            f"X of {type(estimator).__name__} contains token numbers, which are treated as real numbers without an "
+            "embedding. Set embedding='one_hot', or, for example, embedding=16 for learned vectors of that size.",
             DataWarning,
             stacklevel=2,
         )
 
 
 def read_X(X: Any) -> Any:
-    """Return X as `readable` does, and tell what to do where it holds texts."""
+    """Return the result of `readable`; raise an error with the remedy if X contains texts."""
     if isinstance(X, Sequences | Windows):
         return X
     X = familiar(X, "X")
     if is_texts(X):
         raise InvalidSequencesError(
-            "X holds texts, not real numbers: turn them into token numbers with TokenizeTexts, in a recipe the step "
-            "'tokenize', and set embedding."
+            "X contains texts instead of real numbers. Convert them to token numbers with TokenizeTexts, in a recipe "
+            "with the step 'tokenize', and set embedding."
         )
     return readable(X)
 
 
 def check_series(X: Any, y: Any = None, *, owner: str) -> None:
-    """Refuse an X that is not one series, its rows in order of time, or a y at other times."""
+    """Raise an error if X is not one series with rows in order of time, or y has other times."""
     if isinstance(X, Sequences | Windows) or (isinstance(X, list | tuple) and not is_table(X)):
         raise InvalidSequencesError(
-            f"{owner} takes one series of shape (n_timesteps,) or (n_timesteps, n_features). Got {type(X).__name__} of "
-            f"{len(X)} sequences: fit one {owner} per series, or put series of the same times side by side as columns."
+            f"{owner} expects one series of shape (n_timesteps,) or (n_timesteps, n_features). Got {type(X).__name__} "
+            f"of {len(X)} sequences: fit one {owner} per series, or pass series with the same times as columns."
         )
     check_one_series(X, y, owner=owner)
 
 
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
-    """Return rows in time order, shape (n_timesteps, n_features), as float32 or float64."""
+    """Validate rows in order of time; return them as float32 or float64 of shape (n_timesteps, n_features)."""
     X = read_X(X)
     rows = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset, ensure_all_finite=False)
     names = getattr(estimator, "feature_names_in_", None)
@@ -154,7 +154,7 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
 
 
 def _check_order(X: Any) -> None:
-    """Refuse a panel where a row would be a sequence, and sequences whose steps are not in order of time."""
+    """Raise an error for a panel whose rows would be read as sequences, and for steps not in order of time."""
     if hasattr(X, "columns"):
         refuse_panel(X)
     elif isinstance(X, list | tuple):
@@ -162,7 +162,7 @@ def _check_order(X: Any) -> None:
 
 
 def _is_list_of_series(estimator: Any, X: Any) -> bool:
-    """Tell whether X is a list of one-dimensional sequences that only happen to be equally long."""
+    """Return whether X is a list of one-dimensional sequences, which happen to have the same length."""
     return isinstance(X, list | tuple) and not estimator._takes_table and estimator.n_features_in_ == 1
 
 
@@ -172,13 +172,14 @@ def _check_kind(estimator: Any, X: Any, table: bool) -> None:
     name = type(estimator).__name__
     if table:
         raise ValueError(
-            f"{name} was fitted to sequences of {estimator.n_features_in_} features and takes X of shape (n_samples, "
-            f"n_timesteps, {estimator.n_features_in_}) or a list of (n_timesteps, {estimator.n_features_in_}) arrays. "
-            f"Got shape {np.shape(X)}. For one sequence, write X[None]."
+            f"{name} was fitted with sequences of {estimator.n_features_in_} features and expects X of shape "
+            f"(n_samples, n_timesteps, {estimator.n_features_in_}) or a list of (n_timesteps, "
+            f"{estimator.n_features_in_}) arrays. Got shape {np.shape(X)} instead. For a single sequence, pass "
+            "X[None]."
         )
     raise ValueError(
-        f"{name} was fitted to a table with {estimator.n_features_in_} time steps, one row a sequence, "
-        "and takes the same again. To predict on sequences of any length, fit on X[:, :, None]."
+        f"{name} was fitted with a table of {estimator.n_features_in_} time steps, with one sequence per row, and "
+        "expects the same in predict. To predict on sequences of any length, fit with X[:, :, None]."
     )
 
 
@@ -195,12 +196,12 @@ def _check_columns(estimator: Any, X: Sequences | Windows, *, reset: bool) -> No
 
 
 def check_labels(y: Any, n_samples: int) -> NDArray[Any]:
-    """Return class labels as an array of shape (n_samples,).
+    """Validate class labels; return them as an array of shape (n_samples,).
 
     Raises
     ------
     InvalidSequencesError
-        If one is missing, or they are of unlike kinds; names the sample.
+        If labels are missing or of mixed types; names the sample.
     """
     y = column_or_1d(plain_array(y, "y"), warn=True)
     if y.dtype.kind in "fc":
@@ -208,8 +209,8 @@ def check_labels(y: Any, n_samples: int) -> NDArray[Any]:
     missing = np.flatnonzero(missing_values(y))
     if len(missing):
         raise InvalidSequencesError(
-            f"Input y contains NaN or None: sample {missing[0]} ({len(missing)} such samples). Drop these samples or fill in "
-            "their label."
+            f"Input y contains NaN or None: sample {missing[0]} ({len(missing)} such samples). Drop these samples or "
+            "fill in their labels."
         )
     if y.dtype == object:
         _check_comparable(y)
@@ -223,24 +224,24 @@ def _check_comparable(y: NDArray[Any]) -> None:
     except TypeError as error:
         kinds = sorted({type(label).__name__ for label in y})
         raise InvalidSequencesError(
-            f"y mixes labels of the kinds {kinds}: make them all text or all numbers."
+            f"y mixes labels of types {kinds}. Convert them all to strings or all to numbers."
         ) from error
 
 
 def check_targets(owner: Any, y: Any, n_samples: int) -> NDArray[np.float64]:
-    """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs).
+    """Validate targets; return them as float64 of shape (n_samples,) or (n_samples, n_outputs).
 
     Raises
     ------
     ValueError
-        If one is missing, infinite or no number; names the sample.
+        If a target is missing, infinite or not a number; names the sample.
     """
     y = _as_numbers(plain_array(y, "y"), "y")
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner, ensure_all_finite=False)
     _check_finite_targets(y)
     _check_count(y, n_samples)
     if y.ndim > 2:
-        raise ValueError(f"y must have shape (n_samples,) or (n_samples, n_outputs), got {y.shape}: flatten it.")
+        raise ValueError(f"y must have shape (n_samples,) or (n_samples, n_outputs). Got shape {y.shape} instead.")
     return y
 
 
@@ -258,7 +259,8 @@ def _check_finite_targets(y: NDArray[Any]) -> None:
         return
     what = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
     raise InvalidSequencesError(
-        f"Input y contains {what}: sample {bad[0]} ({len(bad)} such samples). Drop these samples or fill their target."
+        f"Input y contains {what}: sample {bad[0]} ({len(bad)} such samples). Drop these samples or fill in their "
+        "targets."
     )
 
 
@@ -266,17 +268,17 @@ def _check_count(y: NDArray[Any], n_samples: int) -> None:
     if len(y) != n_samples:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {[n_samples, len(y)]}. "
-            "y needs one entry a sequence."
+            "y must have one entry per sequence."
         )
 
 
 def check_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
-    """Return weights as float64 of shape (n_samples,), at least one above zero; None stays None.
+    """Validate weights; return them as float64 of shape (n_samples,), or None if ``sample_weight`` is None.
 
     Raises
     ------
     ValueError
-        If one is missing, infinite, negative or no number, or all are 0.
+        If a weight is missing, infinite, negative or not a number, or all are 0.
     """
     if sample_weight is None:
         return None
@@ -284,8 +286,8 @@ def check_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | No
     bad = np.flatnonzero(~np.isfinite(given))
     if given.ndim == 1 and len(bad):
         raise InvalidSequencesError(
-            f"Input sample_weight contains NaN or infinity: sample {bad[0]} ({len(bad)} such samples). Give each sample a "
-            "weight, 0 to leave it out."
+            f"Input sample_weight contains NaN or infinity: sample {bad[0]} ({len(bad)} such samples). Set "
+            "weights to 0 to exclude samples."
         )
     weight = _check_sample_weight(
         given if given.ndim else given.item(), np.empty((n_samples, 1)), dtype=np.float64, ensure_non_negative=True

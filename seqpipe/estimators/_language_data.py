@@ -1,4 +1,4 @@
-"""Texts as what a language model is trained on: at each step the next token."""
+"""Training samples of language models, with the next token as the target at each step."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def next_tokens(
     weight: NDArray[np.float64] | None = None,
     dtype: str,
 ) -> Samples:
-    """Return samples whose input at each step is the token before, the start first, and whose target is the token.
+    """Return samples with the tokens of texts as targets, and the preceding tokens as inputs.
 
     Parameters
     ----------
     texts : list of arrays of shape (n_tokens,)
-        Token numbers, at least one a text.
+        Token numbers, at least one per text.
     start : int
-        The number of the token before each text.
+        Number of the start token, which precedes each text.
     labels : array of int, shape (n_samples,), optional
-        The class of each text: then the second feature of each step.
+        Class index of each text, the second feature of each step.
     weight : array of shape (n_samples,), optional
-        Of each text; brought to a mean of 1 over all tokens.
+        Weight of each text; scaled to mean 1 over all tokens.
     dtype : {"float32", "float64"}
-        Of the inputs.
+        Data type of the inputs.
     """
     lengths = [len(text) for text in texts]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -48,5 +48,5 @@ def next_tokens(
 
 
 def streams(text: NDArray[np.int64], n_streams: int) -> list[NDArray[np.int64]]:
-    """Return a text of shape (n_tokens,) cut into consecutive parts, as equal in length as can be."""
+    """Split a text of shape (n_tokens,) into consecutive streams of about equal length."""
     return np.array_split(text, min(n_streams, len(text)))

@@ -1,4 +1,4 @@
-"""`LanguageModel`: the next token of a text, and texts of its own."""
+"""`LanguageModel`: prediction of the next token, and generation of texts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from seqpipe.transformers import Text, Vocabulary, as_texts
 
 __all__ = ["LanguageModel"]
 
-#: Parts that one long text is read in at the same time.
+#: Default number of streams that one long text is split into.
 _STREAMS = 32
-#: Steps of a part of one text that diagnostics look at, where back-propagation is not truncated.
+#: Number of tokens per part of one text in diagnostics, if backpropagation is not truncated.
 _PASSAGE = 256
 
 
@@ -42,16 +42,22 @@ class LanguageModel(
     InitialStateParameter,
     RecurrentEstimator,
 ):
-    """Predict the next token of texts, and write texts of its own.
+    """Predict the next token of texts, and generate texts.
 
-    Texts may be a list, an array or a pandas Series of strings, or of lists of tokens: each begins anew, and the model
-    learns where it ends. Or one long text, a string: it is read in ``batch_size`` streams, with the state carried on from
-    each update to the next.
+    X may be either of:
+
+    - separate texts: a list, array or pandas Series of strings or, with ``level="token"``, of lists of strings or ints.
+      The state is reset at the beginning of each text, which ends with an end-of-sequence token;
+    - one long text: a string, or a list of consecutive passages with ``continuous=True``. The text is split into
+      ``batch_size`` streams, and the state is carried over from each update to the next.
+
+    y is None, or an array of shape (n_samples,) with the class of each separate text, on which predictions are
+    conditioned.
 
     Notes
     -----
-    With classes the one-hot class joins the input at every step. Where a fitted model with classes is not told the class
-    of a text, it answers for a text of unknown class: probabilities are averaged over classes by their shares.
+    The one-hot encoded class is concatenated to the input at every step. If a model with classes is given no class of a
+    text, probabilities are averaged over the classes, weighted by their frequencies in the training data.
 
     Examples
     --------
@@ -67,7 +73,7 @@ class LanguageModel(
         default="one_hot",
         constraint=[Interval(Integral, 1, None, closed="left"), StrOptions({"one_hot"})],
         type='int or "one_hot"',
-        description="Size of the learned vectors of tokens, or one-hot vectors.",
+        description='Size of the learned embedding of tokens, or "one_hot".',
         group=Group.NETWORK,
     )
     tbptt: tuple[int, int] | list[int] | None = parameter(
@@ -75,8 +81,8 @@ class LanguageModel(
         constraint=[list, tuple, None],
         type="(int, int) or None",
         description=(
-            "Truncated backpropagation through time (k1, k2): an update every k1 tokens, backpropagated through k2 >= k1 "
-            "tokens; None does not truncate. Texts of up to k1 tokens are never cut."
+            "Truncated backpropagation through time (k1, k2): an update every k1 tokens, backpropagated through k2 >= "
+            "k1 tokens; None disables truncation. Texts of up to k1 tokens are never truncated."
         ),
         group=Group.TRAINING,
     )
@@ -85,8 +91,8 @@ class LanguageModel(
         constraint=[StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         type='int or "auto"',
         description=(
-            'Number of texts per batch, or of streams that one long text is cut into; "auto" grows from 32 to 256 with the '
-            "number of texts, and is 32 streams."
+            'Number of texts per batch, or of streams that one long text is cut into; "auto" grows from 32 to 256 '
+            "with the number of texts, and is 32 streams."
         ),
         group=Group.TRAINING,
     )
@@ -94,16 +100,16 @@ class LanguageModel(
         default=False,
         constraint=["boolean"],
         type="bool",
-        description="Whether the texts of a list are passages of one text, in order; a string always is one.",
+        description="Whether the texts of a list are consecutive passages of one text; a string always is one text.",
         group=Group.DATA,
     )
 
-    vocabulary_: Vocabulary = fitted("Vocabulary", "The tokens and their numbers.")
+    vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary, which maps tokens to numbers.")
     classes_: NDArray[Any] | None = fitted(
-        "array of shape (n_classes,) or None", "The classes of texts, if ``fit`` was given any."
+        "array of shape (n_classes,) or None", "The class labels of texts; None if fitted without classes."
     )
     class_prior_: NDArray[np.float64] | None = fitted(
-        "array of shape (n_classes,) or None", "Their shares of the texts."
+        "array of shape (n_classes,) or None", "Frequency of each class in the training data."
     )
 
     def __sklearn_tags__(self) -> Any:
@@ -116,44 +122,46 @@ class LanguageModel(
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to texts X, and to their classes y if there are such.
+        """Fit to texts X, optionally with classes y.
 
         Parameters
         ----------
         X : str, or list of texts
-            See the class.
+            Training data, in any form that the class docstring lists.
         y : array of shape (n_samples,), optional
-            The class of each text: integers or strings.
+            Class of each text: integers or strings.
         sample_weight : array of shape (n_samples,), optional
             Weight of each text in the loss.
 
         Returns
         -------
         self : LanguageModel
+            The fitted model.
 
         Raises
         ------
         ValueError
-            If a parameter or the data is unfit; the message says which and where.
+            If a parameter or the data is invalid.
         """
         return self._listened_fit(X, y, sample_weight, partial=False)
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Go on from the weights there are, for one epoch at a constant learning rate; texts begin anew in each call.
+        """Continue training for one epoch at a constant learning rate; the state is not carried over between calls.
 
         Parameters
         ----------
         X : str, or list of texts
-            Of the same kind in each call; ``unknown="token"`` takes tokens that the first call did not see.
+            Training data, of the same form in each call; new tokens require ``unknown="token"``.
         y : array of shape (n_samples,), optional
-            The class of each text, one of those in the first call; their shares remain those of the first call.
+            Class of each text, among those of the first call, which also determines ``class_prior_``.
         sample_weight : array of shape (n_samples,), optional
             Weight of each text in the loss.
 
         Returns
         -------
         self : LanguageModel
+            The fitted model.
         """
         return self._listened_fit(X, y, sample_weight, partial=True)
 
@@ -165,8 +173,8 @@ class LanguageModel(
         continuous = isinstance(X, str) or self.continuous
         if continuous and not (labels is None and weight is None):
             raise ValueError(
-                "Passages of one text have neither classes nor weights: leave y and sample_weight out, or give texts that "
-                "begin anew, with continuous=False."
+                "Passages of one text have neither classes nor weights. Omit y and sample_weight, or pass a list of "
+                "separate texts with continuous=False."
             )
         if weight is not None:
             kept = np.flatnonzero(weight > 0)
@@ -176,8 +184,8 @@ class LanguageModel(
             self._learn(texts, labels, continuous=continuous)
         elif continuous != self._continuous or (labels is None) != (self.classes_ is None):
             raise ValueError(
-                "A fit that goes on takes what the first one took: one long text or separate ones, with classes or without. "
-                "Fit anew, with warm_start=False."
+                "A fit that continues requires data of the same form as the first: one long text or separate ones, "
+                "with or without classes. Otherwise fit with warm_start=False."
             )
         numbers = self._encoded(texts)
         if continuous:
@@ -189,17 +197,17 @@ class LanguageModel(
         self._train(samples, sizes, listeners, partial=partial, labels=labels)
 
     def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
 
         Parameters
         ----------
         X, y
-            As in `fit`; a model of classes needs y.
+            As in `fit`; y is required if the model was fitted with classes.
 
         Returns
         -------
         samples : Samples
-            For methods of ``net_``. A continuous text is split into parts as long as gradients reach.
+            Samples for the methods of ``net_``. One long text is split into parts of k2 tokens, by ``tbptt``.
         """
         numbers = self._encoded(self._checked(X))
         if self._continuous:
@@ -207,7 +215,7 @@ class LanguageModel(
             length = _PASSAGE if self.tbptt is None else int(self.tbptt[1])
             numbers = np.split(text, range(length, len(text), length))
         if self.classes_ is not None and y is None:
-            raise ValueError(f"This {type(self).__name__} was fitted with classes: give y, the class of each text.")
+            raise ValueError(f"This {type(self).__name__} was fitted with classes. Pass y, the class of each text.")
         labels = None if y is None else check_labels(y, len(numbers))
         return self._samples(numbers, self._class_numbers(labels, len(numbers)))
 

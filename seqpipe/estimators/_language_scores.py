@@ -1,4 +1,4 @@
-"""What a fitted language model says of texts: how likely they are, and what comes next."""
+"""Likelihood of texts and prediction of the next token by a fitted language model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["LanguageScoresMixin"]
 
 
 class LanguageScoresMixin:
-    """Likelihood and next token, for an estimator whose net is a `LanguageNetwork`."""
+    """Scores texts and predicts the next token, for estimators with a `LanguageNetwork`."""
 
     level: Level
     dtype: str
@@ -36,16 +36,16 @@ class LanguageScoresMixin:
         return "end" not in self.vocabulary_.special
 
     def _encoded(self, texts: list[Text]) -> list[NDArray[np.int64]]:
-        """Return the token numbers of each text, with its end where the model knows ends."""
+        """Return the token numbers of each text, with the end-of-sequence token if texts are separate."""
         return [self._encode(text, f"X, sample {i}", end=not self._continuous) for i, text in enumerate(texts)]
 
     def _encode(self, text: Text, place: str, *, end: bool = False, empty: bool = False) -> NDArray[np.int64]:
         try:
             numbers = self.vocabulary_.encode(text, end=end)
         except InvalidSequencesError as error:
-            raise InvalidSequencesError(f"{place}: {error} Or set unknown='token'.") from None
+            raise InvalidSequencesError(f"{place}: {error} Alternatively, set unknown='token'.") from None
         if len(numbers) == int(end) and not empty:
-            raise InvalidSequencesError(f"{place} has no tokens: drop empty texts.")
+            raise InvalidSequencesError(f"{place} has no tokens. Drop empty texts.")
         return numbers
 
     def _samples(
@@ -60,31 +60,46 @@ class LanguageScoresMixin:
         if labels is None:
             return None
         if self.classes_ is None:
-            raise ValueError(f"{type(self).__name__} was fitted without classes: leave them out, or give y to fit.")
+            raise ValueError(f"{type(self).__name__} was fitted without classes. Omit the classes, or fit with y.")
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
             label, classes = unknown.tolist()[0], self.classes_.tolist()
             raise ValueError(
-                f"{label!r} is none of the classes that {type(self).__name__} was fitted to: {classes}."
-                f"{did_you_mean(label, classes)}"
+                f"{label!r} is not among the classes of {type(self).__name__}: {classes}.{did_you_mean(label, classes)}"
             )
         return np.searchsorted(self.classes_, labels).astype(np.int64)
 
     # ---- how likely texts are
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return minus the bits a token of texts X, of the classes y if the model knows classes: the higher the better."""
-        return -self.bits_per_token(X, y)
-
-    def bits_per_token(self, X: Any, y: Any = None) -> float:
-        """Return the mean of -log2 of the probability of each token; ends of texts count as tokens.
+        """Return the negative of `bits_per_token`; higher is better.
 
         Parameters
         ----------
         X : str, or list of texts
-            See the class.
+            As in `fit`.
         y : array of shape (n_samples,), optional
-            The class of each text.
+            Class of each text.
+
+        Returns
+        -------
+        score : float
+        """
+        return -self.bits_per_token(X, y)
+
+    def bits_per_token(self, X: Any, y: Any = None) -> float:
+        """Return the cross-entropy in bits per token; the ends of separate texts count as tokens.
+
+        Parameters
+        ----------
+        X : str, or list of texts
+            As in `fit`.
+        y : array of shape (n_samples,), optional
+            Class of each text.
+
+        Returns
+        -------
+        bits : float
         """
         texts = self._checked(X)
         numbers = self._encoded(texts)
@@ -92,14 +107,18 @@ class LanguageScoresMixin:
         return float(-self._likelihoods(numbers, y).sum() / (n_tokens * np.log(2)))
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Return the log probability, in nats, of each text, shape (n_samples,).
+        """Return the log-likelihood of each text, in nats.
 
         Parameters
         ----------
         X : str, or list of texts
-            See the class. Passages of one text are given those before them.
+            As in `fit`. Passages of one text are conditioned on the preceding ones.
         y : array of shape (n_samples,), optional
-            The class of each text.
+            Class of each text.
+
+        Returns
+        -------
+        log_likelihood : array of shape (n_samples,)
         """
         return self._likelihoods(self._encoded(self._checked(X)), y)
 
@@ -123,7 +142,7 @@ class LanguageScoresMixin:
 
     @property
     def _log_prior(self) -> NDArray[np.float64]:
-        """The log share of each class, shape (n_classes, 1)."""
+        """Log probability of each class, shape (n_classes, 1)."""
         assert self.class_prior_ is not None
         return np.log(self.class_prior_)[:, None]
 
@@ -134,29 +153,37 @@ class LanguageScoresMixin:
     # ---- what comes next
 
     def predict(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """Return the name of the likeliest token after each text, shape (n_samples,); an end reads "<end>".
+        """Predict the most probable next token of each text.
 
         Parameters
         ----------
         X : str, or list of texts
-            Each from its beginning; may be empty.
+            Texts from their beginning; may be empty.
         y : array of shape (n_samples,), optional
-            The class of each text.
+            Class of each text.
+
+        Returns
+        -------
+        tokens : array of str, shape (n_samples,)
+            Names of tokens; the end-of-sequence token is named "<end>".
         """
         check_is_fitted(self)
         return np.array(self.vocabulary_.names)[self.predict_proba(X, y).argmax(axis=1)]
 
     def predict_proba(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Return the probability of each token to come after each text, shape (n_samples, n_tokens).
-
-        Columns are in the order of ``vocabulary_.names``.
+        """Predict the probability of each token to be the next one of each text.
 
         Parameters
         ----------
         X : str, or list of texts
-            Each from its beginning; may be empty.
+            Texts from their beginning; may be empty.
         y : array of shape (n_samples,), optional
-            The class of each text.
+            Class of each text.
+
+        Returns
+        -------
+        probabilities : array of shape (n_samples, n_tokens)
+            Columns are in the order of ``vocabulary_.names``.
         """
         texts = self._checked(X)
         begun = [self._encode(text, f"X, sample {i}", empty=True) for i, text in enumerate(texts)]
@@ -173,7 +200,7 @@ class LanguageScoresMixin:
         return np.concatenate(rows).astype(np.float64)
 
     def _averaged(self, begun: list[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """Return probabilities for texts of unknown class, by Bayes' rule from what stands there so far."""
+        """Return probabilities for texts of unknown class, weighted by the posterior of each class given the text."""
         known = [i for i, text in enumerate(begun) if len(text)]
         so_far, after = np.zeros((len(self._log_prior), len(begun))), []
         for number, labels in enumerate(self._each_class(len(begun))):

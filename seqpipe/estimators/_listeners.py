@@ -1,4 +1,4 @@
-"""Notifying callbacks of a fit and its epochs."""
+"""Notification of callbacks about a fit and its epochs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["CallbackSupportMixin", "FitListeners", "listened_fit", "with_callbac
 
 
 class FitListeners:
-    """The task of one fit, in scikit-learn's tree of tasks."""
+    """The task of one fit in scikit-learn's tree of tasks."""
 
     def __init__(self, estimator: Any, n_epochs: int | None) -> None:
         self._estimator = estimator
@@ -20,17 +20,17 @@ class FitListeners:
         self.summary: dict[str, Any] = {}
 
     def begin(self, X: Any, y: Any) -> None:
-        """Tell that the fit begins."""
+        """Notify callbacks that the fit begins."""
         self._context.call_on_fit_task_begin(estimator=self._estimator, X=X, y=y)
 
     def epoch(self, record: Mapping[str, Any]) -> bool:
-        """Tell of an epoch; return whether a listener wants the fit to stop."""
+        """Notify callbacks of an epoch; return whether one of them requests to stop the fit."""
         task = self._context.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(estimator=self._estimator)
         return bool(task.call_on_fit_task_end(estimator=self._estimator, metadata=dict(record)))
 
     def inner(self, estimator: Any) -> AbstractContextManager[None]:
-        """Make the fit of an estimator inside this one a task of this fit, heard by the same callbacks."""
+        """Make the fit of a nested estimator a subtask of this fit, with the same callbacks."""
         if not hasattr(estimator, "set_callbacks"):
             return nullcontext()
         task = self._context.subcontext(task_name="fit-estimator")
@@ -38,13 +38,13 @@ class FitListeners:
         return inside
 
     def end(self, summary: Mapping[str, Any]) -> None:
-        """Tell that the fit ended, with its numbers or its ``error``."""
+        """Notify callbacks that the fit ended, with its summary or ``error``."""
         self._context.call_on_fit_task_end(estimator=self._estimator, metadata=dict(summary))
 
 
 @contextmanager
 def listened_fit(estimator: Any, X: Any, y: Any, *, n_epochs: int | None = None) -> Iterator[FitListeners]:
-    """Open the task of a fit, and close it with the summary, or with the error that ended it."""
+    """Begin the task of a fit, and end it with the summary, or with the error that was raised."""
     listeners = FitListeners(estimator, n_epochs)
     try:
         listeners.begin(X, y)

@@ -1,4 +1,4 @@
-"""A fitted `LanguageNetwork` on texts: the logits of the next token, and the probability of those that came."""
+"""Logits of the next token, and log-probabilities of given tokens, from a fitted `LanguageNetwork`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from seqpipe.training import Batches, Samples, SequenceNet
 
 __all__ = ["NextToken", "log_probabilities"]
 
-#: Texts, and time steps of each, whose logits are there at a time.
+#: Number of texts, and of time steps of each, that are processed at once.
 _TEXTS, _STEPS = 64, 512
 
 
 class NextToken:
-    """What a fitted net says of the next token of some texts, given those so far.
+    """Predicts the logits of the next token of texts, given the tokens so far.
 
     Parameters
     ----------
     net : SequenceNet
-        Its module is a `LanguageNetwork`.
+        Fitted net with a `LanguageNetwork`.
     labels : array of int, shape (n_samples,), or None
-        The number of each text's class, where the net knows classes.
+        Class index of each text, if the net has classes.
     n_samples : int
-        Texts at the same time.
+        Number of texts.
     """
 
     def __init__(self, net: SequenceNet, labels: NDArray[np.int64] | None, n_samples: int) -> None:
@@ -38,12 +38,12 @@ class NextToken:
         self._state: Any = None
 
     def push(self, tokens: NDArray[np.int64]) -> NDArray[Any]:
-        """Take the next tokens of all texts; return the logits of the one after.
+        """Append tokens to all texts; return the logits of the next token.
 
         Parameters
         ----------
-        tokens : array of int, shape (n_samples, n_steps) or (1, n_steps), n_steps from 1
-            One row for all texts, or one each.
+        tokens : array of int, shape (n_samples, n_steps) or (1, n_steps)
+            At least one token per text; a single row is used for all texts.
 
         Returns
         -------
@@ -62,9 +62,9 @@ class NextToken:
 
 
 def log_probabilities(net: SequenceNet, samples: Samples) -> NDArray[np.float64]:
-    """Return the log probability, in nats, of each target, shape (total_steps,), one sample after the other.
+    """Return the log-probability of each target, in nats, shape (total_steps,), concatenated over samples.
 
-    Long texts go through in parts, with the state carried on.
+    Long texts are processed in parts, with the state carried over.
     """
     assert isinstance(samples.X, Sequences)
     network = net.module_.eval()

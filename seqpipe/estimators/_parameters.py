@@ -1,4 +1,4 @@
-"""The parameters that several estimators have, each with its default."""
+"""Parameters that several estimators share, with their defaults."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ _FROM_1 = Interval(Integral, 1, None, closed="left")
 
 
 class CellParameters(DeclaredEstimator):
-    """The recurrent layers."""
+    """Parameters of the recurrent layers."""
 
     cell: str | type[Cell] = parameter(
         default="gru",
         constraint="no_validation",
         type="str or subclass of Cell",
-        description='Name of a registered cell ("rnn", "lstm", "gru", "mlp", or one of a plug-in), or the class.',
+        description=(
+            'Recurrent cell: a registered name ("rnn", "lstm", "gru", "mlp", or one of a plug-in) or a subclass of '
+            "`Cell`."
+        ),
         group=Group.NETWORK,
         kw_only=False,
     )
@@ -38,7 +41,7 @@ class CellParameters(DeclaredEstimator):
         default=None,
         constraint=[dict, None],
         type="dict",
-        description='Further arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".',
+        description='Additional arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".',
         group=Group.NETWORK,
     )
     hidden_size: int = parameter(
@@ -75,46 +78,46 @@ class CellParameters(DeclaredEstimator):
 
 
 class BidirectionalParameter(DeclaredEstimator):
-    """For layers that may read each sequence in both directions."""
+    """Direction of the recurrent layers."""
 
     bidirectional: bool = parameter(
         default=False,
         constraint=["boolean"],
         type="bool",
-        description="Whether every layer also reads each sequence backwards.",
+        description="Whether the recurrent layers are bidirectional.",
         group=Group.NETWORK,
     )
 
 
 class InitialStateParameter(DeclaredEstimator):
-    """For layers that begin with a state of their own."""
+    """Initial state of the recurrent layers."""
 
     initial_state: str = parameter(
         default="zeros",
         constraint=[StrOptions({"zeros", "learned"})],
         type='{"zeros", "learned"}',
-        description='"learned" trains the state before the first time step.',
+        description="State before the first time step: zeros, or a vector of trainable parameters per layer.",
         group=Group.NETWORK,
     )
 
 
 class EmbeddingParameter(DeclaredEstimator):
-    """For input that may be token numbers."""
+    """Embedding of tokens."""
 
     embedding: int | str | None = parameter(
         default=None,
         constraint=[_FROM_1, StrOptions({"one_hot"}), None],
         type='int, "one_hot" or None',
         description=(
-            "For X of token numbers, one per time step: the size of their learned vectors, or one-hot vectors; None for "
-            "real numbers."
+            "Representation of tokens, for X of one token number per time step: the size of a learned embedding, or "
+            '"one_hot"; None if X consists of real numbers.'
         ),
         group=Group.NETWORK,
     )
 
 
 class TrainingParameters(DeclaredEstimator):
-    """Optimizer, epochs, batches and early stopping."""
+    """Parameters of training: optimizer, epochs, batches and early stopping."""
 
     lr: float = parameter(
         default=0.01,
@@ -127,7 +130,7 @@ class TrainingParameters(DeclaredEstimator):
         default="auto",
         constraint=[StrOptions({"auto"}), _FROM_1],
         type='int or "auto"',
-        description='Number of epochs; "auto" makes at least 600 updates and at least 10 epochs.',
+        description='Number of epochs; "auto" trains for at least 600 updates and at least 10 epochs.',
         group=Group.TRAINING,
     )
     batch_size: str | int = parameter(
@@ -142,8 +145,8 @@ class TrainingParameters(DeclaredEstimator):
         constraint=[str, type],
         type="str or subclass of torch's Optimizer",
         description=(
-            'Name of an optimizer of torch ("Adam", "SGD", "RMSprop", "NAdam", …), or the class; its other settings are '
-            "``net__optimizer__<name>``."
+            'Optimizer: a name in ``torch.optim`` ("Adam", "SGD", "RMSprop", "NAdam", …) or a class; other arguments '
+            "are set as ``net__optimizer__<name>``."
         ),
         group=Group.TRAINING,
     )
@@ -152,9 +155,9 @@ class TrainingParameters(DeclaredEstimator):
         constraint=[str, None],
         type="str or None",
         description=(
-            'Name of a learning rate scheduler of torch ("CosineAnnealingLR", "StepLR", "ReduceLROnPlateau", …), see '
-            '`Schedule`; None keeps the learning rate constant. "OneCycleLR" increases it over the first 30% of the updates '
-            "and anneals it."
+            'Name of a scheduler in ``torch.optim.lr_scheduler`` ("CosineAnnealingLR", "StepLR", "ReduceLROnPlateau", '
+            '…), see `Schedule`. "OneCycleLR" increases the learning rate over the first 30% of the updates and then '
+            "anneals it; None keeps it constant."
         ),
         group=Group.TRAINING,
     )
@@ -162,21 +165,23 @@ class TrainingParameters(DeclaredEstimator):
         default=None,
         constraint=[dict, None],
         type="dict",
-        description="Further arguments of the scheduler; required ones that the fit knows are filled in.",
+        description=(
+            "Additional arguments of the scheduler; required ones have defaults that depend on the number of epochs."
+        ),
         group=Group.TRAINING,
     )
     weight_decay: float = parameter(
         default=0.01,
         constraint=[Interval(Real, 0, None, closed="left")],
         type="float",
-        description="Weight decay of the optimizer, where it has one; decoupled from the gradient for AdamW.",
+        description="Weight decay of the optimizer, if it has one; decoupled for AdamW.",
         group=Group.TRAINING,
     )
     gradient_clip_norm: float | None = parameter(
         default=1.0,
         constraint=[Interval(Real, 0, None, closed="neither"), None],
         type="float or None",
-        description="The gradient is clipped to this norm; None does not clip.",
+        description="Gradients are clipped to this norm; None disables clipping.",
         group=Group.TRAINING,
     )
     early_stopping: bool = parameter(
@@ -184,7 +189,8 @@ class TrainingParameters(DeclaredEstimator):
         constraint=["boolean"],
         type="bool",
         description=(
-            "Whether to hold out validation data, stop when the validation loss stops improving, and restore the best weights."
+            "Whether to hold out validation data, stop when the validation loss stops improving, and restore the best "
+            "weights."
         ),
         group=Group.TRAINING,
     )
@@ -192,7 +198,7 @@ class TrainingParameters(DeclaredEstimator):
         default=0.1,
         constraint=[Interval(Real, 0, 1, closed="neither")],
         type="float",
-        description="Fraction of the sequences held out for early stopping; the latest ones of `Windows`.",
+        description="Fraction of the training data held out for early stopping; for `Windows`, the latest windows.",
         group=Group.TRAINING,
     )
     n_iter_no_change: int = parameter(
@@ -214,7 +220,7 @@ class TrainingParameters(DeclaredEstimator):
         constraint=[dict, None],
         type="dict",
         description=(
-            "Any other parameter of skorch's net, also settable as ``net__<name>``: ``net__optimizer__momentum``, "
+            "Additional parameters of the skorch net, also settable as ``net__<name>``: ``net__optimizer__momentum``, "
             "``net__callbacks``, ``net__criterion``, …"
         ),
         group=Group.TRAINING,
@@ -222,7 +228,7 @@ class TrainingParameters(DeclaredEstimator):
 
 
 class ComputingParameters(DeclaredEstimator):
-    """Precision, devices, memory, seeds and output."""
+    """Parameters of computation: precision, device, memory, seed and output."""
 
     dtype: str = parameter(
         default="float32",
@@ -236,7 +242,7 @@ class ComputingParameters(DeclaredEstimator):
         constraint=["boolean"],
         type="bool",
         description=(
-            "Whether to train in bfloat16 where precision allows; weights, validation and predictions remain float32."
+            "Whether to train with bfloat16 mixed precision; weights, validation and predictions remain float32."
         ),
         group=Group.COMPUTING,
     )
@@ -244,7 +250,7 @@ class ComputingParameters(DeclaredEstimator):
         default="auto",
         constraint=[str],
         type="str",
-        description='"auto" uses a GPU if torch finds one; else a device of torch, such as "cpu" or "cuda:0".',
+        description='A torch device, such as "cpu" or "cuda:0"; "auto" uses a GPU if one is available.',
         group=Group.COMPUTING,
     )
     memory: str = parameter(
@@ -252,8 +258,8 @@ class ComputingParameters(DeclaredEstimator):
         constraint=[StrOptions({"keep", "recompute", "offload"})],
         type='{"keep", "recompute", "offload"}',
         description=(
-            'How activations are stored for the backward pass: "keep" keeps them, "recompute" recomputes them in chunks of '
-            'about √n_timesteps time steps, "offload" moves them from the GPU to main memory.'
+            'How activations are stored for the backward pass: "keep" stores all, "recompute" recomputes them in '
+            'chunks of about √n_timesteps time steps, "offload" moves them from the GPU to main memory.'
         ),
         group=Group.COMPUTING,
     )
@@ -262,8 +268,8 @@ class ComputingParameters(DeclaredEstimator):
         constraint=[str],
         type="str",
         description=(
-            'What runs the cell along time: "auto" for the fastest engine that can run it, or the name of an engine, such as '
-            '"c", "torch" or "loop"; see `Recurrent`.'
+            'Engine that runs the cell over time: "auto" selects the fastest one that supports the cell; otherwise a '
+            'name, such as "c", "torch" or "loop". See `Recurrent`.'
         ),
         group=Group.COMPUTING,
     )
@@ -271,7 +277,9 @@ class ComputingParameters(DeclaredEstimator):
         default=None,
         constraint=[StrOptions({"auto", "dynamic", "static"}), None],
         type='{"auto", "dynamic", "static"}',
-        description='Deprecated: use ``engine``, with "loop" for "dynamic" and "unrolled" for "static".',
+        description=(
+            'Deprecated; use ``engine="loop"`` instead of "dynamic", and ``engine="unrolled"`` instead of "static".'
+        ),
         group=Group.COMPUTING,
     )
     random_state: Any = parameter(
@@ -279,8 +287,8 @@ class ComputingParameters(DeclaredEstimator):
         constraint=["random_state"],
         type="int, RandomState or None",
         description=(
-            "Seed of weights, batches, dropout and sampling; two fits with the same int give identical results on the same "
-            "machine."
+            "Seed of weight initialization, shuffling, dropout and sampling; two fits with the same int give identical "
+            "results on the same machine."
         ),
         group=Group.COMPUTING,
     )
@@ -288,6 +296,6 @@ class ComputingParameters(DeclaredEstimator):
         default=0,
         constraint=["verbose"],
         type="int",
-        description="Shows a progress bar if above 0.",
+        description="If above 0, a progress bar is shown.",
         group=Group.COMPUTING,
     )

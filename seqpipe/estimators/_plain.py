@@ -1,4 +1,4 @@
-"""Targets of any kind as plain arrays, in which what is missing can be seen."""
+"""Conversion of targets of any type to numpy arrays that preserve missing values."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["missing_values", "plain_array", "series_values"]
 
 
 def plain_array(y: Any, name: str) -> NDArray[Any]:
-    """Return targets or weights as an array: numbers where all are, else objects, in which None, NaN and NA stay what they are.
+    """Return targets or weights as an array of numbers, or of objects in which None, NaN and NA are unchanged.
 
     Parameters
     ----------
-    y : array, list, pandas object, or what `familiar` reads
-        Of any shape; a list of texts and numbers becomes objects, not texts.
+    y : array, list, pandas object, or any other type that `familiar` accepts
+        Targets of any shape; a list of strings and numbers is converted to objects, not to strings.
     name : str
-        What errors call it.
+        Name of the argument, for error messages.
 
     Raises
     ------
     InvalidSequencesError
-        If it cannot be read, or its items have unequal shapes.
+        If y cannot be converted, or its items have unequal shapes.
     """
     if isinstance(y, Sequences | Windows):
         raise InvalidSequencesError(
-            f"{name} holds sequences where one entry a sample is wanted. For one at each time step there are StepClassifier and "
-            "StepRegressor."
+            f"{name} must have one entry per sample. Got sequences instead: for one entry per time step, use "
+            "StepClassifier or StepRegressor."
         )
     y = familiar(y, name)
     if isinstance(y, pd.DataFrame):
@@ -44,7 +44,7 @@ def plain_array(y: Any, name: str) -> NDArray[Any]:
 
 
 def series_values(column: pd.Series[Any]) -> NDArray[Any]:
-    """Return a column of any type as the array of numpy that holds the same; one with gaps as objects."""
+    """Return a column of any dtype as a numpy array of the same values; as objects if values are missing."""
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
         return column.to_numpy()
@@ -65,24 +65,24 @@ def _listed(items: list[Any] | tuple[Any, ...], name: str) -> NDArray[Any]:
         items = [familiar(item, f"{name}, sample {i}") for i, item in enumerate(items)]
     texts = {kind for kind in kinds if issubclass(kind, str)}
     try:
-        if texts and texts < kinds:  # or numpy would make texts of all, and "nan" of NaN
+        if texts and texts < kinds:  # numpy would convert all to strings, and NaN to "nan"
             mixed = np.empty(len(items), dtype=object)
             mixed[:] = items
             return mixed
         return np.asarray(items)
     except ValueError as error:
         raise InvalidSequencesError(
-            f"{name} must have as many entries in each sample: {error}. For a target at each time step there are "
-            "StepClassifier and StepRegressor."
+            f"{name} must have the same number of entries in each sample: {error}. For one target per time step, use "
+            "StepClassifier or StepRegressor."
         ) from error
 
 
-#: What may stand in a list without a look at it.
+#: Types of list items that need no conversion.
 _PLAIN = {float, int, bool, str, np.float64, np.float32, np.int64, np.str_, type(None), type(pd.NA), list, tuple}
 
 
 def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where an array of any type holds None, NaN, NaT or NA, in its shape."""
+    """Return a mask of None, NaN, NaT and NA in an array of any dtype, of the same shape."""
     if values.dtype.kind in "iubUS":
         return np.zeros(values.shape, dtype=bool)
     return np.asarray(pd.isna(values), dtype=bool)

@@ -24,7 +24,7 @@ __all__ = ["PooledEstimator"]
 
 
 class PooledEstimator(SequenceEstimator):
-    """Pools the outputs of all time steps into one vector per sequence; a mixin chooses the codec of its targets."""
+    """Base class of estimators with one target per sequence; the outputs of all time steps are pooled."""
 
     _network = SequenceNetwork
 
@@ -33,8 +33,8 @@ class PooledEstimator(SequenceEstimator):
         constraint=[StrOptions(set(POOLINGS))],
         type='{"attention", "last", "last_mean", "max", "mean"}',
         description=(
-            'How the outputs of all time steps are combined into one vector; "last_mean" concatenates the last one and the '
-            "mean of all."
+            'How the outputs of all time steps are combined into one vector; "last_mean" concatenates the last output '
+            "and the mean of all outputs."
         ),
         group=Group.NETWORK,
     )
@@ -60,22 +60,22 @@ class PooledEstimator(SequenceEstimator):
         self._train(samples, self._input_sizes(found), listeners, partial=partial, labels=labels)
 
     def _encoded(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return targets as the net takes them: class numbers, or numbers of the network's dtype."""
+        """Return targets encoded for the net: class indices, or numbers of the network's dtype."""
         encoded = self._codec.encode(values)
         return encoded if self._codec.numbers_classes else encoded.astype(self.dtype)
 
     def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
 
         Parameters
         ----------
         X, y
-            As in `fit`; without y the samples have no targets.
+            As in `fit`. If y is None, the samples have no targets.
 
         Returns
         -------
         samples : Samples
-            For methods of ``net_``.
+            Samples for the methods of ``net_``.
         """
         check_is_fitted(self)
         found = check_X(self, X, reset=False)
@@ -100,7 +100,18 @@ class PooledEstimator(SequenceEstimator):
         return finish(self._outputs(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the prediction for each sequence, shaped as y was."""
+        """Predict the target of each sequence.
+
+        Parameters
+        ----------
+        X : sequences
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        y_pred : array of shape (n_samples,) or (n_samples, n_targets)
+            Predictions, with the shape of the training targets.
+        """
         check_is_fitted(self)
         return self._answer(X, self._codec.decode)
 

@@ -1,4 +1,4 @@
-"""What regressors share, of sequences and of time steps."""
+"""The base of regressors of sequences and of time steps."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ __all__ = ["RegressingEstimator"]
 
 
 class RegressingEstimator(SequenceEstimator):
-    """Predicts one number per row, or several."""
+    """Base class of regressors with one or several outputs per sequence or time step."""
 
     scale_targets: bool = parameter(
         default=True,
         constraint=["boolean"],
         type="bool",
-        description="Whether to standardize the targets internally; losses in ``history_`` are of standardized targets.",
+        description=(
+            "Whether to standardize the targets internally; losses in ``history_`` refer to the standardized targets."
+        ),
         group=Group.DATA,
     )
 
-    y_mean_: NDArray[np.float64] = fitted("array of shape (n_outputs,)", "Mean of the targets, 0 if not standardized.")
+    y_mean_: NDArray[np.float64] = fitted("array of shape (n_outputs,)", "Mean of the targets; 0 if not standardized.")
     y_scale_: NDArray[np.float64] = fitted(
-        "array of shape (n_outputs,)", "Standard deviation of the targets, 1 if not standardized."
+        "array of shape (n_outputs,)", "Standard deviation of the targets; 1 if not standardized."
     )
 
     _codecs: ClassVar[Any] = (Numbers,)
@@ -60,24 +62,32 @@ class RegressingEstimator(SequenceEstimator):
         return None
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R², the mean over outputs where there are several.
+        """Return the coefficient of determination R², averaged over outputs.
 
         Parameters
         ----------
-        X, y : sequences and their targets
-            See the class. Where there is a target per time step, all time steps with a target count alike.
+        X, y : sequences and targets
+            As in `fit`. With one target per time step, R² is computed over all time steps with a target.
         sample_weight : array of shape (n_samples,), optional
             As in `fit`.
+
+        Returns
+        -------
+        score : float
         """
         return self._score(X, y, sample_weight)
 
     def stream(self) -> SequenceStream | StepStream:
-        """Open a stream of predictions on one sequence, which takes its time steps as they arrive.
+        """Return a stream that predicts on one sequence while its time steps arrive.
+
+        Returns
+        -------
+        stream : SequenceStream or StepStream
 
         Raises
         ------
         ValueError
-            If the estimator is bidirectional and needs the end of a sequence before its first output.
+            If the estimator is bidirectional.
         """
         check_is_fitted(self)
         return self._stream(self._codec.decode)

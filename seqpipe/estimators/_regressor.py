@@ -1,4 +1,4 @@
-"""`SequenceRegressor`: one number per sequence, or several."""
+"""`SequenceRegressor`: regression of sequences."""
 
 from __future__ import annotations
 
@@ -11,10 +11,27 @@ __all__ = ["SequenceRegressor"]
 
 
 class SequenceRegressor(RegressingEstimator, RegressorMixin, PooledEstimator):
-    """Predict one number, or several, per sequence.
+    """Predict one or several real numbers per sequence.
 
-    X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
-    pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`.
+    X may be any of:
+
+    - an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or one with more feature axes;
+    - a list, object array or pandas Series of arrays of shape (n_timesteps,) or (n_timesteps, n_features), which may
+      differ in length;
+    - `Sequences` or `Windows`.
+
+    y is an array of shape (n_samples,) or (n_samples, n_outputs).
+
+    See Also
+    --------
+    StepRegressor : Predict real numbers at each time step.
+    Forecaster : Forecast a series from its last window.
+    SlidingWindowRegressor : Predict by a regressor of fixed-size windows.
+
+    Notes
+    -----
+    The recurrent layers process each sequence, ``pooling`` combines their outputs into one vector, and a linear layer
+    maps it to the outputs. The loss is the mean squared error.
 
     Examples
     --------

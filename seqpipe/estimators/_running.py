@@ -1,6 +1,6 @@
-"""Pooling while the steps come: each form keeps what it needs of the outputs so far, whatever their number.
+"""Incremental pooling for streams, in memory that does not depend on the number of steps.
 
-Sums are kept in float64, for a stream may be long.
+Sums are accumulated in float64, since streams may be long.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ __all__ = ["RunningPooling", "running_pooling"]
 
 
 class RunningPooling(Protocol):
-    """Pools the outputs of one sequence as they come."""
+    """Pools the outputs of one sequence incrementally."""
 
     def update(self, outputs: Tensor) -> Tensor:
-        """Take the next outputs (1, n_timesteps, n_features); return the pooled ones so far (1, n_pooled)."""
+        """Add outputs of shape (1, n_timesteps, n_features); return the pooled outputs so far, (1, n_pooled)."""
 
 
 class _Last:
@@ -55,7 +55,7 @@ class _Max:
 
 
 class _Attention:
-    """A softmax over all steps so far, from its numerator and denominator, rescaled where a larger score comes.
+    """Softmax over all steps so far; numerator and denominator are rescaled when the maximum score increases.
 
     Milakov and Gimelshein, 2018, arXiv:1805.02867.
     """
@@ -82,7 +82,7 @@ class _Attention:
 
 
 def running_pooling(name: str, pooling: nn.Module) -> RunningPooling:
-    """Return the running form of the network's pooling of that name, before the first step."""
+    """Return the incremental form of the network's pooling of the given name, before the first step."""
     if name == "attention":
         return _Attention(pooling)
     running: dict[str, type[RunningPooling]] = {"last": _Last, "last_mean": _LastMean, "max": _Max, "mean": _Mean}

@@ -1,4 +1,4 @@
-"""From a network's outputs to the next token: temperature, top-k and nucleus sampling."""
+"""Sampling of the next token from logits: temperature, top-k and nucleus sampling."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["Sampling"]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is drawn.
+    """Samples the next token.
 
     Parameters
     ----------
     temperature : float, default=1.0
-        What logits are divided by: below 1 the likely tokens become likelier; 0 always takes the likeliest.
+        Divisor of the logits; values below 1 favor probable tokens, and 0 always selects the most probable one.
     top_k : int, optional
-        Only that many likeliest tokens can be drawn.
+        Number of most probable tokens to sample from.
     top_p : float, optional
-        Only the smallest set of likeliest tokens that together have this probability can be drawn (nucleus sampling,
-        Holtzman et al., 2020, arXiv:1904.09751).
+        Sample from the smallest set of most probable tokens whose total probability reaches this value (nucleus
+        sampling, Holtzman et al., 2020, arXiv:1904.09751).
 
     Raises
     ------
@@ -39,21 +39,22 @@ class Sampling:
     def __post_init__(self) -> None:
         if not _is_number(self.temperature) or not 0 <= self.temperature < np.inf:
             raise ValueError(
-                f"The 'temperature' parameter of generate must be a number from 0. Got {self.temperature!r} instead."
+                f"The 'temperature' parameter of generate must be a finite number >= 0. Got {self.temperature!r} "
+                "instead."
             )
         if self.top_k is not None and (
             not isinstance(self.top_k, Integral) or isinstance(self.top_k, bool) or self.top_k < 1
         ):
             raise ValueError(
-                f"The 'top_k' parameter of generate must be an integer from 1, or None. Got {self.top_k!r} instead."
+                f"The 'top_k' parameter of generate must be an int >= 1 or None. Got {self.top_k!r} instead."
             )
         if self.top_p is not None and (not _is_number(self.top_p) or not 0 < self.top_p <= 1):
             raise ValueError(
-                f"The 'top_p' parameter of generate must be above 0 and at most 1, or None. Got {self.top_p!r} instead."
+                f"The 'top_p' parameter of generate must be in (0, 1] or None. Got {self.top_p!r} instead."
             )
 
     def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the probability of each token to be drawn, from logits, both of shape (n_samples, n_tokens)."""
+        """Return the probability of drawing each token, from logits; both of shape (n_samples, n_tokens)."""
         logits = np.asarray(logits, dtype=np.float64)
         logits = logits - logits.max(axis=1, keepdims=True)
         if self.temperature == 0:
@@ -72,7 +73,7 @@ class Sampling:
         return probabilities
 
     def draw(self, logits: NDArray[Any], random: np.random.RandomState) -> NDArray[np.int64]:
-        """Return one token number a row of logits (n_samples, n_tokens), shape (n_samples,)."""
+        """Draw one token number per row of logits (n_samples, n_tokens), shape (n_samples,)."""
         cumulated = np.cumsum(self.probabilities(logits), axis=1)
         drawn = random.random_sample(len(cumulated)) * cumulated[:, -1]
         return np.asarray((cumulated <= drawn[:, None]).sum(axis=1), dtype=np.int64)

@@ -19,7 +19,9 @@ class ScaledInputsMixin(DeclaredEstimator):
         default=True,
         constraint=["boolean"],
         type="bool",
-        description="Whether to standardize each feature by its mean and standard deviation over the valid training steps.",
+        description=(
+            "Whether to standardize each feature by its mean and standard deviation over the valid training steps."
+        ),
         group=Group.DATA,
     )
 

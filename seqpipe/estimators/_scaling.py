@@ -1,4 +1,4 @@
-"""Mean and scale of inputs and targets, weighted as the loss is, without a copy of the data."""
+"""Mean and scale of inputs and targets, with the weights of the loss, without a copy of the data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["feature_statistics", "weighted_statistics"]
 
-#: Rows that are computed on together, in float64.
+#: Number of rows that are processed at once, in float64.
 _BLOCK = 2**16
 
 #: Rows (n, n_columns), and their weights (n,) or None.
@@ -22,7 +22,10 @@ _Part = tuple[NDArray[Any], NDArray[np.float64] | None]
 def weighted_statistics(
     rows: NDArray[Any], weight: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation, shape (n_columns,) each, of rows (n_rows, n_columns); 1 for constant columns."""
+    """Return mean and standard deviation, shape (n_columns,) each, of rows (n_rows, n_columns).
+
+    The standard deviation of constant columns is set to 1.
+    """
     return _statistics(lambda: _parts(rows, weight))
 
 
@@ -36,7 +39,7 @@ def feature_statistics(
 
 
 def _statistics(parts: Callable[[], Iterable[_Part]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    with np.errstate(over="ignore", invalid="ignore"):  # callers look whether the result is finite
+    with np.errstate(over="ignore", invalid="ignore"):  # callers check that the result is finite
         mean = _average((rows.astype(np.float64, copy=False), weight) for rows, weight in parts())
         scale = np.sqrt(_average(((rows - mean) ** 2, weight) for rows, weight in parts()))
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
@@ -67,7 +70,7 @@ def _covered_parts(X: Windows) -> Iterator[_Part]:
 
 
 def _covered(starts: NDArray[np.int64], window: int, begin: int, n: int) -> NDArray[np.bool_]:
-    """Tell which of n rows from ``begin`` lie in at least one window, given where these start, in order."""
+    """Return a mask of the n rows from ``begin`` that lie in at least one window, given the sorted window starts."""
     first, last = np.searchsorted(starts, [begin - window, begin + n], side="left")
     reaching = starts[first:last] - begin
     opened = np.bincount(reaching.clip(min=0), minlength=n + 1)

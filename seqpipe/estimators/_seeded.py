@@ -1,4 +1,4 @@
-"""A fit's own random numbers, though torch's generators belong to the process."""
+"""Reproducible random numbers of each fit, with torch's global generators."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ __all__ = ["FirstUpdate", "Turn", "seeded"]
 
 
 class Turn:
-    """One fit's time with torch's generators; in it no other fit of this process draws.
+    """Exclusive use of torch's generators by one fit of the process.
 
     Parameters
     ----------
     seed : int
+        Seed of the generators.
     device : str
+        Device whose generator is used besides that of the CPU.
     """
 
     def __init__(self, seed: int, device: str) -> None:
@@ -31,13 +33,13 @@ class Turn:
         torch.manual_seed(seed)
 
     def end(self) -> None:
-        """Put the generators back as they were, and let the next fit have them; do nothing if that was done."""
+        """Restore the state of the generators and release them to the next fit; may be called more than once."""
         self._stack.close()
 
 
 @contextmanager
 def seeded(seed: int, device: str) -> Iterator[Turn]:
-    """Seed torch's generators inside, and put them back as they were."""
+    """Seed torch's generators in this context, and restore their state afterwards."""
     turn = Turn(seed, device)
     try:
         yield turn
@@ -46,13 +48,14 @@ def seeded(seed: int, device: str) -> Iterator[Turn]:
 
 
 class FirstUpdate(Callback):
-    """Ends a fit's turn after its first update if that drew nothing: fits in threads then go on side by side.
+    """Ends a fit's turn after the first update if it used no random numbers, so that fits in other threads can proceed.
 
-    The main thread keeps its turn, since what draws later, if only now and then, is to draw the same numbers there.
+    The main thread keeps its turn, so that random numbers used only in later updates are reproducible there.
 
     Parameters
     ----------
     turn : Turn
+        The turn to end.
     """
 
     def __init__(self, turn: Turn) -> None:
@@ -61,12 +64,12 @@ class FirstUpdate(Callback):
         self.decided = threading.current_thread() is threading.main_thread()
 
     def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
-        """Remember the generator before the first update."""
+        """Store the state of the generator before the first update."""
         if training and not self.decided and self.before is None:
             self.before = _generator_state(net.device)
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
-        """Compare it after the first update."""
+        """End the turn if the first update has not changed the state."""
         if not training or self.decided:
             return
         self.decided = True

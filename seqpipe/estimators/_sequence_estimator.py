@@ -1,4 +1,4 @@
-"""`SequenceEstimator`: from sequences of numbers or tokens to targets of any kind that has a codec."""
+"""`SequenceEstimator`: the base of classifiers and regressors of sequences."""
 
 from __future__ import annotations
 
@@ -28,43 +28,46 @@ __all__ = ["SequenceEstimator"]
 class SequenceEstimator(
     ScaledInputsMixin, EmbeddingParameter, InitialStateParameter, BidirectionalParameter, RecurrentEstimator
 ):
-    """Reads sequences; a layout says how many targets each has, a mixin which codec they are for."""
+    """Base class of classifiers and regressors of sequences.
+
+    A layout, one target per sequence or per time step, is combined with a mixin that chooses the codec of the targets.
+    """
 
     n_features_in_: int = fitted(
-        "int", "Number of features per time step, or of time steps if fitted to a table (n_samples, n_timesteps)."
+        "int", "Number of features per time step; number of time steps if X was of shape (n_samples, n_timesteps)."
     )
 
-    #: The codecs that a fitted estimator may have.
+    #: The possible codecs of a fitted estimator.
     _codecs: ClassVar[tuple[type[TargetCodec], ...]]
 
     @staticmethod
     @abstractmethod
     def _codec_for(n_targets: int) -> type[TargetCodec]:
-        """Return the kind of codec for y with that many columns."""
+        """Return the class of codec for a given number of columns of y."""
 
     @abstractmethod
     def _learn(
         self, values: NDArray[Any], weight: NDArray[Any] | None, seen: NDArray[Any], *, goes_on: bool, ndim: int
     ) -> None:
-        """Set ``_codec`` for targets that are trained on, with their weights, among all that are seen."""
+        """Set ``_codec`` from the targets to train on and their weights; ``seen`` also has targets without a loss."""
 
     @abstractmethod
     def _target_weights(
         self, values: NDArray[Any], weight: NDArray[Any] | None
     ) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
-        """Return a function from targets to weights, None where they do not depend on targets."""
+        """Return a function that maps targets to weights, or None if weights do not depend on targets."""
 
     @abstractmethod
     def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
-        """Return what is made of the network's outputs for X."""
+        """Return the predictions that ``finish`` makes from the network's outputs for X."""
 
     @abstractmethod
     def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
-        """Return how well the network's outputs for X predict y."""
+        """Return the score of the network's outputs for X."""
 
     @abstractmethod
     def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream | StepStream:
-        """Return a stream whose answers are made of the network's outputs."""
+        """Return a stream whose predictions ``finish`` makes from the network's outputs."""
 
     def _criterion_settings(self) -> dict[str, Any]:
         params = self._codec.criterion_params()
@@ -75,7 +78,7 @@ class SequenceEstimator(
         }
 
     def _input_sizes(self, X: Sequences | Windows) -> dict[str, int]:
-        """Return the sizes of the network that the data determines."""
+        """Return the arguments of the network that depend on the data."""
         tokens = {} if self.embedding is None else {"n_tokens": int(self.n_tokens_)}
         return {"n_features": int(X.n_features), "n_outputs": self._codec.n_outputs, **tokens}
 
@@ -91,5 +94,5 @@ class SequenceEstimator(
         codec = state.get("_codec")
         fits = isinstance(codec, self._codecs) and state["_sizes"]["n_outputs"] == codec.n_outputs
         if "_net_state" in state and not fits:
-            raise ValueError(f"The state of a {type(self).__name__} has no codec of its targets that fits its network.")
+            raise ValueError(f"The state of a {type(self).__name__} has no target codec that matches its network.")
         super().__setstate__(state)

@@ -1,4 +1,4 @@
-"""`SlidingWindowEstimator`: an estimator of vectors over the windows of each sequence."""
+"""`SlidingWindowEstimator`: the base of estimators that predict from the windows of sequences."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["SlidingWindowEstimator"]
 
 
 class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
-    """Cuts each sequence into windows, fits the estimator inside to them, and joins its answers by sequence.
+    """Splits sequences into windows, fits an estimator to them, and aggregates its predictions per sequence.
 
-    A subclass checks and learns targets, and says what is joined.
+    Subclasses validate the targets, and define which predictions are aggregated.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -58,21 +58,21 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
     # ---- what a subclass defines
 
     def _check_targets(self, y: Any, X: Sequences) -> NDArray[Any]:
-        """Return targets, one a sequence, shape (n_samples,) or (n_samples, n_outputs)."""
+        """Validate targets per sequence; return them in shape (n_samples,) or (n_samples, n_outputs)."""
         raise NotImplementedError
 
     def _read_steps(self, rows: NDArray[Any], X: Sequences) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the target of each time step, and which are known, from rows (total_steps, n_outputs)."""
+        """Validate targets per time step of shape (total_steps, n_outputs); return them and a mask of known ones."""
         raise NotImplementedError
 
     def _learn(self, targets: NDArray[Any]) -> None:
-        """Remember what predictions need to know of the targets."""
+        """Set the attributes that depend on the targets."""
 
     # ---- fit
 
     @property
     def _by_step(self) -> bool:
-        """Whether there is a target a time step."""
+        """Whether there is one target per time step."""
         return self.aggregate == "concat"
 
     @with_callbacks
@@ -82,20 +82,21 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         Parameters
         ----------
         X : sequences
-            See the class.
+            Training data, in any form that the class docstring lists.
         y : array of shape (n_samples,), or sequences
-            A target for each sequence, which its windows share; with ``aggregate="concat"`` one for each time step.
+            One target per sequence, which its windows share; with ``aggregate="concat"``, one target per time step.
         sample_weight : array of shape (n_samples,), optional
-            Weight of each sequence's windows.
+            Weight of each sequence, used for all of its windows.
 
         Returns
         -------
         self : estimator
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            If a parameter or the data is unfit; the message says which and where.
+            If a parameter or the data is invalid.
         """
         with listened_fit(self, X, y) as listeners:
             self._fit(X, y, sample_weight, listeners)
@@ -120,8 +121,8 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         self._validate_params()
         if self._by_step and self.stride > self.window:
             raise ValueError(
-                f"The 'stride' parameter of {type(self).__name__} must be at most window={self.window} where aggregate is "
-                f"'concat', for each step needs a window. Got {self.stride!r} instead."
+                f"The 'stride' parameter of {type(self).__name__} must be at most window={self.window} with "
+                f"aggregate='concat', so that each time step is in a window. Got {self.stride!r} instead."
             )
 
     def _read(self, X: Any, *, reset: bool) -> Sequences:
@@ -129,7 +130,7 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         return found if isinstance(found, Sequences) else Sequences.from_padded(np.asarray(found))
 
     def _targets(self, y: Any, X: Sequences, *, reset: bool = False) -> NDArray[Any]:
-        """Return targets checked, one a sequence or one a time step; ``reset`` remembers the form of the latter."""
+        """Validate targets, per sequence or per time step; with ``reset``, store the form of the latter."""
         if self._by_step:
             read = read_step_targets(y, X, owner=type(self).__name__)
             if reset:
@@ -139,27 +140,27 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
             return values
         if isinstance(y, Sequences) or not is_table(y):
             raise ValueError(
-                f"y of {type(self).__name__} must be one target a sequence where aggregate is not 'concat'. Got sequences: "
-                "set aggregate='concat' to predict at each time step."
+                f"y of {type(self).__name__} must have one target per sequence unless aggregate='concat'. Got "
+                "sequences instead: set aggregate='concat' to predict at each time step."
             )
         return self._check_targets(y, X)
 
     def _weighted(
         self, X: Sequences, targets: NDArray[Any], weight: NDArray[np.float64] | None
     ) -> tuple[Sequences, NDArray[Any], NDArray[np.float64] | None]:
-        """Return the same without the sequences that weigh nothing.
+        """Remove sequences of weight 0.
 
         Raises
         ------
         ValueError
-            If the estimator inside takes no weights.
+            If the estimator does not support weights.
         """
         if weight is None:
             return X, targets, None
         if not has_fit_parameter(self.estimator, "sample_weight"):
             raise ValueError(
-                f"The 'sample_weight' of {type(self).__name__} goes to its estimator, but {type(self.estimator).__name__} "
-                "takes none: leave it out, or take another estimator."
+                f"The 'sample_weight' of {type(self).__name__} is passed to its estimator, but "
+                f"{type(self.estimator).__name__} does not support it. Omit sample_weight, or use another estimator."
             )
         kept = weight > 0
         rows = np.repeat(kept, X.lengths) if self._by_step else kept
@@ -171,7 +172,7 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         )
 
     def _at_windows(self, targets: NDArray[Any], X: Sequences, windows: Windows) -> NDArray[Any]:
-        """Return what each window is to predict: its sequence's target, or those of its last ``stride`` steps."""
+        """Return the target of each window: that of its sequence, or those of its last ``stride`` steps."""
         if not self._by_step:
             return np.asarray(targets[windows.series])
         rows, _ = self._last_steps(X, windows)
@@ -179,9 +180,10 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         return values[:, 0] if values.shape[1] == 1 else values
 
     def _last_steps(self, X: Sequences, windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return the last ``stride`` steps of each window, shape (n_windows, stride), and which of them X has.
+        """Return the last ``stride`` steps of each window, shape (n_windows, stride), and a mask of steps in X.
 
-        Steps are counted through all sequences; for one before its sequence's beginning the first step stands in.
+        Steps are indices among all steps of all sequences; those before the beginning of a sequence are replaced by its
+        first step.
         """
         series = windows.series
         to_end = windows.offsets[series + 1] - windows.starts - windows.window
@@ -189,17 +191,17 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         return X.offsets[series][:, None] + np.maximum(within, 0), within >= 0
 
     def inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Return the data that ``estimator_`` is fitted to: windows, and their targets.
+        """Return the windows and targets to which ``estimator_`` is fitted.
 
         Parameters
         ----------
         X, y
-            As in `fit`; y may be left out.
+            As in `fit`; y is optional.
 
         Returns
         -------
         X_inner, y_inner
-            As ``estimator_.fit`` takes them.
+            Arguments of ``estimator_.fit``; y_inner is None if y is.
         """
         check_is_fitted(self)
         found = self._read(X, reset=False)
@@ -210,14 +212,14 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
     # ---- predict
 
     def _answers(self, X: Any, method: str) -> tuple[NDArray[Any], Windows, Sequences]:
-        """Return what the estimator inside says of each window of X."""
+        """Return the predictions of the estimator for each window of X, the windows, and X as sequences."""
         check_is_fitted(self)
         found = self._read(X, reset=False)
         windows = self._windows(found)
         return np.asarray(getattr(self.estimator_, method)(suited(self.estimator_, windows))), windows, found
 
     def _joined(self, answers: NDArray[Any], windows: Windows) -> NDArray[Any]:
-        """Return one answer a sequence from those of its windows, shape (n_windows, …)."""
+        """Aggregate the predictions of windows, shape (n_windows, …), per sequence."""
         counts = np.bincount(windows.series)
         ends = np.cumsum(counts)
         if self.aggregate == "last":
@@ -230,11 +232,11 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         shapes = {np.shape(each) for each in found}
         if shapes != {answers.shape[1:]}:
             raise ValueError(
-                f"The 'aggregate' parameter of {type(self).__name__} must map the answers of a sequence's windows, shape "
-                f"(n_windows, …), to one of shape {answers.shape[1:]}. Got {sorted(shapes)} instead."
+                f"The 'aggregate' parameter of {type(self).__name__} must map the predictions of a sequence's windows, "
+                f"of shape (n_windows, …), to shape {answers.shape[1:]}. Got {sorted(shapes)} instead."
             )
         return np.array(found)
 
     def _shaped(self, values: NDArray[Any], X: Sequences) -> Any:
-        """Return values of all steps, shape (total_steps, …), in the form that y had in the fit."""
+        """Return values of all steps, shape (total_steps, …), in the form of y in fit."""
         return step_shaped(values, X, self._step_kind)

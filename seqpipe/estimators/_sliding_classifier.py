@@ -1,4 +1,4 @@
-"""`SlidingWindowClassifier`: a label a sequence, or a time step, by a classifier of windows."""
+"""`SlidingWindowClassifier`: classification of sequences or time steps by a classifier of windows."""
 
 from __future__ import annotations
 
@@ -26,35 +26,52 @@ def _has_probabilities(self: SlidingWindowClassifier) -> bool:
 
 
 class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
-    """Classify sequences of unequal length by a classifier that sees one window at a time.
+    """Classify sequences, or their time steps, by a classifier of fixed-size windows.
 
-    The classifier is fitted to all windows of all sequences, each with the label of its sequence, so that its loss is one a
-    window; its answers are joined by sequence. With ``aggregate="concat"`` there is a label for each time step, that of the
-    window that ends there. X may be whatever `SequenceClassifier` takes.
+    The classifier is fitted to the windows of all sequences, and its predictions are aggregated per sequence.
+
+    X may be any of:
+
+    - an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or one with more feature axes;
+    - a list, object array or pandas Series of arrays of shape (n_timesteps,) or (n_timesteps, n_features), which may
+      differ in length;
+    - `Sequences` or `Windows`.
+
+    y may be either of:
+
+    - labels of shape (n_samples,): integers or strings, which the windows of a sequence share;
+    - with ``aggregate="concat"``, labels per time step, in any form that `StepClassifier` accepts. Each window has the
+      label of its last time step, and all labels must be known.
 
     Parameters
     ----------
     estimator : classifier
-        Any of scikit-learn's, which gets windows flattened to (n_windows, window * n_features), or one that takes sequences.
+        Classifier of windows. For classifiers that do not accept sequences, windows are flattened to
+        (n_windows, window * n_features).
     window : int, default=8
-        Time steps of a window.
+        Length of windows, in time steps.
     stride : int, default=1
-        Time steps between the ends of two windows; 1 with ``aggregate="concat"``.
+        Number of time steps between consecutive windows; must be 1 with ``aggregate="concat"``.
     pad_value : float, default=0.0
-        What stands before a sequence's first step where its first window begins earlier.
+        Value of time steps of a window before the beginning of its sequence.
     aggregate : {"concat", "last", "mean"} or callable, default="mean"
-        "mean" averages the windows' probabilities, or the votes of a classifier that gives none; "last" takes those of the
-        last window; a callable maps them, an array (n_windows, n_classes), to an array (n_classes,). "concat" predicts a label a
-        time step from y aligned with X, as `StepClassifier` does.
+        How predictions of windows are aggregated. "mean" averages probabilities, or votes if the classifier has no
+        ``predict_proba``; "last" uses the last window; a callable maps an array of shape (n_windows, n_classes) to one
+        of shape (n_classes,). "concat" predicts one label per time step.
 
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
-        The labels.
+        The class labels.
     estimator_ : classifier
-        The fitted one.
+        The fitted classifier.
     n_features_in_ : int
-        Features of a step, or time steps if fitted to a table of shape (n_samples, n_timesteps).
+        Number of features per time step; number of time steps if X was of shape (n_samples, n_timesteps).
+
+    See Also
+    --------
+    SequenceClassifier : Classify sequences by a recurrent network.
+    StepClassifier : Classify time steps by a recurrent network.
 
     References
     ----------
@@ -76,7 +93,7 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        if self._by_step:  # with a label a step it is no classifier in scikit-learn's sense, and is split as others are
+        if self._by_step:  # with one label per step, it is not a classifier in scikit-learn's sense
             tags.estimator_type, tags.classifier_tags = None, None
             tags.target_tags.one_d_labels = False
         return tags
@@ -85,8 +102,8 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
         super()._check_parameters()
         if self._by_step and self.stride != 1:
             raise ValueError(
-                "The 'stride' parameter of SlidingWindowClassifier must be 1 where aggregate is 'concat', for each window has "
-                f"one label. Got {self.stride!r} instead."
+                "The 'stride' parameter of SlidingWindowClassifier must be 1 with aggregate='concat', since each "
+                f"window has one label. Got {self.stride!r} instead."
             )
 
     def _check_targets(self, y: Any, X: Sequences) -> NDArray[Any]:
@@ -101,7 +118,7 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
         self.classes_ = np.unique(targets)
 
     def _scores(self, X: Any) -> tuple[NDArray[Any], Sequences]:
-        """Return probabilities or votes, shape (n_samples, n_classes) or (total_steps, n_classes), and X as it was read."""
+        """Return probabilities or votes, (n_samples, n_classes) or (total_steps, n_classes), and X as sequences."""
         check_is_fitted(self)
         method = "predict_proba" if _has_probabilities(self) else "predict"
         answers, windows, found = self._answers(X, method)
@@ -111,15 +128,35 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Any:
-        """Return the probability of each class, columns as in ``classes_``.
+        """Predict the probability of each class.
 
-        Shape (n_samples, n_classes), or (n_timesteps, n_classes) for each sequence with ``aggregate="concat"``.
+        Parameters
+        ----------
+        X : sequences
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        probabilities : array of shape (n_samples, n_classes)
+            The order of classes is that of ``classes_``. With ``aggregate="concat"``, arrays of shape
+            (n_timesteps, n_classes) per sequence, in the form of the training targets.
         """
         scores, found = self._scores(X)
         return self._shaped(scores, found) if self._by_step else scores
 
     def predict(self, X: Any) -> Any:
-        """Return the label of each sequence, shape (n_samples,), or of each of its steps, in the form that y had."""
+        """Predict the label of each sequence or, with ``aggregate="concat"``, of each time step.
+
+        Parameters
+        ----------
+        X : sequences
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        y_pred : array of shape (n_samples,)
+            Labels; with ``aggregate="concat"``, in the form of the training targets.
+        """
         scores, found = self._scores(X)
         labels = self.classes_[scores.argmax(axis=1)]
         if not self._by_step:
@@ -127,7 +164,7 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
         return self._shaped(labels.reshape(-1, *[1] * (self._step_ndim - 1)), found)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of right labels, of sequences or of time steps; warns of labels in y that it never saw."""
+        """Return the accuracy over sequences or time steps; warn if y contains labels not seen in fit."""
         scores, found = self._scores(X)
         labels = self._targets(y, found)
         warn_of_unseen(labels, self.classes_, owner=type(self).__name__)

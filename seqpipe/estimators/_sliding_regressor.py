@@ -1,4 +1,4 @@
-"""`SlidingWindowRegressor`: a number a sequence, or a time step, by a regressor of windows."""
+"""`SlidingWindowRegressor`: regression of sequences or time steps by a regressor of windows."""
 
 from __future__ import annotations
 
@@ -19,35 +19,51 @@ __all__ = ["SlidingWindowRegressor"]
 
 
 class SlidingWindowRegressor(RegressorMixin, SlidingWindowEstimator):
-    """Predict numbers for sequences of unequal length by a regressor that sees one window at a time.
+    """Predict real numbers for sequences, or their time steps, by a regressor of fixed-size windows.
 
-    The regressor is fitted to all windows of all sequences, each with the target of its sequence, so that its loss is one a
-    window; its predictions are joined by sequence. With ``aggregate="concat"`` there are targets for each time step: each
-    window predicts those of its last ``stride`` steps, and these parts are put together again. X may be whatever
-    `SequenceRegressor` takes. For one long series in rows there is `WindowedRegressor`.
+    The regressor is fitted to the windows of all sequences, and its predictions are aggregated per sequence.
+
+    X may be any of:
+
+    - an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or one with more feature axes;
+    - a list, object array or pandas Series of arrays of shape (n_timesteps,) or (n_timesteps, n_features), which may
+      differ in length;
+    - `Sequences` or `Windows`.
+
+    y may be either of:
+
+    - an array of shape (n_samples,) or (n_samples, n_outputs), with one target per sequence, which its windows share;
+    - with ``aggregate="concat"``, targets per time step, in any form that `StepRegressor` accepts. Each window predicts
+      its last ``stride`` time steps, and all targets must be known.
 
     Parameters
     ----------
     estimator : regressor
-        Any of scikit-learn's, which gets windows flattened to (n_windows, window * n_features), or one that takes sequences.
+        Regressor of windows. For regressors that do not accept sequences, windows are flattened to
+        (n_windows, window * n_features).
     window : int, default=8
-        Time steps of a window.
+        Length of windows, in time steps.
     stride : int, default=1
-        Time steps between the ends of two windows; with ``aggregate="concat"`` at most ``window``, and above 1 the regressor
-        must take several targets.
+        Number of time steps between consecutive windows. With ``aggregate="concat"``, at most ``window``; values above
+        1 require a regressor that supports several targets.
     pad_value : float, default=0.0
-        What stands before a sequence's first step where its first window begins earlier.
+        Value of time steps of a window before the beginning of its sequence.
     aggregate : {"concat", "last", "mean"} or callable, default="mean"
-        "mean" averages the windows' predictions, "last" takes that of the last window, a callable maps them, an array
-        (n_windows,) or (n_windows, n_outputs), to one. "concat" predicts at each time step from y aligned with X, as
-        `StepRegressor` does.
+        How predictions of windows are aggregated: "mean" averages them, "last" uses the last window, and a callable
+        maps an array of shape (n_windows,) or (n_windows, n_outputs) to a single prediction. "concat" predicts at each
+        time step.
 
     Attributes
     ----------
     estimator_ : regressor
-        The fitted one.
+        The fitted regressor.
     n_features_in_ : int
-        Features of a step, or time steps if fitted to a table of shape (n_samples, n_timesteps).
+        Number of features per time step; number of time steps if X was of shape (n_samples, n_timesteps).
+
+    See Also
+    --------
+    SequenceRegressor : Predict by a recurrent network.
+    WindowedRegressor : Predict at each row of one long series, from the window that ends there.
 
     References
     ----------
@@ -78,7 +94,7 @@ class SlidingWindowRegressor(RegressorMixin, SlidingWindowEstimator):
         return check_step_numbers(rows, X, owner=type(self).__name__)
 
     def _values(self, X: Any) -> tuple[NDArray[np.float64], Sequences]:
-        """Return predictions, (n_samples, …) or (total_steps, n_outputs), and X as it was read."""
+        """Return predictions, (n_samples, …) or (total_steps, n_outputs), and X as sequences."""
         answers, windows, found = self._answers(X, "predict")
         if not self._by_step:
             return self._joined(answers, windows), found
@@ -86,14 +102,25 @@ class SlidingWindowRegressor(RegressorMixin, SlidingWindowEstimator):
         return answers.reshape(len(answers), self.stride, -1)[there], found
 
     def predict(self, X: Any) -> Any:
-        """Return the predictions, shaped as y was."""
+        """Predict the targets of each sequence or, with ``aggregate="concat"``, of each time step.
+
+        Parameters
+        ----------
+        X : sequences
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        y_pred : array of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions; with ``aggregate="concat"``, in the form of the training targets.
+        """
         values, found = self._values(X)
         if not self._by_step:
             return values
         return self._shaped(values if self._step_ndim == 2 else values[:, 0], found)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R² over sequences or time steps, the mean over outputs where there are several."""
+        """Return R² over sequences or time steps, averaged over outputs."""
         values, found = self._values(X)
         weight = check_weight(sample_weight, len(found))
         if weight is not None and self._by_step:

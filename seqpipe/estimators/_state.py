@@ -1,6 +1,6 @@
-"""A net as plain arrays and back: a fitted estimator's pickle holds no torch object and no net.
+"""Conversion of a net to numpy arrays and back, so that pickles of fitted estimators contain no net and no tensors.
 
-skorch's nets carry a pickle inside their pickle, so that even a file that was checked for unknown types can run code.
+The pickle of a skorch net contains another pickle, so that even a file checked for unknown types could run code.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from seqpipe.training import SequenceNet
 
 __all__ = ["check_state", "net_state", "restore_net", "restore_weights"]
 
-#: Settings, beside its class, that decide what an optimizer keeps for each parameter.
+#: Settings that, besides its class, determine the state of an optimizer per parameter.
 _KEEPS_MORE = ("amsgrad", "centered", "momentum")
 
 
 def check_state(estimator: Any, state: dict[str, Any]) -> None:
-    """Refuse a state that replaces what the estimator's class defines: its methods, and the rules for its parameters.
+    """Validate that a state does not replace attributes of the estimator's class, such as methods and constraints.
 
     Raises
     ------
     ValueError
-        Names the first such attribute.
+        If it does; names the first such attribute.
     """
     for name in state:
         if hasattr(type(estimator), name):
@@ -32,7 +32,7 @@ def check_state(estimator: Any, state: dict[str, Any]) -> None:
 
 
 def net_state(net: SequenceNet) -> dict[str, Any]:
-    """Return weights and optimizer state of a net as arrays, numbers, lists and dicts with text keys."""
+    """Return weights and optimizer state of a net as arrays, numbers, lists and dicts with string keys."""
     return {"module": _plain(dict(net.module_.state_dict())), **_optimizer_state(net)}
 
 
@@ -43,26 +43,26 @@ def _optimizer_state(net: SequenceNet) -> dict[str, Any]:
 
 
 def restore_weights(net: SequenceNet, state: dict[str, Any]) -> None:
-    """Put the weights back into a net that predicts; the optimizer's state is kept for a fit that goes on.
+    """Load the weights into a net for prediction; the state of the optimizer is kept for a fit that continues.
 
     Raises
     ------
     ValueError
-        If the net has another shape than the one that the state is from.
+        If the shapes of the weights do not match.
     """
     _restore_module(net, state)
     net.kept_optimizer = {name: state[name] for name in ("optimizer", "optimizer_kind") if name in state}
 
 
 def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
-    """Put the state back into an initialised net, on whatever device it is; the optimizer's settings are the net's own.
+    """Load the state into an initialized net on any device, with the optimizer settings of the net.
 
-    An optimizer of another kind than the state is from begins anew.
+    The state of the optimizer is not loaded if the net has another optimizer.
 
     Raises
     ------
     ValueError
-        If the net has another shape than the one that the state is from.
+        If the shapes of the weights do not match.
     """
     _restore_module(net, state)
     kind = _optimizer_kind(net)
@@ -77,13 +77,13 @@ def _restore_module(net: SequenceNet, state: dict[str, Any]) -> None:
         net.module_.load_state_dict(_torch(state["module"]))
     except RuntimeError as error:
         raise ValueError(
-            "The network has another shape than the fitted one: its cell, sizes, features or outputs have changed. "
-            f"Fit anew, with warm_start=False. ({error})"
+            "The network does not match the fitted one: the cell, its sizes, or the number of features or outputs has "
+            f"changed. Fit with warm_start=False. ({error})"
         ) from error
 
 
 def _optimizer_kind(net: SequenceNet) -> list[str]:
-    """Return what two optimizers have in common that can go on from each other's state."""
+    """Return a description that is equal for optimizers that can load each other's state."""
     optimizer = net.optimizer_
     return [type(optimizer).__qualname__, *(name for name in _KEEPS_MORE if optimizer.defaults.get(name))]
 

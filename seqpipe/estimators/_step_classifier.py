@@ -1,4 +1,4 @@
-"""`StepClassifier`: labels per time step."""
+"""`StepClassifier`: classification of time steps."""
 
 from __future__ import annotations
 
@@ -9,25 +9,39 @@ __all__ = ["StepClassifier"]
 
 
 class StepClassifier(ClassifyingEstimator, StepwiseEstimator):
-    """Predict one label at every time step.
+    """Classify time steps: one label, or several labels, per time step.
 
-    X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
-    pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`. y holds as many
-    sequences of as many steps: an array of shape (n_samples, n_timesteps),
-    a list, object array or Series of such arrays without the first axis, `Sequences`, or `Windows`. Predictions are an
-    array where y was an array and the sequences are equally long, `Sequences` where it was `Sequences`, else an object
-    array of arrays, one a sequence.
-    Labels may be text, such as the tags of words: a list of lists of strings.
+    X may be any of:
 
-    Where the truth is known at some steps only, y is None or NaN at the others: they take part in neither the loss nor the
-    score, and a sequence of which nothing is known in no fit. At least one step must be known.
+    - an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or one with more feature axes;
+    - a list, object array or pandas Series of arrays of shape (n_timesteps,) or (n_timesteps, n_features), which may
+      differ in length;
+    - `Sequences` or `Windows`.
+
+    y has one target per time step of X, and may be any of:
+
+    - labels, integers or strings: an array of shape (n_samples, n_timesteps), or a list, object array or pandas Series
+      of lists or arrays of shape (n_timesteps,);
+    - multi-label targets, 1 where a label applies, otherwise 0: an array of shape (n_samples, n_timesteps, n_labels),
+      or a list, object array or pandas Series of arrays of shape (n_timesteps, n_labels);
+    - `Sequences` or `Windows` of either, in numbers.
+
+    Targets may be missing (None, NaN or NA) at some time steps, which are then ignored in the loss and the score.
+    Sequences without any target are ignored in `fit`; at least one time step must have a target.
+
+    Predictions are an array if y was an array and all sequences have the same length, `Sequences` if y was `Sequences`,
+    and otherwise an object array with one array per sequence.
+
+    See Also
+    --------
+    SequenceClassifier : Classify whole sequences.
+    cross_val_predict : Cross-validated predictions and probabilities per time step.
 
     Notes
     -----
-    To scikit-learn this is no classifier (``is_classifier`` is False): a classifier's target is one label a sample, and its
-    splitters refuse ragged lists of labels from a classifier. Searches and cross-validation take shuffled or plain folds
-    of sequences, and ``score`` where no scoring is given; scikit-learn's scores, by name too, are over all known steps. For
-    probabilities of all sequences there is `seqpipe.cross_val_predict`.
+    In scikit-learn's sense this is not a classifier (``is_classifier`` is False), since a classifier has one label per
+    sample. Cross-validation and searches therefore split sequences into folds without stratification, and use `score`
+    unless ``scoring`` is given. scikit-learn's metrics are computed over all time steps with a target.
 
     Examples
     --------

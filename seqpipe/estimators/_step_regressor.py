@@ -1,4 +1,4 @@
-"""`StepRegressor`: one number per time step, or several."""
+"""`StepRegressor`: regression at each time step."""
 
 from __future__ import annotations
 
@@ -11,17 +11,31 @@ __all__ = ["StepRegressor"]
 
 
 class StepRegressor(RegressingEstimator, RegressorMixin, StepwiseEstimator):
-    """Predict one number, or several, at every time step.
+    """Predict one or several real numbers per time step.
 
-    X may be an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), a list, object array or
-    pandas Series of (n_timesteps, n_features) arrays of unequal length, `Sequences`, or `Windows`. y holds as many
-    sequences of as many steps: an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs),
-    a list, object array or Series of such arrays without the first axis, `Sequences`, or `Windows`. Predictions are an
-    array where y was an array and the sequences are equally long, `Sequences` where it was `Sequences`, else an object
-    array of arrays, one a sequence.
+    X may be any of:
 
-    Where the truth is known at some steps only, y is NaN or None at the others: they take part in neither the loss nor the
-    score, and a sequence of which nothing is known in no fit. At least one step must be known.
+    - an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or one with more feature axes;
+    - a list, object array or pandas Series of arrays of shape (n_timesteps,) or (n_timesteps, n_features), which may
+      differ in length;
+    - `Sequences` or `Windows`.
+
+    y has one target per time step of X, and may be any of:
+
+    - an array of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs);
+    - a list, object array or pandas Series of arrays of shape (n_timesteps,) or (n_timesteps, n_outputs);
+    - `Sequences` or `Windows`.
+
+    Targets may be missing (None, NaN or NA) at some time steps, which are then ignored in the loss and the score.
+    Sequences without any target are ignored in `fit`; at least one time step must have a target.
+
+    Predictions are an array if y was an array and all sequences have the same length, `Sequences` if y was `Sequences`,
+    and otherwise an object array with one array per sequence.
+
+    See Also
+    --------
+    SequenceRegressor : Predict real numbers per sequence.
+    WindowedRegressor : Predict at each row of one long series, from the window that ends there.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""scikit-learn's scorers, by name or made by ``make_scorer``, over time steps.
+"""scikit-learn's scorers, given by name or made by ``make_scorer``, over time steps.
 
-A scorer calls predict and gives the metric the targets as the user wrote them, which no metric takes where they are ragged, and
-which some take for outputs where they are padded. scikit-learn asks the estimator nothing in between, so that the one method of
-its scorers is wrapped: for estimators that answer at every step, they see the known steps as samples. All others, they score as
-they did.
+A scorer passes the user's targets unchanged to the metric. No metric accepts ragged targets, and some mistake the time
+steps of padded ones for outputs. Since scikit-learn has no hook between the two, the method that all scorers share is
+wrapped: for estimators with one prediction per time step, each step with a target is a sample. Other estimators are
+not affected.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["install_step_scoring", "predicts_steps"]
 
 
 def predicts_steps(estimator: Any) -> bool:
-    """Tell whether an estimator, or the one that a pipeline or a search ends with, answers at every time step."""
+    """Return whether an estimator, or the last one of a pipeline or search, predicts at every time step."""
     return bool(getattr(_last(estimator), "_by_step", False))
 
 
 def _last(estimator: Any) -> Any:
-    """Return the estimator that a pipeline or a search ends with."""
+    """Return the last estimator of a pipeline or search."""
     while True:
         inner = getattr(estimator, "best_estimator_", getattr(estimator, "_final_estimator", None))
         if inner is None:
@@ -39,14 +39,14 @@ def _last(estimator: Any) -> Any:
 
 
 class _KnownSteps(BaseEstimator):
-    """A fitted estimator as scikit-learn's scorers understand one: each known time step is a sample.
+    """A fitted estimator in the form that scikit-learn's scorers expect: each known time step is a sample.
 
     Parameters
     ----------
     estimator : estimator
-        Answers at every time step.
+        Predicts at every time step.
     answers : array of shape (n_steps, …)
-        What its method gives at the known steps.
+        Its predictions at the known steps.
     """
 
     def __init__(self, estimator: Any, answers: NDArray[Any]) -> None:
@@ -60,23 +60,23 @@ class _KnownSteps(BaseEstimator):
 
     @property
     def classes_(self) -> Any:
-        """The labels."""
+        """The class labels."""
         return self.estimator.classes_
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the answers."""
+        """Return the predictions at the known steps."""
         return self.answers
 
     @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Return the answers."""
+        """Return the predictions at the known steps."""
         return self.answers
 
 
 def _at_known_steps(
     estimator: Any, method: str, X: Any, y: Any, sample_weight: Any
 ) -> tuple[_KnownSteps, NDArray[Any], NDArray[np.float64] | None]:
-    """Return the estimator, the truth and the weights of the time steps that have both."""
+    """Return the estimator, targets and weights at time steps with a target and a weight above 0."""
     owner = type(estimator).__name__
     answers, offsets = step_rows(getattr(estimator, method)(X))
     steps = Sequences(np.zeros(len(answers)), offsets)
@@ -85,7 +85,7 @@ def _at_known_steps(
     weight = read_step_weight(sample_weight, steps, owner=owner)
     known = known & (weight > 0)
     if not known.any():
-        raise ValueError(f"y of {owner} has no target at any time step to be scored that has a weight.")
+        raise ValueError(f"y of {owner} has no target at any scored time step with a weight above 0.")
     narrow = method == "predict" or values.ndim == 1
     truth = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if narrow and answers.ndim == 2 and answers.shape[1] == 1:
@@ -94,7 +94,7 @@ def _at_known_steps(
 
 
 def install_step_scoring() -> None:
-    """Make scikit-learn's scorers see time steps as samples where an estimator answers at each; once is enough."""
+    """Make scikit-learn's scorers treat time steps as samples if an estimator predicts at each; safe to call again."""
     score = _scorer._Scorer._score
     if hasattr(score, "__wrapped__"):
         return
@@ -108,7 +108,7 @@ def install_step_scoring() -> None:
         steps, truth, weight = _at_known_steps(estimator, method, X, y_true, weight)
         if weight is not None:
             kwargs["sample_weight"] = weight
-        # not the caller that keeps answers: another scorer's known steps may be others
+        # without scikit-learn's cache of predictions: the known steps of other scorers may differ
         return score(self, partial(_scorer._cached_call, None), steps, X, truth, **kwargs)
 
     _scorer._Scorer._score = score_steps

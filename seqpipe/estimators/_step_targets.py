@@ -1,4 +1,4 @@
-"""Targets at every time step: read from what users call y, held against X, and given back in the same form."""
+"""Targets per time step: conversion of y to one array, validation against X, and conversion back to the form of y."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ __all__ = [
 
 
 class StepTargets(NamedTuple):
-    """Targets of all steps, one sequence after the other, and the form in which they came.
+    """Targets of all steps, concatenated over sequences, and the form of y.
 
     Attributes
     ----------
     rows : array of shape (total_steps, n_outputs)
-        Of any type.
+        Targets of any dtype.
     kind : {"array", "list", "sequences"}
-        What held the sequences.
+        Container of the sequences.
     ndim : {1, 2}
-        Dimensions of one sequence's targets.
+        Number of dimensions of the targets of one sequence.
     """
 
     rows: NDArray[Any]
@@ -50,18 +50,18 @@ class StepTargets(NamedTuple):
 
 @dataclass(frozen=True)
 class StepData:
-    """Sequences with the truth at their steps.
+    """Sequences with targets and weights per time step.
 
     Attributes
     ----------
     X : Sequences or Windows
-        The input, checked.
+        Validated input.
     values : array of shape (total_steps, …)
-        Targets of all steps; where one is unknown, any.
+        Targets of all steps, with any value for unknown ones.
     known : array of bool, shape (total_steps,)
-        Which steps have a target and a weight above 0.
+        Mask of steps with a target and a weight above 0.
     weight : array of float64, shape (total_steps,)
-        What each step weighs.
+        Weight of each step.
     kind, ndim
         As in `StepTargets`.
     """
@@ -74,19 +74,19 @@ class StepData:
     ndim: int
 
     def with_truth(self, *, owner: str) -> Self:
-        """Return the sequences that have a step with a target and a weight.
+        """Return the sequences with at least one step that has a target and a weight above 0.
 
         Raises
         ------
         InvalidSequencesError
-            If none has.
+            If there are none.
         """
         lengths = step_lengths(self.X)
         kept = np.logical_or.reduceat(self.known, np.cumsum(lengths) - lengths)
         if not kept.any():
             raise InvalidSequencesError(
-                f"y of {owner} has no target at any time step that has a weight: give at least one, and split such that each "
-                "part of the data has some."
+                f"y of {owner} has no target at any time step with a weight above 0. At least one is required, in each "
+                "split of the data."
             )
         if kept.all():
             return self
@@ -96,29 +96,29 @@ class StepData:
 
 
 def step_lengths(X: Sequences | Windows) -> NDArray[np.int64]:
-    """Return the time steps of each sequence, shape (n_samples,)."""
+    """Return the number of time steps of each sequence, shape (n_samples,)."""
     return X.lengths if isinstance(X, Sequences) else np.full(len(X), X.window)
 
 
 def read_step_targets(y: Any, X: Sequences | Windows, *, owner: str, name: str = "y") -> StepTargets:
-    """Return y, aligned with X, as one array, in which unknown targets are None, NaN or NA.
+    """Return y, aligned with X, as one array, with None, NaN or NA for unknown targets.
 
     Parameters
     ----------
     y : Sequences, Windows, array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), or \
 list, object array or Series of arrays (n_timesteps,) or (n_timesteps, n_outputs)
-        Targets; masked ones are unknown.
+        Targets; masked values are unknown.
     X : Sequences or Windows
-        The input, checked.
+        Validated input.
     owner : str
-        The estimator, for errors.
+        Name of the estimator, for error messages.
     name : str, default="y"
-        What errors call the targets.
+        Name of the targets, for error messages.
 
     Raises
     ------
     InvalidSequencesError, ValueError
-        If y has another number of sequences than X, or one of its sequences another number of steps.
+        If the number of sequences, or the number of steps of a sequence, differs between y and X.
     """
     if y is None:
         raise ValueError(f"This {owner} estimator requires y to be passed, but the target y is None.")
@@ -139,14 +139,14 @@ list, object array or Series of arrays (n_timesteps,) or (n_timesteps, n_outputs
 
 
 def _with_gaps(y: Any) -> NDArray[Any]:
-    """Return a masked array with None where it is masked."""
+    """Return a masked array as objects, with None for masked values."""
     values = np.asarray(y.data).astype(object)
     values[np.ma.getmaskarray(y)] = None
     return values
 
 
 def _as_padded(y: Any, name: str) -> NDArray[Any] | None:
-    """Return y as an array of shape (n_samples, n_timesteps, …) if it is one."""
+    """Return y as an array of shape (n_samples, n_timesteps, …), or None if it is ragged."""
     if isinstance(y, Windows):
         return np.asarray(y)
     if isinstance(y, pd.DataFrame):
@@ -157,9 +157,9 @@ def _as_padded(y: Any, name: str) -> NDArray[Any] | None:
 def _read_padded(y: NDArray[Any], X: Sequences | Windows, owner: str, name: str) -> StepTargets:
     if y.ndim not in (2, 3):
         raise InvalidSequencesError(
-            f"{name} of {owner} must have shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs). Got {y.shape} "
-            "instead: give a target for each time step. For one a sequence there are SequenceClassifier and "
-            "SequenceRegressor."
+            f"{name} of {owner} must have shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), with "
+            f"one target per time step. Got shape {y.shape} instead. For one target per sequence, use "
+            "SequenceClassifier or SequenceRegressor."
         )
     _check_aligned(np.full(len(y), y.shape[1]), X, owner, name)
     return StepTargets(y.reshape(y.shape[0] * y.shape[1], -1), "array", y.ndim - 1)
@@ -172,11 +172,11 @@ def _read_list(y: list[Any], X: Sequences | Windows, owner: str, name: str) -> S
     other = next((i for i, array in enumerate(arrays) if array.shape[1:] != first.shape[1:]), None)
     if other is not None:
         raise InvalidSequencesError(
-            f"The targets of sample {other} have shape {arrays[other].shape} where those of the first have {first.shape}: "
-            "give as many outputs a step in every sequence."
+            f"The targets of sample {other} have shape {arrays[other].shape}, but those of sample 0 have "
+            f"{first.shape}. Pass the same number of outputs per time step in all sequences."
         )
     texts = [array.dtype.kind in "US" for array in arrays]
-    if any(texts) and not all(texts):  # joined, the numbers would become text
+    if any(texts) and not all(texts):  # concatenated, the numbers would become strings
         arrays = [array.astype(object) for array in arrays]
     rows = np.concatenate(arrays)
     return StepTargets(rows.reshape(len(rows), -1), "list", first.ndim)
@@ -186,12 +186,12 @@ def _one(item: Any, i: int, owner: str, name: str) -> NDArray[Any]:
     array = _with_gaps(item) if np.ma.isMaskedArray(item) else plain_array(item, f"{name}, sample {i}")
     if array.ndim == 1 and array.dtype == object and any(isinstance(step, list | tuple | np.ndarray) for step in array):
         raise InvalidSequencesError(
-            f"The targets of sample {i} have unequal numbers of outputs: give as many at each step."
+            f"The targets of sample {i} have unequal numbers of outputs. Pass the same number at each time step."
         )
     if array.ndim not in (1, 2):
         raise InvalidSequencesError(
-            f"{name} of {owner} must give sample {i} targets of shape (n_timesteps,) or (n_timesteps, n_outputs). Got shape "
-            f"{array.shape} instead. For one target a sequence there are SequenceClassifier and SequenceRegressor."
+            f"{name} of {owner} must have shape (n_timesteps,) or (n_timesteps, n_outputs) in sample {i}. Got shape "
+            f"{array.shape} instead. For one target per sequence, use SequenceClassifier or SequenceRegressor."
         )
     return array
 
@@ -200,32 +200,32 @@ def _check_aligned(lengths: NDArray[np.int64], X: Sequences | Windows, owner: st
     if len(lengths) != len(X):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {[len(X), len(lengths)]}. "
-            f"{name} of {owner} needs one sequence of entries for each sequence of X."
+            f"{name} of {owner} must have one sequence of entries per sequence of X."
         )
     expected = step_lengths(X)
     wrong = np.flatnonzero(lengths != expected)
     if len(wrong):
         i = int(wrong[0])
         raise InvalidSequencesError(
-            f"{name} has {lengths[i]} steps where X has {expected[i]} in {_place(X, i)} ({len(wrong)} such samples): {owner} "
-            "takes one target a time step. Cut both to the same steps, or use SequenceClassifier or SequenceRegressor for "
-            "one target a sequence."
+            f"{name} has {lengths[i]} steps, but X has {expected[i]} in {_place(X, i)} ({len(wrong)} such samples): "
+            f"{owner} expects one target per time step. Align the two, or use SequenceClassifier or SequenceRegressor "
+            "for one target per sequence."
         )
 
 
 def check_step_numbers(
     rows: NDArray[Any], X: Sequences | Windows, *, owner: str
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return targets as float64 of the same shape (total_steps, n_outputs), 0 where unknown, and which steps have one.
+    """Return targets as float64 of shape (total_steps, n_outputs), 0 where unknown, and a mask of steps with targets.
 
     Raises
     ------
     InvalidSequencesError
-        If one is infinite or no real number, or a step has some of its outputs only; names sample and step.
+        If a target is infinite or not a real number, or only some outputs of a step are known; names sample and step.
     """
     if rows.dtype.kind not in "fiubO":
         raise InvalidSequencesError(
-            f"y of {owner} must hold real numbers, got dtype {rows.dtype}: labels are for StepClassifier."
+            f"y of {owner} must contain real numbers. Got dtype {rows.dtype} instead; for labels, use StepClassifier."
         )
     numbers = _numbers(rows, X, f"y of {owner}")
     missing: NDArray[np.bool_] = np.isnan(numbers)
@@ -234,8 +234,8 @@ def check_step_numbers(
     _refuse(
         np.asarray(missing.any(axis=1)) & known,
         X,
-        "y has some outputs of a step and not the others",
-        "Give all outputs of a step, or none.",
+        "y has missing values in some outputs of a step, but not in all",
+        "Pass all outputs of a step, or none.",
     )
     return np.where(known[:, None], numbers, 0.0), known
 
@@ -251,22 +251,22 @@ def _numbers(rows: NDArray[Any], X: Sequences | Windows, name: str) -> NDArray[n
 def check_step_labels(
     rows: NDArray[Any], X: Sequences | Windows, *, owner: str
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return labels of shape (total_steps,), any of them where unknown, and which steps have one.
+    """Return labels of shape (total_steps,), with any label where unknown, and a mask of steps with a label.
 
     Raises
     ------
     InvalidSequencesError, ValueError
-        If there are several a step, all are missing, or they are fractions, infinite or of unlike kinds.
+        If there are several labels per step, all are missing, or labels are fractions, infinite or of mixed types.
     """
     if rows.shape[1] != 1:
         raise InvalidSequencesError(
-            f"{owner} takes one label per time step, got {rows.shape[1]}: fit one estimator per column of y. Of one-hot "
-            "labels take y.argmax(axis=-1)."
+            f"{owner} expects one label per time step. Got {rows.shape[1]} instead: fit one estimator per column of y. "
+            "For one-hot labels, pass y.argmax(axis=-1)."
         )
     labels = rows[:, 0]
     known = ~missing_values(labels)
     if not known.any():
-        raise InvalidSequencesError(f"y of {owner} has no label at any time step: give at least one.")
+        raise InvalidSequencesError(f"y of {owner} has no label at any time step. At least one is required.")
     if labels.dtype.kind in "fc":
         _refuse(known & ~np.isfinite(labels), X, "Input y contains infinity", "Correct these labels.")
     found = _alike(labels[known])
@@ -279,32 +279,32 @@ def check_step_labels(
 
 
 def _alike(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return labels, of which none is missing, in numpy's type for their kind where it has one."""
+    """Return labels, none of which is missing, as an array of their common numpy dtype."""
     if labels.dtype != object:
         return labels
     kinds = sorted({type(label).__name__ for label in labels})
     if "str" in kinds and len(kinds) > 1:
-        raise InvalidSequencesError(f"y mixes labels of the kinds {kinds}: make them all text or all numbers.")
+        raise InvalidSequencesError(f"y mixes labels of types {kinds}. Convert them all to strings or all to numbers.")
     return np.array(labels.tolist())
 
 
 def check_all_known(known: NDArray[np.bool_], X: Sequences | Windows, *, owner: str) -> None:
-    """Raise `InvalidSequencesError` with the place of the first step without a target."""
+    """Raise `InvalidSequencesError` with the position of the first step without a target."""
     _refuse(
         ~known,
         X,
         "Input y contains NaN or None",
-        f"{owner} needs a target at every time step: fill in these, or cut the steps out of X and y.",
+        f"{owner} requires a target at every time step: fill in the missing ones, or remove the steps from X and y.",
     )
 
 
 def read_step_weight(sample_weight: Any, X: Sequences | Windows, *, owner: str) -> NDArray[np.float64]:
-    """Return the weight of each step, shape (total_steps,): its sequence's, where there is one a sequence, else its own.
+    """Return the weight of each step, shape (total_steps,), from weights per sequence or per time step.
 
     Raises
     ------
     ValueError
-        If one is missing, infinite, negative or no number, all are 0, or they are not aligned with X.
+        If a weight is missing, infinite, negative or not a number, all are 0, or they are not aligned with X.
     """
     lengths = step_lengths(X)
     if sample_weight is None:
@@ -316,18 +316,18 @@ def read_step_weight(sample_weight: Any, X: Sequences | Windows, *, owner: str) 
     name = "sample_weight"
     rows = read_step_targets(sample_weight, X, owner=owner, name=name).rows
     if rows.shape[1] != 1:
-        raise InvalidSequencesError(f"{name} of {owner} must be one number a time step. Got {rows.shape[1]}.")
+        raise InvalidSequencesError(f"{name} of {owner} must be one number per time step. Got {rows.shape[1]} instead.")
     check_real(rows.dtype, name)
     numbers = _numbers(rows, X, name)[:, 0]
-    _refuse(~np.isfinite(numbers), X, f"Input {name} contains NaN or infinity", "Give 0 to leave a step out.")
-    _refuse(numbers < 0, X, f"{name} has negative values", "Give weights from 0.")
+    _refuse(~np.isfinite(numbers), X, f"Input {name} contains NaN or infinity", "Set weights to 0 to exclude steps.")
+    _refuse(numbers < 0, X, f"{name} has negative values", "Weights must be >= 0.")
     if not numbers.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return numbers
 
 
 def _by_step(weight: Any) -> bool:
-    """Tell whether there is a weight a step: an array of two axes, or a list of arrays."""
+    """Return whether weights are per time step: an array of two dimensions, or a list of arrays."""
     weight = familiar(weight, "sample_weight")
     if isinstance(weight, Sequences | Windows) or getattr(weight, "ndim", 1) > 1:
         return True
@@ -342,7 +342,7 @@ def _refuse(bad: NDArray[np.bool_], X: Sequences | Windows, what: str, remedy: s
 
 
 def _step_place(X: Sequences | Windows, row: int) -> str:
-    """Return words for a step, counted through all sequences."""
+    """Return the position of a step, given its index among all steps, for error messages."""
     lengths = step_lengths(X)
     ends = np.cumsum(lengths)
     i = int(np.searchsorted(ends, row, side="right"))
@@ -354,10 +354,10 @@ def _place(X: Sequences | Windows, i: int) -> str:
 
 
 def step_shaped(values: NDArray[Any], X: Sequences | Windows, kind: str) -> Any:
-    """Return values of all steps, shape (total_steps, …), a sequence at a time.
+    """Split values of all steps, shape (total_steps, …), by sequence.
 
-    An "array" if that is the kind and all sequences are equally long, `Sequences` if that is it, else an object array of
-    arrays, which scikit-learn can cut and join.
+    The result is an array if ``kind`` is "array" and all sequences have the same length, `Sequences` if it is
+    "sequences", and otherwise an object array of arrays, which scikit-learn can index and concatenate.
     """
     lengths = step_lengths(X)
     if kind == "array" and (lengths == lengths[0]).all():
@@ -366,13 +366,13 @@ def step_shaped(values: NDArray[Any], X: Sequences | Windows, kind: str) -> Any:
     if kind == "sequences" and values.dtype.kind in "fiub":
         return Sequences(values, offsets, ids=getattr(X, "ids", None))
     ragged = np.empty(len(X), dtype=object)
-    for i, part in enumerate(np.split(values, offsets[1:-1])):  # assigned at once, equally long ones would be stacked
+    for i, part in enumerate(np.split(values, offsets[1:-1])):  # a single assignment would stack arrays of equal length
         ragged[i] = part
     return ragged
 
 
 def step_rows(shaped: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return what `step_shaped` gave as values of all steps, shape (total_steps, …), and offsets (n_samples + 1,)."""
+    """Return the result of `step_shaped` as values of shape (total_steps, …) and offsets of shape (n_samples + 1,)."""
     if isinstance(shaped, Sequences):
         return shaped.values, shaped.offsets
     lengths = [len(each) for each in shaped]

@@ -32,10 +32,10 @@ __all__ = ["StepwiseEstimator"]
 
 
 class StepwiseEstimator(TruncationMixin, SequenceEstimator):
-    """Maps the output of each time step by the same linear layer; a mixin chooses the codec of its targets."""
+    """Base class of estimators with one target per time step: the same linear layer is applied to all outputs."""
 
     _network = StepNetwork
-    #: One answer per time step, which scikit-learn's scorers have to be told of.
+    #: One prediction per time step, for which scikit-learn's scorers are adapted.
     _by_step = True
 
     loss_on: StepRule = parameter(
@@ -43,8 +43,9 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         constraint=[StrOptions({"all", "last"}), Interval(Integral, 1, None, closed="left"), callable],
         type='{"all", "last"}, int or callable',
         description=(
-            "The time steps that the loss is computed on: all, the last one, the given number of last ones, or a function from "
-            "the length of a sequence to a boolean array of that length. Predictions and scores are of all time steps."
+            "The time steps on which the loss is computed: all, the last one, the given number of last ones, or a "
+            "function that maps the length of a sequence to a boolean array of that length. Predictions and scores "
+            "include all time steps."
         ),
         group=Group.TRAINING,
     )
@@ -62,7 +63,7 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         self._train(samples, self._input_sizes(data.X), listeners, partial=partial)
 
     def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> StepData:
-        """Return X with the targets aligned with it and their weights, without sequences that have no step to learn from."""
+        """Return X with aligned targets and weights, without sequences that have no step with a target and a weight."""
         owner = type(self).__name__
         found = check_X(self, X, reset=reset)
         read = read_step_targets(y, found, owner=owner)
@@ -73,11 +74,11 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         return data.with_truth(owner=owner)
 
     def _read_steps(self, rows: NDArray[Any], X: Sequences | Windows) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return targets of all steps, and which are known, as the fitted estimator takes them."""
+        """Return the targets of all steps, as the fitted estimator expects them, and a mask of known targets."""
         return self._codec.read_steps(rows, X, owner=type(self).__name__)
 
     def _encoded(self, data: StepData) -> Sequences:
-        """Return the targets of all steps as the net takes them, 0 where unknown."""
+        """Return the targets of all steps encoded for the net, 0 where unknown."""
         encoded = self._codec.encode(data.values[data.known])
         rows = np.zeros((len(data.values), *encoded.shape[1:]), dtype=self.dtype)
         rows[data.known] = encoded
@@ -88,28 +89,28 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         return StepLoss(self.loss_on, labels=classes, steps_per_sample=self._steps_per_sample)
 
     def _choose(self, data: StepData) -> NDArray[np.bool_]:
-        """Return which steps of X count in the loss, shape (total_steps,).
+        """Return a mask of the steps of X that contribute to the loss, shape (total_steps,).
 
         Raises
         ------
         ValueError
-            If none does.
+            If there are none.
         """
         chosen = self._ruled(step_lengths(data.X)) & data.known
         if not chosen.any():
             raise ValueError(
-                f"The 'loss_on' parameter of {type(self).__name__} must choose at least one step of the training data with a "
-                f"target and a weight above 0. Got {self.loss_on!r} instead."
+                f"The 'loss_on' parameter of {type(self).__name__} must select at least one step of the training data "
+                f"with a target and a weight above 0. Got {self.loss_on!r} instead."
             )
         return chosen
 
     def _ruled(self, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which steps ``loss_on`` names in sequences of these lengths, shape (total_steps,)."""
+        """Return a mask of the steps that ``loss_on`` selects in sequences of these lengths, shape (total_steps,)."""
         of_length = {n: chosen_steps(self.loss_on, np.array([n]), int(n))[0] for n in np.unique(lengths)}
         return np.concatenate([of_length[n] for n in lengths])
 
     def _chosen(self, samples: Samples) -> list[NDArray[np.bool_]]:
-        """Return which steps of each sample count in the loss."""
+        """Return a mask of the steps that contribute to the loss, for each sample."""
         offsets = samples.step_offsets
         chosen = self._ruled(np.diff(offsets))
         if samples.step_weight is not None:
@@ -120,7 +121,7 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         return np.array([chosen.any() for chosen in self._chosen(samples)])
 
     def _updates_per_batch(self, samples: Samples) -> tuple[int, int]:
-        """Return the updates of a batch, of which parts without a chosen step have none, and of the longest sequence."""
+        """Return the updates per batch, of mean and maximum length; parts without a selected step make no update."""
         usual, most = super()._updates_per_batch(samples)
         truncation = self._truncation()
         if truncation is None or (self.loss_on == "all" and samples.step_weight is None):
@@ -128,9 +129,9 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         return max(1, int(np.mean([truncation.n_scored(chosen) for chosen in self._chosen(samples)]))), most
 
     def _samples(self, data: StepData, chosen: NDArray[np.bool_], of_targets: NDArray[np.float64] | None) -> Samples:
-        """Return samples whose weights have the mean 1 over the chosen steps, and learn how many of these a sample has.
+        """Return samples with weights of mean 1 over the selected steps; set the mean number of these per sample.
 
-        ``of_targets`` are the weights of the known steps by their targets, which count in the loss alone.
+        ``of_targets`` are the weights that depend on the targets of known steps; they affect only the loss.
         """
         targets = self._encoded(data)
         offsets = targets.offsets
@@ -147,17 +148,17 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         return Samples(data.X, targets, weighted, Sequences(counted[:, None], offsets))
 
     def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
 
         Parameters
         ----------
         X, y
-            As in `fit`; without y the samples have no targets.
+            As in `fit`. If y is None, the samples have no targets.
 
         Returns
         -------
         samples : Samples
-            For methods of ``net_``. Time steps without a target have the weight 0.
+            Samples for the methods of ``net_``. Time steps without a target have weight 0.
         """
         check_is_fitted(self)
         if y is None:
@@ -171,12 +172,23 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
     # ---- predict
 
     def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
-        """Return what is made of the outputs of all time steps, in the form that y had in the fit."""
+        """Return the predictions that ``finish`` makes from the outputs of all time steps, in the form of y in fit."""
         found = check_X(self, X, reset=False)
         return step_shaped(finish(self.net_.step_outputs(Samples(found))), found, self._step_kind)
 
     def predict(self, X: Any) -> Any:
-        """Return the prediction at each time step, in the form that y had: see the class."""
+        """Predict the target at each time step.
+
+        Parameters
+        ----------
+        X : sequences
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        y_pred : array, `Sequences` or object array of arrays
+            Predictions, in the form of the training targets; see the class docstring.
+        """
         check_is_fitted(self)
         return self._answer(X, self._codec.decode)
 
@@ -192,5 +204,5 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
 
 
 def _unequal(weight: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Return the weights of chosen steps, None where all steps have the same."""
+    """Return the weights of the selected steps, or None if all steps have the same weight."""
     return None if (weight == weight[0]).all() else weight[chosen]

@@ -1,4 +1,4 @@
-"""A fitted estimator on a sequence that is still coming: one answer for all steps so far, or one for each."""
+"""Online prediction: streams of predictions on a sequence whose time steps arrive one after the other."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ __all__ = ["SequenceStream", "StepStream", "Stream"]
 
 
 class Stream(ABC):
-    """Predict on one sequence while its steps come, at the same cost for each; made by ``estimator.stream()``.
+    """Base class of streams, which predict on one sequence while its time steps arrive.
 
-    It keeps the recurrent state, not the steps. It stays with the fit that made it: after another fit, open a new one.
+    Streams are created by the method ``stream`` of an estimator. They store the recurrent state instead of the time
+    steps, and each step has the same cost. A stream keeps using the net with which it was created; create a new one
+    after the estimator is fitted again.
 
     Parameters
     ----------
     net : SequenceNet
-        Fitted, in one direction.
+        Fitted unidirectional net.
 
     Attributes
     ----------
     n_steps : int
-        Time steps taken since the start or the last `reset`.
+        Number of time steps since the beginning or the last `reset`.
 
     Raises
     ------
     ValueError
-        If the net is bidirectional: it has to know a sequence's end before its first output.
+        If the net is bidirectional, and requires the end of a sequence for its first output.
     """
 
     def __init__(self, net: SequenceNet) -> None:
         self._network: Any = net.module_.eval()  # a SequenceNetwork or a StepNetwork
         if self._network.recurrent.bidirectional:
             raise ValueError(
-                "A bidirectional net reads each sequence from its end too and cannot follow one that is still coming: "
-                "fit with bidirectional=False."
+                "A bidirectional net processes sequences from their end and does not support streams. Fit with "
+                "bidirectional=False."
             )
         self._like = self._network.head.weight
         self._n_features = int(net.module__n_features)
@@ -53,36 +55,37 @@ class Stream(ABC):
         self.reset()
 
     def reset(self) -> None:
-        """Forget the steps so far: the next one begins a new sequence."""
+        """Reset the state; the next time step begins a new sequence."""
         self.n_steps = 0
         self._state: Any = None
 
     @abstractmethod
     def push(self, steps: Any) -> Any:
-        """Take the next time steps, one of shape (n_features,) or several of shape (n_timesteps, n_features)."""
+        """Process the next time steps, of shape (n_features,) or (n_timesteps, n_features)."""
 
     def _advance(self, x: NDArray[Any]) -> Tensor:
-        """Run the recurrent layers over checked steps; return their outputs (1, n_timesteps, n_features)."""
+        """Run the recurrent layers on validated steps; return their outputs (1, n_timesteps, n_features)."""
         batch = torch.from_numpy(x)[None].to(self._like.device)
         outputs, self._state = self._network.recurrent(self._network.input(batch), None, self._state)
         self.n_steps += len(x)
         return outputs
 
     def _check(self, steps: Any) -> NDArray[Any]:
-        with np.errstate(over="ignore"):  # what overflows is refused below
+        with np.errstate(over="ignore"):  # overflow raises an error below
             x = np.array(steps, dtype=self._dtype, ndmin=1)
         n_features = self._n_features
         found = x.shape
         x = x[None] if x.ndim == 1 else x
         if x.ndim != 2 or x.shape[1] != n_features or not len(x):
             raise InvalidSequencesError(
-                f"push takes one step of shape ({n_features},), or n_timesteps from 1 of shape (n_timesteps, "
-                f"{n_features}). Got shape {found}."
+                f"push expects one time step of shape ({n_features},), or at least one in an array of shape "
+                f"(n_timesteps, {n_features}). Got shape {found} instead."
             )
         if not np.isfinite(x).all():
             step, column = np.argwhere(~np.isfinite(x))[0]
             raise InvalidSequencesError(
-                f"The steps contain NaN or infinity: step {self.n_steps + step}, feature {column}. Fill it before push."
+                f"The steps contain NaN or infinity: step {self.n_steps + step}, feature {column}. Fill it in before "
+                "push."
             )
         if self._n_tokens is not None:
             self._check_tokens(x, self._n_tokens)
@@ -92,22 +95,22 @@ class Stream(ABC):
         wrong = np.flatnonzero((x < 0) | (x != np.floor(x)) | (x >= n_tokens))
         if len(wrong):
             raise InvalidSequencesError(
-                f"push takes whole numbers from 0 to {n_tokens - 1}, the tokens of the fit. Got {x[wrong[0], 0]} at step "
-                f"{self.n_steps + wrong[0]}: map unknown tokens to one that the training data has."
+                f"push expects token numbers from 0 to {n_tokens - 1}, as in fit. Got {x[wrong[0], 0]} at step "
+                f"{self.n_steps + wrong[0]}. Map unknown tokens to one of the training data."
             )
 
 
 class SequenceStream(Stream):
-    """One answer for all steps so far.
+    """Stream of predictions for the sequence so far, created by `SequenceClassifier` and `SequenceRegressor`.
 
     Parameters
     ----------
     net : SequenceNet
-        Fitted, in one direction.
+        Fitted unidirectional net.
     pooling : str
-        The name of its pooling, of which a running form is kept.
+        Name of the pooling of the net, which is computed incrementally.
     finish : callable
-        Maps the network's outputs (1, n_outputs) to predictions of one sequence.
+        Function that maps the network's outputs (1, n_outputs) to predictions.
 
     Examples
     --------
@@ -128,27 +131,27 @@ class SequenceStream(Stream):
         super().__init__(net)
 
     def reset(self) -> None:
-        """Forget the steps so far: the next one begins a new sequence."""
+        """Reset the state; the next time step begins a new sequence."""
         super().reset()
         self._pooling: RunningPooling = running_pooling(self._pooling_name, self._network.pooling)
 
     def push(self, steps: Any) -> Any:
-        """Take the next time steps; return the prediction for all so far.
+        """Process the next time steps; return the prediction for the sequence so far.
 
         Parameters
         ----------
         steps : array of shape (n_features,) or (n_timesteps, n_features)
-            One step, or several in order, from 1.
+            One or several consecutive time steps.
 
         Returns
         -------
-        prediction
-            The first item of what the estimator's method gives for a list of this one sequence.
+        prediction : object
+            The prediction of the estimator's method for the sequence so far.
 
         Raises
         ------
         InvalidSequencesError
-            If the steps have another shape or are not finite; the stream is then as it was before.
+            If the steps have an invalid shape or are not finite; the stream is then left unchanged.
         """
         x = self._check(steps)
         with torch.inference_mode():
@@ -157,14 +160,14 @@ class SequenceStream(Stream):
 
 
 class StepStream(Stream):
-    """One answer for each step.
+    """Stream of predictions at each time step, created by `StepClassifier` and `StepRegressor`.
 
     Parameters
     ----------
     net : SequenceNet
-        Fitted, in one direction.
+        Fitted unidirectional net.
     finish : callable
-        Maps the network's outputs (n_timesteps, n_outputs) to predictions of as many steps.
+        Function that maps the network's outputs (n_timesteps, n_outputs) to predictions.
 
     Examples
     --------
@@ -183,22 +186,22 @@ class StepStream(Stream):
         super().__init__(net)
 
     def push(self, steps: Any) -> Any:
-        """Take the next time steps; return the prediction at each.
+        """Process the next time steps; return the prediction at each.
 
         Parameters
         ----------
         steps : array of shape (n_features,) or (n_timesteps, n_features)
-            One step, or several in order, from 1.
+            One or several consecutive time steps.
 
         Returns
         -------
-        prediction
-            That of the step for one; for several an array with one item a step.
+        prediction : object or array
+            The prediction at the step; an array with one entry per step if ``steps`` has two dimensions.
 
         Raises
         ------
         InvalidSequencesError
-            If the steps have another shape or are not finite; the stream is then as it was before.
+            If the steps have an invalid shape or are not finite; the stream is then left unchanged.
         """
         x = self._check(steps)
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Windows in the form that an estimator takes."""
+"""Windows in the form that an estimator accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["suited"]
 
 
 def suited(estimator: Any, windows: Windows) -> Any:
-    """Return the windows, or as a table of shape (n_windows, window * n_features) for one that takes nothing else."""
+    """Return the windows; flattened to (n_windows, window * n_features) if the estimator accepts only tables."""
     if get_tags(estimator).input_tags.three_d_array:
         return windows
     return np.asarray(windows).reshape(len(windows), -1)

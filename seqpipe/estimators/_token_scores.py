@@ -1,4 +1,4 @@
-"""How near predicted token sequences come to the true ones."""
+"""Metrics of predicted token sequences."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Tokens = Sequence[Token]
 def text_scores(
     truth: Sequence[Text], predicted: Sequence[Text], *, level: Level = "char", normalize: Form | None = "NFC"
 ) -> dict[str, float]:
-    """Return how near predicted texts come to the true ones.
+    """Compute metrics of predicted texts.
 
     Parameters
     ----------
     truth, predicted : sequences of n_samples texts
         Strings, or lists of tokens.
     level : {"char", "word", "token"}, default="char"
-        What a token is.
+        Tokens are characters, words separated by whitespace, or the items of lists.
     normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
-        Unicode's form that texts are compared in.
+        Unicode normalization form in which texts are compared.
 
     Returns
     -------
-    dict
-        ``exact_match``, the share of texts that are right from the first token to the last; ``token_accuracy``, the
-        share of places with the right token; ``edit_distance``, the tokens to put in, take out or replace, a text.
+    scores : dict of str to float
+        ``exact_match``, the fraction of texts that are predicted exactly; ``token_accuracy``, the fraction of positions
+        with the correct token; and ``edit_distance``, the mean edit distance per text, in tokens.
     """
     tokens = [[split_text(normalized(text, normalize), level) for text in texts] for texts in (truth, predicted)]
     return {
@@ -43,14 +43,14 @@ def text_scores(
 
 
 def exact_matches(truth: Sequence[Tokens], predicted: Sequence[Tokens]) -> NDArray[np.bool_]:
-    """Return which predictions are right from the first token to the end, shape (n_samples,)."""
+    """Return a mask of predictions that are exactly correct, shape (n_samples,)."""
     return np.array([list(a) == list(b) for a, b in zip(truth, predicted, strict=True)], dtype=bool)
 
 
 def token_accuracy(truth: Sequence[Tokens], predicted: Sequence[Tokens]) -> float:
-    """Return the share of places that hold the right token.
+    """Return the fraction of positions with the correct token.
 
-    A place that only one of the two sequences has counts as wrong; two empty ones have none.
+    Positions that only one of two sequences has count as errors. Two empty sequences have no positions.
     """
     pairs = list(zip(truth, predicted, strict=True))
     right = sum(a == b for pair in pairs for a, b in zip(*pair))
@@ -59,7 +59,7 @@ def token_accuracy(truth: Sequence[Tokens], predicted: Sequence[Tokens]) -> floa
 
 
 def edit_distances(truth: Sequence[Tokens], predicted: Sequence[Tokens]) -> NDArray[np.int64]:
-    """Return how many tokens must be put in, taken out or replaced to right each prediction, shape (n_samples,).
+    """Return the edit distance of each prediction, shape (n_samples,), in insertions, deletions and substitutions.
 
     Levenshtein, 1966, Soviet Physics Doklady 10(8).
     """

@@ -1,4 +1,4 @@
-"""`TokenWriter`: what estimators share that write a sequence of tokens for each sample."""
+"""`TokenWriter`: the base of estimators that generate a sequence of tokens per sample."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from seqpipe.transformers import Level, Text, Token, Vocabulary, as_texts
 
 __all__ = ["TokenWriter"]
 
-#: How much longer than the longest target of the training data an output may grow by default.
+#: Default maximum length of predictions, relative to the longest training target.
 _ROOM = 1.5
 
 
 class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
-    """Trains a network with a `TokenDecoder` on the true tokens, and searches for the best ones to predict."""
+    """Base class of estimators with a `TokenDecoder`: training on target tokens, and search for the best prediction."""
 
-    target_vocabulary_: Vocabulary = fitted("Vocabulary", "The tokens of y and their numbers.")
-    longest_target_: int = fitted("int", "Number of tokens of the longest text of y in ``fit``.")
+    target_vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary of y, which maps tokens to numbers.")
+    longest_target_: int = fitted("int", "Number of tokens of the longest training target.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -45,24 +45,24 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
 
     @property
     def _target_level(self) -> Level:
-        """What a token of y is."""
+        """The level of tokens of y."""
         return self.level
 
     @abstractmethod
     def _check_source(self, X: Any, *, reset: bool) -> Any:
-        """Return X checked, as something with a length."""
+        """Validate X; return an object with a length."""
 
     @abstractmethod
     def _take_source(self, found: Any, kept: NDArray[np.int64]) -> Any:
-        """Return some samples of what `_check_source` gave."""
+        """Return the samples with the given indices from the result of `_check_source`."""
 
     @abstractmethod
     def _encode_source(self, found: Any, *, reset: bool) -> Sequences:
-        """Return what the network takes; with ``reset`` learn how from the training data."""
+        """Return the inputs of the network; with ``reset``, set the encoding from the training data."""
 
     @abstractmethod
     def _source_sizes(self) -> dict[str, int]:
-        """Return the sizes of the network that the source tells."""
+        """Return the arguments of the network that depend on X."""
 
     # ---- fit
 
@@ -90,17 +90,17 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
             raise InvalidSequencesError(f"y: {error}") from None
 
     def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data as the network is given it, such as `seqpipe.diagnostics` runs through it.
+        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
 
         Parameters
         ----------
         X, y
-            As in `fit`; without y the network reads its own predictions.
+            As in `fit`. If y is None, the predictions are the targets.
 
         Returns
         -------
         samples : Samples
-            For methods of ``net_``.
+            Samples for the methods of ``net_``.
         """
         check_is_fitted(self)
         found = self._check_source(X, reset=False)
@@ -115,7 +115,7 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
         if len(texts) != n_samples:
             raise InvalidSequencesError(
                 f"Found input variables with inconsistent numbers of samples: {[n_samples, len(texts)]}. "
-                "y needs one text a sample."
+                "y must have one text per sample."
             )
         return texts
 
@@ -128,27 +128,39 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
     # ---- predict
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the best text found for each sample, an object array of shape (n_samples,), of the kind that y was."""
-        tokens, _ = self._search(X, 1)
-        return as_objects([self.target_vocabulary_.decode(best[0]) for best in tokens])
-
-    def predict_n_best(self, X: Any, n: int = 5) -> list[list[tuple[Text, float]]]:
-        """Return the best texts found for each sample, best first, with their scores.
+        """Predict the most probable text for each sample, by greedy or beam search.
 
         Parameters
         ----------
         X : samples
-            See the class.
-        n : int, default=5
-            Texts for each; fewer come where the vocabulary and ``max_length`` allow no more. The beam is at least as wide.
+            Input data, in any form that the class docstring lists.
 
         Returns
         -------
-        list of n_samples lists of (text, score)
-            The score is the natural logarithm of the text's probability, over its length penalty.
+        y_pred : object array of shape (n_samples,)
+            Texts of the type of y: strings or lists of tokens.
+        """
+        tokens, _ = self._search(X, 1)
+        return as_objects([self.target_vocabulary_.decode(best[0]) for best in tokens])
+
+    def predict_n_best(self, X: Any, n: int = 5) -> list[list[tuple[Text, float]]]:
+        """Predict the n best texts for each sample by beam search, with their scores.
+
+        Parameters
+        ----------
+        X : samples
+            Input data, in any form that the class docstring lists.
+        n : int, default=5
+            Number of texts per sample, and minimum beam width. Fewer are returned if ``max_length`` and the vocabulary
+            do not allow as many.
+
+        Returns
+        -------
+        texts : list of n_samples lists of (text, score)
+            Texts in decreasing order of their scores, which are log-probabilities divided by the length penalty.
         """
         if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-            raise ValueError(f"The 'n' parameter of predict_n_best must be an int from 1. Got {n!r} instead.")
+            raise ValueError(f"The 'n' parameter of predict_n_best must be an int >= 1. Got {n!r} instead.")
         tokens, scores = self._search(X, int(n))
         decode = self.target_vocabulary_.decode
         return [
@@ -157,9 +169,9 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
         ]
 
     def _search(self, X: Any, n_best: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Return token numbers (n_samples, n_best, max_length), filled with the end, and scores (n_samples, n_best)."""
+        """Return token numbers (n_samples, n_best, max_length), padded with the end, and scores (n_samples, n_best)."""
         check_is_fitted(self)
-        self._validate_params()  # those of the search may have been set after fit
+        self._validate_params()  # parameters of the search may have changed after fit
         samples = Samples(self._encode_source(self._check_source(X, reset=False), reset=False))
         longest = max(1, ceil(_ROOM * self.longest_target_)) if self.max_length == "auto" else int(self.max_length)
         module, width = self.net_.module_, max(int(self.beam_width), n_best)
@@ -186,21 +198,21 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
     # ---- scores
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of samples whose text is predicted right from the first token to the last."""
+        """Return the fraction of samples whose text is predicted exactly."""
         truth, predicted = self._compared(X, y)
         weight = check_weight(sample_weight, len(truth))
         return float(np.average(exact_matches(truth, predicted), weights=weight))
 
     def token_accuracy(self, X: Any, y: Any) -> float:
-        """Return the share of places with the right token, out of those that the longer of truth and prediction has."""
+        """Return the fraction of positions with the correct token, over the longer of target and prediction."""
         return token_accuracy(*self._compared(X, y))
 
     def edit_distance(self, X: Any, y: Any) -> float:
-        """Return how many tokens a sample must be put in, taken out or replaced to right the predictions, on average."""
+        """Return the mean edit distance per sample, in tokens."""
         return float(edit_distances(*self._compared(X, y)).mean())
 
     def _compared(self, X: Any, y: Any) -> tuple[list[list[Token]], list[list[Token]]]:
-        """Return the tokens of the true texts, and those of the predicted ones."""
+        """Return the tokens of the target texts and of the predicted texts."""
         predicted = self.predict(X)
         truth = self._check_texts(y, len(predicted))
         split = self.target_vocabulary_.split

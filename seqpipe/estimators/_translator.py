@@ -1,4 +1,4 @@
-"""`SequenceTranslator`: from one sequence of tokens to another."""
+"""`SequenceTranslator`: an encoder-decoder between sequences of tokens."""
 
 from __future__ import annotations
 
@@ -30,10 +30,30 @@ _FROM_1 = Interval(Integral, 1, None, closed="left")
 
 
 class SequenceTranslator(UnknownTokenParameters, TokenWriter):
-    """Translate texts: an encoder reads each, a decoder with attention writes another of any length.
+    """Translate texts with a recurrent encoder-decoder with attention.
 
-    X and y are lists, arrays or Series of strings, or at the level "token" of lists of strings or of ints. A text of y ends
-    where the decoder puts the end; it may be empty.
+    X and y may each be any of:
+
+    - a list, array or pandas Series of strings;
+    - a list, object array or pandas Series of lists of strings or ints, with ``level`` or ``target_level`` "token".
+
+    Texts of y may have any length, including 0. Generation stops at the end-of-sequence token.
+
+    Notes
+    -----
+    The decoder is initialized with a linear map of the encoder's last state. It is trained with the cross-entropy of
+    the next token, given the true previous tokens (teacher forcing) unless ``scheduled_sampling`` is above 0. `predict`
+    uses greedy search, or beam search if ``beam_width`` is above 1.
+
+    References
+    ----------
+    I. Sutskever, O. Vinyals and Q. V. Le, 2014, Sequence to Sequence Learning with Neural Networks, arXiv:1409.3215.
+
+    D. Bahdanau, K. Cho and Y. Bengio, 2015, Neural Machine Translation by Jointly Learning to Align and Translate,
+    arXiv:1409.0473.
+
+    M.-T. Luong, H. Pham and C. D. Manning, 2015, Effective Approaches to Attention-based Neural Machine Translation,
+    arXiv:1508.04025.
 
     Examples
     --------
@@ -50,21 +70,23 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         default=None,
         constraint="no_validation",
         type="str, subclass of Cell or None",
-        description="The decoder's cell; None for the encoder's.",
+        description="Cell of the decoder; None uses that of the encoder.",
         group=Group.NETWORK,
     )
     decoder_cell_params: dict[str, Any] | None = parameter(
         default=None,
         constraint=[dict, None],
         type="dict",
-        description="Further arguments of the decoder's cell; those of the encoder's cell if the cells are the same.",
+        description=(
+            "Additional arguments of the decoder's cell; None uses ``cell_params`` if ``decoder_cell`` is None."
+        ),
         group=Group.NETWORK,
     )
     decoder_hidden_size: int | None = parameter(
         default=None,
         constraint=[_FROM_1, None],
         type="int or None",
-        description="Number of hidden units per layer of the decoder; None for that of the encoder.",
+        description="Number of hidden units per layer of the decoder; None uses that of the encoder.",
         group=Group.NETWORK,
     )
     attention: str | None = parameter(
@@ -72,8 +94,8 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         constraint=[StrOptions(set(ATTENTIONS)), None],
         type='{"additive", "dot"} or None',
         description=(
-            "How the decoder's outputs attend to the encoder's: by their scalar product (Luong et al., 2015), by a network with "
-            "one hidden layer (Bahdanau et al., 2015), or not at all."
+            "Attention of the decoder to the encoder's outputs: dot-product (Luong et al., 2015), additive (Bahdanau "
+            "et al., 2015) or None."
         ),
         group=Group.NETWORK,
     )
@@ -81,21 +103,21 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         default=32,
         constraint=[_FROM_1, StrOptions({"one_hot"})],
         type='int or "one_hot"',
-        description="Size of the learned vectors of tokens of X, or one-hot vectors.",
+        description='Size of the learned embedding of the tokens of X, or "one_hot".',
         group=Group.NETWORK,
     )
     target_embedding: int | str = parameter(
         default=32,
         constraint=[_FROM_1, StrOptions({"one_hot"})],
         type='int or "one_hot"',
-        description="Size of the learned vectors of tokens of y, or one-hot vectors.",
+        description='Size of the learned embedding of the tokens of y, or "one_hot".',
         group=Group.NETWORK,
     )
     bidirectional: bool = parameter(
         default=True,
         constraint=["boolean"],
         type="bool",
-        description="Whether every layer of the encoder also reads each sequence backwards.",
+        description="Whether the encoder is bidirectional.",
         group=Group.NETWORK,
     )
     initial_state: str = parameter(
@@ -103,8 +125,8 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         constraint=[StrOptions({"zeros", "learned"})],
         type='{"zeros", "learned"}',
         description=(
-            "\"learned\" trains the encoder's state before the first time step; the decoder's is a linear map of the encoder's "
-            "last."
+            "State of the encoder before the first time step: zeros, or trainable parameters. The decoder begins with "
+            "a linear map of the encoder's last state."
         ),
         group=Group.NETWORK,
     )
@@ -112,11 +134,11 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         default=None,
         constraint=[StrOptions(set(LEVELS)), None],
         type='{"char", "word", "token"} or None',
-        description="What a token of y is; None for the same as in X.",
+        description="Tokens of y, as ``level`` for X; None uses the same level.",
         group=Group.DATA,
     )
 
-    source_vocabulary_: Vocabulary = fitted("Vocabulary", "The tokens of X and their numbers.")
+    source_vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary of X, which maps tokens to numbers.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -129,8 +151,8 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         super()._check_parameters()
         if self.min_count > 1 and self.unknown == "error":
             raise ValueError(
-                f"The 'min_count' parameter of SequenceTranslator is {self.min_count}, which makes rare tokens unknown, but "
-                "unknown='error' refuses them: set unknown='token'."
+                f"The 'min_count' parameter of SequenceTranslator is {self.min_count}, but with unknown='error', rare "
+                "tokens would raise an error. Set unknown='token', or min_count=1."
             )
         if self.decoder_cell is not None:
             cell_factory(self.decoder_cell, self.decoder_cell_params, owner="SequenceTranslator's decoder")
@@ -182,7 +204,7 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         )
 
     def attention_weights(self, X: Any) -> list[NDArray[Any]]:
-        """Return where the decoder looked while it wrote what `predict` returns.
+        """Return the attention weights of the texts that `predict` returns.
 
         Parameters
         ----------
@@ -191,8 +213,8 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
 
         Returns
         -------
-        list of arrays of shape (n_output_tokens, n_source_tokens)
-            Weights from 0, the sum of each row 1.
+        weights : list of arrays of shape (n_output_tokens, n_source_tokens)
+            Attention weights, which are non-negative and sum to 1 in each row.
 
         Raises
         ------
@@ -201,7 +223,7 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         """
         if self.attention is None:
             raise ValueError(
-                "attention_weights needs a translator with attention: fit with attention='dot' or 'additive'."
+                "attention_weights requires a translator with attention. Fit with attention='dot' or 'additive'."
             )
         tokens, _ = self._search(X, 1)
         written = [_with_end(best[0]) for best in tokens]
@@ -220,6 +242,6 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
 
 
 def _with_end(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return tokens up to the first end, with it."""
+    """Return the tokens up to and including the first end-of-sequence token."""
     ends = np.flatnonzero(tokens == END)
     return tokens[: ends[0] + 1] if len(ends) else np.append(tokens, END)

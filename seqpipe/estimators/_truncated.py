@@ -16,16 +16,16 @@ class TruncationMixin(DeclaredEstimator):
         constraint=[list, tuple, None],
         type="(int, int)",
         description=(
-            "Truncated backpropagation through time (k1, k2): an update every k1 time steps, backpropagated through k2 >= k1 "
-            "time steps, with the state carried over; None makes one update per batch, through whole sequences. See "
-            "`Truncation`."
+            "Truncated backpropagation through time (k1, k2): an update every k1 time steps, backpropagated through "
+            "k2 >= k1 time steps, with the state carried over; None makes one update per batch, backpropagated "
+            "through whole sequences. See `Truncation`."
         ),
         group=Group.TRAINING,
     )
 
     def _validate_params(self) -> None:
         super()._validate_params()  # type: ignore[misc]
-        # alone: a search may set it together with bidirectional=, and the fit judges both
+        # by itself: a search may set it before bidirectional=; fit validates the combination
         check_tbptt(self.tbptt, bidirectional=False, owner=type(self).__name__)
 
     def _truncation(self) -> Truncation | None:

@@ -1,4 +1,4 @@
-"""What is held out of a fit to see when to stop."""
+"""Split into training and validation data for early stopping."""
 
 from __future__ import annotations
 
@@ -21,33 +21,35 @@ def validation_split(
     labels: NDArray[Any] | None = None,
     counted: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return indices to train on and to validate on.
+    """Return the indices of training and validation samples.
 
-    Sequences are drawn at random, in the labels' proportions; of windows the latest of each series are taken, and those
-    before whose target reaches into theirs are left out of both.
+    Sequences are split at random, stratified by labels. Of windows, the latest of each series are held out; earlier
+    ones whose target overlaps with those are in neither part.
 
     Parameters
     ----------
     X : Sequences or Windows
+        Samples to split.
     fraction : float
-        To validate on.
+        Fraction of validation samples.
     seed : int
-        Of what is drawn.
+        Seed of the random split.
     labels : array of shape (n_samples,), optional
+        Labels for stratification.
     counted : array of bool, shape (n_samples,), optional
-        Which sequences the loss counts at all: both parts get one.
+        Mask of sequences that contribute to the loss, of which each part has at least one.
 
     Raises
     ------
     ValueError
-        If there are too few samples for both.
+        If there are too few samples for two parts.
     """
     n = len(X)
     n_valid = max(1, round(fraction * n))
     if n - n_valid < 1:
         raise ValueError(
-            f"early_stopping holds out {n_valid} of {n} samples, which leaves none to train on. "
-            "Give more samples, or set early_stopping=False."
+            f"early_stopping holds out {n_valid} of {n} samples, which leaves none for training. "
+            "Pass more samples, or set early_stopping=False."
         )
     if isinstance(X, Windows):
         return _latest(X, fraction)
@@ -59,11 +61,12 @@ def validation_split(
 def _with_counted(
     train: NDArray[np.int64], valid: NDArray[np.int64], counted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Exchange one sequence where all that the loss counts came to lie in one part."""
+    """Exchange one sequence if all sequences that contribute to the loss are in one part."""
     if counted.sum() < 2:
         raise ValueError(
-            f"early_stopping needs two sequences or more that have steps which loss_on chooses, to train on and to hold "
-            f"out. Got {counted.sum()} of {len(counted)}: give more of them, choose other steps, or set early_stopping=False."
+            "early_stopping requires at least two sequences with steps selected by loss_on, one of which is held out. "
+            f"Got {counted.sum()} of {len(counted)}: pass more of them, select other steps, or set "
+            "early_stopping=False."
         )
     for lacking, other in ((train, valid), (valid, train)):
         if not counted[lacking].any():
@@ -79,8 +82,8 @@ def _latest(X: Windows, fraction: float) -> tuple[NDArray[np.int64], NDArray[np.
     n_valid = len(valid)
     if not len(train):
         raise ValueError(
-            f"early_stopping leaves no window to train on: all overlap the {n_valid} held out. "
-            "Give a longer series, or set early_stopping=False."
+            f"early_stopping leaves no window for training: all overlap with the {n_valid} held out. "
+            "Pass a longer series, or set early_stopping=False."
         )
     return np.sort(train), np.sort(valid)
 
@@ -88,7 +91,7 @@ def _latest(X: Windows, fraction: float) -> tuple[NDArray[np.int64], NDArray[np.
 def _latest_of_one(
     X: Windows, indices: NDArray[np.int64], fraction: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split the windows of one series: the latest, and those before whose target ends before theirs begins."""
+    """Split the windows of one series: hold out the latest, and train on those whose target ends before them."""
     order = indices[np.argsort(X.starts[indices], kind="stable")]
     n_valid = max(1, round(fraction * len(order)))
     train, valid = order[:-n_valid], order[-n_valid:]

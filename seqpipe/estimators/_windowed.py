@@ -1,4 +1,4 @@
-"""`WindowedRegressor`: one prediction for every time step, from the window that ends there."""
+"""`WindowedRegressor`: regression at each row of a series, from the window that ends there."""
 
 from __future__ import annotations
 
@@ -24,25 +24,35 @@ __all__ = ["WindowedRegressor"]
 
 
 class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator):
-    """Predict a target at every row of a table in time order, from that row and the ones before.
+    """Predict a target at each row of a series, from a window of that row and the preceding ones.
 
-    The number of samples stays what it is, so that scikit-learn scores and splits as usual and ``window`` can be
-    searched; use a splitter that respects time.
+    X is an array or DataFrame of shape (n_timesteps, n_features), with rows in order of time. y is an array of shape
+    (n_timesteps,) or (n_timesteps, n_outputs).
 
     Parameters
     ----------
     estimator : regressor, optional
-        What predicts from a window; `SequenceRegressor()` by default. One that takes no sequences gets the windows
-        flattened.
+        Regressor of windows; `SequenceRegressor()` by default. For regressors that do not accept sequences, windows are
+        flattened to (n_timesteps, window * n_features).
     window : int, default=8
-        Rows that a prediction sees, in time steps, its own the last. Before the first row, the first row is repeated.
+        Length of windows, in time steps. The first row is repeated where a window begins before it.
 
     Attributes
     ----------
     estimator_ : regressor
-        The fitted one.
+        The fitted regressor.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
+
+    See Also
+    --------
+    Forecaster : Forecast the time steps after the end of a series.
+    SlidingWindowRegressor : Predict from the windows of many sequences.
+
+    Notes
+    -----
+    There is one prediction per row of X. scikit-learn's scorers and splitters therefore work as for tables, and
+    ``window`` can be tuned by a search; use a splitter for time series, such as ``TimeSeriesSplit``.
 
     Examples
     --------
@@ -73,31 +83,32 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         return SequenceRegressor() if self.estimator is None else self.estimator
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return how fit's metadata reach the estimator inside."""
+        """Return the routing of fit's metadata to the estimator."""
         mapping = MethodMapping().add(caller="fit", callee="fit")
         return MetadataRouter(owner=self).add(estimator=self._inner(), method_mapping=mapping)
 
     @with_callbacks
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
-        """Fit to rows X in time order and targets y.
+        """Fit to rows X in order of time and targets y.
 
         Parameters
         ----------
         X : array of shape (n_timesteps, n_features)
-            Rows in time order: the index of a pandas object, times or row numbers, must rise.
+            Rows in order of time. The index of pandas objects, of times or row numbers, must be increasing.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs)
             Targets.
         **fit_params
-            Passed to the estimator's fit, such as ``sample_weight``.
+            Arguments of the estimator's `fit`, such as ``sample_weight``.
 
         Returns
         -------
         self : WindowedRegressor
+            The fitted regressor.
 
         Raises
         ------
         ValueError
-            If a parameter or the data is unfit.
+            If a parameter or the data is invalid.
         """
         with listened_fit(self, X, y) as listeners:
             self._fit(X, y, fit_params, listeners)
@@ -115,17 +126,17 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
             self.estimator_.fit(suited(self.estimator_, windows), y, **self._routed(fit_params))
 
     def inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Return the data that ``estimator_`` is fitted to: windows, and their targets.
+        """Return the windows and targets to which ``estimator_`` is fitted.
 
         Parameters
         ----------
         X, y
-            As in `fit`; y may be left out.
+            As in `fit`; y is optional.
 
         Returns
         -------
         X_inner, y_inner
-            As ``estimator_.fit`` takes them.
+            Arguments of ``estimator_.fit``; y_inner is None if y is.
         """
         check_is_fitted(self)
         return suited(self.estimator_, self._windows(X, reset=False)), y
@@ -144,14 +155,24 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         return Windows(base, np.arange(len(X)), self.window, horizon=0)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Return one prediction a row of X (n_timesteps, n_features), shaped as y was."""
+        """Predict the target at each row.
+
+        Parameters
+        ----------
+        X : array of shape (n_timesteps, n_features)
+            Rows in order of time.
+
+        Returns
+        -------
+        y_pred : array of shape (n_timesteps,) or (n_timesteps, n_outputs)
+        """
         check_is_fitted(self)
         check_series(X, owner="WindowedRegressor")
         windows = self._windows(X, reset=False)
         return np.asarray(self.estimator_.predict(suited(self.estimator_, windows)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R² over all rows, the mean over outputs where there are several."""
+        """Return R² over all rows, averaged over outputs."""
         predicted = self.predict(X)
         weight = check_weight(sample_weight, len(predicted))
         return float(r2_score(check_targets(self, y, len(predicted)), predicted, sample_weight=weight))

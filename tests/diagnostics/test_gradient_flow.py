@@ -246,7 +246,7 @@ def test_what_cannot_be_looked_into_is_refused(classifier, ragged):
         gradient_flow(classifier, X)
     with pytest.raises(ValueError, match="'max_samples' parameter of gradient_flow must be an int from 1, or None"):
         gradient_flow(classifier, X, y, max_samples=0)
-    with pytest.raises(ValueError, match=r"labels that the classifier was not told of: \[7\]"):
+    with pytest.raises(ValueError, match=r"labels that are not among the classes of the first fit: \[7\]"):
         gradient_flow(classifier, X[:1], [7])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         gradient_flow(classifier, X, y[:5])

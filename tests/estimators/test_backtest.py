@@ -64,11 +64,11 @@ def test_wrong_series_are_refused():
     with pytest.raises(NotFittedError, match="not fitted yet"):
         Forecaster().backtest(series)
     model = Forecaster(LastRow(), window=5, horizon=3).fit(series)
-    with pytest.raises(InvalidSequencesError, match=r"backtest needs at least one horizon of 3 time steps\. Got 2"):
+    with pytest.raises(InvalidSequencesError, match=r"backtest requires at least horizon=3 time steps\. Got 2"):
         model.backtest(series[:2])
     with pytest.raises(
-        ValueError, match="fitted to 2 series and 0 exogenous columns. Got 1 and 0: give X and y as to fit"
+        ValueError, match="fitted with 2 series and 0 exogenous columns. Got 1 and 0 instead: pass X and y as in fit"
     ):
         model.backtest(series[:, :1])
-    with pytest.raises(ValueError, match="fitted to 2 series and 0 exogenous columns. Got 1 and 2"):
+    with pytest.raises(ValueError, match="fitted with 2 series and 0 exogenous columns. Got 1 and 2"):
         model.backtest(series, series[:, 0])

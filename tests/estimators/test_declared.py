@@ -30,7 +30,7 @@ HEADINGS = ["Network", "Training", "Data", "Prediction", "Computing"]
 def section(doc: str, title: str) -> str:
     text = inspect.cleandoc(doc)
     begin = text.index(f"{title}\n{'-' * len(title)}\n") + 2 * len(title) + 2
-    end = re.search(r"\n\n\w+\n---", text[begin:])
+    end = re.search(r"\n\n[\w ]+\n---", text[begin:])
     return text[begin : begin + end.start()] if end else text[begin:]
 
 

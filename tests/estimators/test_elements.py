@@ -54,7 +54,7 @@ def test_a_cell_that_declares_the_parameter_is_given_the_shape_of_a_step() -> No
 def test_the_shape_given_by_the_user_goes_first() -> None:
     model = SequenceRegressor(RowMeans, **TINY, cell_params={"element_shape": (3, 2)}).fit(FILMS, MEANS)
     assert cell_of(model).shape == (3, 2)
-    with pytest.raises(CellError, match=r"cannot be made with input_size=6.*element_shape=\(5, 5\)"):
+    with pytest.raises(CellError, match=r"cannot be created with input_size=6.*element_shape=\(5, 5\)"):
         model.set_params(cell_params={"element_shape": (5, 5)}).fit(FILMS, MEANS)
 
 

@@ -132,7 +132,7 @@ MISSING = "sample 4"
 )
 def test_a_missing_label_is_named_with_its_sample_and_the_remedy(model: Any, make: Any) -> None:
     with pytest.raises(
-        InvalidSequencesError, match=f"NaN or None: {MISSING} .*Drop these samples or fill in their label"
+        InvalidSequencesError, match=f"NaN or None: {MISSING} .*Drop these samples or fill in their labels"
     ):
         model.fit(WIDE, with_hole(LABELS, make))
 
@@ -179,7 +179,7 @@ def test_a_missing_class_of_a_language_model_is_named_with_its_sample() -> None:
 
 
 def test_a_list_of_texts_and_numbers_is_no_list_of_texts() -> None:
-    with pytest.raises(InvalidSequencesError, match=r"mixes labels of the kinds \['int', 'str'\]"):
+    with pytest.raises(InvalidSequencesError, match=r"mixes labels of types \['int', 'str'\]"):
         SequenceClassifier(**TINY).fit(WIDE, [1, "a"] * 6)
 
 
@@ -188,7 +188,7 @@ def test_a_list_of_texts_and_numbers_is_no_list_of_texts() -> None:
 )
 @pytest.mark.parametrize("model", [CLASSIFIER, REGRESSOR], ids=lambda m: type(m).__name__)
 def test_targets_at_every_step_are_sent_to_the_estimators_that_take_them(model: Any, y: Any) -> None:
-    with pytest.raises(InvalidSequencesError, match="StepClassifier and StepRegressor"):
+    with pytest.raises(InvalidSequencesError, match="StepClassifier or StepRegressor"):
         model.fit(WIDE, y)
 
 

@@ -88,7 +88,7 @@ def test_time_steps_without_labels_take_no_part() -> None:
     assert len(model.predict(X)[0]) == len(X[0])
     partly = [each.copy() for each in known]
     partly[3][1, 0] = np.nan
-    with pytest.raises(ValueError, match="y has some outputs of a step and not the others: sample 3, step 1"):
+    with pytest.raises(ValueError, match="some outputs of a step, but not in all: sample 3, step 1"):
         StepClassifier(**TINY).fit(short, partly)
 
 
@@ -142,9 +142,9 @@ def test_training_goes_on_with_the_same_labels_alone() -> None:
     y = labels_of(X)
     model = SequenceClassifier(**TINY).partial_fit(X, y)
     model.partial_fit(X, y)
-    with pytest.raises(ValueError, match="3 labels: give as many columns"):
+    with pytest.raises(ValueError, match="but had 3 columns in the previous fit"):
         model.partial_fit(X, y[:, :2])
-    with pytest.raises(ValueError, match="multi-label targets and takes y of shape"):
+    with pytest.raises(ValueError, match="multi-label targets and expects y of shape"):
         model.partial_fit(X, y[:, 0])
 
 
@@ -174,7 +174,7 @@ def test_a_state_with_targets_of_another_kind_is_refused() -> None:
     other = SequenceClassifier(**TINY).fit(X, labels_of(X)[:, 0])
     for codec in (other._codec, None, "labels"):
         state = {**model.__getstate__(), "_codec": codec}
-        with pytest.raises(ValueError, match="no codec of its targets that fits its network"):
+        with pytest.raises(ValueError, match="no target codec that matches its network"):
             clone(model).__setstate__(state)
 
 
@@ -190,13 +190,13 @@ def test_a_stream_gives_the_labels_so_far() -> None:
 @pytest.mark.parametrize(
     ("y", "params", "match"),
     [
-        ([[0, 1], [2, 0]], {}, r"labels that apply \(1\) or not \(0\). Got \[2.0, 0.0\] in row 1"),
+        ([[0, 1], [2, 0]], {}, r"multi-label targets must be 0 or 1. Got \[2.0, 0.0\] in row 1"),
         ([[0, 1], [0.5, 0]], {}, r"Got \[0.5, 0.0\] in row 1"),
         ([[0, 1], [np.nan, 0]], {}, "Input y contains NaN: sample 1"),
         ([["a", "b"], ["b", "a"]], {}, "y"),
         ([[0, 1], [1, 0]], {"class_weight": {0: 1, 1: 2}}, "list of 2 dicts for 2 labels"),
         ([[0, 1], [1, 0]], {"class_weight": [{0: 1}]}, "list of 2 dicts for 2 labels"),
-        ([[0, 1], [1, 0]], {"class_weight": [{0: 0}, {}]}, "must give weights above 0"),
+        ([[0, 1], [1, 0]], {"class_weight": [{0: 0}, {}]}, "must have finite weights above 0"),
         ([0, 1], {"class_weight": [{0: 1}, {}]}, "a list is for multi-label targets"),
     ],
 )

@@ -80,12 +80,12 @@ def test_what_has_no_probability_is_never_drawn() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"temperature": -1}, "'temperature' parameter of generate must be a number from 0. Got -1"),
+        ({"temperature": -1}, "'temperature' parameter of generate must be a finite number >= 0. Got -1"),
         ({"temperature": np.nan}, "'temperature'"),
         ({"temperature": "hot"}, "Got 'hot'"),
-        ({"top_k": 0}, "'top_k' parameter of generate must be an integer from 1, or None. Got 0"),
+        ({"top_k": 0}, "'top_k' parameter of generate must be an int >= 1 or None. Got 0"),
         ({"top_k": 2.5}, "Got 2.5"),
-        ({"top_p": 0}, "'top_p' parameter of generate must be above 0 and at most 1, or None. Got 0"),
+        ({"top_p": 0}, r"'top_p' parameter of generate must be in \(0, 1\] or None. Got 0"),
         ({"top_p": 1.5}, "Got 1.5"),
     ],
 )

@@ -82,7 +82,7 @@ def test_only_token_numbers_are_told_of_where_there_is_no_embedding(model: Any) 
     tokens = TokenizeTexts().fit_transform(["abba", "caba", "baab", "bbac"])
     by_step = np.arange(16).reshape(4, 4) % 2
     y = by_step if model is StepClassifier else by_step[:, 0] + np.arange(4) // 2
-    with pytest.warns(DataWarning, match=f"X of {model.__name__} holds token numbers"):
+    with pytest.warns(DataWarning, match=f"X of {model.__name__} contains token numbers"):
         model(**settings).fit(tokens, y)
     model(**settings, embedding="one_hot").fit(tokens, y)
     model(**settings).fit(Sequences(tokens.values, tokens.offsets), y)

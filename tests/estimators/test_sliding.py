@@ -184,7 +184,7 @@ def test_a_standard_network_reads_windows_that_a_table_could_not_hold() -> None:
 
 def test_unseen_labels_in_a_score_are_told() -> None:
     model = SlidingWindowClassifier(TREE, window=3).fit(X, LABELS)
-    with pytest.warns(DataWarning, match=r"SlidingWindowClassifier was not fitted to.*\['left'\]"):
+    with pytest.warns(DataWarning, match=r"SlidingWindowClassifier has not seen in fit.*\['left'\]"):
         assert model.score(X[:2], ["left", "left"]) == 0
 
 
@@ -195,9 +195,9 @@ def test_unseen_labels_in_a_score_are_told() -> None:
         (SlidingWindowClassifier(TREE), SUMS, "set aggregate='concat' to predict at each time step"),
         (SlidingWindowClassifier(TREE), LABELS[1:], "inconsistent numbers of samples"),
         (SlidingWindowClassifier(TREE, aggregate="concat"), SUMS[1:], "inconsistent numbers of samples"),
-        (SlidingWindowClassifier(TREE, aggregate="concat", stride=2), SUMS, "must be 1 where aggregate is 'concat'"),
+        (SlidingWindowClassifier(TREE, aggregate="concat", stride=2), SUMS, "must be 1 with aggregate='concat'"),
         (SlidingWindowRegressor(TREE, window=2, aggregate="concat", stride=3), SUMS, "must be at most window=2"),
-        (SlidingWindowRegressor(TREE, aggregate="concat"), [each[1:] for each in SUMS], "y has .* steps where X has"),
+        (SlidingWindowRegressor(TREE, aggregate="concat"), [each[1:] for each in SUMS], "y has .* steps, but X has"),
         (SlidingWindowClassifier(TREE, aggregate="median"), LABELS, "'aggregate' parameter of SlidingWindowClassifier"),
         (SlidingWindowRegressor(None), LABELS, "'estimator' parameter of SlidingWindowRegressor"),
     ],
@@ -216,7 +216,7 @@ def test_a_hole_in_the_data_is_named() -> None:
 
 def test_weights_for_an_estimator_that_takes_none_are_refused() -> None:
     model = SlidingWindowRegressor(KNeighborsRegressor(), window=2)
-    with pytest.raises(ValueError, match=r"KNeighborsRegressor takes none: leave it out"):
+    with pytest.raises(ValueError, match="KNeighborsRegressor does not support it. Omit sample_weight"):
         model.fit(X, [each.sum() for each in SUMS], sample_weight=np.ones(len(X)))
 
 

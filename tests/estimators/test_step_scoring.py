@@ -128,7 +128,7 @@ def test_unknown_steps_and_weights_count_in_a_score_as_they_do_in_the_estimators
 
 
 def test_misaligned_and_unknown_truth_is_refused_by_a_scorer(regressor: StepRegressor) -> None:
-    with pytest.raises(InvalidSequencesError, match=r"y has \d steps where X has \d in sample 0"):
+    with pytest.raises(InvalidSequencesError, match=r"y has \d steps, but X has \d in sample 0"):
         get_scorer("r2")(regressor, X, [t[1:] for t in TOTALS])
     with pytest.raises(ValueError, match="no target at any time step"):
         get_scorer("r2")(regressor, X, [t * np.nan for t in TOTALS])
@@ -203,9 +203,9 @@ def test_cross_validated_answers_take_weights_and_holes() -> None:
 
 
 def test_cross_validated_answers_are_of_estimators_of_steps_and_of_partitions() -> None:
-    with pytest.raises(ValueError, match=r"there is sklearn\.model_selection\.cross_val_predict"):
+    with pytest.raises(ValueError, match=r"use sklearn\.model_selection\.cross_val_predict"):
         seqpipe.cross_val_predict(LogisticRegression(), CUBE[:, :, 0], CUBE_TOTALS[:, -1] > 0)
-    with pytest.raises(ValueError, match="each sequence in one test set"):
+    with pytest.raises(ValueError, match="each sequence in exactly one test set"):
         seqpipe.cross_val_predict(StepRegressor(**SMALL), X, TOTALS, cv=[(np.arange(9), np.arange(9))])
 
 

@@ -87,7 +87,7 @@ def test_the_rule_of_the_loss_chooses_among_the_known_steps() -> None:
     expected = StepRegressor(**SMALL, loss_on=lambda n: np.arange(n) == n - 2).fit(X, TOTALS)
     np.testing.assert_allclose(flat(found.predict(X)), flat(expected.predict(X)), rtol=1e-9)
     with pytest.raises(
-        ValueError, match="'loss_on' parameter of StepRegressor must choose at least one step .* with a target"
+        ValueError, match="'loss_on' parameter of StepRegressor must select at least one step .* with a target"
     ):
         StepRegressor(**SMALL, loss_on="last").fit(X, last_but_one)
 
@@ -178,7 +178,7 @@ def test_several_outputs_are_known_together_or_not_at_all() -> None:
     both[2, 3] = np.nan
     assert StepRegressor(**SMALL).fit(EQUAL, both).predict(EQUAL).shape == both.shape
     both[2, 3, 1] = 0.0
-    with pytest.raises(InvalidSequencesError, match="some outputs of a step and not the others: sample 2, step 3"):
+    with pytest.raises(InvalidSequencesError, match="some outputs of a step, but not in all: sample 2, step 3"):
         StepRegressor(**SMALL).fit(EQUAL, both)
 
 
@@ -209,7 +209,7 @@ def test_estimators_of_windows_need_all_truths_and_say_so(model: type[Any]) -> N
     classifies = model is SlidingWindowClassifier
     inner = DecisionTreeClassifier() if classifies else DecisionTreeRegressor()
     with pytest.raises(
-        InvalidSequencesError, match="NaN or None: sample 0, step 1 .*needs a target at every time step"
+        InvalidSequencesError, match="NaN or None: sample 0, step 1 .*requires a target at every time step"
     ):
         model(inner, window=2, aggregate="concat").fit(X, TAG_HOLES if classifies else HOLES)
 
@@ -257,10 +257,10 @@ def test_uneven_weights_are_those_of_the_score() -> None:
     [
         ([*WEIGHTS[:3], WEIGHTS[3] * np.nan, *WEIGHTS[4:]], "sample_weight contains NaN or infinity: sample 3, step 0"),
         ([*WEIGHTS[:3], -WEIGHTS[3], *WEIGHTS[4:]], "negative values: sample 3, step 0"),
-        ([*WEIGHTS[:3], WEIGHTS[3][1:], *WEIGHTS[4:]], r"sample_weight has \d+ steps where X has \d+ in sample 3"),
+        ([*WEIGHTS[:3], WEIGHTS[3][1:], *WEIGHTS[4:]], r"sample_weight has \d+ steps, but X has \d+ in sample 3"),
         (WEIGHTS[:-1], "inconsistent numbers of samples"),
         ([w * 0 for w in WEIGHTS], "at least one non-zero number"),
-        ([np.stack([w, w], axis=1) for w in WEIGHTS], "must be one number a time step"),
+        ([np.stack([w, w], axis=1) for w in WEIGHTS], "must be one number per time step"),
         ([w.astype(str) for w in WEIGHTS], "must hold real numbers"),
         ([1.0, np.nan] * 12, "sample_weight contains NaN or infinity: sample 1"),
     ],

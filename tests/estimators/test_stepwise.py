@@ -119,17 +119,17 @@ def test_labels_of_any_kind_come_back(labels: list[Any]) -> None:
     ("y", "message"),
     [
         (TOTALS[:-1], r"inconsistent numbers of samples: \[30, 29\]"),
-        ([*TOTALS[:3], TOTALS[3][:-1], *TOTALS[4:]], r"y has \d steps where X has \d in sample 3 \(1 such samples\)"),
+        ([*TOTALS[:3], TOTALS[3][:-1], *TOTALS[4:]], r"y has \d steps, but X has \d in sample 3 \(1 such samples\)"),
         (
             Sequences.from_arrays([t[1:] for t in TOTALS]),
-            r"y has \d steps where X has \d in sample 0 \(30 such samples\)",
+            r"y has \d steps, but X has \d in sample 0 \(30 such samples\)",
         ),
-        (np.zeros((30, 4)), r"y has 4 steps where X has"),
+        (np.zeros((30, 4)), r"y has 4 steps, but X has"),
         (np.zeros(30), r"must have shape \(n_samples, n_timesteps\)"),
-        ([0.0] * 30, r"must give sample 0 targets of shape"),
+        ([0.0] * 30, r"must have shape \(n_timesteps,\) or \(n_timesteps, n_outputs\) in sample 0"),
         ([*TOTALS[:4], TOTALS[4] + np.inf, *TOTALS[5:]], r"y contains infinity: sample 4, step 0"),
         ([np.array([None] * n) for n in LENGTHS], r"no target at any time step"),
-        (TAGS, r"must hold real numbers, got dtype <U4: labels are for StepClassifier"),
+        (TAGS, r"must contain real numbers. Got dtype <U4 instead; for labels, use StepClassifier"),
         ([*TOTALS[:2], TOTALS[2][:, None], *TOTALS[3:]], r"The targets of sample 2 have shape \(\d, 1\)"),
         (None, r"requires y to be passed"),
     ],
@@ -143,9 +143,9 @@ def test_unfit_targets_are_refused_with_their_place(y: Any, message: str) -> Non
     ("y", "message"),
     [
         ([[None] * n for n in LENGTHS], r"no label at any time step"),
-        ([[1] * LENGTHS[0], *TAGS[1:]], r"y mixes labels of the kinds"),
+        ([[1] * LENGTHS[0], *TAGS[1:]], r"y mixes labels of types"),
         (TOTALS, r"Unknown label type: continuous"),
-        ([np.full((n, 2), 3) for n in LENGTHS], r"several columns, which are labels that apply \(1\) or not \(0\)"),
+        ([np.full((n, 2), 3) for n in LENGTHS], "several columns, and multi-label targets must be 0 or 1"),
     ],
 )
 def test_unfit_labels_are_refused_with_their_place(y: Any, message: str) -> None:
@@ -166,12 +166,12 @@ def test_a_rule_for_the_loss_that_is_none_is_refused(loss_on: Any) -> None:
 
 
 def test_a_rule_that_chooses_no_step_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="'loss_on' parameter of StepRegressor must choose at least one step"):
+    with pytest.raises(ValueError, match="'loss_on' parameter of StepRegressor must select at least one step"):
         StepRegressor(**SMALL, loss_on=lambda n: np.zeros(n, dtype=bool)).fit(X, TOTALS)
 
 
 def test_a_fit_that_goes_on_takes_as_many_outputs(regressor: StepRegressor) -> None:
-    with pytest.raises(ValueError, match="y has 2 outputs where the fit that goes on had 1"):
+    with pytest.raises(ValueError, match="y has 2 outputs, but had 1 in the previous fit"):
         clone(regressor).partial_fit(X, TOTALS).partial_fit(X, [np.stack([t, t], axis=1) for t in TOTALS])
 
 
@@ -254,7 +254,7 @@ def test_class_weights_move_the_decision() -> None:
 
 
 def test_class_weights_that_leave_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="gives every label of y the weight 0"):
+    with pytest.raises(ValueError, match="must give at least one label of y a weight above 0"):
         StepClassifier(**SMALL, class_weight={"up": 0, "down": 0, "level": 1}).fit(X, TAGS)
 
 
@@ -273,7 +273,7 @@ def test_scores_are_over_all_valid_steps(regressor: StepRegressor, classifier: S
 
 
 def test_labels_never_seen_are_warned_of_in_a_score(classifier: StepClassifier) -> None:
-    with pytest.warns(DataWarning, match=r"not fitted to, and that count as missed: \['level'\]"):
+    with pytest.warns(DataWarning, match=r"not seen in fit, which count as errors: \['level'\]"):
         assert classifier.score(X[:1], [["level"] * LENGTHS[0]]) == 0
 
 
@@ -342,9 +342,11 @@ def test_all_labels_are_named_in_the_first_partial_fit() -> None:
     model = StepClassifier(**SMALL).partial_fit(X[:3], [["up"] * n for n in LENGTHS[:3]], classes=["down", "up"])
     model.partial_fit(X, TAGS)
     assert model.classes_.tolist() == ["down", "up"]
-    with pytest.raises(ValueError, match=r"y has labels that the classifier was not told of: \['level'\]"):
+    with pytest.raises(
+        ValueError, match=r"y contains labels that are not among the classes of the first fit: \['level'\]"
+    ):
         model.partial_fit(X[:1], [["level"] * LENGTHS[0]])
-    with pytest.raises(ValueError, match="are not those of the first partial_fit"):
+    with pytest.raises(ValueError, match="differ from those of the first call of partial_fit"):
         model.partial_fit(X, TAGS, classes=["up", "level"])
 
 
@@ -385,7 +387,7 @@ def test_a_stream_begins_anew_after_a_reset(regressor: StepRegressor) -> None:
 def test_a_stream_of_an_unknown_method_or_both_directions_is_refused(classifier: StepClassifier) -> None:
     with pytest.raises(ValueError, match=r"'method' parameter of StepClassifier.stream must be"):
         classifier.stream(method="score")
-    with pytest.raises(ValueError, match="bidirectional net reads each sequence from its end"):
+    with pytest.raises(ValueError, match="bidirectional net processes sequences from their end"):
         StepRegressor(**SMALL, bidirectional=True).fit(X, TOTALS).stream()
 
 
@@ -411,6 +413,6 @@ def test_early_stopping_with_one_sequence_that_the_loss_counts_is_refused() -> N
     sequences = [rng.normal(size=(n, 2)) for n in (9, 4, 4, 4)]
     model = StepRegressor(**SMALL, early_stopping=True, loss_on=lambda n: np.arange(n) >= 6)
     with pytest.raises(
-        ValueError, match="early_stopping needs two sequences or more .* Got 1 of 4: .*early_stopping=False"
+        ValueError, match="early_stopping requires at least two sequences .* Got 1 of 4: .*early_stopping=False"
     ):
         model.fit(sequences, [x[:, 0] for x in sequences])

@@ -134,7 +134,7 @@ def test_what_is_no_token_of_the_fit_is_refused(embedding: Any, token: float) ->
     tokens = np.arange(40).reshape(8, 5, 1) % 4
     stream = StepClassifier(**{**SMALL, "max_epochs": 1}, embedding=embedding).fit(tokens, tokens[:, :, 0]).stream()
     stream.push([3.0])
-    with pytest.raises(InvalidSequencesError, match=f"whole numbers from 0 to 3, .* Got {token} at step 2"):
+    with pytest.raises(InvalidSequencesError, match=f"token numbers from 0 to 3, .* Got {token} at step 2"):
         stream.push([[0.0], [token]])
 
 
@@ -148,7 +148,7 @@ def test_the_users_steps_are_left_as_they_were(regressor: SequenceRegressor) -> 
 
 def test_a_bidirectional_net_is_refused() -> None:
     model = SequenceRegressor(bidirectional=True, **SMALL).fit(X, TARGETS)
-    with pytest.raises(ValueError, match="fit with bidirectional=False"):
+    with pytest.raises(ValueError, match="Fit with bidirectional=False"):
         model.stream()
 
 

@@ -58,7 +58,7 @@ def test_weights_of_a_sample_have_a_row_a_token_written_and_a_column_a_token_rea
     model, texts = fitted(), ["a", "abcab", "cc"]
     for text, output, weights in zip(texts, model.predict(texts), model.attention_weights(texts)):
         assert weights.shape == (len(output), len(text))
-    with pytest.raises(ValueError, match="needs a translator with attention"):
+    with pytest.raises(ValueError, match="requires a translator with attention"):
         fitted(attention=None).attention_weights(texts)
 
 
@@ -127,7 +127,7 @@ def test_n_best_begins_with_the_prediction_of_as_wide_a_beam_and_falls() -> None
         assert scores == sorted(scores, reverse=True)
         assert len({output for output, _ in best}) == 4
         assert np.exp(scores).sum() <= 1
-    with pytest.raises(ValueError, match="'n' parameter of predict_n_best must be an int from 1. Got 0"):
+    with pytest.raises(ValueError, match="'n' parameter of predict_n_best must be an int >= 1. Got 0"):
         model.predict_n_best(texts, 0)
 
 

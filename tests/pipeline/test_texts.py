@@ -170,13 +170,13 @@ def test_what_is_not_one_text_a_line_is_not_written_as_such() -> None:
 
 
 def test_texts_need_the_step_that_tokenizes_them(store: str, names: Path) -> None:
-    with pytest.raises(InvalidSequencesError, match="X holds texts, not real numbers: .* the step 'tokenize'"):
+    with pytest.raises(InvalidSequencesError, match="X contains texts instead of real numbers.* the step 'tokenize'"):
         run(store, names, {"classify": TINY})
 
 
 def test_token_numbers_without_an_embedding_are_told_of(store: str, names: Path) -> None:
     with pytest.warns(
-        DataWarning, match="SequenceClassifier holds token numbers, which are names: .*embedding='one_hot'"
+        DataWarning, match="SequenceClassifier contains token numbers, which are treated as .*embedding='one_hot'"
     ):
         run(store, names, {"classify": TINY}, steps=["tokenize"])
 
@@ -247,7 +247,7 @@ def test_the_report_of_a_language_model_names_the_command_that_writes(writer: Ru
     ("settings", "message"),
     [
         ({"prompt": "xyz"}, "prompt: The character 'x'"),
-        ({"label": "u"}, "'u' is none of the classes"),
+        ({"label": "u"}, "'u' is not among the classes"),
         ({"top_p": 2.0}, "'top_p' parameter of generate"),
     ],
 )

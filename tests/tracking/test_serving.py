@@ -164,7 +164,7 @@ def test_an_array_may_be_of_any_numbers(padded: Served, dtype: str) -> None:
     [
         ([[["1", "2"]]], r"input[0][0][0] must be a number. Got '1' instead"),
         ([[[1, None]]], "Input X contains NaN: sample 0, step 0, feature 1"),
-        ([[1, 2]], "takes X of shape (n_samples, n_timesteps, 2)"),
+        ([[1, 2]], "expects X of shape (n_samples, n_timesteps, 2)"),
         ({"x": [[[1, 2]]]}, "The input must be an array, without names. Got the fields x instead"),
     ],
 )

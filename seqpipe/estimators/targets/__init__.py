@@ -1,7 +1,7 @@
-"""What an estimator predicts: how targets are read, encoded for the network, and decoded from its outputs.
+"""Target codecs: how targets are validated, encoded for the network, and decoded from its outputs.
 
-Each kind of target is one codec, the same for one target per sequence and for one per time step: `Labels`, `MultiLabels` and
-`Numbers`.
+There is one codec per kind of target, `Labels`, `MultiLabels` and `Numbers`, used for targets per sequence and per time
+step.
 """
 
 from seqpipe.estimators.targets._codec import TargetCodec

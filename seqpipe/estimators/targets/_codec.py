@@ -1,4 +1,4 @@
-"""`TargetCodec`: the interface of a kind of target."""
+"""`TargetCodec`: the interface of target codecs."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ __all__ = ["TargetCodec"]
 
 @dataclass(frozen=True)
 class TargetCodec(ABC):
-    """Maps targets to what the network is trained on, and its outputs to predictions.
+    """Encodes targets for the network and decodes its outputs.
 
     Rows are sequences, or all time steps of all sequences.
 
     Attributes
     ----------
     ndim : int
-        Dimensions of targets: 1 for (n_rows,), 2 for (n_rows, n_targets).
+        Number of dimensions of targets: 1 for (n_rows,), 2 for (n_rows, n_targets).
     """
 
     ndim: int
 
     criterion: ClassVar[type[torch.nn.Module]]
-    #: Whether encoded targets are class numbers (n_rows,), else an array (n_rows, n_outputs).
+    #: Whether encoded targets are class indices (n_rows,) rather than an array (n_rows, n_outputs).
     numbers_classes: ClassVar[bool] = False
 
     @staticmethod
     @abstractmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[Any]:
-        """Return targets of sequences as an array of shape (n_samples,) or (n_samples, n_targets), checked."""
+        """Validate targets per sequence; return an array of shape (n_samples,) or (n_samples, n_targets)."""
 
     @staticmethod
     @abstractmethod
     def read_steps(rows: NDArray[Any], X: Sequences | Windows, *, owner: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return checked targets of all steps, any where unknown, and which are known, from rows (total_steps, n_targets)."""
+        """Validate targets (total_steps, n_targets); return them and a mask of known ones; others have any value."""
 
     @property
     @abstractmethod
@@ -49,16 +49,16 @@ class TargetCodec(ABC):
 
     @abstractmethod
     def encode(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return what the network is trained on, from what `read` or `read_steps` gave."""
+        """Encode targets as returned by `read` or `read_steps` for the network."""
 
     @abstractmethod
     def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Return predictions (n_rows,) or (n_rows, n_targets), by ``ndim``, from the network's outputs (n_rows, n_outputs)."""
+        """Decode outputs (n_rows, n_outputs) to predictions of shape (n_rows,) or (n_rows, n_targets)."""
 
     @abstractmethod
     def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
-        """Return how well the network's outputs predict the targets, 1.0 at best, weighted by row."""
+        """Return the score of the network's outputs, 1.0 at best; ``weight`` has one entry per row."""
 
     def criterion_params(self) -> dict[str, Any]:
-        """Return arguments of the criterion."""
+        """Return the arguments of the criterion."""
         return {}

@@ -1,4 +1,4 @@
-"""One label per row, out of several classes."""
+"""`Labels`: one class label per row."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ class Labels(TargetCodec):
 
     @staticmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[Any]:
-        """Return labels of shape (n_samples,)."""
+        """Validate labels; return them in shape (n_samples,)."""
         return check_labels(y, n_samples)
 
     @staticmethod
     def read_steps(rows: NDArray[Any], X: Sequences | Windows, *, owner: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return labels of shape (total_steps,), and which of them are known."""
+        """Validate labels; return them in shape (total_steps,), and a mask of known ones."""
         return check_step_labels(rows, X, owner=owner)
 
     @classmethod
     def of(cls, values: NDArray[Any], *, classes: Any = None, ndim: int = 1) -> Labels:
-        """Return the codec of these labels, or of all ``classes`` that will occur."""
+        """Return the codec of the given labels, or of ``classes`` if given."""
         check_classification_targets(values)
         return cls(ndim, np.unique(values if classes is None else classes))
 
     @property
     def n_outputs(self) -> int:
-        """One per class, and two for a single class."""
+        """Number of classes, at least two."""
         return max(2, len(self.classes))
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the number of each label's class, shape (n_rows,)."""
+        """Return the class index of each label, shape (n_rows,)."""
         return class_numbers(values, self.classes)
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
@@ -73,7 +73,7 @@ class Labels(TargetCodec):
         return torch.from_numpy(outputs)[:, : len(self.classes)].softmax(dim=1).numpy()
 
     def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
-        """Return the accuracy; warns of labels that are none of the classes."""
+        """Return the accuracy; warn if labels are not among the classes."""
         warn_of_unseen(values, self.classes, owner=owner)
         return float(accuracy_score(values, self.decode(outputs).reshape(-1), sample_weight=weight))
 
@@ -85,18 +85,18 @@ class Labels(TargetCodec):
         *,
         owner: str,
     ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
-        """Return a function from labels to their weights; None if all have the same.
+        """Return a function that maps labels to their weights, or None without class weights.
 
         Parameters
         ----------
         class_weight : mapping, "balanced" or None
-            Weight of each class, 1 for those that it does not name; "balanced" is inversely proportional to their frequency.
+            Weight of each class, by default 1; "balanced" uses weights inversely proportional to class frequencies.
         values : array of shape (n_rows,)
-            The labels that are trained on.
+            Labels to train on.
         weight : array of shape (n_rows,), optional
-            Their weights, above 0.
+            Weights of the rows, above 0.
         owner : str
-            The estimator, for errors.
+            Name of the estimator, for error messages.
 
         Raises
         ------
@@ -109,8 +109,8 @@ class Labels(TargetCodec):
         by_row = _row_weights(class_weight, values, weight)
         if not by_row.any():
             raise ValueError(
-                f"The 'class_weight' parameter of {owner} gives every label of y the weight 0. "
-                f"Got {class_weight!r}: name a class that occurs."
+                f"The 'class_weight' parameter of {owner} must give at least one label of y a weight above 0. "
+                f"Got {class_weight!r} instead."
             )
         by_class = np.ones(len(self.classes))
         by_class[self.encode(values)] = by_row
@@ -128,7 +128,8 @@ def _check_class_weight(class_weight: Any, owner: str) -> None:
     weights = np.array(list(class_weight.values()), dtype=float)
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
         raise ValueError(
-            f"The 'class_weight' parameter of {owner} must give weights from 0, not all 0. Got {class_weight!r} instead."
+            f"The 'class_weight' parameter of {owner} must have finite weights >= 0, at least one of them above 0. "
+            f"Got {class_weight!r} instead."
         )
 
 
@@ -141,29 +142,29 @@ def _row_weights(class_weight: Any, labels: NDArray[Any], weight: NDArray[np.flo
 
 
 def class_numbers(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the position of each label in the sorted classes, shape (n_labels,).
+    """Return the index of each label in the sorted classes, shape (n_labels,).
 
     Raises
     ------
     ValueError
-        If a label is none of them.
+        If a label is not among the classes.
     """
     unknown = np.setdiff1d(labels, classes)
     if len(unknown):
         raise ValueError(
-            f"y has labels that the classifier was not told of: {unknown.tolist()[:10]}; it knows "
-            f"{classes.tolist()[:20]}. Name all of them in the first partial_fit(..., classes=)."
+            f"y contains labels that are not among the classes of the first fit: {unknown.tolist()[:10]}; the classes "
+            f"are {classes.tolist()[:20]}. Pass all labels as classes in the first call of partial_fit."
         )
     return np.searchsorted(classes, labels).astype(np.int64)
 
 
 def warn_of_unseen(labels: NDArray[Any], classes: NDArray[Any], *, owner: str) -> None:
-    """Warn of labels to be scored that the estimator was never fitted to, and can only miss."""
+    """Warn if labels to be scored were not seen in fit, and can never be predicted."""
     unseen = np.setdiff1d(labels, classes)
     if len(unseen):
         warnings.warn(
-            f"y has labels that {owner} was not fitted to, and that count as missed: {unseen.tolist()[:10]}. "
-            "Split with StratifiedKFold, or drop them.",
+            f"y contains labels that {owner} has not seen in fit, which count as errors: {unseen.tolist()[:10]}. "
+            "Split with StratifiedKFold, or drop these labels.",
             DataWarning,
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""Any number of labels per row."""
+"""`MultiLabels`: any number of labels per row."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["MultiLabels"]
 
 @dataclass(frozen=True)
 class MultiLabels(TargetCodec):
-    """Indicators of shape (n_rows, n_labels): 1 where a label applies, else 0.
+    """Label indicators of shape (n_rows, n_labels): 1 where a label applies, otherwise 0.
 
     Attributes
     ----------
     n_labels : int
-        Columns of y.
+        Number of columns of y.
     weights : array of shape (2, n_labels), optional
-        Weight of each label in the loss where it does not apply, and where it does; 1 by default.
+        Weights of 0 and of 1 for each label in the loss; 1 by default.
     """
 
     n_labels: int
@@ -39,11 +39,12 @@ class MultiLabels(TargetCodec):
 
     @staticmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[np.int64]:
-        """Return indicators of shape (n_samples, n_labels)."""
+        """Validate indicators; return them in shape (n_samples, n_labels)."""
         values = check_targets(owner, y.toarray() if issparse(y) else y, n_samples)
         if values.ndim != 2:
             raise InvalidSequencesError(
-                f"{owner} was fitted to multi-label targets and takes y of shape (n_samples, n_labels). Got {values.shape}."
+                f"{owner} was fitted with multi-label targets and expects y of shape (n_samples, n_labels). "
+                f"Got shape {values.shape} instead."
             )
         _check_indicators(values, np.ones(n_samples, dtype=bool), owner)
         return values.astype(np.int64)
@@ -52,37 +53,38 @@ class MultiLabels(TargetCodec):
     def read_steps(
         rows: NDArray[Any], X: Sequences | Windows, *, owner: str
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return indicators of shape (total_steps, n_labels), and which rows of them are known."""
+        """Validate indicators; return them in shape (total_steps, n_labels), and a mask of known rows."""
         values, known = check_step_numbers(rows, X, owner=owner)
         _check_indicators(values, known, owner)
         return values.astype(np.int64), known
 
     @property
     def classes(self) -> list[NDArray[np.int64]]:
-        """0 and 1 for each label, as scikit-learn has classes of several targets."""
+        """0 and 1 for each label, in scikit-learn's form for several targets."""
         return [np.array([0, 1])] * self.n_labels
 
     @property
     def n_outputs(self) -> int:
-        """One per label."""
+        """Number of labels."""
         return self.n_labels
 
     def encode(self, values: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the indicators as real numbers.
+        """Return the indicators as floats.
 
         Raises
         ------
         ValueError
-            If there are more or fewer labels.
+            If the number of labels differs from ``n_labels``.
         """
         if values.shape[1:] != (self.n_labels,):
             raise ValueError(
-                f"y has shape {values.shape} where the fit that goes on had {self.n_labels} labels: give as many columns."
+                f"y has shape {values.shape}, but had {self.n_labels} columns in the previous fit: pass the same "
+                "number."
             )
         return values.astype(np.float64)
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.int64]:
-        """Return 1 for each label that is more probable than not."""
+        """Return 1 for each label with a probability above 0.5, otherwise 0."""
         return (outputs > 0).astype(np.int64)
 
     def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
@@ -92,11 +94,11 @@ class MultiLabels(TargetCodec):
     def score(
         self, values: NDArray[np.int64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
     ) -> float:
-        """Return the share of rows with all labels right."""
+        """Return the subset accuracy, the fraction of rows in which all labels are correct."""
         return float(accuracy_score(values, self.decode(outputs), sample_weight=weight))
 
     def criterion_params(self) -> dict[str, Any]:
-        """Return the weights of the labels as the criterion takes them."""
+        """Return the weights of the labels as arguments of the criterion."""
         if self.weights is None:
             return {}
         without, applies = torch.from_numpy(self.weights)
@@ -110,24 +112,24 @@ class MultiLabels(TargetCodec):
         *,
         owner: str,
     ) -> Self:
-        """Return the codec with weights of labels, of mean 1 over the rows that are trained on.
+        """Return the codec with weights of labels, scaled to mean 1 over the training data.
 
         Parameters
         ----------
         class_weight : list of n_labels dicts, "balanced" or None
-            Weights of 0 and 1 for each label, 1 where it names none; "balanced" is inversely proportional to the frequency
-            of 0 and 1 in each column.
+            Weights of 0 and 1 for each label, by default 1; "balanced" uses weights inversely proportional to the
+            frequencies of 0 and 1 in each column.
         values : array of shape (n_rows, n_labels)
-            What is trained on.
+            Indicators to train on.
         weight : array of shape (n_rows,), optional
             Weights of the rows.
         owner : str
-            The estimator, for errors.
+            Name of the estimator, for error messages.
 
         Raises
         ------
         ValueError
-            If it is something else, or a weight is not above 0.
+            If ``class_weight`` is invalid.
         """
         if class_weight is None:
             return replace(self, weights=None)
@@ -145,8 +147,8 @@ def _check_indicators(values: NDArray[np.float64], known: NDArray[np.bool_], own
     if len(wrong):
         row = values[wrong[0]]
         raise InvalidSequencesError(
-            f"y of {owner} has several columns, which are labels that apply (1) or not (0). Got {row.tolist()} in row "
-            f"{wrong[0]} ({len(wrong)} such rows): for one label per row give one column; numbers are for a regressor."
+            f"y of {owner} has several columns, and multi-label targets must be 0 or 1. Got {row.tolist()} in row "
+            f"{wrong[0]} ({len(wrong)} such rows). Pass one column for one label per row; numbers are for regressors."
         )
 
 
@@ -154,12 +156,12 @@ def _given_weights(class_weight: Any, n_labels: int, owner: str) -> NDArray[np.f
     listed = isinstance(class_weight, list | tuple) and len(class_weight) == n_labels
     if not listed or not all(isinstance(each, dict) for each in class_weight):
         raise ValueError(
-            f"The 'class_weight' parameter of {owner} must be 'balanced' or a list of {n_labels} dicts for {n_labels} labels, "
-            f"such as [{{0: 1, 1: 5}}, …]. Got {class_weight!r} instead."
+            f"The 'class_weight' parameter of {owner} must be 'balanced' or a list of {n_labels} dicts for {n_labels} "
+            f"labels, such as [{{0: 1, 1: 5}}, …]. Got {class_weight!r} instead."
         )
     weights = np.array([[each.get(value, 1.0) for each in class_weight] for value in (0, 1)], dtype=float)
     if not (np.isfinite(weights).all() and (weights > 0).all()):
         raise ValueError(
-            f"The 'class_weight' parameter of {owner} must give weights above 0. Got {class_weight!r} instead."
+            f"The 'class_weight' parameter of {owner} must have finite weights above 0. Got {class_weight!r} instead."
         )
     return weights

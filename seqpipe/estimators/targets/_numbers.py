@@ -1,4 +1,4 @@
-"""One real number per row, or several."""
+"""`Numbers`: one or several real numbers per row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Numbers(TargetCodec):
     Attributes
     ----------
     mean, scale : array of shape (n_outputs,)
-        What is subtracted from targets, and what they are then divided by.
+        Targets are standardized as (target - mean) / scale.
     """
 
     mean: NDArray[np.float64]
@@ -37,21 +37,21 @@ class Numbers(TargetCodec):
 
     @staticmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[np.float64]:
-        """Return targets as float64 of shape (n_samples,) or (n_samples, n_outputs)."""
+        """Validate targets; return them as float64 in shape (n_samples,) or (n_samples, n_outputs)."""
         return check_targets(owner, y, n_samples)
 
     @staticmethod
     def read_steps(
         rows: NDArray[Any], X: Sequences | Windows, *, owner: str
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return targets as float64 of shape (total_steps, n_outputs), and which of them are known."""
+        """Validate targets; return them as float64 in shape (total_steps, n_outputs), and a mask of known ones."""
         return check_step_numbers(rows, X, owner=owner)
 
     @classmethod
     def of(
         cls, values: NDArray[np.float64], weight: NDArray[np.float64] | None, *, scaled: bool, ndim: int | None = None
     ) -> Numbers:
-        """Return the codec that standardizes these targets or, unless ``scaled``, leaves targets as they are."""
+        """Return the codec that standardizes the given targets, or only reshapes them unless ``scaled``."""
         columns = values.reshape(len(values), -1)
         n_outputs = columns.shape[1]
         mean, scale = weighted_statistics(columns, weight) if scaled else (np.zeros(n_outputs), np.ones(n_outputs))
@@ -59,7 +59,7 @@ class Numbers(TargetCodec):
 
     @property
     def n_outputs(self) -> int:
-        """One per target."""
+        """Number of targets per row."""
         return len(self.mean)
 
     def encode(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,25 +68,26 @@ class Numbers(TargetCodec):
         Raises
         ------
         ValueError
-            If there are more or fewer outputs than the statistics are of, or these are not finite.
+            If the number of outputs differs from that of the fit, or mean or scale is not finite.
         """
         columns = values.reshape(len(values), -1)
         if columns.shape[1] != len(self.mean):
             raise ValueError(
-                f"y has {columns.shape[1]} outputs where the fit that goes on had {len(self.mean)}: give as many, or fit anew."
+                f"y has {columns.shape[1]} outputs, but had {len(self.mean)} in the previous fit: pass the same "
+                "number, or fit with warm_start=False."
             )
         if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all()):
-            raise InvalidSequencesError("y is so large that its mean or spread is not finite: rescale it.")
+            raise InvalidSequencesError("y is too large: its mean or standard deviation is not finite. Rescale y.")
         return (columns - self.mean) / self.scale
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Return targets in their own units."""
+        """Return predictions in the units of the targets."""
         targets = outputs * self.scale + self.mean
         return targets[:, 0] if self.ndim == 1 else targets
 
     def score(
         self, values: NDArray[np.float64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
     ) -> float:
-        """Return R², the mean over outputs where there are several."""
+        """Return R², averaged over outputs."""
         predicted = self.decode(outputs)
         return float(r2_score(values, predicted.reshape(len(predicted), -1), sample_weight=weight))

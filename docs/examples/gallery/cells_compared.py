@@ -2,7 +2,7 @@
 Which cell remembers?
 =====================
 
-The adding problem of Hochreiter and Schmidhuber (1997): the sum of two marked numbers among sixty. ``cell`` is a parameter, so the same code fits a plain RNN, an
+The adding problem of Hochreiter and Schmidhuber (1997): the sum of two marked numbers among fifty. ``cell`` is a parameter, so the same code fits a plain RNN, an
 LSTM, a GRU and a minGRU. The plain RNN forgets the first number.
 """
 
@@ -10,12 +10,12 @@ from seqpipe import SequenceRegressor
 from seqpipe.datasets import make_adding
 from seqpipe.diagnostics import plot_learning_curves
 
-X, y = make_adding(1500, 60, random_state=0)
+X, y = make_adding(1200, 50, random_state=0)
 curves = {}
 for cell in ["rnn", "lstm", "gru", "min_gru"]:
-    model = SequenceRegressor(cell, hidden_size=32, pooling="last", max_epochs=25, batch_size=32, random_state=0)
-    curves[cell] = model.fit(X[:1200], y[:1200]).history_
-    print(f"{cell:8} R² {model.score(X[1200:], y[1200:]):.2f}, {model.n_parameters_} parameters")
+    model = SequenceRegressor(cell, hidden_size=32, pooling="last", max_epochs=20, batch_size=32, random_state=0)
+    curves[cell] = model.fit(X[:1000], y[:1000]).history_
+    print(f"{cell:8} R² {model.score(X[1000:], y[1000:]):.2f}, {model.n_parameters_} parameters")
 
 # %%
 plot_learning_curves(curves)

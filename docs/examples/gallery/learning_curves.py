@@ -16,8 +16,8 @@ X = rng.normal(size=(280, 20, 3))
 y = X[:, -5:, 0].mean(axis=1) + rng.normal(scale=0.5, size=280)
 X_train, y_train, X_test, y_test = X[:80], y[:80], X[80:], y[80:]
 
-settings = {"hidden_size": 32, "max_epochs": 150, "lr": 0.005, "random_state": 0}
-stopped = SequenceRegressor(early_stopping=True, validation_fraction=0.25, n_iter_no_change=30, **settings)
+settings = {"hidden_size": 32, "max_epochs": 80, "lr": 0.005, "random_state": 0}
+stopped = SequenceRegressor(early_stopping=True, validation_fraction=0.25, n_iter_no_change=20, **settings)
 whole = SequenceRegressor(**settings)
 for name, model in {"early stopping": stopped, "all epochs": whole}.items():
     model.fit(X_train, y_train)

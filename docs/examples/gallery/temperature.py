@@ -13,7 +13,7 @@ from seqpipe import LanguageModel
 from seqpipe.datasets import load_place_names
 
 names, _ = load_place_names()
-model = LanguageModel(hidden_size=64, max_epochs=20, lr=0.005, dropout=0.2, random_state=0).fit(names)
+model = LanguageModel(hidden_size=64, max_epochs=15, lr=0.005, dropout=0.2, random_state=0).fit(names)
 
 temperatures = [0.3, 0.5, 0.7, 1.0, 1.3, 1.6]
 drawn = {t: [*filter(None, model.generate(n=100, temperature=t, length=20, random_state=0))] for t in temperatures}

@@ -59,7 +59,7 @@ plot_confusion_matrix(y_test, reader.predict(X_test))
 
 from seqpipe import LanguageModel
 
-model = LanguageModel(hidden_size=64, max_epochs=20, lr=0.005, dropout=0.3, random_state=0).fit(names, places)
+model = LanguageModel(hidden_size=64, max_epochs=15, lr=0.005, dropout=0.3, random_state=0).fit(names, places)
 for place in ["Africa", "Europe", "America"]:
     print(place, model.generate(label=place, n=5, temperature=0.6, random_state=0))
 

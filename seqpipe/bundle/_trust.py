@@ -46,6 +46,8 @@ _DATA_CLASSES = {
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.utils._bunch.Bunch",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
 }
 #: What compiled code works on without a check, by package or name; and what of it is numpy's alone.
 _UNCHECKED = (

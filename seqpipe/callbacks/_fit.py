@@ -70,13 +70,8 @@ class _Outermost:
         return self._estimator
 
     def _fit(self, X: Any, y: Any, fit_params: dict[str, Any]) -> None:
-        try:
-            with self._last_step():
-                self._estimator.fit(X, y, **fit_params)
-        except BaseException as error:
-            metadata = {"error": f"{type(error).__name__}: {error}"}
-            self._task.call_on_fit_task_end(estimator=self._estimator, metadata=metadata)
-            raise
+        with self._last_step():
+            self._estimator.fit(X, y, **fit_params)
         if hasattr(self._estimator, "best_estimator_"):
             self._notify_of_refit(self._estimator.best_estimator_)
         self._task.call_on_fit_task_end(estimator=self._estimator)

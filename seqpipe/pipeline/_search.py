@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
-from seqpipe.callbacks import fit_with_callbacks
+from seqpipe.callbacks import IS_LIVE, fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
@@ -187,7 +187,7 @@ def _workers(backend: str | None) -> Iterator[None]:
             yield
         except BaseException:
             for thread in set(threading.enumerate()) - before:
-                if isinstance(thread, DummyProcess):
+                if isinstance(thread, DummyProcess) and IS_LIVE:  # else no callback would end it before its last epoch
                     thread.join()
             raise
 

@@ -14,6 +14,7 @@ import pytest
 import sklearn
 import torch
 from joblib import Parallel, delayed
+from packaging.version import Version
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
@@ -102,7 +103,8 @@ def test_dropping_a_sample_equals_giving_it_no_weight() -> None:
 
 
 @pytest.mark.skipif(
-    sklearn.__version__ < "1.8", reason="a Pipeline of scikit-learn 1.7 does not pass on its last step's requests"
+    Version(sklearn.__version__) < Version("1.8"),
+    reason="a Pipeline of scikit-learn 1.7 does not pass on its last step's requests",
 )
 def test_metadata_routing_takes_weights_through_a_search_over_a_pipeline() -> None:
     weight = np.random.default_rng(0).uniform(size=64)

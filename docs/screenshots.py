@@ -59,7 +59,7 @@ def addresses(client: MlflowClient) -> dict[str, tuple[str, int]]:
     candidates, folds = (
         [run.info.run_id for run in runs if run.data.tags.get("seqpipe.kind") == kind] for kind in ("candidate", "fold")
     )
-    found = query(searchFilter="tags.seqpipe.kind = 'candidate'")
+    found = query(searchFilter="tags.seqpipe.kind = 'candidate'", orderByKey="tags.`mlflow.runName`", orderByAsc="true")
     compared = query(runs=json.dumps(candidates), experiments=json.dumps([experiment]))
     drawn = query(
         runs=json.dumps(folds[::2]), experiments=json.dumps([experiment]),

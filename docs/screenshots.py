@@ -59,7 +59,7 @@ def addresses(client: MlflowClient) -> dict[str, tuple[str, int]]:
     candidates, folds = (
         [run.info.run_id for run in runs if run.data.tags.get("seqpipe.kind") == kind] for kind in ("candidate", "fold")
     )
-    found = query(searchFilter="tags.seqpipe.kind = 'candidate'")
+    found = query(searchFilter="tags.seqpipe.kind = 'candidate'", orderByKey="tags.`mlflow.runName`", orderByAsc="true")
     compared = query(runs=json.dumps(candidates), experiments=json.dumps([experiment]))
     drawn = query(
         runs=json.dumps(folds[::2]), experiments=json.dumps([experiment]),
@@ -84,16 +84,23 @@ def served(uri: str, folder: Path) -> Iterator[None]:
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     server = subprocess.Popen(command, cwd=folder, env=environment)
     try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{SITE}/health", timeout=2)
-                break
-            except (urllib.error.URLError, TimeoutError):
-                time.sleep(0.5)
+        wait_for(f"{SITE}/health", seconds=300)
         yield
     finally:
         server.terminate()
         server.wait()
+
+
+def wait_for(address: str, seconds: float) -> None:
+    """Return once the address answers; a TimeoutError if it has not after so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.5)
+    raise TimeoutError(f"{address} has not answered for {seconds} seconds.")
 
 
 def take(address: str, path: Path, height: int, folder: Path) -> None:

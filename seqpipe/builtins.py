@@ -1,6 +1,6 @@
-"""What ships with seqpipe, offered through the hooks that plug-ins use.
+"""Cells, engines and tasks that ship with seqpipe, offered through the same hooks as those of plug-ins.
 
-Imports stand inside the hooks, so that this module is cheap to import: the host asks only when it is made.
+Imports are inside the hooks, so that this module is cheap to import.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def seqpipe_engines() -> list[EngineSpec]:
     return [
         EngineSpec("c", CompiledEngine, summary="the step as generated C"),
         EngineSpec("fused", FusedEngine, summary="torch's own kernels"),
-        EngineSpec("graph", GraphEngine, summary="the step planned, as a CUDA graph"),
-        EngineSpec("loop", LoopEngine, summary="one step after the other"),
-        EngineSpec("scan", ScanEngine, summary="linear recurrences, in chunks of steps"),
-        EngineSpec("torch", TorchEngine, summary="the step planned, as calls of torch"),
+        EngineSpec("graph", GraphEngine, summary="the compiled step as a CUDA graph"),
+        EngineSpec("loop", LoopEngine, summary="step by step in Python"),
+        EngineSpec("scan", ScanEngine, summary="linear recurrences in chunks of steps"),
+        EngineSpec("torch", TorchEngine, summary="the compiled step as torch calls"),
         EngineSpec("triton", TritonEngine, summary="the step as generated Triton, on a GPU"),
         EngineSpec("unrolled", UnrolledEngine, summary="one copy of the step per time step, laid out before it runs"),
     ]
@@ -66,12 +66,12 @@ def seqpipe_tasks() -> list[TaskSpec]:
     )
 
     return [
-        TaskSpec("caption", CaptionTask, summary="one text a vector"),
-        TaskSpec("classify", ClassifyTask, summary="one label a sequence"),
+        TaskSpec("caption", CaptionTask, summary="one text per vector"),
+        TaskSpec("classify", ClassifyTask, summary="one label per sequence"),
         TaskSpec("forecast", ForecastTask, summary="the steps after the end of a series"),
-        TaskSpec("language_model", LanguageModelTask, summary="the next token of texts, and texts like them"),
-        TaskSpec("regress", RegressTask, summary="one number, or several, a sequence"),
-        TaskSpec("step_classify", StepClassifyTask, summary="one label a time step"),
-        TaskSpec("step_regress", StepRegressTask, summary="one number, or several, a time step"),
-        TaskSpec("translate", TranslateTask, summary="one text for another"),
+        TaskSpec("language_model", LanguageModelTask, summary="the next token of a text, and generated texts"),
+        TaskSpec("regress", RegressTask, summary="one number, or several, per sequence"),
+        TaskSpec("step_classify", StepClassifyTask, summary="one label per time step"),
+        TaskSpec("step_regress", StepRegressTask, summary="one number, or several, per time step"),
+        TaskSpec("translate", TranslateTask, summary="one text per text"),
     ]

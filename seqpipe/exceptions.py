@@ -1,22 +1,22 @@
-"""Every error and warning that seqpipe raises on its own.
+"""All exceptions and warnings of seqpipe.
 
 ::
 
     SeqpipeError
-    ├── InvalidSequencesError (ValueError)    data that no network can be trained on, with its place
-    ├── CellError (ValueError)                a cell whose step breaks the cell protocol
-    ├── CompilerError (RuntimeError)          no C compiler, or one that failed, with what it said
-    ├── UnknownNameError (ValueError)         a name that no registry holds
-    ├── PluginError (RuntimeError)            a plug-in that cannot be used, with its distribution
-    ├── RecipeError (ValueError)              a recipe that cannot be run, with file, line and field
-    ├── FitFailedError (RuntimeError)         a fit, or all fits of a search, that failed, with the reason
+    ├── InvalidSequencesError (ValueError)    invalid data; the message names the position
+    ├── CellError (ValueError)                a cell whose step violates the cell protocol
+    ├── CompilerError (RuntimeError)          a C compiler that is missing or failed
+    ├── UnknownNameError (ValueError)         a name that is not registered
+    ├── PluginError (RuntimeError)            a plug-in that cannot be used; the message names its distribution
+    ├── RecipeError (ValueError)              an invalid recipe; the message names file, line and field
+    ├── FitFailedError (RuntimeError)         a failed fit, or a search without successful fits
     ├── BundleError (ValueError)              a model that cannot be saved or loaded without running code
     └── TrackingError (RuntimeError)          a tracking store that cannot be used
 
     SeqpipeWarning (UserWarning)
-    ├── DataWarning                           data that was used, but deserves a look
-    ├── DivergenceWarning                     a fit that was stopped before it lost its weights
-    ├── PluginWarning                         a plug-in that was left out
+    ├── DataWarning                           data that was used, but should be checked
+    ├── DivergenceWarning                     training stopped because of non-finite values
+    ├── PluginWarning                         a plug-in that was skipped
     └── TrackingWarning                       a record that could not be written
 """
 
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class SeqpipeError(Exception):
-    """Root of seqpipe's own errors.
+    """Base class of all exceptions of seqpipe.
 
     Attributes
     ----------
@@ -60,25 +60,25 @@ class SeqpipeError(Exception):
 
 
 class InvalidSequencesError(SeqpipeError, ValueError):
-    """Data that cannot be used as sequences; the message names sample, step and column."""
+    """Invalid sequences or tables; the message names sample, step and column."""
 
     page = "docs/estimators.md"
 
 
 class CellError(SeqpipeError, ValueError):
-    """A recurrent cell that breaks the cell protocol."""
+    """A recurrent cell that violates the cell protocol."""
 
     page = "docs/plugins.md"
 
 
 class CompilerError(SeqpipeError, RuntimeError):
-    """No C compiler, or one that failed; the message gives its last words or the remedy."""
+    """A C compiler is missing or failed; the message includes its output or the remedy."""
 
     page = "docs/engine.md"
 
 
 class UnknownNameError(SeqpipeError, ValueError):
-    """A name that no registry holds."""
+    """A name that is not registered."""
 
     page = "docs/plugins.md"
 
@@ -90,17 +90,17 @@ class PluginError(SeqpipeError, RuntimeError):
 
 
 class RecipeError(SeqpipeError, ValueError):
-    """A recipe that cannot be run; the message names file, line and field."""
+    """An invalid recipe; the message names file, line and field."""
 
     page = "docs/recipes.md"
 
 
 class FitFailedError(SeqpipeError, RuntimeError):
-    """A fit that failed, or a search of which no fit succeeded; the message gives the first reason."""
+    """A failed fit, or a search without successful fits; the message includes the first error."""
 
 
 class BundleError(SeqpipeError, ValueError):
-    """A model that cannot be saved, or loaded, without running code; the message names what it holds."""
+    """A model that cannot be saved or loaded without running code; the message names the untrusted types."""
 
     page = "docs/saving.md"
 
@@ -112,19 +112,19 @@ class TrackingError(SeqpipeError, RuntimeError):
 
 
 class SeqpipeWarning(UserWarning):
-    """Root of seqpipe's own warnings."""
+    """Base class of all warnings of seqpipe."""
 
 
 class DataWarning(SeqpipeWarning):
-    """Data that was used as it is, but deserves a look."""
+    """Data that was used, but should be checked."""
 
 
 class DivergenceWarning(SeqpipeWarning):
-    """A fit that was stopped because loss, gradient or weights left the finite numbers."""
+    """Training stopped because loss, gradients or weights were not finite."""
 
 
 class PluginWarning(SeqpipeWarning):
-    """A plug-in that was left out."""
+    """A plug-in that was skipped."""
 
 
 class TrackingWarning(SeqpipeWarning):
@@ -134,7 +134,7 @@ class TrackingWarning(SeqpipeWarning):
 def did_you_mean(name: object, choices: Iterable[Any]) -> str:
     """Return " Did you mean 'x'?" for the choice closest to ``name``, or nothing.
 
-    Where the two look alike, the hint tells them apart: by Unicode's escapes, or by what was given instead.
+    If the two look alike, the hint distinguishes them by Unicode escapes, or by quoting the given name.
     """
     folded = {_folded(str(choice)): choice for choice in choices}
     close = get_close_matches(_folded(str(name)), folded, n=1)
@@ -144,7 +144,7 @@ def did_you_mean(name: object, choices: Iterable[Any]) -> str:
 
 
 def _folded(text: str) -> str:
-    """Return what two texts have in common that look alike: no case, no forms, no blanks, no invisible characters."""
+    """Return a canonical form of look-alike texts: normalized, without case, whitespace and invisible characters."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     return "".join(
         letter for letter in plain if unicodedata.category(letter) not in ("Cf", "Cc") and not letter.isspace()
@@ -166,7 +166,7 @@ def _look_alike(one: str, other: str) -> bool:
 
 
 def _are_of_other_scripts(one: str, other: str) -> bool:
-    """Tell whether two texts differ in letters of other scripts only, such as Latin and Cyrillic, which may look alike."""
+    """Return whether two texts differ only in letters of different scripts, such as Latin and Cyrillic."""
     differing = [pair for pair in zip(one, other) if pair[0] != pair[1]]
     scripts = [{unicodedata.name(letter, "").partition(" ")[0] for letter in pair} for pair in differing]
     return len(one) == len(other) and all(len(both) == 2 for both in scripts)

@@ -1,4 +1,4 @@
-"""Every place where a plug-in may extend seqpipe."""
+"""The hooks by which plug-ins extend seqpipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
 
 __all__ = ["API_VERSION", "hookimpl", "hookspec", "seqpipe_cells", "seqpipe_engines", "seqpipe_tasks"]
 
-#: Raised when a hook changes in a way that old plug-ins cannot follow.
+#: Incremented when a hook changes in a backward-incompatible way.
 API_VERSION = 1
 
 hookspec = pluggy.HookspecMarker("seqpipe")
@@ -24,7 +24,7 @@ def seqpipe_cells() -> Iterable[CellSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def seqpipe_engines() -> Iterable[EngineSpec]:  # type: ignore[empty-body]
-    """Offer engines, ways to run a cell along time: each is asked before seqpipe's own whether it takes a cell."""
+    """Offer engines, which run a cell over time; they take precedence over built-in engines for cells they support."""
 
 
 @hookspec

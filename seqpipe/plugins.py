@@ -1,8 +1,8 @@
-"""The plug-in host: loads each distribution on its own, keeps what happened, finds things by name.
+"""The plug-in host: loads each distribution in isolation, records its status, and looks up names.
 
 A plug-in is an entry point of the group ``seqpipe`` whose object implements hooks of
-:mod:`seqpipe.hookspecs`. One that fails, whatever it raises, is left out whole, with one warning; the others
-load. It may state the API it was written for as ``SEQPIPE_API = 1``.
+:mod:`seqpipe.hookspecs`. A plug-in that raises any exception is skipped entirely, with one warning; the others
+are loaded. It may declare the API version it was written for as ``SEQPIPE_API = 1``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["ENTRY_POINT_GROUP", "PluginHost", "PluginStatus", "Registered", "hos
 ENTRY_POINT_GROUP = "seqpipe"
 _BUILTINS = "seqpipe.builtins"
 _CORE = "seqpipe"
-#: What comes with distributions of the same project, so that an error can say what to install.
+#: Names provided by distributions of the same project, so that an error can name the one to install.
 _PUBLISHED = {"cell convlstm": "seqpipe-convlstm", "cell mgu": "seqpipe-mgu"}
 _KINDS: dict[str, tuple[str, type]] = {
     "cell": ("seqpipe_cells", CellSpec),
@@ -43,31 +43,31 @@ _Spec = CellSpec | EngineSpec | TaskSpec
 
 @dataclass(frozen=True)
 class Registered:
-    """A spec and the distribution that offered it."""
+    """A spec and the distribution that registered it."""
 
     spec: _Spec
     distribution: str
 
     @property
     def is_builtin(self) -> bool:
-        """Whether it ships with seqpipe."""
+        """Whether the spec ships with seqpipe."""
         return self.distribution == _CORE
 
 
 @dataclass(frozen=True)
 class PluginStatus:
-    """What became of one entry point.
+    """Status of one entry point.
 
     Attributes
     ----------
     name, distribution, version : str
-        The entry point, and the distribution it came with.
+        The entry point, and the distribution that declares it.
     status : {"loaded", "failed", "skipped"}
         Whether it is in use; "skipped" means written for a newer seqpipe.
     reason : str
-        Why it is not in use.
+        Why it is not in use, else empty.
     seconds : float
-        What its import took, in seconds.
+        Import time, in seconds.
     """
 
     name: str
@@ -79,12 +79,12 @@ class PluginStatus:
 
 
 class PluginHost:
-    """Loads plug-ins and finds what they offer.
+    """Loads plug-ins and looks up the cells, engines and tasks that they register.
 
     Parameters
     ----------
     entry_points : iterable of importlib.metadata.EntryPoint, optional
-        What to load besides the built-ins; the installed distributions' by default.
+        Entry points to load in addition to the built-ins; those of the installed distributions by default.
     """
 
     def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
@@ -103,38 +103,38 @@ class PluginHost:
         return sorted(self.offers(kind))
 
     def offers(self, kind: str) -> Mapping[str, list[Registered]]:
-        """Return all cells, engines or tasks (``kind``) by name; a name offered twice has two entries."""
+        """Return all cells, engines or tasks (``kind``) by name; a name registered twice has two entries."""
         offers = self._registered[kind]
         with self._lock:
-            if kind in self._unasked:  # the built-ins: asked late, because most uses need one kind of them only
+            if kind in self._unasked:  # built-ins are collected lazily, as most uses need only one kind
                 for spec in self._collect(_CORE, kind):
                     offers[spec.name] = [Registered(spec, _CORE), *offers.get(spec.name, [])]
                 self._unasked.discard(kind)
         return offers
 
     def registered(self) -> Mapping[str, Mapping[str, list[Registered]]]:
-        """Return everything offered, by kind and name."""
+        """Return all registered specs, by kind and name."""
         return {kind: self.offers(kind) for kind in _KINDS}
 
     def find(self, kind: str, name: str, *, parameter: str) -> Registered:
-        """Return what stands under ``name``.
+        """Return the spec registered under ``name``.
 
         Parameters
         ----------
         kind : {"cell", "engine", "task"}
-            The registry to look in.
+            Kind of spec.
         name : str
             The name.
         parameter : str
-            How an error names the place where the user wrote it, such as
+            Name of the parameter in error messages, such as
             ``"The 'cell' parameter of SequenceClassifier"``.
 
         Raises
         ------
         UnknownNameError
-            If nothing has this name; says what does, and which plug-ins failed.
+            If the name is not registered; the message lists the valid names, and plug-ins that failed.
         PluginError
-            If two distributions offer it.
+            If two distributions register it.
         """
         offers = self.offers(kind).get(name, []) if isinstance(name, str) else []
         if not offers:
@@ -150,7 +150,7 @@ class PluginHost:
         if f"{kind} {name}" in _PUBLISHED:
             return (
                 f"{parameter} is {name!r}, which comes with the distribution {_PUBLISHED[f'{kind} {name}']!r}. "
-                f"Install it, or take one of {names}."
+                f"Install it, or choose one of {names}."
             )
         message = f"{parameter} must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)}"
         failed = [f"{s.distribution!r} ({s.reason})" for s in self.statuses if s.status != "loaded"]
@@ -175,16 +175,16 @@ class PluginHost:
                 self._register(distribution, plugin, name=f"{distribution}:{entry_point.name}")
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a plug-in may even call sys.exit() at import
+        except BaseException as error:  # a plug-in may even call sys.exit() on import
             status, reason = "failed", " ".join(f"{type(error).__name__}: {error}".split())
         seconds = time.perf_counter() - began
         self.statuses.append(PluginStatus(entry_point.name, distribution, version, status, reason, seconds))
         if status != "loaded":
-            warnings.warn(f"The plug-in {distribution!r} was left out: {reason}", PluginWarning, stacklevel=2)
+            warnings.warn(f"The plug-in {distribution!r} was skipped: {reason}", PluginWarning, stacklevel=2)
 
     def _register(self, distribution: str, plugin: Any, name: str) -> None:
         if self._manager.is_registered(plugin):
-            raise PluginError(f"the same object is in use as {self._manager.get_name(plugin)!r}")
+            raise PluginError(f"the same object is already registered as {self._manager.get_name(plugin)!r}")
         try:
             self._manager.register(plugin, name=name)
             self._manager.check_pending()
@@ -214,7 +214,7 @@ def _too_new(plugin: Any) -> str:
     api = getattr(plugin, "SEQPIPE_API", hookspecs.API_VERSION)
     if api <= hookspecs.API_VERSION:
         return ""
-    return f"written for plug-in API {api}, this seqpipe has {hookspecs.API_VERSION}: upgrade seqpipe"
+    return f"written for plug-in API {api}, but this seqpipe has {hookspecs.API_VERSION}: upgrade seqpipe"
 
 
 def _checked(offered: Any, hook: str, wanted: type) -> list[_Spec]:

@@ -1,4 +1,4 @@
-"""The records that plug-ins hand over: frozen, and checked where they are made."""
+"""The records that plug-ins register: frozen, and validated on creation."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class _Spec:
-    """A name and what it stands for.
+    """A name and the factory registered under it.
 
     Parameters
     ----------
     name : str
-        What users write: lower case letters, digits and underscores, a letter first.
+        The name that users write: lower case letters, digits and underscores, starting with a letter.
     factory : callable
-        What the name stands for.
+        Called to create the object.
     summary : str, default=""
         One line for ``seqpipe plugins``.
 
@@ -41,8 +41,8 @@ class _Spec:
         kind = type(self).__name__
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise ValueError(
-                f"The 'name' of {kind} must be lower case letters, digits and underscores, a letter first. "
-                f"Got {self.name!r} instead."
+                f"The 'name' of {kind} must consist of lower case letters, digits and underscores, and start with a "
+                f"letter. Got {self.name!r} instead."
             )
         if not callable(self.factory):
             raise TypeError(f"The 'factory' of {kind} {self.name!r} must be callable. Got {self.factory!r} instead.")
@@ -50,12 +50,12 @@ class _Spec:
 
 @dataclass(frozen=True)
 class CellSpec(_Spec):
-    """A recurrent cell under the name that ``cell=`` takes; the factory is a subclass of ``seqpipe.Cell``."""
+    """A recurrent cell, by its value of ``cell=``; the factory is a subclass of ``seqpipe.Cell``."""
 
 
 @dataclass(frozen=True)
 class EngineSpec(_Spec):
-    """An engine under the name that SEQPIPE_ENGINE takes; the factory makes a ``seqpipe.recurrence.Engine``.
+    """An engine, by its value of SEQPIPE_ENGINE; the factory creates a ``seqpipe.recurrence.Engine``.
 
     Raises
     ------
@@ -71,4 +71,4 @@ class EngineSpec(_Spec):
 
 @dataclass(frozen=True)
 class TaskSpec(_Spec):
-    """A task under the name that ``task:`` takes; the factory is a subclass of ``seqpipe.tasks.Task``."""
+    """A task, by its value of ``task:``; the factory is a subclass of ``seqpipe.tasks.Task``."""

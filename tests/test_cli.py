@@ -189,7 +189,7 @@ def test_jobs_and_device_reach_the_fit():
         (["run", "nothing.yaml"], "error: nothing.yaml: there is no such file"),
         (
             ["run", "tiny.yaml", "--set", "search.grid.cel=[rnn]"],
-            "error: --set search.grid.cel: is no parameter here.",
+            "error: --set search.grid.cel: is not a parameter here.",
         ),
         (["run", "tiny.yaml", "--set", "seed=!!python/name:os.system x"], "error: --set seed:1: the tag"),
         (["run", "tiny.yaml", "--device", "cuda:99"], "error: --device: device='cuda:99'"),
@@ -299,7 +299,7 @@ def test_compare_explains_its_columns_and_names_what_it_left_out(monkeypatch: py
     shown = seqpipe("compare", "two").stdout
     assert "2: two" in shown
     assert "cell=gru" not in shown
-    assert all(explained in shown for explained in ("mean, std: ", "seconds per fit: fit s of training", "run: "))
+    assert all(explained in shown for explained in ("mean, std: ", "seconds per fit: training (fit s)", "run: "))
     run = shown.split("Not compared")[1].split("digits, ")[1][:8]
     assert "1: cell=gru" in seqpipe("compare", "two", "--run", run).stdout
     assert "1: cell=gru" in seqpipe("compare", "two", "--all-data").stdout
@@ -466,7 +466,7 @@ def test_a_warning_is_one_clean_line(own_folder: Path):
     code = "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['run', 'tiny.yaml', '--quiet', '--set', "
     ran = python(f"{code}'tracking.enabled=false']; from seqpipe.cli import main; main()")
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == "warning: The plug-in 'broken' was left out: OSError: no such library\n"
+    assert ran.stderr == "warning: The plug-in 'broken' was skipped: OSError: no such library\n"
 
 
 def test_the_module_is_the_command(start: Callable[..., subprocess.Popen[str]]):

@@ -159,7 +159,7 @@ def test_a_slow_import_is_timed(site):
 )
 def test_a_plugin_that_fails_at_import_leaves_the_others_working(site, source, reason):
     site.install("aaa-broken", source).install("bbb-good", OFFERS_A_CELL)
-    host = left_out(site, f"The plug-in 'aaa-broken' was left out: {re.escape(reason)}")
+    host = left_out(site, f"The plug-in 'aaa-broken' was skipped: {re.escape(reason)}")
     assert statuses(host) == {"aaa-broken": "failed", "bbb-good": "loaded"}
     assert "tiny" in host.names("cell")
 
@@ -221,7 +221,9 @@ def test_entry_points_of_one_name_in_two_distributions_both_load(site):
 
 
 def test_one_object_under_two_entry_points_is_used_once(site):
-    host = left_out(site.install("acme-cells", OFFERS_A_CELL, names=["main", "again"]), "the same object is in use as")
+    host = left_out(
+        site.install("acme-cells", OFFERS_A_CELL, names=["main", "again"]), "the same object is already registered as"
+    )
     assert sorted(status.status for status in host.statuses) == ["failed", "loaded"]
     assert len(host.registered()["cell"]["tiny"]) == 1
     assert host.find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
@@ -287,7 +289,7 @@ def test_a_single_record_will_do(site):
 def test_a_plugin_for_a_newer_api_is_skipped_with_the_reason(site):
     source = f"SEQPIPE_API = {hookspecs.API_VERSION + 1}\n" + textwrap.dedent(OFFERS_A_CELL)
     host = left_out(
-        site.install("acme-cells", source), "written for plug-in API 2, this seqpipe has 1: upgrade seqpipe"
+        site.install("acme-cells", source), "written for plug-in API 2, but this seqpipe has 1: upgrade seqpipe"
     )
     assert statuses(host) == {"acme-cells": "skipped"}
     assert "tiny" not in host.names("cell")

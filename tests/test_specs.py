@@ -17,7 +17,7 @@ def test_a_spec_cannot_be_changed():
 
 @pytest.mark.parametrize("name", ["MGU", "2rnn", "", "a-b", "a b", "gru\n", None, 3])
 def test_a_name_that_users_could_not_write_is_refused(name):
-    with pytest.raises(ValueError, match=r"The 'name' of TaskSpec must be lower case letters.*Got .* instead"):
+    with pytest.raises(ValueError, match=r"The 'name' of TaskSpec must consist of lower case letters.*Got .* instead"):
         TaskSpec(name, dict)
 
 

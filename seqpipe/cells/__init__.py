@@ -1,4 +1,4 @@
-"""Recurrent cells: one time step a file."""
+"""Recurrent cells, each defined by a single time step."""
 
 from seqpipe.cells._cell import Cell, State, recurrent_init_
 from seqpipe.cells._gru import GRUCell

@@ -1,4 +1,4 @@
-"""The cell protocol: one time step, from which the system does everything else."""
+"""Base class of recurrent cells: a subclass defines one time step, the library does the rest."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ State = Any
 
 
 class Cell(nn.Module):
-    """One step of a recurrent network; subclasses write `step`.
+    """Base class of recurrent cells; subclasses implement `step`, one time step.
 
-    Everything else is the system's work: the loop over time, lengths, stacking, both directions, persistence.
+    The loop over time, sequence lengths, stacking, bidirectional layers and persistence are handled by the library.
 
     Parameters
     ----------
     input_size : int
-        Features of one time step.
+        Number of features per time step.
     hidden_size : int
-        Width of the state.
+        Number of features in the hidden state.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class Cell(nn.Module):
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
-        """Remember the arguments, so that `sibling` can make further layers."""
+        """Store the arguments, so that `sibling` can create further layers."""
         self = super().__new__(cls)
         object.__setattr__(self, "_arguments", (args, kwargs))
         return self
@@ -60,14 +60,14 @@ class Cell(nn.Module):
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
             if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
                 raise ValueError(
-                    f"The {name!r} parameter of {type(self).__name__} must be an int from 1. Got {size!r} instead."
+                    f"The {name!r} parameter of {type(self).__name__} must be a positive integer. Got {size!r} instead."
                 )
         self.input_size = int(input_size)
         self.hidden_size = int(hidden_size)
 
     @property
     def output_size(self) -> int:
-        """Features of one output; the state's width unless a cell says otherwise."""
+        """Number of features of one output; ``hidden_size`` unless a subclass overrides it."""
         return self.hidden_size
 
     def initial_state(self, batch_size: int) -> State:
@@ -77,21 +77,21 @@ class Cell(nn.Module):
         return torch.zeros(batch_size, self.hidden_size, **kind)
 
     def first_tensor(self) -> Tensor | None:
-        """Return the tensor whose type and device are the cell's own.
+        """Return the tensor that determines the data type and device of the cell.
 
-        The first parameter, or buffer of a cell without parameters, of floating-point numbers; None where there is none.
+        The first parameter, or for a cell without parameters the first floating-point buffer; None if there is neither.
         """
-        own = next((p for p in self._parameters.values() if p is not None), None)  # without a walk through all modules
+        own = next((p for p in self._parameters.values() if p is not None), None)  # avoids walking all submodules
         if own is not None and own.is_floating_point():
             return own
         return next((t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()), None)
 
     def first_parameter(self) -> nn.Parameter | None:
-        """Return the first parameter; None where the cell has none."""
+        """Return the first parameter; None if the cell has none."""
         return next(self.parameters(), None)
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x of shape (batch, n_timesteps, input_size) to what `step` takes: the part that needs no state."""
+        """Map x of shape (batch, n_timesteps, input_size) to the input of `step`: the part without the state."""
         return x
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -104,10 +104,10 @@ class Cell(nn.Module):
         return self.step(self.project(x_t[:, None])[:, 0], state)
 
     def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return a and b of a step that is h_t = a_t ⊙ h_{t-1} + b_t; only cells with such a step define this.
+        """Return a and b of a linear step h_t = a_t ⊙ h_{t-1} + b_t; only cells with such a step define this.
 
-        Its state is one tensor (batch, hidden_size), and is its output as well. The system then runs along time in
-        about 2 √n_timesteps parallel steps where that is faster.
+        The state must be a single tensor of shape (batch, hidden_size) and equal the output. The recurrence is then
+        computed in about 2 √n_timesteps parallel steps if that is faster.
 
         Parameters
         ----------
@@ -118,10 +118,10 @@ class Cell(nn.Module):
         -------
         a, b : tensors of shape (batch, n_timesteps, hidden_size)
         """
-        raise NotImplementedError(f"{type(self).__name__} declares no linear recurrence.")
+        raise NotImplementedError(f"{type(self).__name__} does not define a linear recurrence.")
 
     def torch_kernel(self) -> str | None:
-        """Name the kernel of torch that computes the same as `step`, if there is one.
+        """Return the name of the torch kernel equivalent to `step`, or None if there is none.
 
         One of "rnn_tanh", "rnn_relu", "lstm" and "gru"; the cell's parameters are then named as in
         ``torch.nn.GRUCell``: ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh``.
@@ -129,7 +129,7 @@ class Cell(nn.Module):
         return None
 
     def sibling(self, input_size: int) -> Self:
-        """Return a freshly initialised cell with the same settings and another input size."""
+        """Return a newly initialised cell with the same settings and a different input size."""
         args, kwargs = self._arguments
         if args:
             return type(self)(input_size, *args[1:], **kwargs)
@@ -138,7 +138,7 @@ class Cell(nn.Module):
 
 @torch.no_grad()
 def recurrent_init_(input_weight: Tensor, recurrent_weight: Tensor) -> None:
-    """Initialise stacked gates in place: Glorot-uniform for the input, an orthogonal block a gate for the state.
+    """Initialise stacked gates in place: Glorot-uniform for the input, one orthogonal block per gate for the state.
 
     Parameters
     ----------

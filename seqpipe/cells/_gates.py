@@ -1,4 +1,4 @@
-"""Parameters of a cell whose gates are affine in input and state, named and stacked as torch.nn's are."""
+"""Base class of cells whose gates are affine in input and state, with parameters named and stacked as in torch.nn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["GatedCell"]
 
 
 class GatedCell(Cell):
-    """Holds ``weight_ih``, ``weight_hh``, ``bias_ih`` and ``bias_hh`` of ``n_gates`` stacked gates."""
+    """A cell with ``weight_ih``, ``weight_hh``, ``bias_ih`` and ``bias_hh`` of ``n_gates`` stacked gates."""
 
     def __init__(self, input_size: int, hidden_size: int, n_gates: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -24,9 +24,9 @@ class GatedCell(Cell):
         recurrent_init_(self.weight_ih, self.weight_hh)
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x of shape (batch, n_timesteps, input_size) to all gates' input part, with its bias."""
+        """Map x of shape (batch, n_timesteps, input_size) to the input part of all gates, including its bias."""
         return F.linear(x, self.weight_ih, self.bias_ih)
 
     def recur(self, h: Tensor) -> Tensor:
-        """Map h of shape (batch, hidden_size) to all gates' recurrent part, with its bias."""
+        """Map h of shape (batch, hidden_size) to the recurrent part of all gates, including its bias."""
         return F.linear(h, self.weight_hh, self.bias_hh)

@@ -11,7 +11,7 @@ __all__ = ["GRUCell"]
 
 
 class GRUCell(GatedCell):
-    """Reset and update gate, and a candidate whose recurrent part is reset after its product."""
+    """Reset and update gate, and a candidate whose reset gate is applied after the recurrent matrix product."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size, n_gates=3)
@@ -27,5 +27,5 @@ class GRUCell(GatedCell):
         return h, h
 
     def torch_kernel(self) -> str:
-        """Name torch's kernel."""
+        """Return the name of the torch kernel."""
         return "gru"

@@ -17,7 +17,8 @@ __all__ = ["LSTMCell"]
 class LSTMCell(GatedCell):
     """Input, forget, candidate and output gate over a cell state.
 
-    The forget gate starts at bias 1 (Jozefowicz et al., 2015), so that a fresh cell remembers.
+    The bias of the forget gate is initialised to 1 (Jozefowicz et al., 2015), so that an untrained cell keeps its
+    state.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -37,5 +38,5 @@ class LSTMCell(GatedCell):
         return h, (h, c)
 
     def torch_kernel(self) -> str:
-        """Name torch's kernel."""
+        """Return the name of the torch kernel."""
         return "lstm"

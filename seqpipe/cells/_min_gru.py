@@ -11,14 +11,14 @@ __all__ = ["MinGRUCell"]
 
 
 class MinGRUCell(Cell):
-    """A gate z and a candidate h̃ that do not see the state: h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ h̃_t."""
+    """A gate z and a candidate h̃ that do not depend on the state: h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ h̃_t."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
         self.input = nn.Linear(input_size, 2 * hidden_size)
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x (batch, n_timesteps, input_size) to z before its sigmoid, and h̃: (batch, n_timesteps, 2 * hidden_size)."""
+        """Map x (batch, n_timesteps, input_size) to z before the sigmoid and h̃, (batch, n_timesteps, 2 * hidden_size)."""
         return self.input(x)
 
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ class MLPCell(Cell):
         self.third = nn.Linear(hidden_size, hidden_size)
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x of shape (batch, n_timesteps, input_size) to W_1's part for x_t, with b_1."""
+        """Map x of shape (batch, n_timesteps, input_size) to the contribution of x_t to W_1 [x_t, h_{t-1}] + b_1."""
         return F.linear(x, self.first.weight[:, : self.input_size], self.first.bias)
 
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

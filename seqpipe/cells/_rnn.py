@@ -18,14 +18,14 @@ class RNNCell(GatedCell):
     Parameters
     ----------
     input_size, hidden_size : int
-        Features of a step, and width of the state.
+        Number of features per time step, and in the hidden state.
     activation : {"tanh", "relu", "sigmoid"}, default="tanh"
-        f.
+        Activation function f.
 
     Raises
     ------
     ValueError
-        If the activation is none of these.
+        If the activation is not one of these.
     """
 
     def __init__(self, input_size: int, hidden_size: int, activation: str = "tanh") -> None:
@@ -42,5 +42,5 @@ class RNNCell(GatedCell):
         return h, h
 
     def torch_kernel(self) -> str | None:
-        """Name torch's kernel; it has none for sigmoid."""
+        """Return the name of the torch kernel; None for sigmoid, which torch does not implement."""
         return None if self.activation == "sigmoid" else f"rnn_{self.activation}"

@@ -1,4 +1,4 @@
-"""Data sets that are on every machine already: nothing is downloaded."""
+"""Data sets that are computed or ship with the dependencies: nothing is downloaded."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ __all__ = [
     "place_names_by_letter",
 ]
 
-#: What recipes may name under ``dataset:``.
+#: Data sets that a recipe may name under ``dataset:``.
 DATASETS: dict[str, Callable[[], Dataset]] = {
     "dates": load_dates,
     "digit_names": load_digit_names,

@@ -1,4 +1,4 @@
-"""A computed task of memory: two numbers to be remembered among many that distract."""
+"""The adding problem, a synthetic memory task: two marked numbers among many distractors."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["load_adding", "make_adding"]
 
 
 def make_adding(n_samples: int, n_timesteps: int, *, random_state: Any = None) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return sequences of random numbers of which two are marked, one in each half, and the sum of these two.
+    """Generate sequences of random numbers, two of which are marked, one in each half, and the sum of these two.
 
     Parameters
     ----------
     n_samples : int
-        How many sequences.
+        Number of sequences.
     n_timesteps : int
-        Length of each; the first marked number comes half of it before the end, or earlier.
+        Length of each sequence; the first marked number lies in its first half.
     random_state : int, RandomState or None, default=None
-        Seeds the numbers, drawn evenly from 0 to 1, and the places of the marks.
+        Seed of the numbers, uniform from 0 to 1, and of the marked positions.
 
     Returns
     -------
     X : array of float32, shape (n_samples, n_timesteps, 2)
-        A step's number, and 1 where it is marked, else 0.
+        The number at each step, and 1 if it is marked, else 0.
     y : array of shape (n_samples,)
         The sum of the two marked numbers.
 

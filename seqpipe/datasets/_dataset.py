@@ -1,4 +1,4 @@
-"""What every embedded data set hands over."""
+"""The record that all data set loaders return."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ __all__ = ["Dataset"]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Real or computed data with its origin: sequences with targets, or a series.
+    """Real or synthetic data with its source: sequences with targets, or a series.
 
     Attributes
     ----------
     name : str
-        What recipes call it.
+        Name of the data set in recipes.
     X : array of shape (n_samples, n_timesteps, n_features), or Sequences, or None
-        The sequences; also texts, an object array of shape (n_samples,), or vectors, (n_samples, n_features); None where
+        The sequences; also texts, an object array of shape (n_samples,), or vectors, (n_samples, n_features); None if
         the data is a series.
-    y : array of shape (n_samples,), or (n_samples, n_timesteps, n_outputs) where each step has its own, or None
-        Their targets.
+    y : array of shape (n_samples,), or (n_samples, n_timesteps, n_outputs) with one per step, or None
+        The targets.
     frame : DataFrame of shape (n_timesteps, n_features) or None
-        The series, its index the time.
+        The series, indexed by time.
     feature_names, target_names : tuple of str
-        Columns of the sequences or the series, and the classes; empty where they have no names.
+        Names of the features of the sequences or the series, and of the classes; empty if there are none.
     description, source, licence : str
-        What it is, where it is from, and how it may be used.
+        Description, source and licence of the data.
     """
 
     name: str

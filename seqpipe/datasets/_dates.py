@@ -1,4 +1,4 @@
-"""Dates as people write them, and as ISO 8601 does."""
+"""Dates in English, and in ISO 8601."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _ORDINALS = {
 
 
 def make_dates(n_samples: int, *, random_state: Any = None) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return dates in English, in words and many written forms, and the same in ISO 8601.
+    """Generate dates in English, in words and many other formats, and the same dates in ISO 8601.
 
     Parameters
     ----------
     n_samples : int
-        How many, each another day of the years 1900 to 2099.
+        Number of dates, all different, from the years 1900 to 2099.
     random_state : int, RandomState or None, default=None
-        Seeds days and forms.
+        Seed of days and formats.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def make_dates(n_samples: int, *, random_state: Any = None) -> tuple[NDArray[Any
     Raises
     ------
     InvalidSequencesError
-        If there are not so many days.
+        If n_samples is not positive, or exceeds the number of days.
 
     Notes
     -----
@@ -59,7 +59,7 @@ def make_dates(n_samples: int, *, random_state: Any = None) -> tuple[NDArray[Any
     n_days = (_LAST - _FIRST).days + 1
     if not 1 <= n_samples <= n_days:
         raise InvalidSequencesError(
-            f"n_samples must be from 1 to {n_days}, the days there are. Got {n_samples} instead."
+            f"n_samples must be from 1 to {n_days}, the number of days. Got {n_samples} instead."
         )
     random = check_random_state(random_state)
     days = [_FIRST + timedelta(days=int(day)) for day in random.permutation(n_days)[:n_samples]]
@@ -86,7 +86,7 @@ def load_dates() -> Dataset:
         name="dates",
         X=X,
         y=y,
-        description="5,000 days from 1900 to 2099 in words and many written forms, and in ISO 8601.",
+        description="5,000 dates from 1900 to 2099 in words and many other formats, and in ISO 8601.",
         source="computed",
         licence="none needed",
     )

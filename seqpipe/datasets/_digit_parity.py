@@ -1,4 +1,4 @@
-"""Handwritten digits, told apart as even and odd."""
+"""Handwritten digits, classified as even and odd."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def load_digit_parity() -> Dataset:
         name="digit_parity",
         y=np.where(np.asarray(digits.y) % 2, "odd", "even"),
         target_names=("even", "odd"),
-        description="1,797 handwritten digits of 8 × 8 pixels, one row of pixels a time step; is the number even or odd?",
+        description="1,797 handwritten digits of 8 × 8 pixels, one row of pixels per time step, labelled even or odd.",
     )

@@ -31,7 +31,7 @@ def load_digits() -> Dataset:
         y=digits.target,
         feature_names=tuple(f"column {i}" for i in range(8)),
         target_names=tuple(str(name) for name in digits.target_names),
-        description="1,797 handwritten digits of 8 by 8 pixels, one row of pixels a time step.",
+        description="1,797 handwritten digits of 8 by 8 pixels, one row of pixels per time step.",
         source="E. Alpaydin, C. Kaynak (1998), UCI Machine Learning Repository, doi:10.24432/C50P49",
         licence="CC BY 4.0",
     )

@@ -1,4 +1,4 @@
-"""The reference manual of Python: half a megabyte of English."""
+"""The Python reference manual: half a megabyte of English text."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["load_manual", "manual_by_topic"]
 
 
 def load_manual() -> str:
-    """Return the topics of Python's reference manual as one text, in the order of their names.
+    """Return the topics of the Python reference manual as one text, sorted by name.
 
-    About 460,000 characters; the text, not its layout, differs a little between versions of Python.
+    About 460,000 characters; the text, but not its layout, differs slightly between versions of Python.
 
     Source: the documentation that ``help()`` of the running Python shows (``pydoc_data.topics``). Licence:
     PSF License Version 2, code examples also Zero-Clause BSD.
@@ -29,9 +29,9 @@ def load_manual() -> str:
 
 
 def manual_by_topic() -> Dataset:
-    """Return the manual as texts without targets, a topic each: ``X`` is an object array of strings, shape (n_topics,).
+    """Return the manual as texts without targets, one per topic: ``X`` is an object array of str, shape (n_topics,).
 
-    Joined they are the text of `load_manual`. Source and licence: see there.
+    Joined, they are the text of `load_manual`. Source and licence: see there.
     """
     texts = [topics[name].strip() + "\n\n" for name in sorted(topics)]
     return Dataset(

@@ -1,4 +1,4 @@
-"""Films of handwritten digits that move."""
+"""Videos of moving handwritten digits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqpipe.exceptions import InvalidSequencesError
 __all__ = ["load_moving_digits", "make_moving_digits"]
 
 _SIZE = 16
-#: Rows down and columns to the right a frame.
+#: Movement per frame, in rows down and columns to the right.
 _DIRECTIONS = {
     "east": (0, 1), "north": (-1, 0), "north-east": (-1, 1), "north-west": (-1, -1),
     "south": (1, 0), "south-east": (1, 1), "south-west": (1, -1), "west": (0, -1),
@@ -25,19 +25,19 @@ _DIRECTIONS = {
 def make_moving_digits(
     n_samples: int, n_timesteps: int = 5, *, random_state: Any = None
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """Return films of digits that move by one pixel a frame, and the directions that they move in.
+    """Generate videos of digits that move by one pixel per frame, and their directions of movement.
 
-    A digit of 8 by 8 pixels starts anywhere on a canvas of 16 by 16, and comes back on the other side where it leaves it:
-    neither one frame nor any pixel alone tells the direction.
+    A digit of 8 by 8 pixels starts anywhere on a canvas of 16 by 16, and wraps around at its borders: neither a single
+    frame nor a single pixel determines the direction.
 
     Parameters
     ----------
     n_samples : int
-        How many films; each of the 1,797 digits is shown once before one is shown again.
+        Number of videos; each of the 1,797 digits is used once before any is used again.
     n_timesteps : int, default=5
-        Frames of each.
+        Number of frames per video.
     random_state : int, RandomState or None, default=None
-        Seeds digits, places and directions.
+        Seed of digits, positions and directions.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def make_moving_digits(
 
 
 def _filmed(images: NDArray[np.float32], corners: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Draw images (n, 8, 8) with their upper left corners, row and column, at (n, n_timesteps, 2)."""
+    """Draw images (n, 8, 8) with their upper left corners, row and column, at the positions (n, n_timesteps, 2)."""
     n_samples, n_timesteps, _ = corners.shape
     films = np.zeros((n_samples, n_timesteps, 1, _SIZE, _SIZE), dtype=np.float32)
     places = (corners[..., None] + np.arange(images.shape[1])) % _SIZE
@@ -81,7 +81,7 @@ def _filmed(images: NDArray[np.float32], corners: NDArray[np.int64]) -> NDArray[
 
 
 def load_moving_digits() -> Dataset:
-    """Return 1,797 films of `make_moving_digits`, each of the digits once, with 5 frames.
+    """Return 1,797 videos of `make_moving_digits`, one for each of the digits, with 5 frames.
 
     ``X`` is float32 of shape (1797, 5, 1, 16, 16), ``y`` an array of strings, shape (1797,). Source and licence: see
     :func:`make_moving_digits`.
@@ -99,7 +99,7 @@ def load_moving_digits() -> Dataset:
         y=y,
         feature_names=tuple(f"row {i}, column {j}" for i in range(_SIZE) for j in range(_SIZE)),
         target_names=tuple(_DIRECTIONS),
-        description="1,797 handwritten digits moving by one pixel a frame over 16 by 16 pixels: in which direction?",
+        description="1,797 handwritten digits moving by one pixel per frame over 16 by 16 pixels: in which direction?",
         source="E. Alpaydin, C. Kaynak (1998), UCI Machine Learning Repository, doi:10.24432/C50P49; paths computed",
         licence="CC BY 4.0",
     )

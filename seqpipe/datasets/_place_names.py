@@ -1,4 +1,4 @@
-"""Names of places and the parts of the world they lie in."""
+"""Names of places, and their continents or oceans."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def load_place_names() -> tuple[list[str], list[str]]:
     """Return the names of about 480 places, sorted, and the continent or ocean of each.
 
     The names are those of time zones, without the region: "America/Argentina/Buenos_Aires" gives "Buenos
-    Aires" in "America". Names that stand in two regions, and the one place of the Arctic, are left out. Which
-    places there are depends on the machine's time zone database.
+    Aires" in "America". Names that occur in two regions, and the only place in the Arctic, are left out. The
+    places depend on the time zone database of the machine.
 
     Source: the IANA time zone database, through ``zoneinfo``. Licence: public domain.
 
@@ -61,17 +61,17 @@ def load_places() -> Dataset:
         X=np.array(names, dtype=object),
         y=np.array(continents),
         target_names=tuple(sorted(set(continents))),
-        description="Names of places, and the continent or ocean they lie in.",
+        description="Names of places, and the continent or ocean of each.",
         source="IANA time zone database of this machine",
         licence="public domain",
     )
 
 
 def place_names_by_letter() -> Dataset:
-    """Return the place names as ragged sequences, one letter a time step, with their continents as classes.
+    """Return the place names as ragged sequences, one letter per time step, with their continents as classes.
 
-    ``X`` holds float32 sequences of 3 to 14 steps; each step has one feature a letter, 1 where the letter is
-    this one. Letters are lower case. ``X.ids`` are the names, ``y`` the continents, shape (n_samples,).
+    ``X`` holds float32 sequences of 3 to 14 steps; each step is the one-hot encoding of a letter. Letters are lower
+    case. ``X.ids`` are the names, ``y`` the continents, shape (n_samples,).
 
     Source, licence and errors: see :func:`load_place_names`.
     """
@@ -86,7 +86,7 @@ def place_names_by_letter() -> Dataset:
         y=np.array(continents),
         feature_names=tuple(letters),
         target_names=tuple(sorted(set(continents))),
-        description="Names of places by letter, and the continent or ocean they lie in.",
+        description="Names of places by letter, and the continent or ocean of each.",
         source="IANA time zone database of this machine",
         licence="public domain",
     )

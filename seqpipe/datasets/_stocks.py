@@ -13,15 +13,15 @@ __all__ = ["load_stocks"]
 
 
 def load_stocks() -> Dataset:
-    """Return the closing prices, in US dollars, of 390 months from January 1990 to June 2022.
+    """Return monthly closing prices, in US dollars, for 390 months from January 1990 to June 2022.
 
-    ``frame`` is float64 of shape (390, 10), its index "Date" the first day of each month. AMZN, GOOGL and
-    DELL were listed later and are NaN before (from 1997, 2004 and 2016); IBM, AAPL, MSFT, XRX, ADBE and the
-    indices ^GSPC (S&P 500) and ^IXIC (Nasdaq) are full. The file has rows within months too, empty but for
-    the last one, which repeats the month: they are left out.
+    ``frame`` is float64 of shape (390, 10), with the first day of each month as its index "Date". AMZN, GOOGL and
+    DELL were listed later (1997, 2004 and 2016) and are NaN before; IBM, AAPL, MSFT, XRX, ADBE and the
+    indices ^GSPC (S&P 500) and ^IXIC (Nasdaq) are complete. The file also has rows within months, empty except for
+    the last one, which repeats the month; these are left out.
 
-    Source: Yahoo Finance, as matplotlib ships it in its sample data. Licence: the file states none of its
-    own; it comes under matplotlib's licence (PSF-based).
+    Source: Yahoo Finance, as shipped in matplotlib's sample data. Licence: none stated in the file; it is
+    distributed under matplotlib's licence (PSF-based).
 
     Examples
     --------

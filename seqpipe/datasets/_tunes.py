@@ -1,4 +1,4 @@
-"""Old tunes, written down as notes."""
+"""Traditional tunes as sequences of notes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seqpipe.datasets._dataset import Dataset
 
 __all__ = ["load_tunes"]
 
-#: Each note is a pitch and, where it is not one beat, its length in beats; all in C major.
+#: Each note is a pitch and, unless it is one beat, its length in beats; all in C major.
 _TUNES = {
     "Ode to Joy": """
         E4 E4 F4 G4 G4 F4 E4 D4 C4 C4 D4 E4 E4:1.5 D4:.5 D4:2 E4 E4 F4 G4 G4 F4 E4 D4 C4 C4 D4 E4 D4:1.5 C4:.5 C4:2
@@ -76,11 +76,11 @@ _TUNES = {
 
 
 def load_tunes() -> Dataset:
-    """Return 24 old tunes as texts of notes such as "C4:1": pitch and length in beats, between spaces.
+    """Return 24 traditional tunes as texts of notes such as "C4:1", pitch and length in beats, separated by spaces.
 
-    ``X`` is an object array of strings, shape (24,); there are no targets. All are in C major.
+    ``X`` is an object array of strings, shape (24,); there are no targets. All tunes are in C major.
 
-    Source: traditional tunes, and two by Beethoven and Gruber, written down for seqpipe as they are commonly sung.
+    Source: traditional tunes, and two by Beethoven and Gruber, transcribed for seqpipe as they are commonly sung.
     Licence: public domain.
 
     Examples
@@ -92,8 +92,8 @@ def load_tunes() -> Dataset:
     return Dataset(
         name="tunes",
         X=np.array([" ".join(_note(note) for note in notes.split()) for notes in _TUNES.values()], dtype=object),
-        description=f"{len(_TUNES)} old tunes as notes, each with its pitch and its length in beats.",
-        source="traditional tunes, and two by L. van Beethoven and F. X. Gruber, written down for seqpipe",
+        description=f"{len(_TUNES)} traditional tunes as notes, each with its pitch and its length in beats.",
+        source="traditional tunes, and two by L. van Beethoven and F. X. Gruber, transcribed for seqpipe",
         licence="public domain",
     )
 

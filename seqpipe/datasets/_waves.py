@@ -1,4 +1,4 @@
-"""A computed wave whose swing grows with time."""
+"""A synthetic wave whose amplitude grows with time."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _STEP = 0.1
 
 
 def make_waves(n_windows: int, window: int = 20, *, random_state: Any = None) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return random windows of the wave t·sin(t)/3 + 2·sin(5t), and the same windows one step later.
+    """Generate random windows of the wave t·sin(t)/3 + 2·sin(5t), and the same windows one step later.
 
     Parameters
     ----------
     n_windows : int
-        How many.
+        Number of windows.
     window : int, default=20
-        Length of each, in time steps of 0.1; t runs from 0 to 30.
+        Length of each window, in time steps of 0.1; t ranges from 0 to 30.
     random_state : int, RandomState or None, default=None
-        Seeds the times at which the windows begin, real numbers drawn evenly.
+        Seed of the start times of the windows, drawn uniformly.
 
     Returns
     -------
     X, y : arrays of shape (n_windows, window, 1)
-        ``y[:, t]`` is the value after ``X[:, t]``.
+        ``y[:, t]`` is the value that follows ``X[:, t]``.
 
     Raises
     ------
     InvalidSequencesError
-        If n_windows is not positive, or a window and the step after it do not fit into the 300 steps of the
+        If n_windows is not positive, or a window and the following step exceed the 300 steps of the
         series.
 
     Notes
@@ -59,7 +59,7 @@ def make_waves(n_windows: int, window: int = 20, *, random_state: Any = None) ->
 def load_waves() -> Dataset:
     """Return the wave t·sin(t)/3 + 2·sin(5t) at t = 0, 0.1, …, 30.
 
-    ``frame`` is float64 of shape (301, 1), its column "value", its index "t". Source and licence: see
+    ``frame`` is float64 of shape (301, 1), with the column "value" and the index "t". Source and licence: see
     :func:`make_waves`.
     """
     t = pd.Index(np.linspace(0, _END, round(_END / _STEP) + 1), name="t")
@@ -77,7 +77,7 @@ def load_wave_windows() -> Dataset:
     """Return 2,000 random windows of 20 steps of the wave, and the same windows one step later.
 
     ``X`` and ``y`` are float64 of shape (2000, 20, 1). All are cut from one series of 300 steps, so that held-out windows
-    overlap those trained on: scores tell how well the wave is learned, not how it would go on. Source and licence: see
+    overlap training windows: scores measure how well the wave is fitted, not extrapolation. Source and licence: see
     :func:`make_waves`.
     """
     X, y = make_waves(2000, random_state=0)

@@ -1,4 +1,4 @@
-"""Networks shaped by what they are for."""
+"""Networks for each kind of task: encoder and head, encoder–decoder, captioning, language modelling."""
 
 from seqpipe.networks._attention import ATTENTIONS
 from seqpipe.networks._beam import Hypotheses, beam_search

@@ -1,4 +1,4 @@
-"""Attention of a decoder over the steps of its source."""
+"""Attention of a decoder over the time steps of the source."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ATTENTIONS = ("additive", "dot")
 
 
 class Attention(nn.Module):
-    """A weighted mean of the memory for each query; subclasses say how well a query and a step fit.
+    """A weighted mean of the memory for each query; subclasses define the scores of queries and keys.
 
     Parameters
     ----------
     query_size, memory_size : int
-        Features of a query, and of a step of the memory.
+        Number of features of a query, and of a step of the memory.
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
@@ -25,34 +25,34 @@ class Attention(nn.Module):
         self.memory_size = memory_size
 
     def keys(self, memory: Tensor) -> Tensor:
-        """Map the memory (batch, n_steps, memory_size) to what queries are held against, once a source."""
+        """Map the memory (batch, n_steps, memory_size) to the keys, once per source."""
         raise NotImplementedError
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return how well each query (batch, n_queries, query_size) fits each key, (batch, n_queries, n_steps)."""
+        """Return the scores (batch, n_queries, n_steps) of queries (batch, n_queries, query_size) and keys."""
         raise NotImplementedError
 
     def forward(
         self, queries: Tensor, keys: Tensor, memory: Tensor, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the weighted means and their weights.
+        """Compute the weighted means and their weights.
 
         Parameters
         ----------
         queries : tensor of shape (batch, n_queries, query_size)
             The decoder's outputs.
         keys : tensor of shape (batch, n_steps, …)
-            What `keys` gave for the memory.
+            The result of `keys` for the memory.
         memory : tensor of shape (batch, n_steps, memory_size)
             The encoder's outputs, finite in the padding.
         mask : tensor of bool, shape (batch, n_steps), optional
-            True at valid steps, one or more a row; all are valid by default.
+            True at valid steps, at least one per row; all are valid by default.
 
         Returns
         -------
         context : tensor of shape (batch, n_queries, memory_size)
         weights : tensor of shape (batch, n_queries, n_steps)
-            From 0, each row's sum 1; 0 in the padding.
+            Non-negative, with row sums of 1; 0 in the padding.
         """
         scores = self.scores(queries, keys)
         if mask is not None:
@@ -62,9 +62,9 @@ class Attention(nn.Module):
 
 
 class DotAttention(Attention):
-    """The scalar product of query and step (Luong, Pham and Manning, 2015, arXiv:1508.04025, eq. 8).
+    """The dot product of query and step (Luong, Pham and Manning, 2015, arXiv:1508.04025, eq. 8).
 
-    Where their sizes differ a linear map brings the step to the query's, which is "general" there.
+    If their sizes differ, the step is first mapped linearly to the size of the query ("general" in the paper).
     """
 
     def __init__(self, query_size: int, memory_size: int) -> None:
@@ -83,7 +83,7 @@ class DotAttention(Attention):
 
 
 class AdditiveAttention(Attention):
-    """A network of one hidden layer over query and step (Bahdanau, Cho and Bengio, 2015, arXiv:1409.0473, appendix A.1.2)."""
+    """A network with one hidden layer over query and step (Bahdanau et al., 2015, arXiv:1409.0473, appendix A.1.2)."""
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__(query_size, memory_size)
@@ -104,5 +104,5 @@ class AdditiveAttention(Attention):
 
 
 def make_attention(name: str, query_size: int, memory_size: int) -> Attention:
-    """Return the attention of that name, one of `ATTENTIONS`."""
+    """Return the attention module for a name in `ATTENTIONS`."""
     return DotAttention(query_size, memory_size) if name == "dot" else AdditiveAttention(query_size, memory_size)

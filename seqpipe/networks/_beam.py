@@ -1,4 +1,4 @@
-"""Beam search: the most probable sequences that a decoder can be brought to, a few at a time."""
+"""Beam search for the most probable output sequences of a decoder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Hypotheses", "beam_search"]
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """The best outputs for each source, best first.
+    """The best outputs for each source, in decreasing order of score.
 
     Attributes
     ----------
     tokens : tensor of int64, shape (batch, n_best, max_length)
-        Each filled with the end after its last token.
+        Padded with the end-of-sequence token.
     scores : tensor of shape (batch, n_best)
-        Log-probability over length penalty; -inf where there are not so many outputs.
+        Log-probability divided by the length penalty; -inf if there are fewer outputs.
     """
 
     tokens: Tensor
@@ -41,29 +41,30 @@ def beam_search(
     length_penalty: float = 0.0,
     n_best: int = 1,
 ) -> Hypotheses:
-    """Search for the outputs with the best scores.
+    """Search for the outputs with the highest scores.
 
-    At each step the ``width`` best continuations of all live ones are kept; one that ends leaves the beam (Sutskever,
-    Vinyals and Le, 2014, arXiv:1409.3215, section 3.2). The score is log P / ((5 + n) / 6)^length_penalty, where n
-    counts the steps, the one that ends it too (Wu et al., 2016, arXiv:1609.08144, eq. 14). An output of ``max_length``
-    tokens ends there. With width 1 this is the greedy choice of the most probable token at each step.
+    At each step the ``width`` best continuations of all live hypotheses are kept; a hypothesis that ends leaves the
+    beam (Sutskever, Vinyals and Le, 2014, arXiv:1409.3215, section 3.2). The score is log P / ((5 + n) /
+    6)^length_penalty, where n counts the steps, including the end-of-sequence token (Wu et al., 2016, arXiv:1609.08144,
+    eq. 14). Outputs are truncated at ``max_length`` tokens. Width 1 is greedy search: the most probable token at each
+    step.
 
     Parameters
     ----------
     decoder : TokenDecoder
         In evaluation mode.
     state : State
-        That it begins in, one row a source.
+        Initial state of the decoder, one row per source.
     source : Source or None
-        What it attends to.
+        The source that the decoder attends to.
     max_length : int
-        Most tokens of an output.
+        Maximum number of tokens of an output.
     width : int
-        Continuations that are kept.
+        Number of hypotheses kept per source.
     length_penalty : float
-        From 0, which favours no length; above, longer outputs lose less for being longer.
+        Non-negative; 0 for no normalization by length, larger values favour longer outputs.
     n_best : int
-        Outputs to return for each source, at most ``width``.
+        Number of outputs to return per source, at most ``width``.
     """
     beam = _Beam(state_tensors(state)[0].shape[1], width, max_length, length_penalty, state_tensors(state)[0])
     state = map_state(lambda tensor: tensor.repeat_interleave(width, dim=1), state)
@@ -78,21 +79,21 @@ def beam_search(
 
 
 class _Beam:
-    """The live and the ended outputs of all sources."""
+    """The live and the finished hypotheses of all sources."""
 
     def __init__(self, n: int, width: int, max_length: int, length_penalty: float, like: Tensor) -> None:
         self.width = width
         self.max_length = max_length
         self.length_penalty = length_penalty
         self.live = like.new_full((n, width), -torch.inf)
-        self.live[:, 0] = 0.0  # all begin alike: one of them is enough
+        self.live[:, 0] = 0.0  # all start identical: one is enough
         self.tokens = torch.full((n, width, max_length), END, device=like.device)
         self.last = torch.full((n, width), END, device=like.device)
         self.ended = like.new_full((n, width), -torch.inf)
         self.ended_tokens = self.tokens.clone()
 
     def advance(self, log_probabilities: Tensor, t: int) -> Tensor:
-        """Take step ``t``, from 1, by (n * width, n_tokens); return the rows that the live outputs go on from."""
+        """Advance by step ``t``, from 1, given (n * width, n_tokens); return the parent rows of the live hypotheses."""
         n, n_tokens = len(self.live), log_probabilities.shape[1]
         totals = self.live[:, :, None] + log_probabilities.view(n, self.width, n_tokens)
         self.live, places = totals.flatten(1).topk(self.width, dim=1)
@@ -114,10 +115,10 @@ class _Beam:
         return float(((5 + t) / 6) ** self.length_penalty)
 
     def is_done(self, t: int, n_best: int) -> bool:
-        """Tell whether no live output can come to be among the best: longer ones only lose probability."""
+        """Return whether no live hypothesis can still be among the best, as probabilities only decrease with length."""
         reachable = self.live.amax(dim=1) / self._penalty(self.max_length)
         return bool((self.ended[:, n_best - 1] >= reachable).all())
 
     def best(self, n_best: int) -> Hypotheses:
-        """Return the best ended outputs."""
+        """Return the best finished hypotheses."""
         return Hypotheses(self.ended_tokens[:, :n_best], self.ended[:, :n_best])

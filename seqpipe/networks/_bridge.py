@@ -1,4 +1,4 @@
-"""`Bridge`: from a vector to the state in which recurrent layers begin."""
+"""`Bridge`: maps a vector to the initial state of recurrent layers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["Bridge", "state_size", "state_vector"]
 
 
 class Bridge(nn.Module):
-    """One linear map for each tensor of floats in the cells' state, so that any cell can go on from any vector.
+    """One linear map per floating-point tensor in the state of the cells, so that any cell can start from any vector.
 
-    What wrappers add to the state, masks and memories, begins as it always does.
+    The state that wrappers add, such as masks and memories, is initialised as usual.
 
     Parameters
     ----------
     input_size : int
-        Features of the vector.
+        Number of features of the vector.
     recurrent : Recurrent
-        Whose state it is.
+        The layers whose state is initialised.
     """
 
     def __init__(self, input_size: int, recurrent: Recurrent) -> None:
@@ -38,7 +38,7 @@ class Bridge(nn.Module):
         )
 
     def forward(self, x: Tensor, recurrent: Recurrent) -> State:
-        """Map x (batch, input_size) to a state of the layers that it was made for, tensors of (n_cells, batch, …)."""
+        """Map x (batch, input_size) to the initial state of the layers, tensors of shape (n_cells, batch, …)."""
         state = stack_states([cell.initial_state(len(x)) for cell in _cells(recurrent)])
         new = tuple(self._mapped(str(i), x, tensor) for i, tensor in enumerate(state_tensors(state)))
         return new if isinstance(state, tuple) else new[0]
@@ -51,19 +51,19 @@ class Bridge(nn.Module):
 
 
 def state_size(recurrent: Recurrent) -> int:
-    """Return the length of what `state_vector` gives."""
+    """Return the length of the vectors that `state_vector` returns."""
     own = (tensor for tensor in _own_state(recurrent) if tensor.is_floating_point())
     return len(recurrent.cells) * sum(prod(tensor.shape[1:]) for tensor in own)
 
 
 def state_vector(state: State, recurrent: Recurrent) -> Tensor:
-    """Return the state of all cells, without what wrappers add, as one vector a row, (batch, n_features)."""
+    """Return the state of all cells, without the state of wrappers, as one vector per row, (batch, n_features)."""
     own = state_tensors(state)[: len(_own_state(recurrent))]
     return torch.cat([tensor.transpose(0, 1).flatten(1) for tensor in own if tensor.is_floating_point()], dim=1)
 
 
 def _own_state(recurrent: Recurrent) -> tuple[Tensor, ...]:
-    """Return one row of the innermost cell's state: its tensors come first in that of the wrapped cell."""
+    """Return one row of the state of the innermost cell: its tensors come first in the state of the wrapped cell."""
     with torch.no_grad():
         return state_tensors(innermost(_cells(recurrent)[0]).initial_state(1))
 

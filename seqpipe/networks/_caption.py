@@ -1,4 +1,4 @@
-"""`CaptionNetwork`: from a vector to a sequence of tokens (Vinyals et al., 2015, arXiv:1411.4555)."""
+"""`CaptionNetwork`: maps a vector to a sequence of tokens (Vinyals et al., 2015, arXiv:1411.4555)."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ __all__ = ["CaptionNetwork"]
 
 
 class CaptionNetwork(nn.Module):
-    """Standardise a vector, and begin a decoder in a map of it.
+    """Standardise a vector and map it to the initial state of a decoder.
 
     Parameters
     ----------
     n_features, n_outputs : int
-        Size of the vector, and of the vocabulary with the end.
+        Size of the vector, and of the vocabulary including the end-of-sequence token.
     decoder : callable (input_size) -> Recurrent
-        Makes the recurrent layers.
+        Creates the recurrent layers.
     encoder_size : int or None
-        Width of a layer of rectified units between vector and state; None for a linear map.
+        Size of a hidden layer with ReLU activation between vector and state; None for a linear map.
     embedding : int or "one_hot"
-        How a token number becomes a vector.
+        Embedding of token indices.
     sampling : float
-        Share of the decoder's inputs that are its own outputs in training.
+        Probability of replacing an input of the decoder by its own output in training (scheduled sampling).
     dropout : float
-        Share of values dropped before the state and before the output layer.
+        Dropout probability before the state and before the output layer.
     dtype : torch.dtype
-        Of all parameters.
+        Data type of all parameters.
     """
 
-    #: The net gives the targets as well: without them nothing says how long the output is.
+    #: The net passes the targets as well: without them the length of the output is undefined.
     takes_targets = True
 
     def __init__(
@@ -63,13 +63,13 @@ class CaptionNetwork(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None, y: Tensor) -> Tensor:
         """Map x (batch, 1, n_features) and targets (batch, n_timesteps, 1) to logits (batch, n_timesteps, n_outputs).
 
-        Targets are token numbers of any type, ended by and filled with zeros.
+        Targets are token indices of any type, terminated and padded by zeros.
         """
         state, source = self.begin(x, lengths)
         return self.decoder.teach(y[:, :, 0].long(), state, source, self.sampling)
 
     def begin(self, x: Tensor, lengths: Tensor | None) -> tuple[State, Source | None]:
-        """Return the state that the decoder begins in for x (batch, 1, n_features); it attends to nothing."""
+        """Return the initial state of the decoder for x (batch, 1, n_features), and None as it has no attention."""
         return self.bridge(self.encoder(self.input(x)[:, 0]), self.decoder.recurrent), None
 
 

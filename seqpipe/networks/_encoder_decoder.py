@@ -1,4 +1,4 @@
-"""`EncoderDecoder`: from one sequence of tokens to another of any length.
+"""`EncoderDecoder`: maps a sequence of tokens to another of any length.
 
 Cho et al., 2014, arXiv:1406.1078; Sutskever, Vinyals and Le, 2014, arXiv:1409.3215.
 """
@@ -20,27 +20,27 @@ __all__ = ["EncoderDecoder"]
 
 
 class EncoderDecoder(nn.Module):
-    """Embed and encode the source; begin the decoder in a linear map of the encoder's final state.
+    """Embed and encode the source; the initial state of the decoder is a linear map of the encoder's final state.
 
     Parameters
     ----------
     n_tokens, n_outputs : int
-        Sizes of the source's vocabulary, and of the target's with the end.
+        Sizes of the source vocabulary, and of the target vocabulary including the end-of-sequence token.
     encoder, decoder : callable (input_size) -> Recurrent
-        Make the recurrent layers of either; their cells and sizes need not be the same.
+        Create the recurrent layers; cells and sizes may differ.
     source_embedding, target_embedding : int or "one_hot"
-        How token numbers become vectors.
+        Embeddings of token indices.
     attention : {"additive", "dot"} or None
-        How the decoder attends to the encoder's outputs.
+        Attention of the decoder over the outputs of the encoder.
     sampling : float
-        Share of the decoder's inputs that are its own outputs in training.
+        Probability of replacing an input of the decoder by its own output in training (scheduled sampling).
     dropout : float
-        Share of values dropped before the output layer.
+        Dropout probability before the output layer.
     dtype : torch.dtype
-        Of all parameters.
+        Data type of all parameters.
     """
 
-    #: The net gives the targets as well: without them nothing says how long the output is.
+    #: The net passes the targets as well: without them the length of the output is undefined.
     takes_targets = True
 
     def __init__(
@@ -73,16 +73,16 @@ class EncoderDecoder(nn.Module):
         self.to(dtype)
 
     def forward(self, x: Tensor, lengths: Tensor | None, y: Tensor) -> Tensor:
-        """Score the targets, each from those before it.
+        """Compute the logits of each target, given the previous ones.
 
         Parameters
         ----------
         x : tensor of shape (batch, n_steps, 1)
-            The source's token numbers, of any type.
+            Token indices of the source, of any type.
         lengths : tensor of int, shape (batch,), or None
-            Valid steps of the source.
+            Number of valid steps of the source.
         y : tensor of shape (batch, n_timesteps, 1)
-            The target's token numbers, of any type, ended by and filled with zeros.
+            Token indices of the target, of any type, terminated and padded by zeros.
 
         Returns
         -------
@@ -93,17 +93,17 @@ class EncoderDecoder(nn.Module):
         return self.decoder.teach(y[:, :, 0].long(), state, source, self.sampling)
 
     def begin(self, x: Tensor, lengths: Tensor | None) -> tuple[State, Source | None]:
-        """Encode sources x and lengths as in `forward`; return what the decoder begins with, and attends to."""
+        """Encode sources x and lengths as in `forward`; return the initial state of the decoder and its source."""
         if lengths is not None:
-            x = x[:, : int(lengths.max())]  # more padding must not change how sums are rounded
+            x = x[:, : int(lengths.max())]  # additional padding must not change the rounding of sums
         memory, state = self.encoder(self.input(x), lengths)
         mask = None if lengths is None else ValidSteps.of(lengths, x.shape[1], x.device).mask
         first = self.bridge(state_vector(state, self.encoder), self.decoder.recurrent)
         return first, self.decoder.source(memory, mask)
 
     def attended(self, x: Tensor, lengths: Tensor | None, y: Tensor) -> Tensor:
-        """Return where each step that gives one of y attends to, (batch, n_timesteps, n_steps); x, y as in `forward`."""
+        """Return the attention weights for each target step, (batch, n_timesteps, n_steps); x, y as in `forward`."""
         state, source = self.begin(x, lengths)
         _, _, weights = self.decoder(shifted(y[:, :, 0].long()), state, source)
-        assert weights is not None  # who asks has attention
+        assert weights is not None  # callers check for attention
         return weights

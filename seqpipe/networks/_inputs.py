@@ -1,4 +1,4 @@
-"""What a network does to its input first: standardise numbers, or turn token numbers into vectors."""
+"""Input layers: standardisation of numbers, and embeddings of token indices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["InputLayer", "OneHotInput", "StandardisedInput", "TokenEmbedding", "
 
 
 class StandardisedInput(nn.Module):
-    """Numbers, less their mean, in units of their standard deviation; as they are until `set` is called."""
+    """Subtract the mean and divide by the standard deviation; the identity until `set` is called."""
 
     shift: Tensor
     scale: Tensor
@@ -22,7 +22,7 @@ class StandardisedInput(nn.Module):
         self.register_buffer("scale", torch.ones(n_features))
 
     def set(self, mean: Tensor, scale: Tensor) -> None:
-        """Standardise by these statistics of shape (n_features,)."""
+        """Set the statistics, of shape (n_features,)."""
         self.shift.copy_(mean)
         self.scale.copy_(scale)
 
@@ -32,19 +32,19 @@ class StandardisedInput(nn.Module):
 
 
 class OneHotInput(nn.Module):
-    """A token number as a vector with a one at its place."""
+    """One-hot encoding of token indices."""
 
     def __init__(self, n_tokens: int) -> None:
         super().__init__()
         self.output_size = n_tokens
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map token numbers x (batch, n_timesteps, 1), of any type, to (batch, n_timesteps, n_tokens) of x's type."""
+        """Map token indices x (batch, n_timesteps, 1) of any type to (batch, n_timesteps, n_tokens) of that type."""
         return F.one_hot(x[:, :, 0].long(), self.output_size).to(x.dtype)
 
 
 class TokenEmbedding(nn.Module):
-    """A token number as a learned vector."""
+    """Trainable embedding of token indices."""
 
     def __init__(self, n_tokens: int, size: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class TokenEmbedding(nn.Module):
         self.table = nn.Embedding(n_tokens, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map token numbers x (batch, n_timesteps, 1), of any type, to (batch, n_timesteps, size)."""
+        """Map token indices x (batch, n_timesteps, 1), of any type, to (batch, n_timesteps, size)."""
         embedded: Tensor = self.table(x[:, :, 0].long())
         return embedded
 
@@ -61,19 +61,19 @@ InputLayer = StandardisedInput | OneHotInput | TokenEmbedding
 
 
 def make_input(n_features: int, n_tokens: int | None = None, embedding: int | str | None = None) -> InputLayer:
-    """Return the first layer.
+    """Return the input layer.
 
     Parameters
     ----------
     n_features : int
-        Of a step; 1 for tokens.
+        Number of features per step; 1 for tokens.
     n_tokens : int or None
         Size of the vocabulary.
     embedding : int, "one_hot" or None
-        Width of a token's vector; None for numbers.
+        Embedding size; None for numbers.
     """
     if embedding is None:
         return StandardisedInput(n_features)
     if n_features != 1 or n_tokens is None:
-        raise ValueError(f"embedding={embedding!r} takes one token number a step, got {n_features} features.")
+        raise ValueError(f"embedding={embedding!r} takes one token index per step, got {n_features} features.")
     return OneHotInput(n_tokens) if embedding == "one_hot" else TokenEmbedding(n_tokens, int(embedding))

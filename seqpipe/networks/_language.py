@@ -1,4 +1,4 @@
-"""`LanguageNetwork`: from the tokens so far to the next one, at every step."""
+"""`LanguageNetwork`: predicts the next token at every step."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["LanguageNetwork"]
 
 
 class LanguageNetwork(nn.Module):
-    """Embed the token, join the one-hot label to it, run a cell along, and score each token as the next.
+    """Embed the tokens, concatenate the one-hot label, run a cell over time, and compute logits of the next token.
 
     Parameters
     ----------
     n_tokens : int
         Size of the vocabulary.
     n_labels : int
-        Classes of texts; 0 where texts have none.
+        Number of classes of texts; 0 for texts without classes.
     recurrent : callable (input_size) -> Recurrent
-        Makes the recurrent layers.
+        Creates the recurrent layers.
     embedding : int or "one_hot"
-        How a token number becomes a vector.
+        Embedding of token indices.
     dropout : float
-        Share of values dropped before the output layer.
+        Dropout probability before the output layer.
     dtype : torch.dtype
-        Of all parameters.
+        Data type of all parameters.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class LanguageNetwork(nn.Module):
         self.to(dtype)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Map x (batch, n_timesteps, 1 or 2), token and label numbers, to logits (batch, n_timesteps, n_tokens)."""
+        """Map x (batch, n_timesteps, 1 or 2), token and label indices, to logits (batch, n_timesteps, n_tokens)."""
         return self.advance(x, lengths, None)[0]
 
     def advance(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
-        """Go on from the state that an earlier call returned; return logits as `forward` does, and the new state."""
+        """Continue from the state returned by an earlier call; return logits as `forward` does, and the new state."""
         vectors = self.input(x[:, :, :1])
         if self.n_labels:
             labels = F.one_hot(x[:, :, 1].long(), self.n_labels)

@@ -1,4 +1,4 @@
-"""From the outputs at all steps to one vector a sequence, over valid steps only."""
+"""Pooling of the outputs at all valid steps to one vector per sequence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class LastPooling(nn.Module):
-    """The output where each direction ends: the last valid step forward, the first one backward."""
+    """The final output of each direction: at the last valid step forward, at the first one backward."""
 
     def __init__(self, n_features: int, num_directions: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class MeanPooling(nn.Module):
 
 
 class LastMeanPooling(nn.Module):
-    """The output where each direction ends beside the mean over valid steps: the order kept, and the whole."""
+    """The final output of each direction concatenated with the mean over valid steps."""
 
     def __init__(self, n_features: int, num_directions: int) -> None:
         super().__init__()
@@ -67,12 +67,12 @@ class LastMeanPooling(nn.Module):
         """Map outputs (batch, n_timesteps, n_features), zero in the padding, to (batch, 2 * n_features)."""
         if self.last.forward_size < self.last.output_size:
             return torch.cat([self.last(outputs, valid), self.mean(outputs, valid)], dim=1)
-        # Both are sums over time: as one product the way back is one as well, where it would be ten passes over the outputs.
+        # Both are sums over time: as one matrix product, the backward pass is one as well instead of ten.
         return torch.bmm(_last_and_mean(outputs, valid), outputs).flatten(1)
 
 
 def _last_and_mean(outputs: Tensor, valid: ValidSteps | None) -> Tensor:
-    """Return the weights of each row's steps in its last output and in its mean, shape (batch, 2, n_timesteps)."""
+    """Return the weights of the steps in the last output and in the mean of each row, shape (batch, 2, n_timesteps)."""
     n, n_timesteps, _ = outputs.shape
     if valid is None:
         return _same_for_all(n_timesteps, outputs.dtype, outputs.device).expand(n, 2, n_timesteps)
@@ -90,7 +90,7 @@ def _same_for_all(n_timesteps: int, dtype: torch.dtype, device: torch.device) ->
 
 
 class MaxPooling(nn.Module):
-    """The largest value over valid steps."""
+    """The maximum over valid steps."""
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class MaxPooling(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """A weighted mean over valid steps, the weights learned (Bahdanau et al., 2015, arXiv:1409.0473, eq. 6, no query)."""
+    """A learned weighted mean over valid steps (Bahdanau et al., 2015, arXiv:1409.0473, eq. 6, without query)."""
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ POOLINGS = ("attention", "last", "last_mean", "max", "mean")
 
 
 def make_pooling(name: str, n_features: int, num_directions: int) -> Pooling:
-    """Return the pooling of that name for outputs of ``n_features``; its ``output_size`` says what it gives."""
+    """Return the pooling module for a name and outputs of ``n_features``; its ``output_size`` is that of the result."""
     if name == "last":
         return LastPooling(n_features, num_directions)
     if name == "last_mean":

@@ -1,4 +1,4 @@
-"""`SequenceNetwork`: encoder and head, one vector a sequence."""
+"""`SequenceNetwork`: encoder and head, one output vector per sequence."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["SequenceNetwork"]
 
 
 class SequenceNetwork(nn.Module):
-    """Standardise or embed the input, run a cell along it, pool over time, and map to the outputs.
+    """Standardise or embed the input, run a cell over time, pool, and map to the outputs.
 
     Parameters
     ----------
     n_features, n_outputs : int
-        Features of a step, and outputs of a sequence.
+        Number of features per step, and of outputs per sequence.
     recurrent : callable (input_size) -> Recurrent
-        Makes the recurrent layers.
+        Creates the recurrent layers.
     n_tokens : int or None
-        Size of the vocabulary, where the input is token numbers.
+        Size of the vocabulary if the input is token indices, else None.
     embedding : int, "one_hot" or None
-        How a token number becomes a vector.
+        Embedding of token indices; None for numbers.
     dropout : float
-        Share of values dropped before the output layer.
+        Dropout probability before the output layer.
     pooling : {"attention", "last", "last_mean", "max", "mean"}
-        How the steps become one vector.
+        Pooling over time.
     dtype : torch.dtype
-        Of all parameters.
+        Data type of all parameters.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`StepNetwork`: one vector a time step."""
+"""`StepNetwork`: one output vector per time step."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["StepNetwork"]
 
 
 class StepNetwork(nn.Module):
-    """Standardise or embed the input, run a cell along it, and map each step's output by the same linear layer.
+    """Standardise or embed the input, run a cell over time, and apply the same linear layer at every step.
 
     Parameters
     ----------
     n_features, n_outputs : int
-        Features and outputs of a step.
+        Number of features and of outputs per step.
     recurrent : callable (input_size) -> Recurrent
-        Makes the recurrent layers.
+        Creates the recurrent layers.
     n_tokens : int or None
-        Size of the vocabulary, where the input is token numbers.
+        Size of the vocabulary if the input is token indices, else None.
     embedding : int, "one_hot" or None
-        How a token number becomes a vector.
+        Embedding of token indices; None for numbers.
     dropout : float
-        Share of values dropped before the output layer.
+        Dropout probability before the output layer.
     dtype : torch.dtype
-        Of all parameters.
+        Data type of all parameters.
     """
 
     def __init__(
@@ -56,6 +56,6 @@ class StepNetwork(nn.Module):
         return self.advance(x, lengths, None)[0]
 
     def advance(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
-        """Go on from the state that an earlier call returned; return outputs as `forward` does, and the new state."""
+        """Continue from the state returned by an earlier call; return outputs as `forward` does, and the new state."""
         outputs, state = self.recurrent(self.input(x), lengths, state)
         return self.head(self.dropout(outputs)), state

@@ -1,4 +1,4 @@
-"""`TokenDecoder`: a sequence of tokens out of a state, each from those before it."""
+"""`TokenDecoder`: an autoregressive decoder of token sequences."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from seqpipe.recurrence import Recurrent
 
 __all__ = ["END", "Source", "TokenDecoder", "shifted"]
 
-#: The number of the token that ends a sequence. It also stands before the first one, and in the padding.
+#: Index of the end-of-sequence token. It is also the start token, and the padding.
 END = 0
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a decoder attends to.
+    """The source that a decoder attends to.
 
     Attributes
     ----------
     memory : tensor of shape (batch, n_steps, memory_size)
         The encoder's outputs.
     keys : tensor of shape (batch, n_steps, …)
-        What the attention made of them.
+        The keys computed by the attention.
     mask : tensor of bool, shape (batch, n_steps), or None
-        True at valid steps; None where all are.
+        True at valid steps; None if all are valid.
     """
 
     memory: Tensor
@@ -39,36 +39,36 @@ class Source:
     mask: Tensor | None
 
     def repeat(self, times: int) -> Source:
-        """Return each row that many times, its copies next to each other."""
+        """Repeat each row, with its copies adjacent."""
         memory, keys = (tensor.repeat_interleave(times, dim=0) for tensor in (self.memory, self.keys))
         return Source(memory, keys, None if self.mask is None else self.mask.repeat_interleave(times, dim=0))
 
 
 def shifted(targets: Tensor) -> Tensor:
-    """Return the token before each of targets (batch, n_timesteps), the end before the first."""
+    """Return the token before each of targets (batch, n_timesteps), with the end token before the first."""
     return F.pad(targets[:, :-1], (1, 0), value=END)
 
 
 class TokenDecoder(nn.Module):
-    """Run a cell along the tokens so far, attend to the source with its outputs, and score every token as the next.
+    """Run a cell over the previous tokens, attend to the source with its outputs, and compute logits of the next token.
 
-    Attention stands above the recurrent layers (Luong, Pham and Manning, 2015, arXiv:1508.04025, eq. 5), so that in
-    training they run along the whole target at once.
+    Attention is applied on top of the recurrent layers (Luong, Pham and Manning, 2015, arXiv:1508.04025, eq. 5), so
+    that in training they process the whole target at once.
 
     Parameters
     ----------
     n_tokens : int
-        Size of the vocabulary, the end among them.
+        Size of the vocabulary, including the end-of-sequence token.
     recurrent : callable (input_size) -> Recurrent
-        Makes the recurrent layers.
+        Creates the recurrent layers.
     embedding : int or "one_hot"
-        How a token number becomes a vector.
+        Embedding of token indices.
     attention : {"additive", "dot"} or None
-        How the source is attended to.
+        Attention over the source.
     memory_size : int
-        Features of a step of the source; of no use without attention.
+        Number of features per step of the source; ignored without attention.
     dropout : float
-        Share of values dropped before the output layer.
+        Dropout probability before the output layer.
     """
 
     def __init__(
@@ -91,28 +91,28 @@ class TokenDecoder(nn.Module):
         self.head = nn.Linear(size, n_tokens)
 
     def source(self, memory: Tensor, mask: Tensor | None) -> Source | None:
-        """Return what `forward` takes for a memory (batch, n_steps, memory_size); None without attention."""
+        """Return the source for a memory (batch, n_steps, memory_size); None without attention."""
         return None if self.attention is None else Source(memory, self.attention.keys(memory), mask)
 
     def forward(self, tokens: Tensor, state: State, source: Source | None) -> tuple[Tensor, State, Tensor | None]:
-        """Go on by some tokens.
+        """Advance by some tokens.
 
         Parameters
         ----------
         tokens : tensor of int64, shape (batch, n_timesteps)
-            The tokens before those that are scored.
+            The tokens before those that are predicted.
         state : State
-            Before the first of them.
+            The state before the first token.
         source : Source or None
-            What is attended to.
+            The source to attend to.
 
         Returns
         -------
         logits : tensor of shape (batch, n_timesteps, n_tokens)
         state : State
-            After the last token.
+            The state after the last token.
         weights : tensor of shape (batch, n_timesteps, n_steps), or None
-            Where each step attended to; None without attention.
+            The attention weights of each step; None without attention.
         """
         outputs, state = self.recurrent(self._embedded(tokens), None, state)
         weights = None
@@ -122,23 +122,23 @@ class TokenDecoder(nn.Module):
         return self.head(self.dropout(outputs)), state, weights
 
     def teach(self, targets: Tensor, state: State, source: Source | None, sampling: float = 0.0) -> Tensor:
-        """Score targets, each given the true ones before it, or in part the decoder's own.
+        """Compute logits of the targets with teacher forcing, or in part from the decoder's own outputs.
 
-        With ``sampling`` a first pass is given the true tokens; then each true token but the end before the first is
-        replaced, with that probability, by one drawn from what the first pass gave in its place (scheduled sampling:
-        Bengio et al., 2015, arXiv:1506.03099; in two passes, along all steps at once: Mihaylova and Martins, 2019,
-        arXiv:1906.07651). No gradient goes through the first pass.
+        With ``sampling``, a first pass is given the true tokens; then each true token except the start token is
+        replaced, with that probability, by one drawn from the distribution that the first pass predicted for it
+        (scheduled sampling: Bengio et al., 2015, arXiv:1506.03099; in two passes over all steps at once: Mihaylova and
+        Martins, 2019, arXiv:1906.07651). Gradients do not flow through the first pass.
 
         Parameters
         ----------
         targets : tensor of int64, shape (batch, n_timesteps)
-            Each row ended by `END`, and filled with it.
+            Each row terminated and padded by `END`.
         state : State
-            Before the first.
+            The state before the first target.
         source : Source or None
-            What is attended to.
+            The source to attend to.
         sampling : float
-            Share of true tokens replaced, in training.
+            Probability of replacing a true token, in training.
 
         Returns
         -------
@@ -156,6 +156,6 @@ class TokenDecoder(nn.Module):
         return logits
 
     def _embedded(self, tokens: Tensor) -> Tensor:
-        # The width of its numbers is that of the parameters: a one-hot vector takes the type of what it is made from.
+        # Cast to the type of the parameters: a one-hot vector has the type of its input.
         embedded: Tensor = self.input(tokens[:, :, None].to(self.head.weight.dtype))
         return embedded

@@ -1,4 +1,4 @@
-"""Recipes: files that say what to train, on what, and how to judge it."""
+"""Recipes: files that specify the data, the model, and its evaluation."""
 
 from seqpipe.pipeline._compare import COLUMNS_EXPLAINED, Comparison, compare_experiment
 from seqpipe.pipeline._generate import generate_text

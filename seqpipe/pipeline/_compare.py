@@ -1,4 +1,4 @@
-"""The candidates and fits of an experiment side by side."""
+"""Comparison of the candidates and fits of an experiment."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from seqpipe.tracking import newest_experiment, read_curves, read_runs
 
 __all__ = ["COLUMNS_EXPLAINED", "Comparison", "compare_experiment"]
 
-#: Learning curves are drawn for this many of the best.
+#: Number of best candidates whose learning curves are plotted.
 _MOST_CURVES = 6
-#: Letters of a run's id that name it here.
+#: Number of characters of a run id that are shown.
 _SHORT = 8
 COLUMNS_EXPLAINED = (
-    "mean, std: the score over the folds of a search; of a fit without one, its score on held-out data\n"
-    "seconds per fit: fit s of training, compile s of compiling the cell before it\n"
-    "run: the search or fit, for --run"
+    "mean, std: score over the folds of a search; for a single fit, its score on held-out data\n"
+    "seconds per fit: training (fit s), and compilation of the cell before it (compile s)\n"
+    "run: the id of the search or fit, for --run"
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What an experiment has tried.
+    """The candidates and fits of an experiment.
 
     Attributes
     ----------
     experiment : str
-        Its name.
+        Name of the experiment.
     table : DataFrame
-        One row a candidate or single fit, the best first: ``name``, ``mean`` and ``std`` of its score over folds (of
-        a single fit its score on held-out data), ``seconds`` of training and ``compile_seconds`` before it per fit,
-        ``n_parameters``, ``data`` where it is not the same for all, and ``run``, the begin of the id of its search or fit.
+        One row per candidate or single fit, the best first: ``name``, ``mean`` and ``std`` of its score over folds (for
+        a single fit its score on held-out data), ``seconds`` of training and ``compile_seconds`` of compilation per
+        fit, ``n_parameters``, ``data`` if it differs, and ``run``, the first characters of the id of its search or fit.
     figure : matplotlib.figure.Figure
-        The same as a picture, with the learning curves of the best, of their first fold.
+        A plot of the table, with the learning curves of the best candidates on their first fold.
     left_out : str
-        Which searches and fits are not compared, and why; empty if all are.
+        Message that lists searches and fits left out, with the reason; empty if there are none.
     """
 
     experiment: str
@@ -57,30 +57,31 @@ def compare_experiment(
     runs: Iterable[str] = (),
     all_data: bool = False,
 ) -> Comparison:
-    """Return the candidates and fits that an experiment holds.
+    """Return the candidates and fits of an experiment.
 
-    Scores compare only on the same data and by the same rule: without ``runs`` and ``all_data`` those searches and fits are
-    compared that were made with the data and the scoring of the newest.
+    Scores are comparable only for the same data and scoring: without ``runs`` and ``all_data``, the searches and fits
+    with the same data and scoring as the newest are compared.
 
     Parameters
     ----------
     experiment : str, optional
-        Its name; the one that changed last by default.
+        Name of the experiment; by default the one that changed last.
     tracking_uri : str, optional
-        The store; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+        The tracking store; by default MLFLOW_TRACKING_URI, else the embedded store in the working folder.
     runs : iterable of str
-        The searches and fits to compare, on the same data or not: ids of their runs or of runs in them, or the begins of ids.
+        The searches and fits to compare, even on different data: ids of their runs or of nested runs, or prefixes of
+        ids.
     all_data : bool, default=False
-        Compare all of them.
+        Whether to compare all searches and fits.
 
     Raises
     ------
     TrackingError
-        If the store cannot be used, has no such experiment or run, or there is nothing to compare in it.
+        If the store cannot be used, has no such experiment or run, or the experiment is empty.
     """
     experiment = newest_experiment(tracking_uri) if experiment is None else experiment
     every = read_runs(experiment, tracking_uri, kinds=("search", "candidate", "fold", "refit", "fit"))
-    of_a_search = (every["kind"] == "candidate") & every["parent"].isin(every["run_id"])  # it may have been deleted
+    of_a_search = (every["kind"] == "candidate") & every["parent"].isin(every["run_id"])  # parents may be deleted
     every["of"] = (
         every["run_id"].where(every["kind"] == "fit", every["parent"]).where(of_a_search | (every["kind"] == "fit"))
     )
@@ -97,7 +98,7 @@ def compare_experiment(
 
 
 def _outermost(every: pd.DataFrame) -> pd.DataFrame:
-    """Return the searches and fits that hold something to compare, the newest first, with what their scores depend on."""
+    """Return the searches and fits that can be compared, the newest first, with the data and scoring of each."""
     found = every[every["run_id"].isin(every["of"].dropna())].copy()
     scoring = found["params.scoring"] if "params.scoring" in found else pd.Series("None", index=found.index)
     found["basis"] = found["data_digest"].fillna("").astype(str) + " " + scoring.fillna("None").astype(str)
@@ -111,7 +112,7 @@ def _comparable(every: pd.DataFrame, *, all_data: bool) -> set[str]:
 
 
 def _chosen(every: pd.DataFrame, names: list[str], experiment: str) -> set[str]:
-    """Return the searches and fits that ids, or their begins, belong to."""
+    """Return the searches and fits that ids, or prefixes of ids, belong to."""
     parents = dict(zip(every["run_id"], every["parent"]))
     known = set(_outermost(every)["run_id"])
     chosen = set()
@@ -121,7 +122,8 @@ def _chosen(every: pd.DataFrame, names: list[str], experiment: str) -> set[str]:
             what = "no run" if not found else "several runs"
             ids = ", ".join(sorted(run_id[:_SHORT] for run_id in known))
             raise TrackingError(
-                f"The experiment {experiment!r} has {what} whose id begins with {name!r}. Its searches and fits are {ids}."
+                f"The experiment {experiment!r} has {what} whose id starts with {name!r}. Its searches and fits "
+                f"are {ids}."
             )
         chosen |= found
     return chosen
@@ -140,8 +142,8 @@ def _left_out(every: pd.DataFrame, wanted: set[str]) -> str:
         return ""
     listed = ", ".join(f"{run['name']} ({run['data']}, {run['run_id'][:_SHORT]})" for _, run in others.iterrows())
     return (
-        f"Not compared, since they were scored on other data or by another rule: {listed}. --run ID chooses some, --all-data "
-        "shows all."
+        f"Not compared because their data or scoring differs: {listed}. Use --run ID to select runs, or --all-data "
+        "to show all."
     )
 
 
@@ -166,7 +168,7 @@ def _row(run: pd.Series, every: pd.DataFrame) -> dict[str, object]:
 
 
 def _name(run: pd.Series, every: pd.DataFrame) -> str:
-    """Return a run's name, with the number of the search or fit it belongs to where there are several."""
+    """Return the name of a run, with the number of its search or fit if there are several."""
     outermost = every.loc[every["kind"].isin(["search", "fit"]), "run_id"].tolist()[::-1]
     return str(run["name"]) if len(outermost) < 2 else f"{outermost.index(run['of']) + 1}: {run['name']}"
 

@@ -1,4 +1,4 @@
-"""From what a recipe says about data to what a task can train on."""
+"""Loading of the data of a recipe for its task."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["LoadedData", "load_data"]
 
 @dataclass(frozen=True)
 class LoadedData:
-    """Data for a task, and what the user should know about it.
+    """Data for a task, with notes for the user.
 
     Attributes
     ----------
     data : TaskData
         The data.
     notes : list of str
-        What was found out, filled, dropped or left out.
+        What was detected, filled, dropped or ignored.
     table : TrainingTable
-        What to remember of the table, for new ones.
+        Properties of the table, to validate new tables.
     """
 
     data: TaskData
@@ -39,14 +39,14 @@ class LoadedData:
 
 
 def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
-    """Return the recipe's data, checked and in the order of time.
+    """Return the data of the recipe, validated and in order of time.
 
     Raises
     ------
     RecipeError
         If the data set, the file or a column does not exist.
     InvalidSequencesError
-        If the data cannot be used as it is; names file, line, id and column.
+        If the data is invalid; the message names file, line, id and column.
     """
     section = loaded.recipe.data
     if section.path is not None:
@@ -61,10 +61,13 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
         table = _embedded(dataset, section.roles)
         return _from_table(loaded, task, WrittenTable(table.frame), table, dataset.name)
     if dataset.y is None and task.needs_target:
-        raise loaded.error(("data", "dataset"), f"{dataset.name!r} has no targets: it fits no task of a recipe.")
+        raise loaded.error(
+            ("data", "dataset"),
+            f"{dataset.name!r} has no targets, which the task {loaded.recipe.task.name!r} requires: choose another one.",
+        )
     for role in ("id", "time", "features", "target", "sequence"):
         if getattr(section, role) is not None:
-            raise loaded.error(("data", role), f"the data set {dataset.name!r} is no table: remove this field.")
+            raise loaded.error(("data", role), f"the data set {dataset.name!r} is not a table: remove this field.")
     return LoadedData(TaskData(dataset.X, dataset.y, dataset.name))
 
 
@@ -73,9 +76,7 @@ def _from_table(loaded: LoadedRecipe, task: Task, found: WrittenTable, table: Ta
     section = loaded.recipe.data
     if not table.is_long and (section.sort or section.missing != "error"):
         option = "sort" if section.sort else "missing"
-        raise loaded.error(
-            ("data", option), "needs 'id', 'time' or both: nothing says yet what a row's neighbours are."
-        )
+        raise loaded.error(("data", option), "needs 'id', 'time' or both, which define the order of the rows.")
     columns = tuple(map(str, table.frame.columns))
     table, notes = typed(
         table,
@@ -100,11 +101,11 @@ def _check_steps(loaded: LoadedRecipe, data: TaskData) -> None:
 def _check_format(loaded: LoadedRecipe, path: Path) -> None:
     for option in ("separator", "encoding"):
         if getattr(loaded.recipe.data, option) is not None and not is_csv(path):
-            raise loaded.error(("data", option), f"is for CSV files, and {path} is none: remove this field.")
+            raise loaded.error(("data", option), f"is for CSV files, and {path} is not one: remove this field.")
 
 
 def _embedded(dataset: Dataset, roles: Roles) -> Table:
-    """Make a series' index its time column."""
+    """Return a series as a table, its index as the time column."""
     frame = dataset.frame
     assert frame is not None
     if roles.time is None and frame.index.name is not None:

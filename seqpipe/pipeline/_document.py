@@ -1,4 +1,4 @@
-"""YAML 1.2 text read into plain data that remembers where each value was written."""
+"""Parsing of YAML 1.2 to plain data, with the position of each value."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", 
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data, and the place of everything in it.
+    """Plain data with the position of each value.
 
     Attributes
     ----------
     data : object
         Dicts, lists, strings, numbers, booleans, None.
     places : mapping of field path to str
-        Where each value was written, such as ``"pipelines/digits.yaml:12"``.
+        Position of each value, such as ``"pipelines/digits.yaml:12"``.
     folder : Path or None
-        Where the file lies, if it is one.
+        Folder of the file; None if there is no file.
     """
 
     data: Any
@@ -53,20 +53,20 @@ class Document:
     folder: Path | None = None
 
     def place(self, path: FieldPath) -> str:
-        """Return the place of a value, or of the nearest thing around it that was written down."""
+        """Return the position of a value, or of the innermost enclosing value with a known position."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, "recipe")
 
     def error(self, path: FieldPath, message: str) -> RecipeError:
-        """Return the error that ``message`` is at ``path``: place, field, message."""
+        """Return an error for ``path``: position, field, message."""
         place, name = self.place(path), dotted(path)
         parts = [place, message] if not path or place.endswith(f" {name}") else [place, name, message]
         return RecipeError(": ".join(parts))
 
 
 def dotted(path: FieldPath) -> str:
-    """Return a field path as a user would write it: ``search.grid.cell[1]``."""
+    """Return a field path in dotted notation: ``search.grid.cell[1]``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
@@ -81,11 +81,13 @@ def read_document(path: Path) -> Document:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)  # a device tells no size, and a file may grow
+            content = file.read(_MAX_BYTES + 1)  # a device has no size, and a file may grow
     except OSError as error:
         raise RecipeError(f"{path}: the recipe cannot be read: {error.strerror}.") from error
     if len(content) > _MAX_BYTES:
-        raise RecipeError(f"{path}: a recipe may have {_MAX_BYTES:,} bytes, this file has {max(size, len(content)):,}.")
+        raise RecipeError(
+            f"{path}: a recipe must have at most {_MAX_BYTES:,} bytes, but this file has {max(size, len(content)):,}."
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -97,15 +99,15 @@ def read_document(path: Path) -> Document:
 
 
 def parse_yaml(text: str, source: str) -> tuple[Any, dict[FieldPath, int]]:
-    """Return the one document in ``text``, and the line of each of its values, counted from 1.
+    """Parse the single document in ``text``; return it with the line of each of its values, counted from 1.
 
-    Tags are refused, so that a text can name no Python type; so are duplicate keys, the rules of YAML 1.1,
+    Tags are rejected, so that a document cannot refer to Python types; so are duplicate keys, YAML 1.1,
     and anything that would grow without bound.
 
     Raises
     ------
     RecipeError
-        If the text is not such YAML; names ``source`` and the line.
+        If the text is not valid; the message names ``source`` and the line.
     """
     try:
         for _ in _safe_events(text, source):
@@ -113,9 +115,9 @@ def parse_yaml(text: str, source: str) -> tuple[Any, dict[FieldPath, int]]:
         root = YAML(typ="safe", pure=True).compose(io.StringIO(text))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RecipeError(f"{source}:{line}: this is not YAML: {error.problem or error.context}.") from error
+        raise RecipeError(f"{source}:{line}: invalid YAML: {error.problem or error.context}.") from error
     except YAMLError as error:
-        raise RecipeError(f"{source}: this is not YAML: {str(error).splitlines()[0]}.") from error
+        raise RecipeError(f"{source}: invalid YAML: {str(error).splitlines()[0]}.") from error
     if root is None:
         return None, {(): 1}
     reader = _Reader(source)
@@ -123,7 +125,7 @@ def parse_yaml(text: str, source: str) -> tuple[Any, dict[FieldPath, int]]:
 
 
 def write_yaml(data: Any) -> str:
-    """Return plain data as YAML text, in the order it has."""
+    """Return plain data as YAML text; the order of keys is kept."""
     text = io.StringIO()
     yaml = YAML(typ="rt", pure=True)
     yaml.representer.ignore_aliases = lambda data: True
@@ -132,14 +134,16 @@ def write_yaml(data: Any) -> str:
 
 
 def _safe_events(text: str, source: str) -> Iterator[Event]:
-    """Pass the parser's events on until one is unsafe: nothing has been built by then."""
+    """Yield the events of the parser; raise at an unsafe one, before any object is constructed."""
     depth = aliases = 0
     for event in YAML(typ="safe", pure=True).parse(io.StringIO(text)):
         place = f"{source}:{event.start_mark.line + 1}"
         if isinstance(event, CollectionStartEvent | ScalarEvent) and event.ctag is not None:
-            raise RecipeError(f"{place}: the tag {str(event.tag)!r} is refused; a recipe holds plain values.")
+            raise RecipeError(
+                f"{place}: the tag {str(event.tag)!r} is not allowed; a recipe may contain plain values only."
+            )
         if isinstance(event, DocumentStartEvent) and event.version not in (None, (1, 2)):
-            raise RecipeError(f"{place}: recipes are YAML 1.2; remove the %YAML line.")
+            raise RecipeError(f"{place}: recipes must be YAML 1.2; remove the %YAML line.")
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         aliases += isinstance(event, AliasEvent)
         if depth > _MAX_DEPTH:
@@ -150,7 +154,7 @@ def _safe_events(text: str, source: str) -> Iterator[Event]:
 
 
 class _Reader:
-    """Turns nodes into plain data and notes their lines."""
+    """Converts nodes to plain data and records their lines."""
 
     def __init__(self, source: str) -> None:
         self.lines: dict[FieldPath, int] = {}
@@ -161,8 +165,8 @@ class _Reader:
     def read(self, node: Node, path: FieldPath, line: int | None = None) -> Any:
         self.lines[path] = line or node.start_mark.line + 1
         self._read += 1
-        if self._read > _MAX_NODES or len(path) > _MAX_DEPTH:  # aliases can blow up a short text
-            raise self._error(node, "its aliases stand for too many values; write out what is needed")
+        if self._read > _MAX_NODES or len(path) > _MAX_DEPTH:  # aliases can expand a short text exponentially
+            raise self._error(node, "its aliases expand to too many values; write the values out")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -174,10 +178,10 @@ class _Reader:
         for key_node, value_node in node.value:
             key = self._scalar(key_node) if isinstance(key_node, ScalarNode) else None
             if not isinstance(key, str | int) or isinstance(key, bool):
-                raise self._error(key_node, "a key must be text or a whole number; put it in quotes")
+                raise self._error(key_node, "a key must be text or an integer; put it in quotes")
             if key in found:
                 first = self.lines[(*path, key)]
-                raise self._error(key_node, f"the key {key!r} was given on line {first} already; keep one")
+                raise self._error(key_node, f"the key {key!r} is already defined on line {first}; keep one")
             found[key] = self.read(value_node, (*path, key), key_node.start_mark.line + 1)
         return found
 
@@ -187,7 +191,7 @@ class _Reader:
         try:
             return self._scalars.construct_object(node)
         except ValueError as error:
-            raise self._error(node, f"this is no number that can be read: {error}") from error
+            raise self._error(node, f"the number cannot be parsed: {error}") from error
 
     def _error(self, node: Node, message: str) -> RecipeError:
         return RecipeError(f"{self._source}:{node.start_mark.line + 1}: {message}.")

@@ -1,4 +1,4 @@
-"""A callback that counts a recipe's fits, in any process that runs them."""
+"""A callback that follows the fits of a recipe, in any process that runs them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from seqpipe.callbacks import REFIT as REFIT_TASK
 
 __all__ = ["REFIT", "FitCounter", "FitEvent", "FitNotes"]
 
-#: Stands for the refit where a fit's number is asked for.
+#: The number of the refit.
 REFIT = -1
 
 
 @dataclass(frozen=True, slots=True)
 class FitEvent:
-    """Something that happened to one fit.
+    """An event of one fit.
 
     Attributes
     ----------
     kind : {"began", "ended", "epoch", "reported"}
-        What happened; "reported" is the estimator's own end, with what it says about it. A fit that raises tells
-        no end unless its estimator does.
+        Kind of event; "reported" is the end of an estimator's fit, with its metadata. A fit that raises has
+        no "ended" event unless its estimator reports one.
     fit : int
-        Candidate times folds plus fold, `REFIT` for the refit, 0 without a search.
+        Candidate times number of folds plus fold, `REFIT` for the refit, 0 without a search.
     epoch, n_epochs : int or None
-        How many epochs are done, and planned.
+        Number of completed, and of planned epochs.
     n_parameters : int or None
-        Trained numbers in the model.
+        Number of trainable parameters of the model.
     seconds, compile_seconds : float or None
-        How long it trained, and how long it compiled before.
+        Duration of training, and of compilation before it, in seconds.
     error : str or None
         Why the fit failed.
     """
@@ -49,16 +49,16 @@ class FitEvent:
 
 @dataclass
 class FitNotes:
-    """What the fits have said, as the process that began them knows it.
+    """Information about the fits, collected in the process that started them.
 
     Attributes
     ----------
     errors : dict of int to str
-        Why a fit failed, by its number.
+        Why a fit failed, by number of the fit.
     n_parameters : dict of int to int
-        Trained numbers in the model, by the fit's number.
+        Number of trainable parameters of the model, by number of the fit.
     seconds, compile_seconds : dict of int to float
-        How long it trained, and how long it compiled before, by the fit's number.
+        Duration of training, and of compilation before it, in seconds, by number of the fit.
     """
 
     show: Callable[[FitEvent], None]
@@ -69,7 +69,7 @@ class FitNotes:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def receive(self, event: FitEvent) -> None:
-        """Note an event and pass it on; events of several workers come one at a time."""
+        """Record an event and pass it on; events of several workers are serialised."""
         with self._lock:
             if event.error is not None:
                 self.errors.setdefault(event.fit, event.error)
@@ -86,7 +86,7 @@ class FitCounter(FitListener):
     Parameters
     ----------
     notes : FitNotes
-        Where events go; it stays in the process that began the fits.
+        Receives the events; it stays in the process that started the fits.
     """
 
     def __init__(self, notes: FitNotes) -> None:
@@ -94,12 +94,12 @@ class FitCounter(FitListener):
         self._channel = open_channel(notes.receive, self)
 
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
-        """Report a fit that begins."""
+        """Report the beginning of a fit."""
         if _is_fit(task):
             self._channel.send(FitEvent("began", _number(task)))
 
     def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
-        """Report an epoch, the summary of an estimator's fit, and a fit that is over."""
+        """Report an epoch, the summary of an estimator's fit, and the end of a fit."""
         fit = _number(task)
         if "epoch" in metadata:
             event = FitEvent("epoch", fit, epoch=int(metadata["epoch"]), n_epochs=task.n_siblings)
@@ -116,7 +116,7 @@ def _is_fit(task: FitTask) -> bool:
 
 
 def _number(task: FitTask) -> int:
-    """Return the number of the fit that a task is a part of."""
+    """Return the number of the fit that a task belongs to."""
     for role, number in reversed(task.path):
         if role == REFIT_TASK:
             return REFIT

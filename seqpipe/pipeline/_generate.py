@@ -1,4 +1,4 @@
-"""Texts by a logged language model, as they are written."""
+"""Text generation with a logged language model."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ __all__ = ["generate_text"]
 def generate_text(
     model: str, prompt: str = "", *, label: str | None = None, tracking_uri: str | None = None, **settings: Any
 ) -> Iterator[str]:
-    """Return the pieces of a text, the prompt first, each as soon as it is there; joined they are the text.
+    """Generate a text piece by piece, starting with the prompt; the concatenated pieces are the text.
 
     Parameters
     ----------
     model : str
         An MLflow model: "models:/…", "runs:/…", or its folder.
     prompt : str, default=""
-        What the text begins with; words or tokens between spaces.
+        Start of the text; words or tokens separated by spaces.
     label : str, optional
-        The class of the text, for a model that knows classes.
+        The class of the text, for a model with classes.
     tracking_uri : str, optional
-        The store of the model; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+        The store of the model; by default MLFLOW_TRACKING_URI, else the embedded store in the working folder.
     **settings
-        Those of `LanguageModel.stream_generate`.
+        Parameters of `LanguageModel.stream_generate`.
 
     Raises
     ------
     TrackingError
-        If there is no such model, or it writes no texts, or it cannot be loaded safely.
+        If there is no such model, it does not generate texts, or it cannot be loaded safely.
     InvalidSequencesError
-        If a setting, the prompt or the label does not fit the model.
+        If a setting, the prompt or the label is invalid for the model.
     """
     estimator = last_step(load_model(model, tracking_uri)[0])
     if not isinstance(estimator, LanguageModel):
         raise TrackingError(
-            f"The model {model!r} is a {type(estimator).__name__}, which writes no texts of its own: train one with the "
+            f"The model {model!r} is a {type(estimator).__name__}, which does not generate texts: train one with the "
             "task 'language_model'."
         )
     try:
@@ -53,7 +53,7 @@ def generate_text(
 
 
 def _label(estimator: LanguageModel, written: str | None) -> Any:
-    """Return the class that is written so: classes may be numbers."""
+    """Return the class with the given string representation, as classes may be numbers."""
     known = [] if estimator.classes_ is None else estimator.classes_.tolist()
     return next((label for label in known if str(label) == written), written)
 

@@ -1,4 +1,4 @@
-"""All that a recipe needs to begin training: loaded, built and checked."""
+"""Preparation of a recipe for training: data loaded, model built, both validated."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Job:
     loaded : LoadedRecipe
         The recipe.
     task : Task
-        What kind of problem it is.
+        The task of the recipe.
     train, test : TaskData
-        What is trained on, and what is held out.
+        The training data and the held-out data.
     estimator : estimator
         A search, or the model itself.
     candidates : list of str
-        Names of a search's candidates; empty without one.
+        Names of the candidates of a search; empty without a search.
     summary : list of str
-        Lines that tell the user what is about to happen.
+        Lines that describe the job to the user.
     table : TrainingTable
-        What to remember of the table of the data.
+        Properties of the data table, to validate new tables.
     """
 
     loaded: LoadedRecipe
@@ -50,20 +50,20 @@ class Job:
 
     @property
     def n_splits(self) -> int:
-        """Folds a candidate; 1 without a search."""
+        """Number of folds per candidate; 1 without a search."""
         search = self.loaded.recipe.search
         return 1 if search is None else search.cv
 
 
 def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | None = None) -> Job:
-    """Load the data, build the model and check both.
+    """Load the data, build the model and validate both.
 
     Raises
     ------
     RecipeError
-        If the recipe cannot be run; names file, line, field and remedy.
+        If the recipe is invalid; the message names file, line, field and remedy.
     InvalidSequencesError
-        If its data cannot be used; names the place.
+        If its data is invalid; the message names the position.
     """
     task = make_task(loaded)
     found = load_data(loaded, task)

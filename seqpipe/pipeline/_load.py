@@ -1,4 +1,4 @@
-"""A recipe from a file, a mapping or the shipped ones, checked against the schema."""
+"""Loading of a recipe from a file, a mapping or the shipped recipes, and validation against the schema."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SECTIONS: dict[FieldPath, type[BaseModel]] = {
 
 @dataclass(frozen=True)
 class LoadedRecipe:
-    """A recipe, its name, and the document that errors point into."""
+    """A recipe, its name, and the document that errors refer to."""
 
     name: str
     recipe: Recipe
@@ -45,28 +45,28 @@ class LoadedRecipe:
 
     @property
     def text(self) -> str:
-        """The recipe as it is run, overrides included, in YAML."""
+        """The recipe as run, including overrides, as YAML."""
         return write_yaml(self.document.data)
 
     def error(self, path: FieldPath, message: str) -> RecipeError:
-        """Return the error that ``message`` is at ``path``."""
+        """Return an error for ``path``."""
         return self.document.error(path, message)
 
 
 def load_recipe(source: RecipeSource, overrides: Iterable[str] = ()) -> LoadedRecipe:
-    """Read a recipe and check its form.
+    """Load a recipe and validate it against the schema.
 
     Parameters
     ----------
     source : str, path or mapping
-        A YAML file, the name of a shipped recipe, or what such a file holds.
+        A YAML file, the name of a shipped recipe, or the contents of such a file.
     overrides : iterable of str
-        ``"field.name=value"`` each, with values in YAML.
+        Each is ``"field.name=value"``, with the value in YAML.
 
     Raises
     ------
     RecipeError
-        If it is not a recipe; names file, line, field and remedy.
+        If the recipe is invalid; the message names file, line, field and remedy.
     """
     if isinstance(source, Mapping):
         name, document = "recipe", Document(dict(source))
@@ -74,7 +74,7 @@ def load_recipe(source: RecipeSource, overrides: Iterable[str] = ()) -> LoadedRe
         path = find_recipe(source)
         name, document = path.stem, read_document(path)
     if not isinstance(document.data, dict):
-        raise document.error((), "a recipe holds fields such as 'data' and 'task', one a line.")
+        raise document.error((), "a recipe must consist of fields such as 'data' and 'task', one per line.")
     document = apply_overrides(document, overrides)
     try:
         recipe = Recipe.model_validate(document.data)
@@ -91,7 +91,7 @@ def _located(details: ErrorDetails, document: Document) -> RecipeError:
             names = sorted(section.model_fields)
             message = f"is not a field here.{did_you_mean(path[-1], names)} The fields are {', '.join(names)}."
         case "missing":
-            message = "is missing; every recipe needs it."
+            message = "is missing; every recipe requires it."
         case "value_error":
             message = f"{details['ctx']['error']}."
         case "model_type" | "dict_type":

@@ -1,4 +1,4 @@
-"""What a logged model keeps of its recipe, so that prediction needs nothing but the model and new data."""
+"""Metadata of a logged model, so that prediction requires only the model and new data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _KEY = "seqpipe"
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """The task of a model, and the table it was trained on.
+    """The task of a model, and the properties of its training table.
 
     Attributes
     ----------
     task : str
         Name of the task.
     table : TrainingTable
-        What a new table has to be like.
+        Properties that a new table must have.
     """
 
     task: str
@@ -38,31 +38,31 @@ class ModelMetadata:
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """Return what the model of a job has to keep."""
+        """Return the metadata of the model of a job."""
         roles, X = job.train.roles, job.train.X
         texts = is_texts(X)
         if roles == Roles() and (texts or getattr(X, "ndim", 1) > 2):
-            roles = Roles(sequence=_SEQUENCE)  # data that never was a table
+            roles = Roles(sequence=_SEQUENCE)  # data that was not read from a table
         return cls(job.loaded.recipe.task.name, job.table.trained_on(X, roles, texts=texts))
 
     @classmethod
     def from_dict(cls, metadata: Mapping[str, Any] | None, *, model: str) -> Self:
-        """Take what `as_dict` gave out of a model's metadata.
+        """Restore from the metadata of a model, as created by `as_dict`.
 
         Raises
         ------
         TrackingError
-            If it is not there: no recipe made the model.
+            If it is missing, as the model was not created by a recipe.
         """
         try:
             kept = dict((metadata or {})[_KEY])
             return cls(kept.pop("task"), TrainingTable.from_dict(kept))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TrackingError(
-                f"The model {model!r} does not say what its columns are: it was not made by a recipe. "
+                f"The model {model!r} has no metadata about its columns: it was not created by a recipe. "
                 "Load it with mlflow.pyfunc.load_model and call predict() on sequences."
             ) from error
 
     def as_dict(self) -> dict[str, Any]:
-        """Return JSON's types only, under a key that leaves room for others."""
+        """Return a dict of JSON types only, under a key that is specific to seqpipe."""
         return {_KEY: {"task": self.task, **self.table.as_dict()}}

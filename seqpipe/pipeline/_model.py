@@ -1,4 +1,4 @@
-"""The estimator that a recipe describes, with every name and value checked before anything is trained."""
+"""Construction of the estimator of a recipe, with all names and values validated before training."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _MODEL = "model"
 
 
 def make_task(loaded: LoadedRecipe) -> Task:
-    """Return the recipe's task, with its own settings.
+    """Return the task of the recipe, with its settings.
 
     Raises
     ------
     RecipeError
-        If nothing has its name, or a setting is invalid.
+        If there is no task of this name, or a setting is invalid.
     PluginError
-        If it is a plug-in's, and cannot be used.
+        If the task is from a plug-in, and cannot be used.
     """
     wanted = loaded.recipe.task
     try:
@@ -46,20 +46,20 @@ def make_task(loaded: LoadedRecipe) -> Task:
 
 
 def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str | None = None) -> Any:
-    """Return the unfitted estimator, in a Pipeline where the recipe has steps, or where nobody could listen to its fit.
+    """Return the unfitted estimator, in a Pipeline if the recipe has steps or the estimator does not support callbacks.
 
     Raises
     ------
     RecipeError
-        If a step or parameter does not exist, or a value is none that it can have.
+        If a step or parameter does not exist, or a value is invalid.
     """
     if loaded.recipe.steps and not task.needs_target and not isinstance(task, PluggedTask):
         name = loaded.recipe.task.name
-        raise loaded.error(("steps",), f"the task {name!r} takes texts as they are: remove the steps.")
+        raise loaded.error(("steps",), f"the task {name!r} takes raw texts: remove the steps.")
     if loaded.recipe.steps and data.y is None and isinstance(data.X, pd.DataFrame):
         raise loaded.error(
             ("steps",),
-            "steps change inputs, but here the input is the series to forecast: remove them. "
+            "steps transform the input, which for this task is the series to forecast: remove them. "
             "The forecaster scales and differences the series itself.",
         )
     check = ParameterCheck(loaded, data.X[:2])
@@ -72,12 +72,12 @@ def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str
 
 
 def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: TaskData) -> dict[str, list[Any]]:
-    """Return the parameters to search, under the model's own names.
+    """Return the parameters to search, by their names in the model.
 
     Raises
     ------
     RecipeError
-        If one does not exist, or a value is none that it can have.
+        If a parameter does not exist, or a value is invalid.
     """
     search, check = loaded.recipe.search, ParameterCheck(loaded, data.X[:2])
     assert search is not None
@@ -103,7 +103,7 @@ def _steps(loaded: LoadedRecipe, check: ParameterCheck) -> Iterator[tuple[str, A
             close = did_you_mean(step.name, names)
             raise loaded.error(path, f"The step must be one of {names}. Got {step.name!r} instead.{close}")
         if step.name in taken:
-            raise loaded.error(path, f"the step {step.name!r} stands here a second time; keep one.")
+            raise loaded.error(path, f"the step {step.name!r} is duplicated; keep one.")
         taken.add(step.name)
         transformer = STEPS[step.name]()
         for name, value in step.params.items():
@@ -114,7 +114,7 @@ def _steps(loaded: LoadedRecipe, check: ParameterCheck) -> Iterator[tuple[str, A
 
 
 def _estimator(loaded: LoadedRecipe, task: Task, check: ParameterCheck) -> Any:
-    """Ask the task for its estimator, one parameter after the other first, so that errors know their line."""
+    """Create the estimator of the task; parameters are first tried one by one, so that errors name their line."""
     wanted = loaded.recipe.task
     _, params = task.with_settings(wanted.params)
     for name, value in params.items():
@@ -140,12 +140,12 @@ def _set_where_unset(loaded: LoadedRecipe, task: Task, estimator: Any, name: str
 
 
 def _set_device(loaded: LoadedRecipe, task: Task, estimator: Any, device: str | None) -> None:
-    """Set the device that was asked for, whatever the recipe says, and check the one that is used."""
+    """Set the requested device, which overrides that of the recipe, and validate the device in use."""
     inner = task.parameter("device")
     params = estimator.get_params()
     if device is not None:
         if inner not in params:
-            raise RecipeError(f"--device: the task {loaded.recipe.task.name!r} runs on no device; leave it out.")
+            raise RecipeError(f"--device: the task {loaded.recipe.task.name!r} has no device; remove the option.")
         estimator.set_params(**{inner: device})
     try:
         resolve_device(params.get(inner, "auto") if device is None else device)
@@ -163,7 +163,7 @@ def _inner_name(model: Any, task: Task, name: str) -> str:
 
 
 def _names(model: Any, task: Task) -> list[str]:
-    """Return the parameters' names as a recipe writes them."""
+    """Return the names of the parameters as written in a recipe."""
     if isinstance(model, Pipeline):
         steps = {f"{step}__{name}" for step, inner in model.steps[:-1] for name in inner.get_params()}
         return sorted(steps | set(_names(model[-1], task)))

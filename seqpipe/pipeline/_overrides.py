@@ -1,4 +1,4 @@
-"""Values from the command line put over those of a document."""
+"""Overriding of values of a document from the command line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["apply_overrides"]
 
 
 def apply_overrides(document: Document, overrides: Iterable[str]) -> Document:
-    """Return the document with each ``"field.name=value"`` put in; values are YAML.
+    """Return the document with each ``"field.name=value"`` applied; values are YAML.
 
-    A list is entered by position: ``steps.0.scale.method=robust``.
+    Items of a list are addressed by position: ``steps.0.scale.method=robust``.
 
     Raises
     ------
     RecipeError
-        If an override is not of that form, or leads through something that has no fields.
+        If an override is not of that form, or its path leads through a value without fields.
     """
     data, places = copy.deepcopy(document.data), dict(document.places)
     for override in overrides:
@@ -53,7 +53,7 @@ def _key(container: Any, part: str, place: str) -> str | int:
         if part.isdecimal() and int(part) < len(container):
             return int(part)
         raise RecipeError(f"{place}: {part!r} must be a position in a list of {len(container)}, counted from 0.")
-    raise RecipeError(f"{place}: {part!r} would be a field of {container!r}, which has none.")
+    raise RecipeError(f"{place}: {part!r} would be a field of {container!r}, which has no fields.")
 
 
 def _enter(container: Any, key: str | int, following: str) -> Any:

@@ -1,4 +1,4 @@
-"""Parameters that a recipe writes, tried on a copy of their owner before anything is trained."""
+"""Validation of the parameters in a recipe on a copy of their owner, before training."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from seqpipe.training import BY_FUNCTION
 __all__ = ["ParameterCheck"]
 
 _NO_OPTION = (
-    "may not be set from a recipe, which holds no classes, objects or commands. Options of the optimizer and the loss may: "
-    "names such as 'optimizer__eps', with a number, text, true, false or null. Set others in Python, with net_params=."
+    "cannot be set in a recipe, which may not contain classes, objects or commands. Options of the optimizer and the "
+    "loss can, such as 'optimizer__eps', with a number, text, true, false or null. Set others in Python: net_params=."
 )
 _NO_FUNCTION = (
-    "{!r} needs a function of the epoch, which a recipe cannot hold: choose another schedule, or fit in Python, with "
-    "lr_schedule_params={{'lr_lambda': …}}."
+    "{!r} needs a function of the epoch, which a recipe cannot contain: choose another schedule, or fit in Python, "
+    "with lr_schedule_params={{'lr_lambda': …}}."
 )
 
 
 @dataclass(frozen=True)
 class ParameterCheck:
-    """Judges single parameters.
+    """Validates single parameters.
 
     Attributes
     ----------
     loaded : LoadedRecipe
-        Whose errors point into the recipe.
+        The recipe that errors refer to.
     sample : sequences
-        A few of the data, for transformers to be tried on.
+        A small part of the data, on which transformers are tried.
     """
 
     loaded: LoadedRecipe
     sample: Any
 
     def net_options(self, inner: str, value: Any, *, path: FieldPath) -> None:
-        """Raise `RecipeError` at ``path`` if ``value`` is for a part of skorch's net that only Python can set."""
+        """Raise `RecipeError` at ``path`` if ``value`` sets a part of skorch's net that can be set only in Python."""
         for entry, wanted in _net_entries(inner, value).items():
             if not _is_option(entry, wanted):
                 raise self.loaded.error(path, f"{entry!r} {_NO_OPTION}")
 
     def name(self, owner: Any, inner: str, value: Any, *, path: FieldPath, names: list[str]) -> None:
-        """Raise `RecipeError` at ``path`` if ``owner`` has no parameter ``inner``; ``names`` are those it has."""
+        """Raise `RecipeError` at ``path`` if ``owner`` has no parameter ``inner``; ``names`` are its parameters."""
         try:
             clone(owner).set_params(**{inner: value})
         except (TypeError, ValueError) as error:
             close = did_you_mean(path[-1], names)
-            message = f"is no parameter here.{close} The parameters are {', '.join(names)}."
+            message = f"is not a parameter here.{close} The parameters are {', '.join(names)}."
             raise self.loaded.error(path, message) from error
 
     def value(self, owner: Any, inner: str, value: Any, *, path: FieldPath) -> None:
-        """Raise `RecipeError` at ``path`` if ``inner`` cannot have this value."""
+        """Raise `RecipeError` at ``path`` if the value of ``inner`` is invalid."""
         changed = clone(owner).set_params(**{inner: value})
         part = changed.get_params().get(inner.rpartition("__")[0], changed)
         try:
@@ -74,7 +74,7 @@ class ParameterCheck:
 
 
 def _net_entries(inner: str, value: Any) -> dict[str, Any]:
-    """Return what a parameter hands to skorch's net, under the net's own names."""
+    """Return the values that a parameter passes to skorch's net, by their names in the net."""
     if inner.rpartition("__")[2] == "net_params" and isinstance(value, dict):
         return {str(entry): wanted for entry, wanted in value.items()}
     _, _, entry = f"__{inner}".partition("__net__")

@@ -1,4 +1,4 @@
-"""A plug-in's task, held to the protocol: what it raises or returns wrongly is told with its name."""
+"""Validation of the task of a plug-in: exceptions and invalid results are reported with its name."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _ESTIMATOR = ("fit", "predict", "get_params", "set_params")
 
 
 def new_task(name: str, *, parameter: str) -> Task:
-    """Return a new task by its name; one of a plug-in with its results checked.
+    """Create a task by its name; the results of a plug-in's task are validated.
 
     Raises
     ------
     UnknownNameError
-        If nothing has this name; ``parameter`` is how the error names the place where it stands.
+        If there is no task of this name; ``parameter`` is the name of the parameter in the message.
     PluginError
-        If the plug-in's factory makes no task.
+        If the factory of the plug-in does not return a task.
     """
     found = host().find("task", name, parameter=parameter)
     if found.is_builtin:
@@ -41,21 +41,21 @@ def new_task(name: str, *, parameter: str) -> Task:
     try:
         made = found.spec.factory()
     except Exception as error:
-        raise PluginError(f"{who} cannot be made: {_told(error)}.") from error
+        raise PluginError(f"{who} cannot be created: {_told(error)}.") from error
     if not isinstance(made, Task):
-        raise PluginError(f"{who} must be a seqpipe.tasks.Task. Its factory gives {made!r:.60} instead.")
+        raise PluginError(f"{who} must be a seqpipe.tasks.Task. Its factory returned {made!r:.60} instead.")
     return PluggedTask(made, who)
 
 
 class PluggedTask(Task):
-    """Does what another task does, and judges what comes of it.
+    """Delegates to the task of a plug-in and validates its results.
 
     Parameters
     ----------
     task : Task
-        The plug-in's.
+        The task of the plug-in.
     who : str
-        What errors call it.
+        Name of the task in error messages.
     """
 
     def __init__(self, task: Task, who: str) -> None:
@@ -64,33 +64,33 @@ class PluggedTask(Task):
 
     @property
     def needs_target(self) -> bool:  # type: ignore[override]
-        """Whether data without targets, other than a series, is no use."""
+        """Whether targets are required, other than for a series."""
         return bool(self._task.needs_target)
 
     @property
     def target_type(self) -> TargetType:  # type: ignore[override]
-        """What the target column is read as."""
+        """Kind of the target column."""
         return self._task.target_type
 
     @property
     def reads_texts(self) -> bool:  # type: ignore[override]
-        """Whether a column of sequences holds texts."""
+        """Whether the column of sequences holds texts."""
         return bool(self._task.reads_texts)
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
-        """Return the task's data; X has a length, and so has y, the same one."""
+        """Return the data of the task; X and y must have the same length."""
         found = self._call("from_table", frame, roles, name=name, with_target=with_target)
         return self._data(found, "from_table")
 
     def with_settings(self, params: Mapping[str, Any]) -> tuple[Task, dict[str, Any]]:
-        """Return the task with its own settings, and the estimator's parameters."""
+        """Return the task with its settings, and the parameters of the estimator."""
         found = self._call("with_settings", params, passing=(TypeError, ValueError))
         if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Task):
             raise self._wrong("with_settings", "a task and a dict of parameters", f"{found!r:.60}")
         return PluggedTask(found[0], self.who), self._dict(found[1], "with_settings")
 
     def estimator(self, params: Mapping[str, Any]) -> Any:
-        """Return the task's estimator, an instance of scikit-learn's kind."""
+        """Return the estimator of the task, an instance that follows scikit-learn's interface."""
         found = self._call("estimator", params, passing=(TypeError, ValueError) if params else ())
         if isinstance(found, type):
             raise self._wrong("estimator", "an estimator", f"the class {found.__name__}: call it")
@@ -100,66 +100,66 @@ class PluggedTask(Task):
         return found
 
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Return what to train on and what is held out."""
+        """Return the training data and the held-out data."""
         found = self._call("split", estimator, data, test_size=test_size, seed=seed, passing=(ValueError,))
         if not isinstance(found, tuple | list) or len(found) != 2:
-            raise self._wrong("split", "two TaskData, to train on and to hold out", f"{found!r:.60}")
+            raise self._wrong("split", "two TaskData, the training and the held-out data", f"{found!r:.60}")
         train, test = (self._data(part, "split") for part in found)
         return train, test
 
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> Any:
-        """Return the task's splitter."""
+        """Return the splitter of the task."""
         found = self._call("cv", estimator, data, n_splits=n_splits, seed=seed, passing=(ValueError,))
         if not callable(getattr(found, "split", None)):
-            raise self._wrong("cv", "a splitter of scikit-learn's kind", f"{found!r:.60}")
+            raise self._wrong("cv", "a scikit-learn splitter", f"{found!r:.60}")
         return found
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return the task's scores; one that is NaN is told by a warning."""
+        """Return the scores of the task; warn if one is NaN."""
         return self._scores(self._call("metrics", estimator, data), "metrics")
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the scores of the task's baselines."""
+        """Return the scores of the baselines of the task."""
         found = self._dict(self._call("baselines", estimator, train, test), "baselines")
         return {name: self._scores(scores, "baselines") for name, scores in found.items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return the task's figures."""
+        """Return the figures of the task."""
         found = self._dict(self._call("pictures", estimator, train, test), "pictures")
-        return self._all(found, "pictures", "figures of matplotlib", lambda value: hasattr(value, "savefig"))
+        return self._all(found, "pictures", "matplotlib figures", lambda value: hasattr(value, "savefig"))
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return the task's table of predictions."""
+        """Return the predictions of the task as a table."""
         found = self._call("predictions", estimator, data)
         if not isinstance(found, pd.DataFrame):
             raise self._wrong("predictions", "a DataFrame", f"{found!r:.60}")
         return found
 
     def texts(self, estimator: Any) -> dict[str, str]:
-        """Return what the estimator writes."""
+        """Return the texts generated by the estimator."""
         found = self._dict(self._call("texts", estimator), "texts")
         return self._all(found, "texts", "strings", lambda value: isinstance(value, str))
 
     def future(self, data: TaskData, n_steps: int) -> TaskData:
-        """Return what stands for the steps after the end of a series."""
+        """Return the data of the steps after the end of a series."""
         return self._data(self._call("future", data, n_steps), "future")
 
     def scorer(self, name: str | None) -> Any:
-        """Return what a search takes as ``scoring``."""
+        """Return a value of ``scoring`` for a search."""
         found = self._call("scorer", name, passing=(ValueError,))
         if found is not None and not isinstance(found, str) and not callable(found):
             raise self._wrong("scorer", "a name, a function or None", f"{found!r:.60}")
         return found
 
     def parameter(self, name: str) -> str:
-        """Return the estimator's own name for a parameter."""
+        """Return the estimator's name of a parameter."""
         found = self._call("parameter", name)
         if not isinstance(found, str):
             raise self._wrong("parameter", "a string", f"{found!r:.60}")
         return found
 
     def _call(self, method: str, *args: Any, passing: tuple[type[Exception], ...] = (), **options: Any) -> Any:
-        """Call a method; what it raises names the plug-in, but for seqpipe's own errors and those in ``passing``."""
+        """Call a method; wrap exceptions to name the plug-in, except those of seqpipe and those in ``passing``."""
         try:
             return getattr(self._task, method)(*args, **options)
         except Exception as error:
@@ -183,12 +183,12 @@ class PluggedTask(Task):
         scores = self._all(self._dict(found, method), method, "numbers", lambda value: isinstance(value, Real))
         unknown = [name for name, value in scores.items() if math.isnan(value)]
         if unknown:
-            warnings.warn(f"{self.who}: {method}() gave NaN for {', '.join(unknown)}.", PluginWarning, stacklevel=3)
+            warnings.warn(f"{self.who}: {method}() returned NaN for {', '.join(unknown)}.", PluginWarning, stacklevel=3)
         return {name: float(value) for name, value in scores.items()}
 
     def _dict(self, found: Any, method: str) -> dict[str, Any]:
         if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-            raise self._wrong(method, "a dict with names", f"{found!r:.60}")
+            raise self._wrong(method, "a dict with string keys", f"{found!r:.60}")
         return dict(found)
 
     def _all(self, found: dict[str, Any], method: str, kind: str, fits: Callable[[Any], bool]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Predictions of a logged model for a table."""
+"""Prediction for a table with a logged model."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ __all__ = ["predict_table", "write_table"]
 def predict_table(
     model: str, data: str | Path | None = None, *, n_steps: int | None = None, tracking_uri: str | None = None
 ) -> pd.DataFrame:
-    """Return the predictions of a model that a recipe made.
+    """Return the predictions of a model that was created by a recipe.
 
     Parameters
     ----------
     model : str
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
-        A CSV or Parquet file with the columns that the recipe named; a target need not be there. For a model of texts
-        also a .txt file, one text per line; a blank line gets a blank prediction, those at its end none.
+        A CSV or Parquet file with the columns named in the recipe; the target may be absent. For a model of texts
+        also a .txt file, one text per line; a blank line gives a blank prediction, trailing blank lines none.
     n_steps : int, optional
-        For a forecast without known columns instead of ``data``: how many time steps to go on.
+        Number of time steps to forecast, instead of ``data``, for a forecast without exogenous columns.
     tracking_uri : str, optional
-        The store of the model; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+        The store of the model; by default MLFLOW_TRACKING_URI, else the embedded store in the working folder.
 
     Returns
     -------
     DataFrame
-        One row a sequence, or a time step ahead.
+        One row per sequence, or per forecast step.
 
     Raises
     ------
     TrackingError
-        If there is no such model, no recipe made it, or it cannot be loaded safely.
+        If there is no such model, it was not created by a recipe, or it cannot be loaded safely.
     InvalidSequencesError
-        If the data cannot be used; names the place.
+        If the data is invalid; the message names the position.
 
     Warns
     -----
     DataWarning
-        If the data has columns that the training table had not; they are left out.
+        If the data has columns that the training table did not have; they are ignored.
     """
     estimator, kept = load_model(model, tracking_uri)
     metadata = ModelMetadata.from_dict(kept, model=model)
@@ -77,12 +77,12 @@ def predict_table(
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write predictions by the file's suffix: the table to .csv or .parquet, what is predicted, one a line, to .txt.
+    """Write predictions by file suffix: the table to .csv or .parquet, the predictions, one per line, to .txt.
 
     Raises
     ------
     InvalidSequencesError
-        If the suffix is another, or what is predicted is not one a line.
+        If the suffix is not one of these, or the predictions cannot be written one per line.
     """
     path = Path(path)
     match path.suffix.lower():
@@ -105,21 +105,21 @@ def _for_lines(task: Task, estimator: Any, known: TrainingTable, path: str | Pat
         raise InvalidSequencesError(f"{path}: the model {model!r} takes tables, not texts: give a CSV or Parquet file.")
     lines = read_lines(path, column)
     written = np.array([not is_blank(text) for text in lines[column]])
-    alone = replace(known, roles=Roles(sequence=column))  # the lines have no ids, which the training table may have had
+    alone = replace(known, roles=Roles(sequence=column))  # lines have no ids, unlike possibly the training table
     table, _ = alone.held(WrittenTable(lines[written]), source=str(path))
     predictions = _predictions(task, estimator, alone, table)
     return predictions if written.all() else _beside_blanks(predictions, written, table)
 
 
 def _beside_blanks(predictions: pd.DataFrame, written: NDArray[np.bool_], table: Table) -> pd.DataFrame:
-    """Return predictions for all lines, of which those that are not ``written`` have none."""
+    """Return predictions for all lines; those that are not ``written`` have missing predictions."""
     if len(predictions) != len(table.frame):
         raise InvalidSequencesError(
             f"{table.source}:{int(written.argmin()) + 1}: the line is blank, and the model does not give one prediction per "
-            "text: drop the blank lines."
+            "text: remove blank lines."
         )
     whole = predictions.select_dtypes("integer").columns
-    predictions = predictions.astype(dict.fromkeys(whole, "Int64"))  # a missing one would make floats of them
+    predictions = predictions.astype(dict.fromkeys(whole, "Int64"))  # a missing value would convert them to floats
     spread = predictions.set_axis(np.flatnonzero(written), axis=0).reindex(range(len(written)))
     return spread.assign(id=np.arange(len(written)))
 
@@ -135,7 +135,7 @@ def _predictions(task: Task, estimator: Any, known: TrainingTable, table: Table)
 
 
 def _by_place(message: str, table: Table) -> str:
-    """Name the place in the file instead of the sample's number, where a row is a sample."""
+    """Replace the number of the sample by the position in the file, if a row is a sample."""
     if table.roles.sequence is None:
         return message
     return re.sub(r"^X, sample (\d+)", lambda found: table.place(int(found[1])), message)

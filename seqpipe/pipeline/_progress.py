@@ -1,4 +1,4 @@
-"""One line that tells how far a recipe's fits are."""
+"""Progress display of the fits of a recipe."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["FitProgress"]
 
 
 class FitProgress:
-    """Shows the fits of a search, or the epochs of one fit.
+    """Shows the progress of the fits of a search, or of the epochs of a single fit.
 
-    On a terminal it is a line that moves; elsewhere one plain line a fit.
+    On a terminal this is a progress bar; elsewhere one plain line per fit.
 
     Parameters
     ----------
     console : Console
-        Where to.
+        The output console.
     candidates : list of str
-        What each candidate of the search is called; empty for one fit.
+        Names of the candidates of the search; empty for a single fit.
     n_splits : int
-        Folds a candidate.
+        Number of folds per candidate.
     """
 
     def __init__(self, console: Console, candidates: list[str], n_splits: int) -> None:
@@ -54,7 +54,7 @@ class FitProgress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show progress for as long as the block runs."""
+        """Show progress while the block runs."""
         if not self._console.is_terminal:
             yield
             return
@@ -69,7 +69,7 @@ class FitProgress:
             yield
 
     def show(self, event: FitEvent) -> None:
-        """Take one event into account."""
+        """Update the display for an event."""
         if event.error is not None:
             self._errors[event.fit] = event.error
         if event.compile_seconds is not None:
@@ -92,7 +92,7 @@ class FitProgress:
     def _begin(self, fit: int) -> None:
         self._began[fit] = time.monotonic()
         if fit == REFIT:
-            self._done = self._total - 1  # a fit that failed may not have told its end
+            self._done = self._total - 1  # a failed fit may not have reported its end
         if self._bar is not None:
             self._bar.update(self._task, description=f"fits · {self._name(fit)}")
 
@@ -107,14 +107,14 @@ class FitProgress:
             self._print(text)
 
     def _time(self, fit: int, began: float) -> str:
-        """Return how long a fit took, and how much of it was spent on compiling if that is worth a word."""
+        """Return the duration of a fit, and that of compilation if it is not negligible."""
         compiled = self._compiled.pop(fit, 0.0)
-        of_it = f", {compiled:.1f} s of it compiling" if compiled >= 0.05 else ""
+        of_it = f", including {compiled:.1f} s of compilation" if compiled >= 0.05 else ""
         return f"{time.monotonic() - began:.1f} s{of_it}"
 
     def _name(self, fit: int) -> str:
         if fit == REFIT:
-            return "the best one, on all training data"
+            return "refit of the best candidate on all training data"
         candidate, fold = divmod(fit, self._n_splits)
         return f"{self._candidates[candidate]}, fold {fold + 1}"
 

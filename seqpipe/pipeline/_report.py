@@ -1,4 +1,4 @@
-"""A run's results in words and tables."""
+"""Report of the results of a run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["local_path", "print_result", "print_table", "scores_table"]
 
 
 def scores_table(result: RunResult) -> pd.DataFrame:
-    """Return held-out scores, one row a score, the model's column beside those of the baselines."""
+    """Return held-out scores, one row per score, one column for the model and each baseline."""
     name = f"{result.name} (model)" if result.name in result.baselines else result.name
     return pd.DataFrame({name: result.metrics, **result.baselines})
 
 
 def print_result(console: Console, result: RunResult) -> None:
-    """Print candidates, held-out scores, where everything is, and how to go on."""
+    """Print candidates, held-out scores, the locations of all outputs, and the next commands."""
     if len(result.table):
         console.print(_candidates(result.table))
     console.print(_scores(result))
@@ -40,7 +40,7 @@ def print_result(console: Console, result: RunResult) -> None:
 
 
 def print_table(console: Console, frame: pd.DataFrame, title: str, *, caption: str = "") -> None:
-    """Print a frame's rows and columns as they are, and what there is to say about them."""
+    """Print a frame with a title and a caption."""
     table = Table(title=title, title_justify="left", caption=Text(caption) if caption else None, caption_justify="left")
     for column in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[column])
@@ -51,7 +51,7 @@ def print_table(console: Console, frame: pd.DataFrame, title: str, *, caption: s
 
 
 def local_path(uri: str) -> str:
-    """Return a file URI as a path, relative where it lies under the working folder, and any other as it is."""
+    """Return a file URI as a path, relative if it is in the working folder; return other URIs unchanged."""
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
         return uri
@@ -81,16 +81,16 @@ def _told(row: pd.Series) -> list[str]:
 
 _FIXED = ("mean", "std", "seconds", "compile_seconds", "n_parameters", "error")
 _CANDIDATES_EXPLAINED = (
-    "score: mean over the folds, ± its standard deviation\n"
-    "seconds per fit: fit s of training, compile s of compiling the cell before it"
+    "score: mean ± standard deviation over the folds\n"
+    "seconds per fit: training (fit s), and compilation of the cell before it (compile s)"
 )
-#: Words in the names of scores that tell which values are the better ones.
+#: Words in the names of scores that determine whether greater is better.
 _SMALLER = {"bits", "distance", "error", "loss", "mae", "mape", "mase", "mse", "perplexity", "rmse", "smape"}
 _GREATER = {"accuracy", "auc", "bleu", "f1", "match", "precision", "r2", "recall", "score"}
 
 
 def _scores(result: RunResult) -> Table:
-    caption = "bold: the best of each row"
+    caption = "bold: best of each row"
     table = Table(title="Scores on the held-out data", title_justify="left", caption=caption, caption_justify="left")
     scores = scores_table(result)
     table.add_column("score")
@@ -103,7 +103,7 @@ def _scores(result: RunResult) -> Table:
 
 
 def _best(name: str, row: pd.Series) -> float | None:
-    """Return the best value of a score, None if its name does not tell whether greater is better."""
+    """Return the best value of a score; None if its name does not determine whether greater is better."""
     words = set(re.split(r"[^a-z0-9]+", name.lower()))
     if words & _SMALLER:
         return float(row.max() if "neg" in words else row.min())

@@ -1,4 +1,4 @@
-"""A recipe from its first line to its last number."""
+"""Running of a recipe, from loading to evaluation."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def run_recipe(
     device: str | None = None,
     console: Console | None = None,
 ) -> RunResult:
-    """Train, tune, judge and record what a recipe describes.
+    """Train, tune, evaluate and record the model of a recipe.
 
     Parameters
     ----------
     source : str, path or mapping
-        A YAML file, the name of a shipped recipe such as "digits", or what such a file holds.
+        A YAML file, the name of a shipped recipe such as "digits", or the contents of such a file.
     overrides : iterable of str
-        Fields to change, each ``"field.name=value"`` with the value in YAML.
+        Fields to override, each ``"field.name=value"`` with the value in YAML.
     jobs : int, optional
-        Fits at the same time, -1 for one a core; the recipe's ``search.jobs`` by default.
+        Number of parallel fits, -1 for one per core; by default ``search.jobs`` of the recipe.
     device : str, optional
-        Where to train, such as "cpu" or "cuda"; the recipe's, else the estimator's default.
+        Device for training, such as "cpu" or "cuda"; by default that of the recipe, else of the estimator.
     console : rich.console.Console, optional
-        Where progress and results are printed; nowhere by default.
+        Console for progress and results; nothing is printed by default.
 
     Returns
     -------
@@ -58,13 +58,13 @@ def run_recipe(
     Raises
     ------
     RecipeError
-        If the recipe cannot be run; names file, line, field and remedy.
+        If the recipe is invalid; the message names file, line, field and remedy.
     InvalidSequencesError
-        If its data cannot be used; names the place.
+        If its data is invalid; the message names the position.
     FitFailedError
         If its fit, or every fit of its search, failed.
     TrackingError
-        If the tracking store refuses at the start.
+        If the tracking store is not available at the start.
     """
     console = console or Console(quiet=True)
     job = prepare_job(load_recipe(source, overrides), jobs=jobs, device=device)
@@ -101,7 +101,7 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
     estimator = job.estimator
     result = RunResult(job.loaded.name, estimator, table=pd.DataFrame())
     with progress.shown(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step is no run of its own
+        warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step has no separate run
         if search is None:
             _fit_alone(job, callbacks)
             return result
@@ -136,7 +136,7 @@ def _judged(job: Job, result: RunResult) -> RunResult:
 
 
 def _recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
-    """Write scores, tables, pictures and the model to the run that the fit began."""
+    """Log scores, tables, pictures and the model to the run that the fit started."""
     score = getattr(result.estimator, "score", None)  # a plug-in's estimator may have none
     own = {} if score is None else {"score": score(job.test.X, job.test.y)}
     held_out = _named("held_out", {**result.metrics, **own})

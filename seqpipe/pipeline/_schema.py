@@ -1,4 +1,4 @@
-"""What a recipe may say: its sections and their fields."""
+"""The schema of recipes: sections and their fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _as_list(value: object) -> object:
 
 
 def _as_name(value: object) -> object:
-    """Return the name of a column, which YAML takes for a number where it is one."""
+    """Return the name of a column, which YAML parses as a number if it looks like one."""
     name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     return normalize("NFC", name) if isinstance(name, str) else name
 
@@ -33,7 +33,7 @@ class _Section(BaseModel):
 
 
 class Named(_Section):
-    """Something in a registry, with its parameters: written ``name`` or ``name: {parameter: value}``."""
+    """A registered name with parameters: written ``name`` or ``name: {parameter: value}``."""
 
     name: str
     params: dict[str, Any] = Field(default_factory=dict)
@@ -52,23 +52,23 @@ class Named(_Section):
 
 
 class DataSection(_Section):
-    """Where the data is, and what its columns are.
+    """The source of the data, and the roles of its columns.
 
     Attributes
     ----------
     dataset : str or None
-        An embedded data set; or else
+        An embedded data set; either this or ``path``.
     path : str or None
-        a CSV or Parquet file or a folder of Parquet files, relative to the recipe or to the working folder.
+        A CSV or Parquet file or a folder of Parquet files, relative to the recipe or to the working folder.
     id, time, features, target, sequence
         Column roles, see `seqpipe.tasks.Roles`.
     separator, decimal, encoding
-        How a CSV file is written, see `seqpipe.tables.CsvFormat`; found in the file by default.
+        Format of a CSV file, see `seqpipe.tables.CsvFormat`; detected from the file by default.
     sort : bool
-        Whether rows are to be put in the order of ``time``; unsorted rows are an error otherwise.
+        Whether to sort rows by ``time``; otherwise unsorted rows raise an error.
     missing : {"error", "interpolate", "forward", "drop"}
-        What becomes of empty cells: an error, a line between a sequence's neighbouring steps, its last value, or
-        the step is dropped.
+        How missing values are handled: raise an error, interpolate linearly within a sequence, repeat the last value,
+        or drop the step.
     """
 
     dataset: str | None = None
@@ -90,7 +90,7 @@ class DataSection(_Section):
             raise ValueError("give either 'dataset', the name of an embedded data set, or 'path', a file")
         for option in ("separator", "decimal", "encoding"):
             if self.path is None and getattr(self, option) is not None:
-                raise ValueError(f"{option!r} says how a file is written, and goes with 'path'")
+                raise ValueError(f"{option!r} describes the format of a file, and requires 'path'")
         try:
             CsvFormat(self.separator, self.decimal, self.encoding)
         except ValueError as error:
@@ -99,34 +99,34 @@ class DataSection(_Section):
 
     @property
     def form(self) -> CsvFormat:
-        """How a CSV file is written, as far as the recipe says so."""
+        """Format of a CSV file, as specified in the recipe."""
         return CsvFormat(self.separator, self.decimal, self.encoding)
 
     @property
     def roles(self) -> Roles:
-        """What the columns are, as tasks take it."""
+        """Roles of the columns."""
         features = None if self.features is None else tuple(self.features)
         return Roles(self.id, self.time, features, tuple(self.target or ()), self.sequence)
 
 
 class SearchSection(_Section):
-    """What to choose from, and how candidates are compared.
+    """The candidates of a search, and how they are compared.
 
     Attributes
     ----------
     grid, random : dict of str to list, or None
-        Parameters and the values to try: all combinations, or ``n_iter`` drawn ones.
+        Parameters and their values: all combinations, or ``n_iter`` random ones.
     n_iter : int or None
-        Number of drawn candidates.
+        Number of random candidates.
     cv : int
         Number of folds.
     scoring : str or None
-        The score to choose by; the estimator's own by default.
+        The score that candidates are ranked by; by default that of the estimator.
     jobs : int
-        Fits at the same time; -1 for one a core.
+        Number of parallel fits; -1 for one per core.
     backend : {"loky", "threading"} or None
-        Where they run: in processes of their own, which take seconds to start, or in threads of this one, which
-        share Python's lock. By default joblib's, "loky" unless `joblib.parallel_config` says otherwise.
+        Where fits run: in separate processes, which take seconds to start, or in threads of this process, which
+        share the global interpreter lock. By default joblib's, "loky" unless set by `joblib.parallel_config`.
     """
 
     grid: Candidates | None = None
@@ -142,24 +142,26 @@ class SearchSection(_Section):
         if (self.grid is None) == (self.random is None):
             raise ValueError("give either 'grid' or 'random', with parameters and the values to try")
         if (self.random is None) != (self.n_iter is None):
-            raise ValueError("'n_iter', the number of candidates to draw, goes with 'random', and only with it")
+            raise ValueError(
+                "'n_iter', the number of candidates to draw, must be given with 'random', and only with it"
+            )
         if self.jobs == 0:
-            raise ValueError("'jobs' must be a number of fits at the same time, or -1 for one a core. Got 0 instead")
+            raise ValueError("'jobs' must be a number of parallel fits, or -1 for one per core. Got 0 instead")
         return self
 
     @property
     def candidates(self) -> dict[str, list[Any]]:
-        """The parameters and the values to try."""
+        """The parameters and their values."""
         return self.grid or self.random or {}
 
     @property
     def field(self) -> Literal["grid", "random"]:
-        """The field that `candidates` were written under."""
+        """The field that defines `candidates`."""
         return "random" if self.grid is None else "grid"
 
 
 class EvaluateSection(_Section):
-    """What is held out: a share of the samples, or a number of them."""
+    """The held-out data: a fraction of the samples, or a number of them."""
 
     test_size: float | int = 0.25
 
@@ -169,7 +171,9 @@ class EvaluateSection(_Section):
         if isinstance(value, bool) or not isinstance(value, float | int):
             raise ValueError(f"must be a number. Got {value!r} instead")
         if value <= 0 or (isinstance(value, float) and value >= 1):
-            raise ValueError(f"must be a share between 0 and 1, or a whole number of samples. Got {value!r} instead")
+            raise ValueError(
+                f"must be a fraction between 0 and 1, or an integer number of samples. Got {value!r} instead"
+            )
         return value
 
 
@@ -179,13 +183,13 @@ class TrackingSection(_Section):
     Attributes
     ----------
     experiment : str or None
-        Its name; the recipe's by default.
+        Name of the experiment; by default that of the recipe.
     uri : str or None
-        MLflow's tracking URI; by default ``MLFLOW_TRACKING_URI``, else the embedded store under ``mlruns/``.
+        MLflow tracking URI; by default ``MLFLOW_TRACKING_URI``, else the embedded store in ``mlruns/``.
     enabled, log_model : bool
-        Whether to record anything, and whether to record the model.
+        Whether to record the run, and whether to log the model.
     diagnostics : list of {"gradient_flow", "hidden_states"}
-        What to look for inside the fitted network: pictures and metrics of the run.
+        Diagnostics of the fitted network, recorded as pictures and metrics of the run.
     """
 
     experiment: str | None = None

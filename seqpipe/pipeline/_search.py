@@ -1,4 +1,4 @@
-"""The search over candidates that a recipe describes, and the table it ends in."""
+"""The search over candidates in a recipe, and the table of its results."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _RAISED = re.compile(r"^[A-Za-z_][\w.]*: .*", re.MULTILINE)
 
 
 def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *, jobs: int | None) -> Any:
-    """Return the search, with every name, value and fold checked.
+    """Return the search, with all names, values and folds validated.
 
     Raises
     ------
     RecipeError
-        If a parameter, a value, the scoring or the number of folds does not fit model and data.
+        If a parameter, a value, the scoring or the number of folds is invalid for the model and data.
     """
     search, seed = loaded.recipe.search, loaded.recipe.seed
     assert search is not None
     if jobs == 0:
-        raise RecipeError("--jobs: must be a number of fits at the same time, or -1 for one a core. Got 0 instead.")
+        raise RecipeError("--jobs: must be a number of parallel fits, or -1 for one per core. Got 0 instead.")
     parameters = candidate_parameters(loaded, task, model, train)
     common = {
         "scoring": _scoring(loaded, task),
@@ -56,14 +56,14 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
 
 
 def candidate_names(loaded: LoadedRecipe, search: Any) -> list[str]:
-    """Return what each candidate is called: its parameters as the recipe writes them."""
+    """Return the names of the candidates: their parameters as written in the recipe."""
     return [_name(loaded, params) for params in _candidates(search)]
 
 
 def fit_search(
     search: Any, train: TaskData, notes: FitNotes, callbacks: list[Any], *, backend: str | None
 ) -> list[str]:
-    """Fit the search and return the reasons of what failed on the way, where scikit-learn tells them.
+    """Fit the search and return the reasons of failed fits that scikit-learn reports.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def fit_search(
     train : TaskData
     notes : FitNotes
     callbacks : list of FitListener
-        One of them fills the notes.
+        Callbacks; one of them fills the notes.
     backend : str or None
-        Of joblib.
+        The joblib backend.
 
     Raises
     ------
@@ -95,13 +95,13 @@ def fit_search(
 
 
 def candidate_table(loaded: LoadedRecipe, search: Any, notes: FitNotes, reasons: list[str]) -> pd.DataFrame:
-    """Return one row a candidate, the best first.
+    """Return one row per candidate, the best first.
 
     Returns
     -------
     DataFrame
-        Columns ``rank``, ``name``, one a searched parameter, ``mean`` and ``std`` of the score over folds, ``seconds``
-        of a fit, ``n_parameters``, and ``error``, empty where all folds went well.
+        Columns ``rank``, ``name``, one per searched parameter, ``mean`` and ``std`` of the score over folds,
+        ``seconds`` of a fit, ``n_parameters``, and ``error``, empty if all folds succeeded.
     """
     results, n_splits = search.cv_results_, search.n_splits_
     rows = []
@@ -126,7 +126,7 @@ def candidate_table(loaded: LoadedRecipe, search: Any, notes: FitNotes, reasons:
 
 
 def _mean(told: Mapping[int, float], fits: Iterable[int], otherwise: float) -> float:
-    """Return the mean of what fits told, or something else if none did."""
+    """Return the mean of the values reported by fits, or ``otherwise`` if there are none."""
     known = [told[fit] for fit in fits if fit in told]
     return float(np.mean(known)) if known else otherwise
 
@@ -138,7 +138,7 @@ def _candidates(search: Any) -> list[dict[str, Any]]:
 
 
 def _as_written(loaded: LoadedRecipe, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a candidate's parameters under the names that the recipe gives them."""
+    """Return the parameters of a candidate by their names in the recipe."""
     assert loaded.recipe.search is not None
     return {
         name: next(value for inner, value in params.items() if inner == name or inner.endswith(f"__{name}"))
@@ -161,7 +161,7 @@ def _scoring(loaded: LoadedRecipe, task: Task) -> str | Callable[..., float] | N
         raise loaded.error(("search", "scoring"), str(error)) from error
     except ValueError as error:
         names = get_scorer_names()
-        message = f"{name!r} is no score that {loaded.recipe.task.name!r} knows.{did_you_mean(name, names)}"
+        message = f"{name!r} is not a score of the task {loaded.recipe.task.name!r}.{did_you_mean(name, names)}"
         raise loaded.error(("search", "scoring"), message) from error
     return scorer
 
@@ -171,7 +171,7 @@ def _folds(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData) -> Any
     try:
         cv = task.cv(model, train, n_splits=loaded.recipe.search.cv, seed=loaded.recipe.seed)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the search itself will say it again
+            warnings.simplefilter("ignore")  # the search repeats the warning
             list(cv.split(train.X, train.y))
     except ValueError as error:
         raise loaded.error(("search", "cv"), f"{error} Use fewer folds.") from error
@@ -180,7 +180,7 @@ def _folds(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData) -> Any
 
 @contextmanager
 def _workers(backend: str | None) -> Iterator[None]:
-    """Let joblib's backend run what is inside; wait for its threads, which no Ctrl-C reaches, to end their epoch."""
+    """Set joblib's backend; on exit, wait for its threads, which Ctrl-C does not interrupt, to finish their epoch."""
     with nullcontext() if backend is None else joblib.parallel_config(backend=backend):
         before = set(threading.enumerate())
         try:
@@ -196,7 +196,7 @@ def _workers(backend: str | None) -> Iterator[None]:
 def _failures_told(*, alone: bool) -> Iterator[list[str]]:
     """Collect the reasons of failed fits and scores instead of showing their tracebacks as warnings.
 
-    Worker processes, which there are none of if ``alone``, would only print why a score failed.
+    In worker processes, which do not exist if ``alone``, the reason of a failed score would only be printed.
     """
     reasons: list[str] = []
     with warnings.catch_warnings():
@@ -215,6 +215,6 @@ def _failures_told(*, alone: bool) -> Iterator[list[str]]:
 
 
 def _raised(traceback: str) -> str:
-    """Return the line of a traceback that says what was raised."""
+    """Return the line of a traceback with the exception."""
     found = _RAISED.findall(traceback)
-    return found[-1] if found else "an error that left no message"
+    return found[-1] if found else "an error without message"

@@ -1,4 +1,4 @@
-"""The recipes that come with seqpipe."""
+"""The recipes that ship with seqpipe."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _PACKAGE = Path(__file__).parent
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """Return the shipped recipes' files by name."""
+    """Return the files of the shipped recipes by name."""
     installed = _PACKAGE / "recipes"
-    folder = installed if installed.is_dir() else _PACKAGE.parents[1] / "pipelines"  # a checkout has no copy
+    folder = installed if installed.is_dir() else _PACKAGE.parents[1] / "pipelines"  # not installed: a checkout
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def find_recipe(source: str | os.PathLike[str]) -> Path:
-    """Return the file of a recipe that is given by path, or by name if it is a shipped one.
+    """Return the file of a recipe given by path, or by name for a shipped recipe.
 
     Raises
     ------
     RecipeError
-        If there is neither.
+        If neither exists.
     """
     path = Path(source)
     if path.is_file():

@@ -1,4 +1,4 @@
-"""The transformers that a recipe can put before the estimator."""
+"""The transformers that a recipe can apply before the estimator."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from seqpipe.transformers import PadSequences, SequenceScaler, TokenizeTexts
 
 __all__ = ["STEPS"]
 
-#: What stands under each name in ``steps:``.
+#: The transformers by their names in ``steps:``.
 STEPS: dict[str, Callable[..., Any]] = {"pad": PadSequences, "scale": SequenceScaler, "tokenize": TokenizeTexts}

@@ -1,4 +1,4 @@
-"""Data in one line."""
+"""One-line summary of data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["describe_data"]
 
 
 def describe_data(data: TaskData, estimator: Any) -> str:
-    """Return words such as "400 sequences of 20 to 300 steps, 3 features, 4 classes"."""
+    """Return a summary such as "400 sequences of 20 to 300 steps, 3 features, 4 classes"."""
     if is_texts(data.X):
         classes = f", {_targets(data.y, estimator)}" if is_classifier(estimator) else ""
         return f"{_texts(data.X)}{classes}"
@@ -25,8 +25,8 @@ def describe_data(data: TaskData, estimator: Any) -> str:
         return _series(data)
     ndim = getattr(data.X, "ndim", 0)
     if ndim == 2 and is_texts(data.y):
-        return f"{count(len(data.X), 'vector')} of {count(data.X.shape[1], 'feature')}, a text for each"
-    if not isinstance(data.X, Sequences | Windows) and ndim < 2:  # of a plug-in, whose estimator knows what it is
+        return f"{count(len(data.X), 'vector')} of {count(data.X.shape[1], 'feature')}, one text per vector"
+    if not isinstance(data.X, Sequences | Windows) and ndim < 2:  # data of a plug-in, in a form known to its estimator
         return count(len(data.X), "sample")
     return ", ".join([_sequences(data.X), *([] if data.y is None else [_targets(data.y, estimator)])])
 
@@ -58,14 +58,14 @@ def _sequences(X: Any) -> str:
 
 def _targets(y: Any, estimator: Any) -> str:
     if isinstance(y, list) or np.ndim(y) == 3:
-        return f"{_step_targets(y)} a step"
+        return f"{_step_targets(y)} per step"
     if is_classifier(estimator):
         return count(len(np.unique(y)), "class", plural="es")
     return count(1 if np.ndim(y) == 1 else np.shape(y)[1], "target")
 
 
 def _step_targets(y: Any) -> str:
-    """Return words for targets at each step: a list of arrays, or an array (n_samples, n_timesteps, n_outputs)."""
+    """Return a summary of targets per step: a list of arrays, or an array (n_samples, n_timesteps, n_outputs)."""
     rows = np.concatenate(list(y))
     if rows.dtype.kind != "f":
         return f"one of {count(len(np.unique(rows)), 'class', plural='es')}"

@@ -1,4 +1,4 @@
-"""From a file of texts to what a task can train on."""
+"""Loading of data from text files."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from seqpipe.transformers import is_blank
 
 __all__ = ["from_text_file"]
 
-#: What the one column of a text file is called, unless the recipe names it.
+#: Name of the only column of a text file, unless the recipe names it.
 _COLUMN = "text"
 
 
 def from_text_file(loaded: LoadedRecipe, task: Task, path: Path) -> tuple[TaskData, list[str]]:
-    """Return the texts of a .txt file, and how it was read.
+    """Return the texts of a .txt file, and notes on how it was read.
 
-    There is one a line, blank lines left out; or, with the task's parameter ``continuous``, they are passages of one text.
+    Each line is a text, and blank lines are skipped; with the task parameter ``continuous``, the texts are passages of
+    one text.
 
     Raises
     ------
     RecipeError
-        If the recipe names other columns, or the task needs targets.
+        If the recipe names other columns, or the task requires targets.
     InvalidSequencesError
-        If the file cannot be read; names the line.
+        If the file cannot be read; the message names the line.
     """
     section = loaded.recipe.data
     for role in ("id", "time", "features", "target"):

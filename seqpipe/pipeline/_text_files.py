@@ -1,4 +1,4 @@
-"""Texts in files of their own: one a line, or one long text."""
+"""Reading and writing of text files: one text per line, or one long text."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from seqpipe.exceptions import InvalidSequencesError
 
 __all__ = ["is_text_file", "read_lines", "read_passages", "write_lines"]
 
-#: Passages of one long text that a short one has too, and the most characters of one before the end of its last word.
+#: Minimum number of passages of a text, and the maximum length of a passage before the end of its last word.
 _FEWEST, _LONGEST = 10, 1000
 
 _OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 def is_text_file(path: str | Path) -> bool:
-    """Tell whether a file holds texts: it ends in .txt."""
+    """Return whether a file holds texts: its suffix is .txt."""
     return Path(path).suffix.lower() == ".txt"
 
 
 def read_lines(path: str | Path, column: str) -> pd.DataFrame:
-    """Return the lines of a UTF-8 file as a table of one column, its index named "line" and counting from 1.
+    """Return the lines of a UTF-8 file as a table of one column, with an index named "line" that counts from 1.
 
-    A line ends with LF, CRLF or CR. Blank lines are empty texts; those at the end of the file are left out.
+    A line ends with LF, CRLF or CR. Blank lines are empty texts; trailing blank lines are skipped.
 
     Raises
     ------
     InvalidSequencesError
-        If the file is missing, is no UTF-8, holds a NUL byte or no text; names the line.
+        If the file is missing, is not UTF-8, contains a NUL byte or no text; the message names the line.
     """
     lines = [line if line.strip() else "" for line in _text(path).split("\n")]
     while not lines[-1]:
@@ -41,14 +41,14 @@ def read_lines(path: str | Path, column: str) -> pd.DataFrame:
 
 
 def read_passages(path: str | Path, column: str) -> pd.DataFrame:
-    """Return one long text, a UTF-8 file, in passages: joined they are the text, its line ends as LF.
+    """Return a UTF-8 file as one long text in passages; joined, they are the text, with LF line endings.
 
-    The table has one column, and an index named "line" that tells on which line a passage begins.
+    The table has one column, and an index named "line" with the line on which a passage begins.
 
     Raises
     ------
     InvalidSequencesError
-        If the file is missing, is no UTF-8, holds a NUL byte or no text; names the line.
+        If the file is missing, is not UTF-8, contains a NUL byte or no text; the message names the line.
     """
     text = _text(path)
     found = list(_passage(text).finditer(text))
@@ -58,13 +58,13 @@ def read_passages(path: str | Path, column: str) -> pd.DataFrame:
 
 
 def _passage(text: str) -> re.Pattern[str]:
-    """Return what a passage is: a line and the blank ones after it, or less of a long line, cut between words if it can be."""
+    """Return the pattern of a passage: a line with the blank lines after it, or part of a long line, up to a space."""
     length = min(_LONGEST, max(1, len(text) // _FEWEST))
     return re.compile(rf"\s*\S[^\n]{{0,{length - 1}}}(?:\S{{0,{_LONGEST}}}(?:\s+|\Z))?")
 
 
 def write_lines(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write the column "prediction", one a line; a list of tokens with spaces between them, a missing one as a blank line.
+    """Write the column "prediction", one per line; tokens are separated by spaces, missing predictions are blank lines.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def write_lines(frame: pd.DataFrame, path: str | Path) -> None:
     """
     if "prediction" not in frame:
         raise InvalidSequencesError(
-            f"{path}: a text file holds one prediction a line, but there are {', '.join(map(str, frame.columns))}: write "
-            "a .csv or .parquet file."
+            f"{path}: a text file holds one prediction per line, but there are {', '.join(map(str, frame.columns))}: "
+            "write a .csv or .parquet file."
         )
     lines = [_as_line(each) for each in frame["prediction"]]
     broken = next((row for row, line in enumerate(lines) if "\n" in line or "\r" in line), None)
@@ -92,7 +92,7 @@ def _as_line(prediction: Any) -> str:
 
 
 def _text(path: str | Path) -> str:
-    """Return what a file holds, its line ends as LF."""
+    """Return the contents of a file, with LF line endings."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -107,14 +107,14 @@ def _text(path: str | Path) -> str:
     except UnicodeDecodeError as error:
         line = _line_at(content[: error.start].decode("utf-8-sig"))
         raise InvalidSequencesError(
-            f"{path}:{line}: the line is no UTF-8, {content[error.start : error.start + 1]!r} ({error.reason}). Save the "
-            "file as UTF-8."
+            f"{path}:{line}: the line is not UTF-8, {content[error.start : error.start + 1]!r} ({error.reason}). Save "
+            "the file as UTF-8."
         ) from error
     if "\0" in text:
         line = _line_at(text[: text.index("\0")])
-        raise InvalidSequencesError(f"{path}:{line}: the line holds a NUL byte. The file is damaged, or no text.")
+        raise InvalidSequencesError(f"{path}:{line}: the line contains a NUL byte. The file is damaged, or not text.")
     if not text.strip():
-        raise InvalidSequencesError(f"{path}: the file holds no text.")
+        raise InvalidSequencesError(f"{path}: the file contains no text.")
     return _with_plain_ends(text)
 
 

@@ -1,4 +1,4 @@
-"""Ragged sequences: the containers, their checks, and readers for tables and files."""
+"""Ragged sequences: containers, validation, and readers for tables and files."""
 
 from seqpipe.sequences._arrow import arrow_from_sequences, sequences_from_arrow
 from seqpipe.sequences._container import Sequences

@@ -1,4 +1,4 @@
-"""The checks under the containers: what may be values, offsets and lengths."""
+"""Validation of the arrays in the containers: values, offsets and lengths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["as_elements", "as_matrix", "as_numbers", "checked_lengths", "offsets
 
 
 def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
-    """Return ``values`` as a float matrix of shape (n_timesteps, n_features), not copied where it is one."""
+    """Return ``values`` as a float matrix of shape (n_timesteps, n_features), without a copy if it already is one."""
     array = as_numbers(values, name)
     if array.ndim == 1:
         array = array[:, None]
@@ -28,7 +28,7 @@ def as_matrix(values: Any, name: str, dtype: DTypeLike | None = None) -> NDArray
 
 
 def as_elements(values: Any, name: str, dtype: DTypeLike | None = None) -> tuple[NDArray[Any], tuple[int, ...] | None]:
-    """Return ``values`` as `as_matrix` does, tensors flattened, and the shape that each step's tensor had, else None."""
+    """Return ``values`` as `as_matrix` does, tensors flattened, and the shape of a step's tensor, else None."""
     array = as_numbers(values, name)
     if array.ndim < 3:
         return as_matrix(array, name, dtype), None
@@ -60,17 +60,17 @@ def _as_array(values: Any, name: str) -> NDArray[Any]:
         raise _unequal(name, error) from error
     if not array.ndim:
         raise InvalidSequencesError(
-            f"{name} must have shape (n_timesteps, n_features), got {values!r:.40} of the type {type(values).__name__}."
+            f"{name} must have shape (n_timesteps, n_features), got {values!r:.40} of type {type(values).__name__}."
         )
     return array
 
 
-#: What may stand in a list without a look at it.
+#: Types that are accepted in a list without further inspection.
 _PLAIN = {float, int, bool, np.float64, np.float32, np.int64, np.ndarray, list, tuple, type(None)}
 
 
 def _of_objects(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Return Python objects as numbers: each one a number, or a step that is itself an array."""
+    """Return Python objects as numbers: each is a number, or a step that is an array."""
     if array.ndim == 1 and any(map(_is_array, array)):
         steps = [as_numbers(step, f"{name}, step {t}") for t, step in enumerate(array)]
         try:
@@ -111,13 +111,13 @@ def offsets_of(offsets: Any, *, n_rows: int) -> NDArray[np.int64]:
         )
     if offsets[0] != 0 or offsets[-1] != n_rows:
         raise InvalidSequencesError(
-            f"offsets must run from 0 to the number of steps, {n_rows}, got {offsets[0]} to {offsets[-1]}."
+            f"offsets must start at 0 and end at the number of steps, {n_rows}, got {offsets[0]} to {offsets[-1]}."
         )
     falls = np.flatnonzero(offsets[1:] < offsets[:-1])
     if len(falls):
         i = int(falls[0])
         raise InvalidSequencesError(
-            f"offsets must not fall: sample {i} would run from {offsets[i]} to {offsets[i + 1]}."
+            f"offsets must not decrease: sample {i} would range from {offsets[i]} to {offsets[i + 1]}."
         )
     return np.asarray(offsets, dtype=np.int64)
 
@@ -139,7 +139,7 @@ def checked_lengths(lengths: Any, n_samples: int, n_timesteps: int) -> NDArray[n
 
 
 def take_runs(matrix: NDArray[Any], starts: NDArray[np.int64], length: int) -> NDArray[Any]:
-    """Return copies of runs of rows, shape (n_starts, length, n_columns): each is copied as one block, not row by row."""
+    """Return copies of runs of rows, shape (n_starts, length, n_columns), each copied as one block, not row by row."""
     n_rows, n_columns = matrix.shape
     shape = (max(n_rows - length + 1, 0), length, n_columns)
     strides = (matrix.strides[0], *matrix.strides)
@@ -147,5 +147,5 @@ def take_runs(matrix: NDArray[Any], starts: NDArray[np.int64], length: int) -> N
         return np.asarray(as_strided(matrix, shape, strides, writeable=False)[starts])
     runs: NDArray[Any] = np.ndarray(
         shape, matrix.dtype, matrix, 0, strides
-    )  # what as_strided does, in a tenth of its time
+    )  # equivalent to as_strided, in a tenth of its time
     return runs[starts]

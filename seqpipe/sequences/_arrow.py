@@ -1,4 +1,4 @@
-"""Arrow list arrays, the layout of nested columns in Parquet files, to sequences and back without copying."""
+"""Zero-copy conversion between Arrow list arrays, the layout of nested columns in Parquet files, and sequences."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ __all__ = ["arrow_from_sequences", "sequences_from_arrow"]
 
 
 def sequences_from_arrow(array: Any, *, ids: Any = None) -> Sequences:
-    """Take an Arrow array with one list a sequence.
+    """Convert an Arrow array with one list per sequence.
 
     Parameters
     ----------
-    array : pyarrow Array or ChunkedArray of n_samples lists, or anything that pyarrow.array takes
-        Lists of numbers (one feature a step), or lists of steps that are lists of n_features numbers; lists
-        may be large or of fixed size. A pandas Series of lists will do.
+    array : pyarrow Array or ChunkedArray of n_samples lists, or anything that pyarrow.array accepts
+        Lists of numbers (one feature per step), or lists of steps that are lists of n_features numbers; lists
+        may be large or of fixed size. A pandas Series of lists is accepted.
     ids : array of shape (n_samples,), optional
-        What the user calls each sequence.
+        Identifier of each sequence.
 
     Returns
     -------
     Sequences
-        Over the memory of the array where it is one chunk of float32 or float64; other numbers become
+        Shares the memory of the array if it is a single chunk of float32 or float64; other numbers become
         float64.
 
     Raises
     ------
     InvalidSequencesError
-        If the array holds no lists of numbers, has a null anywhere, or its steps have unequal numbers of
+        If the array does not hold lists of numbers, contains a null, or its steps have unequal numbers of
         features.
 
     Examples
@@ -46,8 +46,8 @@ def sequences_from_arrow(array: Any, *, ids: Any = None) -> Sequences:
 
 
 def arrow_from_sequences(X: Sequences) -> pa.LargeListArray:
-    """Return one list a sequence, of numbers or, with several features, of fixed-size lists.
+    """Convert to an Arrow array with one list per sequence, of numbers or, with several features, of fixed-size lists.
 
-    Values and offsets are not copied where they are contiguous; ids and feature names are not kept.
+    Values and offsets are not copied if they are contiguous; ids and feature names are not kept.
     """
     return X.to_arrow()

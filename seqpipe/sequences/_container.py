@@ -1,4 +1,4 @@
-"""`Sequences`: many sequences of unequal length in two arrays."""
+"""`Sequences`: a container of sequences of unequal length, stored in two arrays."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["Sequences"]
 
 
 class Sequences:
-    """Sequences of unequal length, kept as one matrix of time steps and the offsets between them.
+    """Sequences of unequal length, stored as one matrix of time steps and the offsets between sequences.
 
-    This is Arrow's list layout. It slices, splits, pickles and hashes in time proportional to its bytes, not
-    to the number of sequences, and scikit-learn's splitters, searches and joblib take it as they take an
+    This is Arrow's list layout. Slicing, splitting, pickling and hashing take time proportional to the number of
+    bytes, not to the number of sequences, and scikit-learn's splitters, searches and joblib accept it like an
     array.
 
     Parameters
@@ -36,19 +36,19 @@ class Sequences:
         float64.
     offsets : array of int, shape (n_samples + 1,)
         Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``; starts at 0, ends at total_steps, never
-        falls.
+        decreases.
     feature_names : sequence of str, optional
-        One name a column of ``values``.
+        One name per column of ``values``.
     ids : array of shape (n_samples,), optional
-        What the user calls each sequence; errors then name it.
+        Identifier of each sequence, quoted in error messages.
     element_shape : tuple of int, optional
         Shape of a step that is a tensor, such as (channels, height, width) of a frame; its product is n_features. Values
-        may come in this shape too, ``(total_steps, *element_shape)``, and are kept flat.
+        may also be given in this shape, ``(total_steps, *element_shape)``, and are stored flattened.
 
     Raises
     ------
     InvalidSequencesError
-        If the arrays do not fit together.
+        If the shapes of the arrays are inconsistent.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Sequences:
     __slots__ = ("element_shape", "feature_names", "ids", "offsets", "values")
     __hash__ = None  # type: ignore[assignment]
 
-    #: scikit-learn sees a column of n_samples things.
+    #: To scikit-learn this is a one-dimensional array of n_samples items.
     ndim = 1
 
     def __init__(
@@ -82,7 +82,7 @@ class Sequences:
         self.ids = None if ids is None else np.asarray(ids)
         if self.feature_names is not None and len(self.feature_names) != self.n_features:
             raise InvalidSequencesError(
-                f"{len(self.feature_names)} feature names for {self.n_features} features: give one a column."
+                f"{len(self.feature_names)} feature names for {self.n_features} features: give one per column."
             )
         if self.element_shape is not None and math.prod(self.element_shape) != self.n_features:
             raise InvalidSequencesError(
@@ -90,17 +90,19 @@ class Sequences:
                 f"{self.n_features}: give the shape of one step."
             )
         if self.ids is not None and self.ids.shape != (len(self),):
-            raise InvalidSequencesError(f"ids of shape {self.ids.shape} for {len(self)} sequences: give one each.")
+            raise InvalidSequencesError(
+                f"ids of shape {self.ids.shape} for {len(self)} sequences: give one per sequence."
+            )
 
     @classmethod
     def from_arrays(cls, arrays: Iterable[Any], *, dtype: DTypeLike | None = None, ids: Any = None) -> Sequences:
-        """Gather arrays of shape (T_i, n_features), (T_i,) for one feature, or ``(T_i, *element_shape)`` for tensors.
+        """Create from arrays of shape (T_i, n_features), (T_i,) for one feature, or ``(T_i, *element_shape)`` for tensors.
 
         Raises
         ------
         InvalidSequencesError
-            If an item is not numeric, has no time axis, an index of times that do not rise, or another number of features or
-            element shape.
+            If an item is not numeric, has no time axis, an index of times that do not increase, or a different number
+            of features or element shape.
         """
         arrays = list(arrays)
         check_steps_order(arrays)
@@ -124,11 +126,10 @@ class Sequences:
 
     @classmethod
     def from_padded(cls, array: Any, lengths: Any = None, *, feature_names: Iterable[str] | None = None) -> Sequences:
-        """Take an array of shape (n_samples, n_timesteps, n_features) or ``(n_samples, n_timesteps, *element_shape)``.
+        """Create from a padded array (n_samples, n_timesteps, n_features) or ``(n_samples, n_timesteps, *element_shape)``.
 
-        It is valid up to ``lengths``.
-
-        Without lengths every step is valid, and a contiguous array is not copied.
+        Steps from ``lengths`` on are padding and are removed. Without lengths every step is valid, and a contiguous
+        array is not copied.
 
         Raises
         ------
@@ -159,33 +160,33 @@ class Sequences:
         order: str | None = None,
         features: Sequence[str] | None = None,
     ) -> Sequences:
-        """Take a long table of pandas, polars or pyarrow, one row a time step; see :func:`sequences_from_frame`."""
+        """Create from a long pandas, polars or pyarrow table; see :func:`seqpipe.sequences.sequences_from_frame`."""
         table = familiar(frame, "frame")
         return cls(**vars(runs_from_frame(table, by=by, order=order, features=features)))
 
     @classmethod
     def from_arrow(cls, array: pa.Array | pa.ChunkedArray) -> Sequences:
-        """Take an Arrow list array; see :func:`seqpipe.sequences.sequences_from_arrow`."""
+        """Create from an Arrow list array; see :func:`seqpipe.sequences.sequences_from_arrow`."""
         return cls(**vars(runs_from_arrow(array)))
 
     @property
     def shape(self) -> tuple[int]:
-        """(n_samples,): one item a sequence."""
+        """(n_samples,): one item per sequence."""
         return (len(self),)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Time steps of each sequence, shape (n_samples,)."""
+        """Number of time steps of each sequence, shape (n_samples,)."""
         return np.diff(self.offsets)
 
     @property
     def n_features(self) -> int:
-        """Columns of ``values``."""
+        """Number of columns of ``values``."""
         return int(self.values.shape[1])
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
+        """Data type of the values."""
         return self.values.dtype
 
     def __len__(self) -> int:
@@ -220,37 +221,37 @@ class Sequences:
         return Sequences(values, offsets, feature_names=self.feature_names, ids=ids, element_shape=self.element_shape)
 
     def with_values(self, values: NDArray[Any]) -> Sequences:
-        """Return the same sequences with other values of shape (total_steps, n_features)."""
+        """Return the same sequences with new values of shape (total_steps, n_features)."""
         same = values.shape[1:] == (self.n_features,)
         names, shape = (self.feature_names, self.element_shape) if same else (None, None)
         return Sequences(values, self.offsets, feature_names=names, ids=self.ids, element_shape=shape)
 
     def astype(self, dtype: DTypeLike) -> Sequences:
-        """Return the same sequences with values of another type; not copied where they have it."""
+        """Return the same sequences with values of the given data type; not copied if they already have it."""
         return self.with_values(self.values.astype(dtype, copy=False))
 
     @property
     def blocks(self) -> NDArray[Any] | None:
-        """All sequences as one array of shape (n_samples, n_timesteps, n_features), where that takes no copy; else None."""
+        """All sequences as one array of shape (n_samples, n_timesteps, n_features) if this needs no copy, else None."""
         lengths = self.lengths
         if not len(lengths) or (lengths != lengths[0]).any() or not self.values.flags.c_contiguous:
             return None
         return self.values.reshape(len(lengths), int(lengths[0]), self.n_features)
 
     def gather(self, indices: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
-        """Return some sequences as one padded batch.
+        """Return a subset of sequences as one padded batch.
 
         Parameters
         ----------
         indices : array of int, shape (n,)
-            Which sequences.
+            Indices of the sequences.
 
         Returns
         -------
         batch : array of shape (n, longest, n_features)
-            Zero after a sequence's end.
+            Padded with zeros after the end of each sequence.
         lengths : array of int, shape (n,), or None
-            None where all are equally long.
+            None if all have the same length.
         """
         starts = self.offsets[:-1][indices]
         lengths = self.offsets[1:][indices] - starts
@@ -265,7 +266,7 @@ class Sequences:
     def to_padded(self, pad_value: float = 0.0) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Return an array of shape (n_samples, longest, n_features) and the lengths, shape (n_samples,).
 
-        Of tensors it is ``(n_samples, longest, *element_shape)``.
+        If steps are tensors, its shape is ``(n_samples, longest, *element_shape)``.
         """
         lengths = self.lengths
         longest = int(lengths.max(initial=0))
@@ -274,7 +275,7 @@ class Sequences:
         return padded.reshape(len(self), longest, *(self.element_shape or padded.shape[2:])), lengths
 
     def to_frame(self, *, by: str = "id", order: str = "step") -> pd.DataFrame:
-        """Return a long table, one row a time step; see :func:`seqpipe.sequences.frame_from_sequences`."""
+        """Return a long table, one row per time step; see :func:`seqpipe.sequences.frame_from_sequences`."""
         return frame_from_runs(Runs(self.values, self.offsets, self.ids, self.feature_names), by=by, order=order)
 
     def to_arrow(self) -> pa.Array:
@@ -282,7 +283,7 @@ class Sequences:
         return arrow_from_runs(self.values, self.offsets)
 
     def describe(self, i: int, step: int | None = None, column: int | None = None) -> str:
-        """Return words for a place in the data, such as "sample 3 (id 'B7'), step 12, feature 'speed'"."""
+        """Return a description of a position in the data, such as "sample 3 (id 'B7'), step 12, feature 'speed'"."""
         place = f"sample {i}" if self.ids is None else f"sample {i} (id {self.ids.tolist()[i]!r})"
         if step is not None:
             place += f", step {step}"
@@ -297,7 +298,7 @@ class Sequences:
                 "PadSequences in a Pipeline."
             )
         out = np.empty(len(self), dtype=object)
-        for i, steps in enumerate(self):  # assigned at once, equally long ones would be stacked
+        for i, steps in enumerate(self):  # assigning all at once would stack sequences of equal length
             out[i] = steps
         return out
 
@@ -324,11 +325,11 @@ class Sequences:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name in self.__slots__:
-            setattr(self, name, state.get(name))  # what an older version pickled has no element_shape
+            setattr(self, name, state.get(name))  # pickles of older versions have no element_shape
 
 
 def _shared_shape(matrices: list[NDArray[Any]], shapes: list[tuple[int, ...] | None]) -> tuple[int, ...] | None:
-    """Return the shape that the steps of all sequences with any have."""
+    """Return the step shape shared by all sequences that have steps."""
     found = [(i, shape) for i, (matrix, shape) in enumerate(zip(matrices, shapes)) if matrix.size]
     if not found:
         return next(iter(shapes), None)
@@ -337,7 +338,7 @@ def _shared_shape(matrices: list[NDArray[Any]], shapes: list[tuple[int, ...] | N
     if other is not None:
         raise InvalidSequencesError(
             f"The steps of sample {other[0]} have the shape {other[1] or '(n_features,)'} where those of the first have "
-            f"{first or '(n_features,)'}: bring all to one shape."
+            f"{first or '(n_features,)'}: all steps must have the same shape."
         )
     return first
 
@@ -349,7 +350,7 @@ def _equal_ids(ids: NDArray[Any] | None, others: NDArray[Any] | None) -> bool:
 
 
 def _shared_columns(frames: list[Any]) -> tuple[str, ...] | None:
-    """Return the columns that all items have in the same order, if they are DataFrames with text for names."""
+    """Return the columns that all items share, in the same order, if they are DataFrames with string column names."""
     names = [tuple(frame.columns) for frame in frames if hasattr(frame, "columns")]
     if not names or not all(isinstance(name, str) for name in names[0]):
         return None
@@ -357,6 +358,6 @@ def _shared_columns(frames: list[Any]) -> tuple[str, ...] | None:
     if i is not None or len(names) != len(frames):
         other = "no columns" if i is None else f"the columns {list(names[i])}"
         raise InvalidSequencesError(
-            f"A sequence has {other} where the first has {list(names[0])}: give all the same columns, in the same order."
+            f"A sequence has {other} where the first has {list(names[0])}: all must have the same, in the same order."
         )
     return names[0]

@@ -1,4 +1,4 @@
-"""Data of other libraries, brought to numpy and pandas, or refused with what to do."""
+"""Conversion of data of other libraries to numpy and pandas; errors for unsupported data name the remedy."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from seqpipe.exceptions import InvalidSequencesError
 
 __all__ = ["familiar", "last_names"]
 
-#: What needs no look: it comes as it is.
+#: Types that are returned unchanged.
 _FAMILIAR = (np.ndarray, list, pd.Series, pd.DataFrame, str, bytes)
 
 
 def familiar(data: Any, name: str) -> Any:
-    """Return data as an array, a pandas object or a list of arrays, where another library holds it; else as it is.
+    """Convert data of another library to an array, a pandas object or a list of arrays; return other data unchanged.
 
     Parameters
     ----------
     data : object
-        A tensor or ``PackedSequence`` of torch; a frame or series that narwhals knows, such as one of polars; a table or an
-        array of pyarrow, which become pandas objects over the same memory; an ``xarray.DataArray``; or anything else.
+        A tensor or ``PackedSequence`` of torch; a frame or series that narwhals supports, such as one of polars; a
+        table or an array of pyarrow, converted to a pandas object over the same memory; an ``xarray.DataArray``; or any
+        other object.
     name : str
-        What errors call the data.
+        Name of the data in error messages.
 
     Raises
     ------
     InvalidSequencesError
-        If the data is sparse, masked, lazy, a tensor that is not plain numbers in this process's memory, or a collection of
-        several things, such as a named tuple; the message names the remedy.
+        If the data is sparse, masked, lazy, a tensor that is not dense real numbers in CPU memory, or a collection of
+        several objects, such as a named tuple; the message names the remedy.
     """
     if np.ma.isMaskedArray(data):
         return _unmasked(data, name)
@@ -50,19 +51,21 @@ def familiar(data: Any, name: str) -> Any:
     library = type(data).__module__.partition(".")[0]
     if library == "torch":
         return _refuse(
-            data, name, "give the tensors or arrays that it yields, as a list of (n_timesteps, n_features) each"
+            data,
+            name,
+            "give the tensors or arrays that it yields, as a list of arrays of shape (n_timesteps, n_features)",
         )
     if library == "xarray":
         return _from_xarray(data, name)
     if library in ("scipy", "sparse") and hasattr(data, "nnz"):
-        return _refuse(data, name, "it is sparse: make it dense with toarray() or todense()")
+        return _refuse(data, name, "it is sparse: convert it with toarray() or todense()")
     if isinstance(data, pa.Array | pa.ChunkedArray):
         return _from_arrow(data)
     return _from_frame(data, name)
 
 
 def _refuse(data: Any, name: str, remedy: str) -> Any:
-    raise InvalidSequencesError(f"{name} is of the type {_type(data)}: {remedy}.")
+    raise InvalidSequencesError(f"{name} is of type {_type(data)}: {remedy}.")
 
 
 def _type(data: Any) -> str:
@@ -84,7 +87,7 @@ def _plain_tuple(data: Any, name: str) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(data, torch.nn.utils.rnn.PackedSequence):
         return _unpacked(data, name)
-    if hasattr(data, "_fields") or hasattr(data, "n_sequence_fields"):  # the latter of torch.max and its like
+    if hasattr(data, "_fields") or hasattr(data, "n_sequence_fields"):  # the latter: torch.return_types
         fields = getattr(data, "_fields", ())
         raise InvalidSequencesError(
             f"{name} is a named tuple, {type(data).__name__}{fields or ''}, not a list of sequences: give one of its fields."
@@ -96,7 +99,7 @@ def _plain_tuple(data: Any, name: str) -> Any:
 
 
 def _from_tensor(tensor: Any, name: str) -> Any:
-    """Return a tensor's numbers; of a nested one, a list of arrays."""
+    """Return a tensor as an array; a nested tensor as a list of arrays."""
     remedies = {
         "requires gradients": (tensor.requires_grad, "detach()"),
         "is sparse": (not tensor.is_nested and tensor.layout != sys.modules["torch"].strided, "to_dense()"),
@@ -106,7 +109,9 @@ def _from_tensor(tensor: Any, name: str) -> Any:
     }
     for what, (there, remedy) in remedies.items():
         if there:
-            raise InvalidSequencesError(f"{name} is a tensor that {what}: give real numbers in memory, with .{remedy}.")
+            raise InvalidSequencesError(
+                f"{name} is a tensor that {what}: give a dense CPU tensor of real numbers, with .{remedy}."
+            )
     if tensor.is_nested:
         return [_numbers_of(part) for part in tensor.unbind()]
     return _numbers_of(tensor)
@@ -115,7 +120,7 @@ def _from_tensor(tensor: Any, name: str) -> Any:
 def _numbers_of(tensor: Any) -> NDArray[Any]:
     try:
         return np.asarray(tensor.resolve_neg().numpy())
-    except TypeError:  # numpy has no such type: bfloat16 and the floats of 8 bits, which float32 holds exactly
+    except TypeError:  # bfloat16 and 8-bit floats, which numpy lacks and float32 represents exactly
         return np.asarray(tensor.float().numpy())
 
 
@@ -135,17 +140,17 @@ def _unpacked(packed: Any, name: str) -> list[NDArray[Any]]:
 
 
 def _from_xarray(data: Any, name: str) -> Any:
-    """Return a DataArray's values; as a table where it is one with names."""
+    """Return the values of a DataArray; as a table if it is two-dimensional with named columns."""
     if not hasattr(data, "to_numpy"):
         return _refuse(
-            data, name, "it holds several arrays; join them with to_dataarray() and transpose(), or choose one"
+            data, name, "it holds several arrays; combine them with to_dataarray() and transpose(), or choose one"
         )
     names = last_names(data)
     return pd.DataFrame(data.to_numpy(), columns=names) if data.ndim == 2 and names else data.to_numpy()
 
 
 def last_names(data: Any) -> list[str] | None:
-    """Return the texts that a DataArray's last dimension is labelled with; None for others, and for any other data."""
+    """Return the string labels of a DataArray's last dimension; None for other labels, and for any other data."""
     if not hasattr(data, "dims") or not hasattr(data, "coords") or not data.dims or data.dims[-1] not in data.coords:
         return None
     labels = data.coords[data.dims[-1]].to_numpy().tolist()
@@ -158,7 +163,7 @@ def _from_arrow(data: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
 
 
 def _from_frame(data: Any, name: str) -> Any:
-    """Return what narwhals knows as a pandas object with the same names."""
+    """Convert an object that narwhals supports to a pandas object with the same names."""
     if not isinstance(data, pa.RecordBatch):
         frame = nw.from_native(data, allow_series=True, pass_through=True)
     else:
@@ -168,7 +173,7 @@ def _from_frame(data: Any, name: str) -> Any:
     if not isinstance(frame, nw.DataFrame | nw.Series):
         return data
     dtypes = [frame.dtype] if isinstance(frame, nw.Series) else [*frame.schema.values()]
-    if frame.implementation.is_polars() and nw.Object in dtypes:  # Arrow would be given their addresses
+    if frame.implementation.is_polars() and nw.Object in dtypes:  # Arrow would receive their addresses
         return _refuse(data, name, "it holds Python objects; give columns of numbers, of texts, or of lists of numbers")
     found = frame.to_arrow().to_pandas(types_mapper=pd.ArrowDtype)
     if isinstance(frame, nw.Series):

@@ -1,4 +1,4 @@
-"""Long tables, one row a time step, to sequences and back."""
+"""Conversion between long tables, one row per time step, and sequences."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ def sequences_from_frame(
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
-        One row a time step. The rows of an id need not stand together, but must stand in order of time.
+        One row per time step. The rows of an id need not be adjacent, but must be in order of time.
     by : str
-        Column that says which sequence a row belongs to.
+        Column that identifies the sequence of a row.
     order : str, optional
-        Column that must rise strictly within an id: dates with or without a zone, elapsed times, periods, ISO 8601 text,
-        or numbers. Only checked, never a feature. Without it an index of times must rise.
+        Column that must be strictly increasing within an id: dates with or without a time zone, elapsed times, periods,
+        ISO 8601 text, or numbers. Used for the check only, never as a feature. Without it, an index of times must
+        increase.
     features : sequence of str, optional
-        Numeric columns to take, in this order; all but ``by``, ``order`` and an index that was written
-        into the table by default.
+        Numeric columns to use, in this order; by default all except ``by``, ``order`` and an index that was written
+        into the table.
 
     Returns
     -------
     Sequences
-        In the order of each id's first row, with ``ids`` and ``feature_names``; float32 where every feature
+        In the order of each id's first row, with ``ids`` and ``feature_names``; float32 if every feature
         is, else float64.
 
     Raises
     ------
     InvalidSequencesError
-        If a column is missing or stands twice, an id or a time is missing, times do not rise within an id, or
-        a feature is not a finite number. Names id, row (as the frame's index calls it) and column, and the
+        If a column is missing or duplicated, an id or a time is missing, times do not increase within an id, or
+        a feature is not a finite number. The message names id, row (by its index label) and column, and the
         remedy.
 
     Examples
@@ -54,7 +55,7 @@ def sequences_from_frame(
 
 
 def frame_from_sequences(X: Sequences, *, by: str = "id", order: str = "step") -> pd.DataFrame:
-    """Return a long table, one row a time step.
+    """Return a long table, one row per time step.
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ def frame_from_sequences(X: Sequences, *, by: str = "id", order: str = "step") -
     Returns
     -------
     DataFrame of shape (total_steps, 2 + n_features)
-        ``by``, ``order``, and one column a feature, "x0", "x1", … where the features have no names. A
-        sequence without steps leaves no row.
+        ``by``, ``order``, and one column per feature, named "x0", "x1", … if the features have no names. A
+        sequence without steps has no rows.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Columns and arrays of any type as numbers, and what is no number refused with its place."""
+"""Conversion of columns and arrays of any type to numbers; anything else is rejected with its position."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqpipe.tables import is_list
 
 __all__ = ["check_real", "column_numbers", "is_arrow_list", "object_numbers", "plain_columns"]
 
-#: Names the place of an item, counted from 0.
+#: Describes the position of an item, counted from 0.
 Place = Callable[[int], str]
 
 
 def check_real(dtype: Any, name: str) -> None:
-    """Raise `InvalidSequencesError` if an array of this numpy type holds no real numbers; objects are for `object_numbers`."""
+    """Raise `InvalidSequencesError` if a numpy dtype is not of real numbers; objects are left to `object_numbers`."""
     if dtype.kind in "mM":
         raise InvalidSequencesError(
-            f"{name} holds times, not real numbers, got dtype {dtype}: leave it out, or give the time that has passed as a "
+            f"{name} holds times, not real numbers, got dtype {dtype}: leave it out, or give the elapsed time as a "
             "number, such as (t - t[0]) / np.timedelta64(1, 's')."
         )
     if dtype.kind == "c":
@@ -41,7 +41,7 @@ def object_numbers(values: NDArray[Any], place: Place) -> NDArray[np.float64]:
     Raises
     ------
     InvalidSequencesError
-        At the first that is neither a real number nor missing.
+        If an item is neither a real number nor missing; the message names the first one.
     """
     if set(map(type, values)) <= _QUICK:
         return values.astype(np.float64)
@@ -59,32 +59,32 @@ def object_numbers(values: NDArray[Any], place: Place) -> NDArray[np.float64]:
     return numbers
 
 
-#: Types that numpy casts without a doubt.
+#: Types that numpy casts unambiguously.
 _QUICK = {float, bool, np.float64, np.float32, np.int64, np.int32, np.bool_, type(None)}
 
 
 class _NoNumberError(InvalidSequencesError, TypeError):
-    """An object in place of a number, which numpy refuses by its type and seqpipe as data."""
+    """An object in place of a number: a TypeError as in numpy, and an InvalidSequencesError."""
 
 
 def _number(value: Any) -> float:
-    """Return a number of any type; a text is none, even where it could be read as one."""
+    """Return a number of any type; text is not a number, even if it could be parsed as one."""
     if isinstance(value, str | bytes | complex | np.complexfloating | np.flexible | np.timedelta64) or np.ndim(value):
-        raise TypeError(f"a {type(value).__name__} is no real number")
+        raise TypeError(f"a {type(value).__name__} is not a real number")
     return float(value)
 
 
 def column_numbers(column: pd.Series[Any], name: str, place: Place) -> NDArray[Any]:
-    """Return a column of real numbers of any type, nullable, Arrow's or Decimal, as numbers: NaN where one is missing.
+    """Return a column of real numbers of any type, nullable, Arrow or Decimal, as numbers, with NaN for missing ones.
 
     Parameters
     ----------
     column : Series of shape (n,)
-        Any index.
+        The column, with any index.
     name : str
-        What errors call the column.
+        Name of the column in error messages.
     place : callable
-        What errors call its items.
+        Describes the position of an item in error messages.
 
     Raises
     ------
@@ -131,20 +131,20 @@ def _kind_of(dtype: Any) -> str:
 
 
 def is_arrow_list(dtype: Any) -> bool:
-    """Tell whether a column's type is Arrow's for lists."""
+    """Return whether a column has an Arrow list type."""
     kind = dtype.pyarrow_dtype if isinstance(dtype, pd.ArrowDtype) else pa.null()
     return is_list(kind)
 
 
 def plain_columns(frame: pd.DataFrame, name: str, *, row: str) -> pd.DataFrame:
-    """Return a table whose columns are all numpy's numbers, with the same names; as it is where they are.
+    """Return a table with the same names whose columns all have numeric numpy types; unchanged if they do already.
 
-    Errors call it ``name``, and what a row is ``row``.
+    ``name`` is the name of the table in error messages, and ``row`` that of a row.
 
     Raises
     ------
     InvalidSequencesError
-        As `column_numbers`; names row and column.
+        As in `column_numbers`; the message names row and column.
     """
     dtypes = [frame.dtypes.iloc[j] for j in range(frame.shape[1])]
     if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in dtypes):

@@ -1,4 +1,4 @@
-"""What a user may call X, brought to one container, and refused with its place where it is unfit."""
+"""Validation of X: every accepted kind of input is converted to one container, invalid values are rejected."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ __all__ = ["as_sequences", "check_finite", "is_table", "readable", "recorded"]
 
 
 def readable(X: Any, name: str = "X") -> Any:
-    """Return what a user calls X as a numpy array, a list, a pandas object, `Sequences` or `Windows`.
+    """Convert X to a numpy array, a list, a pandas object, `Sequences` or `Windows`.
 
     Parameters
     ----------
     X : object
-        What these are already comes as it is; what other libraries hold, such as tensors, frames of polars and tables of
-        pyarrow, becomes one of them. A table keeps the names of its columns, which become plain numbers.
+        Objects of these types are returned unchanged; those of other libraries, such as tensors, frames of polars and
+        tables of pyarrow, are converted to one of them. A table keeps its column names; its columns become plain
+        numbers.
     name : str, default="X"
         What errors call it.
 
     Raises
     ------
     InvalidSequencesError
-        If it is no data at all, or something in it is neither a number nor a sequence of numbers; names the place.
+        If X is not data, or an item in it is neither a number nor a sequence of numbers; the message names the
+        position.
     """
     if isinstance(X, Sequences | Windows):
         return X
@@ -46,7 +48,7 @@ def readable(X: Any, name: str = "X") -> Any:
             f"{name} must be an array, a list of arrays, a pandas object, Sequences or Windows. "
             f"Got {X if X is None else type(X).__name__} instead."
         )
-    if isinstance(found, list) and not isinstance(X, list):  # out of a packed or a nested tensor
+    if isinstance(found, list) and not isinstance(X, list):  # converted from a packed or nested tensor
         return Sequences.from_arrays(found)
     if hasattr(found, "iloc"):
         return _readable_frame(found, name)
@@ -60,9 +62,9 @@ def readable(X: Any, name: str = "X") -> Any:
 
 
 def recorded(data: Any) -> Any:
-    """Return data of another library in the form that a record of it is made from; anything else as it is.
+    """Convert data of another library to the form that is recorded; return other data unchanged.
 
-    Numbers come as `readable` gives them, texts and times as objects.
+    Numbers are returned as by `readable`, texts and times as objects.
     """
     found = familiar(data, "the data")
     if found is data or isinstance(found, np.ndarray):
@@ -76,7 +78,7 @@ def recorded(data: Any) -> Any:
 
 
 def _readable_frame(X: Any, name: str) -> Any:
-    """Return a pandas object: its columns numbers, or, where it has one, the sequences in it as they are."""
+    """Return a pandas object with numeric columns, or, if its one column holds sequences, those unchanged."""
     column = X if X.ndim == 1 else X.iloc[:, 0] if X.shape[1] == 1 else None
     if column is not None and is_arrow_list(column.dtype):
         return X
@@ -97,7 +99,7 @@ def _readable_list(X: list[Any] | tuple[Any, ...], name: str) -> Any:
 
 
 def _checked_items(X: Any, name: str) -> list[Any]:
-    """Return the items of a list: all numbers, or all sequences."""
+    """Return the items of a list, which are all numbers or all sequences."""
     if set(map(type, X)) <= _ITEMS:
         items = list(X)
     else:
@@ -107,24 +109,24 @@ def _checked_items(X: Any, name: str) -> list[Any]:
     if wrong is not None and (any(depths) or not isinstance(items[wrong], numbers.Real | np.generic | str)):
         item = items[wrong]
         raise InvalidSequencesError(
-            f"{name}, sample {wrong} is {'None' if item is None else f'{item!r:.40} of the type {type(item).__name__}'}, not a "
-            "sequence of real numbers: give each sample an array of shape (n_timesteps, n_features), or drop it."
+            f"{name}, sample {wrong} is {'None' if item is None else f'{item!r:.40} of type {type(item).__name__}'}, "
+            "not a sequence of real numbers: give each sample an array of shape (n_timesteps, n_features), or drop it."
         )
     if isinstance(X, tuple) and len(set(depths)) > 1:
         raise InvalidSequencesError(
-            f"{name} is a tuple of {len(items)} items that are no sequences of one kind: their numbers of dimensions are "
-            f"{depths[:5]}. Give X and y as two arguments, and sequences as a list."
+            f"{name} is a tuple of {len(items)} items that are not sequences of one kind: their numbers of dimensions "
+            f"are {depths[:5]}. Give X and y as two arguments, and sequences as a list."
         )
     return items
 
 
-#: What may stand in a list without a look at it.
+#: Types that are accepted in a list without further inspection.
 _ITEMS = {np.ndarray, list, float, int}
 
 
 def _readable_array(X: NDArray[Any], name: str) -> Any:
     if X.dtype != object:
-        if X.dtype.kind not in "US":  # estimators and scikit-learn have more to say of texts
+        if X.dtype.kind not in "US":  # estimators and scikit-learn give better errors for text
             check_real(X.dtype, name)
         return X
     if any(map(_dimensions, X if X.ndim == 1 else X.flat)):
@@ -140,16 +142,16 @@ def _readable_array(X: NDArray[Any], name: str) -> Any:
     return object_numbers(X.reshape(-1), place).reshape(X.shape)
 
 
-#: What the axes of an array are called after the first.
+#: Names of the axes of an array after the first.
 _AXES = ("step", *["feature"] * 30)
 
 
 def is_table(X: Any) -> bool:
-    """Tell whether X is a table of shape (n_samples, n_timesteps), or anything else sklearn should judge.
+    """Return whether X is a table of shape (n_samples, n_timesteps), or anything else for scikit-learn to validate.
 
-    Sequences are: `Sequences`, `Windows`, anything three-dimensional, an object array or pandas Series of
-    arrays, a DataFrame whose one column holds arrays, and a list of (T_i, n_features) arrays or of (T_i,)
-    arrays of unequal length. A list of equally long one-dimensional items is a table.
+    The following are sequences: `Sequences`, `Windows`, anything three-dimensional, an object array or pandas Series
+    of arrays, a DataFrame whose only column holds arrays, and a list of (T_i, n_features) arrays or of (T_i,)
+    arrays of unequal length. A list of one-dimensional items of equal length is a table.
     """
     if isinstance(X, Sequences | Windows):
         return False
@@ -163,12 +165,13 @@ def is_table(X: Any) -> bool:
 
 
 def as_sequences(X: Any, *, dtype: DTypeLike | None = None) -> Sequences | Windows:
-    """Return sequences of any kind, checked, as `Sequences` (or `Windows`), cast to ``dtype`` if given.
+    """Validate sequences of any kind and return them as `Sequences` (or `Windows`), cast to ``dtype`` if given.
 
     Raises
     ------
     InvalidSequencesError
-        If X is empty or not numeric, a sequence has no steps, or a value is NaN or infinite; names the place.
+        If X is empty or not numeric, a sequence has no steps, or a value is NaN or infinite; the message names the
+        position.
     """
     found = _contained(readable(X))
     if len(found) == 0:
@@ -187,7 +190,7 @@ def as_sequences(X: Any, *, dtype: DTypeLike | None = None) -> Sequences | Windo
 
 
 def _cast(X: Sequences | Windows, dtype: DTypeLike) -> Sequences | Windows:
-    """Cast X, and refuse a value that does not fit the new type."""
+    """Cast X; raise if a value does not fit the new type."""
     with np.errstate(over="ignore"):
         cast = X.astype(dtype)
     try:
@@ -200,10 +203,10 @@ def _cast(X: Sequences | Windows, dtype: DTypeLike) -> Sequences | Windows:
 
 
 def check_finite(X: Sequences | Windows) -> None:
-    """Raise `InvalidSequencesError` with the place of the first NaN or infinity in X."""
+    """Raise `InvalidSequencesError` with the position of the first NaN or infinity in X."""
     values = X.values if isinstance(X, Sequences) else X.base
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):  # one pass, no mask, for the good case
+        if np.isfinite(values.sum()):  # the common case: one pass and no mask
             return
     bad = ~np.isfinite(values)
     if isinstance(X, Windows):
@@ -248,7 +251,7 @@ def _contained(X: Any) -> Sequences | Windows:
 
 
 def _dimensions(item: Any) -> int:
-    """Return how deeply an item is nested, looking along its first entries only."""
+    """Return the nesting depth of an item, following its first entries only."""
     if hasattr(item, "ndim"):
         inner = _dimensions(item[0]) if getattr(item, "dtype", None) == np.dtype(object) and len(item) else 0
         return int(item.ndim) + inner

@@ -1,4 +1,4 @@
-"""`Windows`: overlapping windows of a series that are never copied out."""
+"""`Windows`: overlapping windows of a series, stored as views without copies."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ __all__ = ["Windows"]
 
 
 class Windows:
-    """Windows of equal length over one base matrix, each a sample; made by :func:`seqpipe.make_windows`.
+    """Windows of equal length over one base matrix, each a sample; created by :func:`seqpipe.make_windows`.
 
-    Indexing by samples only selects starts, so that a split or a fold costs nothing; a batch is gathered when
+    Indexing by samples only selects starts, so that splits and folds are cheap; a batch is gathered when
     it is needed.
 
     Parameters
     ----------
     base : array of shape (n_rows, n_features)
-        The series, or several one after the other.
+        The series, or several series concatenated along time.
     starts : array of int, shape (n_samples,)
         First row of each window.
     window : int
-        Rows of a window, in time steps.
+        Length of a window, in time steps.
     horizon : int, default=1
-        Rows after the window that its target reaches over, in time steps; splitters keep them apart.
+        Number of time steps after the window that its target spans; splitters keep overlapping targets apart.
     offsets : array of int, shape (n_series + 1,), optional
-        First row of each series, and the end; one series by default.
+        First row of each series, followed by the number of rows; one series by default.
     feature_names : sequence of str, optional
-        One name a column.
+        One name per column.
 
     Raises
     ------
     InvalidSequencesError
-        If a window would leave its series.
+        If a window would extend beyond its series.
     """
 
     __slots__ = ("base", "feature_names", "horizon", "offsets", "starts", "window")
@@ -67,18 +67,18 @@ class Windows:
             raise InvalidSequencesError(f"window must be at least 1 and horizon 0, got {window} and {horizon}.")
         if self.feature_names is not None and len(self.feature_names) != self.n_features:
             raise InvalidSequencesError(
-                f"{len(self.feature_names)} feature names for {self.n_features} features: give one a column."
+                f"{len(self.feature_names)} feature names for {self.n_features} features: give one per column."
             )
         self._check_inside()
 
     def _check_inside(self) -> None:
-        one = len(self.offsets) == 2  # then nothing as long as the starts is needed to know the end
+        one = len(self.offsets) == 2  # then the end is known without an array as long as the starts
         ends = self.offsets[-1:] if one else self.offsets[np.clip(self.series + 1, 0, len(self.offsets) - 1)]
         outside = np.flatnonzero((self.starts < 0) | (self.starts + self.window > ends))
         if len(outside):
             i = int(outside[0])
             raise InvalidSequencesError(
-                f"The window of {self.window} rows from row {self.starts[i]} leaves its series, which ends "
+                f"The window of {self.window} rows from row {self.starts[i]} extends beyond its series, which ends "
                 f"at row {ends[0 if one else i]}."
             )
 
@@ -89,12 +89,12 @@ class Windows:
 
     @property
     def n_features(self) -> int:
-        """Columns of the base."""
+        """Number of columns of the base."""
         return int(self.base.shape[1])
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
+        """Data type of the values."""
         return self.base.dtype
 
     def __len__(self) -> int:
@@ -122,37 +122,37 @@ class Windows:
         )
 
     def with_base(self, base: NDArray[Any]) -> Windows:
-        """Return the same windows over another base of as many rows."""
+        """Return the same windows over another base with the same number of rows."""
         return self._with(base, self.starts)
 
     def astype(self, dtype: DTypeLike) -> Windows:
-        """Return the same windows with values of another type; not copied where they have it."""
+        """Return the same windows with values of the given data type; not copied if they already have it."""
         return self.with_base(self.base.astype(dtype, copy=False))
 
     def gather(self, indices: NDArray[np.int64]) -> tuple[NDArray[Any], None]:
-        """Return some windows as an array of shape (n, window, n_features); there are no lengths to tell."""
+        """Return a subset of windows as an array (n, window, n_features), and None for the lengths, which are equal."""
         return take_runs(self.base, self.starts[indices], self.window), None
 
     @property
     def series(self) -> NDArray[np.int64]:
-        """The series that each window lies in, counted from 0, shape (n_samples,)."""
+        """Index of the series of each window, shape (n_samples,)."""
         return np.searchsorted(self.offsets, self.starts, side="right") - 1
 
     @property
     def first_target_rows(self) -> NDArray[np.int64]:
-        """Base row of each window's first target, shape (n_samples,); its own last row where horizon is 0."""
+        """Base row of each window's first target, shape (n_samples,); the last row of the window if horizon is 0."""
         return self.starts + self.window - (self.horizon == 0)
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Base rows that at least one window covers, in order."""
+        """Base rows that are covered by at least one window, in order."""
         change = np.zeros(len(self.base) + 1, dtype=np.int64)
         np.add.at(change, self.starts, 1)
         np.add.at(change, self.starts + self.window, -1)
         return np.flatnonzero(np.cumsum(change[:-1]))
 
     def describe(self, row: int, column: int) -> str:
-        """Return words for a place in the base, such as "row 12 of the series, feature 'speed'"."""
+        """Return a description of a position in the base, such as "row 12 of the series, feature 'speed'"."""
         found = int(np.searchsorted(self.offsets, row, side="right")) - 1
         series = "the series" if len(self.offsets) == 2 else f"series {found}"
         name = column if self.feature_names is None else repr(self.feature_names[column])

@@ -1,6 +1,6 @@
-"""Tables: their readers, what their columns are, order, gaps and empty cells, and the sequences in them.
+"""Tables: readers, column roles, row order, gaps and missing values, and their conversion to sequences.
 
-Everything here is pandas and Arrow; `seqpipe.sequences` holds what comes out.
+This package uses pandas and Arrow only; the containers for its results are in `seqpipe.sequences`.
 """
 
 from seqpipe.tables._continuation import check_continues

@@ -1,4 +1,4 @@
-"""Features of a long table: finite numbers, every fault with its place."""
+"""Features of a long table: finite numbers, with the position of any invalid value."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["Places", "finite_values"]
 
 
 class Places:
-    """Where the rows of a table are, in the user's words.
+    """Describes the position of a row by the labels that the user knows.
 
     Parameters
     ----------
     index : pandas Index of length n_rows
-        What the user calls the rows; a named index gives its name too, such as "line".
+        Labels of the rows; the name of the index is used as well, such as "line".
     codes : array of int, shape (n_rows,)
-        The sample of each row.
+        Index of the sample of each row.
     ids : array of shape (n_samples,)
-        What the user calls the samples.
+        Identifiers of the samples.
     """
 
     def __init__(self, index: pd.Index[Any], codes: NDArray[Any], ids: NDArray[Any]) -> None:
@@ -33,7 +33,7 @@ class Places:
         self.ids = ids
 
     def row(self, i: int) -> str:
-        """Return words for the row at position ``i``, such as "row 12"."""
+        """Return a description of the row at position ``i``, such as "row 12"."""
         return f"{self.index.name or 'row'} {self.index[i]}"
 
     def __getitem__(self, i: int) -> str:
@@ -48,7 +48,7 @@ def finite_values(columns: list[pd.Series[Any]], places: Places) -> NDArray[Any]
     Raises
     ------
     InvalidSequencesError
-        At the first value that is not a finite number.
+        If a value is not a finite number; the message names the first one.
     """
     values = np.column_stack([_numbers(column, places) for column in columns])
     for j, column in enumerate(columns):
@@ -82,7 +82,7 @@ def _numbers(column: pd.Series[Any], places: Places) -> NDArray[Any]:
 
 
 def _refuse_other_than_numbers(column: pd.Series[Any], read: NumberColumn, places: Places) -> None:
-    """Refuse text even where it could be read as a number: the rest of such a column is seldom clean."""
+    """Raise for text even if it could be parsed as a number: other cells of such a column usually cannot."""
     if column.dtype != object and not holds_text(column):
         raise InvalidSequencesError(
             f"The column {column.name!r} holds {column.dtype}, not numbers: encode it, or leave it out with features=."

@@ -1,4 +1,4 @@
-"""Rows that have to go on where a series ended."""
+"""Validation of rows that must continue a series."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from seqpipe.tables._times import ordinals
 
 __all__ = ["check_continues"]
 
-#: Share of a step by which numbers may miss it, for they may have been rounded.
+#: Tolerance for numbers as times, as a fraction of a step, since they may have been rounded.
 _ROUNDED = 1e-3
 
 
 def check_continues(known: pd.Index[Any], given: pd.Index[Any], *, name: str) -> None:
-    """Refuse times other than those that follow a series: a forecast begins there.
+    """Raise unless the given times directly follow the series, where a forecast begins.
 
-    Where the series leaves steps out, or has business days only, so may the rows that follow it, up to every second one.
+    If the series leaves steps out, or has business days only, so may the rows that follow it, up to every second one.
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ def check_continues(known: pd.Index[Any], given: pd.Index[Any], *, name: str) ->
     given : Index of length n_steps
         Times that should follow, in order.
     name : str
-        What errors call the rows.
+        Name of the rows in error messages.
 
     Raises
     ------
     InvalidSequencesError
-        If the times are of another kind, or a row is not at the time where the series has its next step.
+        If the times are of another kind, or a row is not at the time of the next step of the series.
     """
     _check_kind(known, given, name)
     expected = times_after(known, 2 * len(given))
-    if expected is None:  # all that can be said is that they come later
+    if expected is None:  # the only requirement is that they are later
         wrong = np.asarray(given <= known[-1])
     elif _leaves_steps_out(known):
         wrong = ~_are_among(given, expected)
@@ -51,8 +51,8 @@ def check_continues(known: pd.Index[Any], given: pd.Index[Any], *, name: str) ->
         row = int(wrong.argmax())
         where = "after it" if expected is None else f"at {expected[row]}"
         raise InvalidSequencesError(
-            f"{name}: the rows to forecast must go on from {known[-1]}, where the training data ended: row {row + 1} must be "
-            f"{where}. Got {given[row]} instead."
+            f"{name}: the rows to forecast must continue from {known[-1]}, the end of the training data: row {row + 1} "
+            f"must be {where}. Got {given[row]} instead."
         )
 
 
@@ -61,19 +61,19 @@ def _check_kind(known: pd.Index[Any], given: pd.Index[Any], name: str) -> None:
     if kinds[0] != kinds[1]:
         raise InvalidSequencesError(
             f"{name}: the training data have {kinds[0]} such as {known[-1]}, the rows to forecast {kinds[1]} such as {given[0]}: "
-            "give them the same."
+            "both must be of the same kind."
         )
 
 
 def _kind(index: pd.Index[Any]) -> str:
     if isinstance(index, pd.DatetimeIndex):
-        return "times without a zone" if index.tz is None else "times with a zone"
+        return "times without a time zone" if index.tz is None else "times with a time zone"
     return "elapsed times" if isinstance(index, pd.TimedeltaIndex) else "numbers as times"
 
 
 def _leaves_steps_out(known: pd.Index[Any]) -> bool:
     if isinstance(known, pd.DatetimeIndex) and isinstance(frequency_of(known), BusinessDay):
-        return True  # holidays, which nobody can tell in advance
+        return True  # holidays, which cannot be predicted
     return n_left_out(known) > 0
 
 

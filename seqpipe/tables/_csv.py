@@ -1,4 +1,4 @@
-"""CSV files as they were written: every cell text, every row checked, and the line on which it begins."""
+"""CSV files read as text, with every row validated and the line on which it begins."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from seqpipe.process import Shared, allow_csv_cells
 
 __all__ = ["CSV_SUFFIXES", "CsvFormat", "check_names", "column_names", "read_csv"]
 
-#: Characters of one cell: more is taken for damage, or for an attack.
+#: Maximum number of characters of a cell: a longer one is treated as damage, or as an attack.
 MAX_CELL = 2**20
 _LONG_CELLS = Shared(partial(allow_csv_cells, MAX_CELL))
 
-#: The separator that files of a suffix have as a rule, and the others that are looked for.
+#: The usual separator for each suffix, and the others that are tried.
 _USUAL = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 _OTHERS = (",", ";", "\t", "|")
 CSV_SUFFIXES = tuple(_USUAL)
 
-#: Lines in which the separator is looked for.
+#: Number of lines used to detect the separator.
 _SAMPLE = 50
 
-#: Rows that are held as Python's strings at once.
+#: Number of rows held as Python strings at once.
 _BLOCK = 20_000
 
 _BYTE_ORDER_MARK = "\ufeff"
-#: A first line by which Excel is told the separator.
+#: A first line that declares the separator, as written for Excel.
 _ANNOUNCED = re.compile(r"^sep=(.)\r?\n?$", re.IGNORECASE)
-#: Whole numbers that Python would write in the same way.
+#: Integers in the form in which Python writes them.
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """How a CSV file is written, as far as somebody said so; the rest is looked for in the file.
+    """Format of a CSV file; what is not specified is detected from the file.
 
     Attributes
     ----------
     separator : str or None
-        The character between cells.
+        The cell separator, one character.
     decimal : {".", ","} or None
-        What decimals follow.
+        The decimal mark.
     encoding : str or None
-        One of Python's names of encodings; UTF-8, with or without byte order mark, by default.
+        Name of an encoding known to Python; UTF-8, with or without byte order mark, by default.
     """
 
     separator: str | None = None
@@ -79,21 +79,21 @@ class CsvFormat:
 @dataclass(frozen=True)
 class _Dialect:
     separator: str
-    skip_blanks: bool  # after the separator
+    skip_blanks: bool  # spaces after the separator
     skip_lines: int  # before the header
 
 
 def read_csv(path: Path, form: CsvFormat) -> tuple[pd.DataFrame, str]:
     """Return a CSV file as text, and its separator.
 
-    A column of whole numbers in the one way that Python would write them is int64, which loses nothing. The index is
-    named "line" and says in which line of the file a row begins; only an empty cell is missing.
+    A column of integers in the form in which Python writes them is int64, which loses no information. The index is
+    named "line" and holds the line of the file on which a row begins; only empty cells are missing.
 
     Raises
     ------
     InvalidSequencesError
-        If the file is empty or not in its encoding, two columns share a name, or a row has another number of cells than
-        the header, a NUL byte, or a cell of more than 1 MB; names the file and the line.
+        If the file is empty or not in its encoding, two columns share a name, or a row has a different number of cells
+        than the header, a NUL byte, or a cell of more than 1 MB; the message names the file and the line.
     """
     with _LONG_CELLS.held():
         dialect = _dialect(path, form)
@@ -103,7 +103,7 @@ def read_csv(path: Path, form: CsvFormat) -> tuple[pd.DataFrame, str]:
 
 
 def column_names(names: Sequence[str]) -> list[str]:
-    """Return names of columns in Unicode's composed form; one without a name is called as pandas calls it."""
+    """Return column names in Unicode composed form (NFC); columns without a name are named as pandas names them."""
     return [unicodedata.normalize("NFC", name) or f"Unnamed: {i}" for i, name in enumerate(names)]
 
 
@@ -111,7 +111,7 @@ def check_names(place: str, names: Sequence[str]) -> None:
     """Raise `InvalidSequencesError` if two columns share a name."""
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise InvalidSequencesError(f"{place}: the columns {twice} stand more than once. Rename them.")
+        raise InvalidSequencesError(f"{place}: the column names {twice} occur more than once. Rename them.")
 
 
 def _check_encoding(encoding: str | None) -> None:
@@ -119,7 +119,7 @@ def _check_encoding(encoding: str | None) -> None:
         codecs.lookup(encoding or "utf-8")
     except LookupError as error:
         raise InvalidSequencesError(
-            f"Python knows no encoding {encoding!r}. Usual ones are utf-8, latin-1, cp1252 and utf-16."
+            f"The encoding {encoding!r} is unknown to Python. Common ones are utf-8, latin-1, cp1252 and utf-16."
         ) from error
 
 
@@ -138,7 +138,7 @@ def _whole_where_written_so(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _dialect(path: Path, form: CsvFormat) -> _Dialect:
-    """Find in its first lines how a file is written; what else is wrong with them is told later."""
+    """Detect the format of a file from its first lines; other errors in them are raised later."""
     with _opened(path) as file:
         sample = list(islice(_lines(path, file, form), _SAMPLE))
     announced = _ANNOUNCED.match(sample[0]) if sample else None
@@ -152,7 +152,7 @@ def _dialect(path: Path, form: CsvFormat) -> _Dialect:
 
 
 def _separator(sample: list[str], usual: str) -> str:
-    """Return the separator by which all rows have the header's number of cells, the greatest number; else the usual one."""
+    """Return the separator for which all rows have as many cells as the header, and the most; else the usual one."""
     tried = [usual, *(other for other in _OTHERS if other != usual)]
     rows = {separator: _sample_rows(sample, separator) for separator in tried}
     several = [separator for separator in tried if len(next(iter(rows[separator]), [])) > 1]
@@ -165,18 +165,18 @@ def _sample_rows(sample: list[str], separator: str) -> list[list[str]]:
         rows = [row for row in csv.reader(sample, delimiter=separator) if not _is_blank(row)]
     except csv.Error:
         return []
-    return rows[:-1] if len(sample) == _SAMPLE else rows  # the last one may go on after the sample
+    return rows[:-1] if len(sample) == _SAMPLE else rows  # the last row may continue after the sample
 
 
 def _read(path: Path, form: CsvFormat, dialect: _Dialect) -> tuple[list[str], list[int], list[pa.ChunkedArray]]:
-    """Return the columns' names, the line on which each row begins, and the columns, having checked every row."""
+    """Return the column names, the line on which each row begins, and the columns, after validating every row."""
     lines: list[int] = []
     with _opened(path) as file:
         rows = _rows(path, _lines(path, file, form), dialect)
         line, header = next(rows, (0, []))
         if not header:
             raise InvalidSequencesError(
-                f"{path}: the file is empty. It needs a line of column names, then one line a row."
+                f"{path}: the file is empty. It needs a header line of column names, then one line per row."
             )
         names = column_names(header)
         check_names(f"{path}:{line}", names)
@@ -190,7 +190,7 @@ def _read(path: Path, form: CsvFormat, dialect: _Dialect) -> tuple[list[str], li
 def _checked(
     path: Path, rows: Iterator[tuple[int, list[str]]], names: list[str], dialect: _Dialect, lines: list[int]
 ) -> Iterator[list[str]]:
-    """Give the rows, each as long as the header, and note their lines."""
+    """Yield the rows, each as long as the header, and record their lines."""
     for line, row in rows:
         _check_width(path, line, row, names, dialect.separator)
         lines.append(line)
@@ -208,7 +208,7 @@ def _text_or_missing(cells: tuple[str, ...]) -> pa.Array:
 
 
 def _rows(path: Path, lines: Iterator[str], dialect: _Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Give the rows that are not blank, each with the line it begins on, counted from 1."""
+    """Yield the rows that are not blank, each with the line on which it begins, counted from 1."""
     for _ in range(dialect.skip_lines):
         next(lines)
     reader = csv.reader(lines, delimiter=dialect.separator, skipinitialspace=dialect.skip_blanks, strict=True)
@@ -221,7 +221,7 @@ def _rows(path: Path, lines: Iterator[str], dialect: _Dialect) -> Iterator[tuple
         except csv.Error as error:
             raise InvalidSequencesError(
                 f"{path}:{line}: the row is malformed ({error}). A cell holds up to {MAX_CELL} characters; "
-                "quotes that are opened must be closed."
+                "every opening quote needs a closing one."
             ) from error
         if not _is_blank(row):
             yield line, row
@@ -232,11 +232,13 @@ def _is_blank(row: list[str]) -> bool:
 
 
 def _lines(path: Path, file: io.BufferedIOBase, form: CsvFormat) -> Iterator[str]:
-    """Give the lines as text, without byte order mark, each checked to hold no NUL."""
+    """Yield the lines as text, without byte order mark; raise for a NUL byte."""
     read = _utf_8_lines if _is_utf_8(form.encoding) else _decoded_lines
     for number, line in enumerate(read(path, file, form.encoding), start=1):
         if "\0" in line:
-            raise InvalidSequencesError(f"{path}:{number}: the line holds a NUL byte. The file is damaged, or no CSV.")
+            raise InvalidSequencesError(
+                f"{path}:{number}: the line contains a NUL byte. The file is damaged, or not CSV."
+            )
         yield line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
 
 
@@ -252,13 +254,13 @@ def _utf_8_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) -> I
 
 
 def _decoded_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) -> Iterator[str]:
-    """Decode the whole file at once: in some encodings a byte that ends lines may be part of a character."""
+    """Decode the whole file at once: in some encodings a newline byte may be part of a character."""
     content = file.read()
     try:
         text = content.decode(encoding or "utf-8")
     except UnicodeError as error:
         raise InvalidSequencesError(
-            f"{path}: the file is not {encoding} ({error}). Name the encoding that it has."
+            f"{path}: the file is not {encoding} ({error}). Specify the encoding of the file."
         ) from error
     yield from io.StringIO(text, newline="\n")
 
@@ -269,10 +271,10 @@ def _check_width(path: Path, line: int, row: list[str], names: list[str], separa
     told = f"{path}:{line}: the row has {len(row)} cell(s) where the header has {len(names)}"
     if len(names) == 1:
         raise InvalidSequencesError(
-            f"{told}, {names[0]!r:.60}. Put quotes around a cell that holds a {separator!r}; if that is not the line of "
-            "the columns' names, remove it."
+            f"{told}, {names[0]!r:.60}. Put quotes around a cell that holds a {separator!r}; if that line does not "
+            "hold the column names, remove it."
         )
     raise InvalidSequencesError(
-        f"{told}. Give it as many; a {separator!r} inside a cell needs quotes around the cell, and a separator other than "
-        f"{separator!r} is named under 'data:' in the recipe, such as 'separator: \";\"'."
+        f"{told}. All rows need the same number; a cell that contains {separator!r} needs quotes, and a separator "
+        f"other than {separator!r} is specified under 'data:' in the recipe, such as 'separator: \";\"'."
     )

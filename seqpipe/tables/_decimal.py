@@ -1,4 +1,4 @@
-"""Which decimal mark the numbers of a table are written with."""
+"""Detection of the decimal mark of the numbers in a table."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def decimal_mark(table: Table, columns: Iterable[str], *, separator: str | None)
     table : Table
         The table.
     columns : iterable of str
-        Those that may hold numbers.
+        Columns that may hold numbers.
     separator : str or None
-        What separates the cells of the file, if it is CSV: where it is a semicolon, "1,234" is no thousand.
+        The cell separator of a CSV file: if it is a semicolon, the comma in "1,234" is a decimal mark.
 
     Raises
     ------
     InvalidSequencesError
-        If some columns are written with a comma and others with a point, or each comma may separate thousands.
+        If some columns use a decimal comma and others a decimal point, or every comma may be a thousands separator.
     """
     commas: dict[str, int] = {}
     points: dict[str, int] = {}
@@ -55,12 +55,12 @@ def decimal_mark(table: Table, columns: Iterable[str], *, separator: str | None)
     if points:
         raise InvalidSequencesError(
             f"Numbers are written with a comma in {_shown(table, commas)}, but with a point in {_shown(table, points)}. "
-            f"Write all in one way, or {_OPTION} and name the features under 'features:'."
+            f"Use one of the two throughout, or {_OPTION} and name the features under 'features:'."
         )
     if ambiguous:
         raise InvalidSequencesError(
-            f"{_shown(table, commas)} may be a decimal or a number of thousands: {_OPTION}, or write numbers without "
-            "separators of thousands."
+            f"{_shown(table, commas)} may have a decimal comma or a thousands separator: {_OPTION}, or write numbers "
+            "without thousands separators."
         )
     return ","
 

@@ -1,4 +1,4 @@
-"""The one rule for which columns of a table are features."""
+"""Selection of the columns of a table that are features."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = [
     "unnamed_columns",
 ]
 
-#: How pandas calls an index that was written into a file, and columns that had no name.
+#: Names that pandas gives to an index written into a file, and to columns without a name.
 _INDEX_NAMES = re.compile(r"^(Unnamed: \d+(_level_\d+)?(\.\d+)*|__index_level_\d+__)$")
-#: Names of an index that was made a column, if the column does count the rows.
+#: Names of an index that was reset to a column, if the column does count the rows.
 _COUNTERS = ("index", "level_0", "row_nr", "row_number")
 
 _OR_NAME_FEATURES = "or name the features without this column under 'features:'"
@@ -36,18 +36,18 @@ _OR_NAME_FEATURES = "or name the features without this column under 'features:'"
 
 @dataclass(frozen=True)
 class FeatureColumns:
-    """The columns of a table that nobody gave a role, told apart.
+    """The columns of a table without a role, by kind.
 
     Attributes
     ----------
     numbers : mapping of str to array of shape (n_rows,)
         The features, in the order of the table.
     index : list of str
-        Columns that count the rows.
+        Columns that number the rows.
     empty : list of str
-        Columns without any value.
+        Columns without values.
     text : list of str
-        Columns of text, times, lists and anything else that is no number.
+        Columns of text, times, lists and anything else that is not a number.
     """
 
     numbers: Mapping[str, NumberColumn] = field(default_factory=dict)
@@ -57,12 +57,12 @@ class FeatureColumns:
 
 
 def find_features(table: Table, columns: Iterable[str], *, decimal: str = ".") -> FeatureColumns:
-    """Tell apart columns without a role: those whose cells are all numbers or missing are features.
+    """Classify the columns without a role: those whose cells are all numbers or missing are features.
 
     Raises
     ------
     InvalidSequencesError
-        If a column is numeric but for a few cells; names the first one, its place and the remedy.
+        If a column is numeric except for a few cells; the message names the first one, its position and the remedy.
     """
     numbers: dict[str, NumberColumn] = {}
     index: list[str] = []
@@ -84,12 +84,12 @@ def find_features(table: Table, columns: Iterable[str], *, decimal: str = ".") -
 
 
 def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str) -> list[str]:
-    """Return the columns that are inputs: those with that role, else what `find_features` finds among the others.
+    """Return the feature columns: those with that role, else those that `find_features` finds among the others.
 
     Raises
     ------
     InvalidSequencesError
-        If there is none, or one does not hold real numbers.
+        If there are none, or one does not hold real numbers.
     """
     check_names(repr(name), [str(column) for column in frame.columns])
     table = Table(frame, roles, name)
@@ -98,7 +98,7 @@ def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str) -> list[st
         if not found.numbers:
             kinds = ", ".join(f"{column} ({dtype})" for column, dtype in frame.dtypes.items())
             raise InvalidSequencesError(
-                f"{name!r} has no numeric column left to be a feature; it has {kinds}. Encode text as numbers first."
+                f"{name!r} has no numeric column to use as a feature; it has {kinds}. Encode text as numbers first."
             )
         return list(found.numbers)
     for column in roles.features:
@@ -125,7 +125,7 @@ def check_feature(table: Table, name: str, read: NumberColumn) -> None:
 
 
 def is_index(column: pd.Series[Any]) -> bool:
-    """Tell whether a column is an index that was written into the table, or has no name."""
+    """Return whether a column is an index that was written into the table, or has no name."""
     name = str(column.name)
     if _INDEX_NAMES.match(name):
         return True
@@ -136,7 +136,7 @@ def is_index(column: pd.Series[Any]) -> bool:
 
 
 def check_numbers(table: Table, name: str, read: NumberColumn, alternative: str = "") -> None:
-    """Raise `InvalidSequencesError` with the first cell of a column that is no number."""
+    """Raise `InvalidSequencesError` with the first cell of a column that is not a number."""
     if not read.n_unread:
         return
     row = int(read.unread.argmax())
@@ -145,7 +145,7 @@ def check_numbers(table: Table, name: str, read: NumberColumn, alternative: str 
     empty = "leave it empty if the value is missing"
     remedy = f"Correct it, {empty}, {alternative}." if alternative else f"Correct it, or {empty}."
     raise InvalidSequencesError(
-        f"{table.place(row)}: column {name!r} is {cell!r:.60}, which is no number{others(read.n_unread)}{rest}. "
+        f"{table.place(row)}: column {name!r} is {cell!r:.60}, which is not a number{others(read.n_unread)}{rest}. "
         f"{_units(read)}{_advice(cell)}{remedy}"
     )
 

@@ -17,16 +17,16 @@ __all__ = ["WrittenTable", "is_csv", "read_table", "read_written"]
 
 @dataclass(frozen=True)
 class WrittenTable:
-    """A table as it stands in its file, and what had to be found out to read it.
+    """A table as read from its file, and what was detected while reading it.
 
     Attributes
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
-        Cells as they were written: text, but for whole numbers, and what Parquet has types for.
+        Cells as written: text, except for integers and the types of Parquet.
     separator : str or None
-        The character between the cells of a CSV file.
+        The cell separator of a CSV file.
     notes : list of str
-        What the user should know.
+        Messages for the user.
     """
 
     frame: pd.DataFrame
@@ -37,7 +37,7 @@ class WrittenTable:
 def read_table(
     path: str | Path, *, separator: str | None = None, decimal: str = ".", encoding: str | None = None
 ) -> pd.DataFrame:
-    """Return the table in a file, by its suffix.
+    """Read a table from a file; its suffix determines the format.
 
     Parameters
     ----------
@@ -45,28 +45,28 @@ def read_table(
         A ``.csv`` or ``.tsv`` file with one header line, also ``.csv.gz`` and ``.tsv.gz``; a ``.parquet`` file, or a folder
         of them.
     separator : str, optional
-        The character between the cells of a CSV file; found in its first lines by default.
+        The cell separator of a CSV file; detected from its first lines by default.
     decimal : {".", ","}, default="."
-        What decimals follow in a CSV file.
+        The decimal mark of a CSV file.
     encoding : str, optional
         Encoding of a CSV file; UTF-8, with or without byte order mark, by default.
 
     Returns
     -------
     DataFrame of shape (n_rows, n_columns)
-        From CSV, the index is named "line" and says in which line of the file a row begins, so that whatever
-        is wrong with a row is found there; an empty cell is missing. A column whose cells are all numbers is read as
-        such, and "NA", "NaN", "null", "None" or "N/A" in it are missing; all others are text as it was written, and so
-        are numbers with leading zeros, which are names. From Parquet, the index counts rows from 0, stored indices are
-        columns, and columns of lists keep Arrow's memory: :func:`seqpipe.sequences.sequences_from_arrow` takes them
-        without a copy.
+        For CSV, the index is named "line" and holds the line of the file on which a row begins, so that an invalid row
+        can be located; empty cells are missing. A column whose cells are all numbers is numeric, and "NA", "NaN",
+        "null", "None" and "N/A" in it are missing; all other columns are text as written, including numbers with
+        leading zeros, which are identifiers. For Parquet, the index counts rows from 0, stored indices are columns, and
+        columns of lists keep the Arrow memory: :func:`seqpipe.sequences.sequences_from_arrow` converts them without a
+        copy.
 
     Raises
     ------
     InvalidSequencesError
-        If the file is missing, empty, damaged or of another kind, two columns share a name, or a CSV row has
-        another number of cells than the header, a NUL byte, or a cell of more than 1 MB; names the file and
-        the line.
+        If the file is missing, empty, damaged or of another kind, two columns share a name, or a CSV row has a
+        different number of cells than the header, a NUL byte, or a cell of more than 1 MB; the message names the file
+        and the line.
     """
     form = CsvFormat(separator, decimal, encoding)
     frame = read_written(path, form).frame
@@ -76,7 +76,7 @@ def read_table(
 
 
 def read_written(path: str | Path, form: CsvFormat | None = None) -> WrittenTable:
-    """Return the table in a file as it was written; see `read_table`."""
+    """Read a table with its cells as written; see `read_table`."""
     path = Path(path)
     try:
         if is_csv(path):
@@ -89,16 +89,16 @@ def read_written(path: str | Path, form: CsvFormat | None = None) -> WrittenTabl
         raise
     except FileNotFoundError as error:
         raise InvalidSequencesError(f"{path}: there is no such file.") from error
-    except Exception as error:  # a damaged file may make a parser raise anything
+    except Exception as error:  # on a damaged file a parser may raise any exception
         raise InvalidSequencesError(f"{path}: the file cannot be read ({type(error).__name__}: {error}).") from error
     raise InvalidSequencesError(
-        f"{path}: tables are read from files that end in {', '.join([*CSV_SUFFIXES, '.parquet'])}, or from folders of "
-        f"Parquet files. Got {path.suffix!r} instead."
+        f"{path}: the suffix of a table must be one of {', '.join([*CSV_SUFFIXES, '.parquet'])}, or the path a folder "
+        f"of Parquet files. Got {path.suffix!r} instead."
     )
 
 
 def is_csv(path: str | Path) -> bool:
-    """Tell whether a path names a CSV file, packed or not."""
+    """Return whether a path names a CSV file, compressed or not."""
     return not Path(path).is_dir() and str(path).lower().endswith(CSV_SUFFIXES)
 
 

@@ -1,4 +1,4 @@
-"""The frequency of dates, of which some may be missing, and the dates that it gives."""
+"""Inference of the frequency of dates, some of which may be missing, and the dates that follow."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pandas.tseries.offsets import BaseOffset, BusinessDay, Tick
 
 __all__ = ["dates_from", "frequency_of", "on_business_days"]
 
-#: Rows that tell a frequency, and how many such parts of an index are asked.
+#: Number of rows used to infer a frequency, and number of such parts of an index that are tried.
 _PART, _PARTS = 3, 50
 
 
 def frequency_of(index: pd.DatetimeIndex) -> BaseOffset | None:
-    """Return the frequency of dates, of which less than half may be missing; None where there is none.
+    """Return the frequency of dates, of which less than half may be missing; None if there is none.
 
-    Days without a weekend are business days, whose holidays are missing ones.
+    Days without weekends are business days; holidays count as missing.
     """
     for frequency in _candidates(index):
         if frequency.rule_code == "D" and frequency.n == 1 and _skips_weekends(index):
@@ -29,7 +29,7 @@ def frequency_of(index: pd.DatetimeIndex) -> BaseOffset | None:
 
 
 def _candidates(index: pd.DatetimeIndex) -> Iterator[BaseOffset]:
-    """Give the frequency of the whole index, then those of its parts from the end on."""
+    """Yield the frequency of the whole index, then those of its parts, starting from the end."""
     seen = set()
     ends = range(len(index), max(len(index) - _PARTS, _PART - 1), -1)
     for part in (index, *(index[end - _PART : end] for end in ends)):
@@ -40,7 +40,7 @@ def _candidates(index: pd.DatetimeIndex) -> Iterator[BaseOffset]:
 
 
 def _is_mostly_full(index: pd.DatetimeIndex, frequency: BaseOffset) -> bool:
-    """Tell whether every date is one of the frequency's, and more than half of those are there."""
+    """Return whether all dates lie on the frequency, and more than half of its dates are present."""
     if isinstance(frequency, Tick) and index[-1] - index[0] >= 2 * len(index) * pd.Timedelta(frequency):
         return False
     dates = dates_from(index[0], frequency, end=index[-1])
@@ -50,7 +50,7 @@ def _is_mostly_full(index: pd.DatetimeIndex, frequency: BaseOffset) -> bool:
 def dates_from(
     start: pd.Timestamp, frequency: BaseOffset, *, end: pd.Timestamp | None = None, n_dates: int | None = None
 ) -> pd.DatetimeIndex:
-    """Return dates from ``start`` on; days and longer steps keep the time of day, hours and shorter ones pass evenly."""
+    """Return dates from ``start`` on; steps of days or longer keep the local time, shorter ones are equidistant."""
     if start.tz is None or _counts_time(frequency):
         return _range(start, frequency, end, n_dates)
     local = _range(start.tz_localize(None), frequency, None if end is None else end.tz_localize(None), n_dates)
@@ -69,7 +69,7 @@ def _counts_time(frequency: BaseOffset) -> bool:
 
 
 def _skips_weekends(index: pd.DatetimeIndex) -> bool:
-    """Tell whether a weekend lies between the dates, and no date in one."""
+    """Return whether the dates span a weekend, and no date lies in one."""
     return on_business_days(index) and bool(_weeks(index).nunique() > 1)
 
 

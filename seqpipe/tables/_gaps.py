@@ -1,4 +1,4 @@
-"""Where a table's times are further apart than usual."""
+"""Detection of gaps in the times of a table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY = pd.Timedelta(days=1)
 
 @dataclass(frozen=True)
 class Gaps:
-    """How many steps of time are left out, in how many sequences; ``step`` is the usual distance."""
+    """Number of gaps, and of sequences with gaps; ``step`` is the usual distance between times."""
 
     n_gaps: int
     n_sequences: int
@@ -27,16 +27,16 @@ class Gaps:
 
 
 def time_gaps(times: pd.Series[Any], codes: NDArray[Any]) -> Gaps | None:
-    """Return where times are further apart than usual; None where no sequence has two.
+    """Return the gaps, where times are further apart than usual; None if no sequence has two times.
 
-    Weekends are no gaps where no time lies in one and a step is usually a day.
+    Weekends are not gaps if no time lies in one and the usual step is a day.
 
     Parameters
     ----------
     times : Series of length n_rows
-        Out of `read_times`, rising within each sequence.
+        As returned by `read_times`, increasing within each sequence.
     codes : array of int, shape (n_rows,)
-        The sequence of each row; those of a sequence stand together.
+        Index of the sequence of each row; the rows of a sequence are adjacent.
     """
     numbers = ordinals(times)
     same = codes[1:] == codes[:-1]

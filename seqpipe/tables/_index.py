@@ -1,4 +1,4 @@
-"""The index along the rows of pandas data: of one series or of several, and what it tells of time."""
+"""The row index of pandas data: one series or several, and the times it holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["index_of", "places_in", "refuse_panel", "refuse_several", "times_of"
 
 
 def index_of(data: Any) -> pd.Index[Any] | None:
-    """Return the index along the rows, of several levels that of time; None for data that has none."""
+    """Return the row index, for a MultiIndex its time level; None for data without an index."""
     index = getattr(data, "index", None)
     if isinstance(index, pd.MultiIndex):
         return index.get_level_values(_time_level(index))
@@ -22,17 +22,17 @@ def index_of(data: Any) -> pd.Index[Any] | None:
 
 
 def places_in(name: str) -> Place:
-    """Return words for the rows of X, or whatever ``name`` is."""
+    """Return a function that describes the position of a row of the data called ``name``."""
     return lambda row: f"{name}, row {row}"
 
 
 def times_of(index: pd.Index[Any] | None, *, name: str) -> pd.Series[Any] | None:
-    """Return the times that an index holds; None for row numbers, names and anything else that tells nothing of time.
+    """Return the times that an index holds; None for row numbers, names and anything else that is not a time.
 
     Raises
     ------
     InvalidSequencesError
-        If it holds times of which one is missing or cannot be read.
+        If it holds times and one is missing or cannot be parsed.
     """
     if index is None or not len(index):
         return None
@@ -48,31 +48,31 @@ def times_of(index: pd.Index[Any] | None, *, name: str) -> pd.Series[Any] | None
 
 
 def refuse_panel(X: Any) -> None:
-    """Refuse a table whose index has several levels where each row would be taken for a sequence of its own."""
+    """Raise for a table with a MultiIndex where each row would be treated as a separate sequence."""
     index = getattr(X, "index", None)
     if isinstance(index, pd.MultiIndex):
         raise InvalidSequencesError(
-            f"X has an index of the levels {_levels(index)}, as tables with one row per time step have: {_gathered('X', index)}. "
-            "If each row is a sequence of its own, X.reset_index(drop=True) says so."
+            f"X has an index with the levels {_levels(index)}, as tables with one row per time step have: "
+            f"{_gathered('X', index)}. If each row is a separate sequence, call X.reset_index(drop=True)."
         )
 
 
 def refuse_several(data: Any, *, name: str, owner: str) -> None:
-    """Refuse data whose index has several levels with more than one series."""
+    """Raise for data whose MultiIndex holds more than one series."""
     index = getattr(data, "index", None)
     if not isinstance(index, pd.MultiIndex):
         return
     n_series = index.droplevel(_time_level(index)).nunique()
     if n_series > 1:
         raise InvalidSequencesError(
-            f"{name} has an index of the levels {_levels(index)} with {n_series} series, but {owner} takes one. Take the rows of "
-            f"one with {name}.xs(...), make each a column with {name}.unstack(), or for estimators of sequences "
+            f"{name} has an index with the levels {_levels(index)} and {n_series} series, but {owner} takes one. "
+            f"Select one with {name}.xs(...), make each a column with {name}.unstack(), or for estimators of sequences "
             f"{_gathered(name, index)}."
         )
 
 
 def _looks_like_time(value: Any) -> bool:
-    """Tell times from names by one value; text of digits only may be either and is no time."""
+    """Return whether a value looks like a time rather than a name; text of digits only is ambiguous and not a time."""
     if isinstance(value, str) and value.strip().replace(".", "").isdigit():
         return False
     try:
@@ -89,7 +89,7 @@ def _gathered(name: str, index: pd.MultiIndex) -> str:
 
 
 def _time_level(index: pd.MultiIndex) -> int:
-    """Return the last level that holds times, else the last one."""
+    """Return the last level that holds times, else the last level."""
     times = [i for i, level in enumerate(index.levels) if times_of(level[:1], name="X") is not None]
     return times[-1] if times else index.nlevels - 1
 

@@ -1,4 +1,4 @@
-"""Arrow list arrays, the layout of nested columns in Parquet files, to runs of rows and back without copying."""
+"""Zero-copy conversion between Arrow list arrays, the layout of nested columns in Parquet files, and runs of rows."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["arrow_from_runs", "is_list", "runs_from_arrow"]
 
 
 def runs_from_arrow(array: Any, *, ids: Any = None) -> Runs:
-    """Take the sequences of an Arrow array with one list per sequence; see :func:`seqpipe.sequences.sequences_from_arrow`.
+    """Convert an Arrow array with one list per sequence; see :func:`seqpipe.sequences.sequences_from_arrow`.
 
     Raises
     ------
     InvalidSequencesError
-        If the array holds no lists of numbers, has a null anywhere, or its steps have unequal numbers of features.
+        If the array does not hold lists of numbers, contains a null, or its steps have unequal numbers of features.
     """
     array = _one_array(array)
     if not is_list(array.type):
-        raise InvalidSequencesError(f"An Arrow array of lists is needed, one a sequence. Got {array.type} instead.")
+        raise InvalidSequencesError(f"An Arrow array must have one list per sequence. Got {array.type} instead.")
     if array.null_count:
-        raise InvalidSequencesError(f"Sample {_first_null(array)} is null: drop it, or give it its steps.")
+        raise InvalidSequencesError(f"Sample {_first_null(array)} is null: drop it, or fill in its steps.")
     offsets, steps = _opened(array)
     width = 1
     if is_list(steps.type):
@@ -61,7 +61,7 @@ def _one_array(array: Any) -> pa.Array:
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Tell whether an Arrow type is one of lists."""
+    """Return whether an Arrow type is a list type."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
@@ -92,8 +92,8 @@ def _common_width(steps: pa.Array, offsets: NDArray[np.int64]) -> int:
     if len(wrong):
         step = int(wrong[0])
         raise InvalidSequencesError(
-            f"{_place(step, offsets)} has {widths[step]} features where the first step has {width}: every "
-            "step needs the same."
+            f"{_place(step, offsets)} has {widths[step]} features where the first step has {width}: all "
+            "steps must have the same number."
         )
     return width
 

@@ -1,4 +1,4 @@
-"""Long tables, one row a time step, to runs of rows and back."""
+"""Conversion between long tables, one row per time step, and runs of rows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["frame_from_runs", "runs_from_frame"]
 def runs_from_frame(
     frame: pd.DataFrame, *, by: str, order: str | None = None, features: Sequence[str] | None = None
 ) -> Runs:
-    """Gather the rows of each id into one sequence; see :func:`seqpipe.sequences.sequences_from_frame`.
+    """Group the rows of each id into one sequence; see :func:`seqpipe.sequences.sequences_from_frame`.
 
     Raises
     ------
     InvalidSequencesError
-        If a column is missing or stands twice, an id or a time is missing, times do not rise within an id, or a feature
-        is not a finite number.
+        If a column is missing or duplicated, an id or a time is missing, times do not increase within an id, or a
+        feature is not a finite number.
     """
     names = _feature_names(frame, by, order, features)
     codes, uniques = pd.factorize(frame[by])
@@ -68,7 +68,7 @@ def frame_from_runs(runs: Runs, *, by: str, order: str) -> pd.DataFrame:
 
 
 def _check_order(frame: pd.DataFrame, codes: NDArray[np.intp], place: Place, by: str, order: str | None) -> None:
-    """Refuse rows of an id that do not rise in their column of times, or without one in an index of times."""
+    """Raise unless the rows of an id increase in the time column, or without one in an index of times."""
     if order is None:
         index = index_of(frame)
         times = times_of(index, name="frame")
@@ -96,9 +96,9 @@ def _feature_names(frame: pd.DataFrame, by: str, order: str | None, features: Se
         if name not in columns:
             raise InvalidSequencesError(_missing_column(frame, name))
         if columns.count(name) > 1:
-            raise InvalidSequencesError(f"The column {name!r} stands more than once: rename one of them.")
+            raise InvalidSequencesError(f"The column name {name!r} occurs more than once: rename one of the columns.")
     if not names:
-        raise InvalidSequencesError(f"No feature is left beside {roles}: the table needs a numeric column more.")
+        raise InvalidSequencesError(f"The table has no feature columns besides {roles}: add a numeric column.")
     return names
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a table's empty cells."""
+"""Handling of missing values in a table."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["Missing", "without_missing"]
 Missing = Literal["error", "interpolate", "forward", "drop"]
 
 _REMEDY = (
-    "Fill it in, or write one of these under 'data:' in the recipe: 'missing: interpolate' (a line between the steps "
-    "around it), 'missing: forward' (the last value before it), 'missing: drop' (without the step)."
+    "Fill it in, or write one of these under 'data:' in the recipe: 'missing: interpolate' (linear interpolation over "
+    "time), 'missing: forward' (the last value before it), 'missing: drop' (drop the step)."
 )
 
 
 def without_missing(table: Table, missing: Missing) -> Table:
-    """Return an ordered long table without empty cells in its features and targets.
+    """Return an ordered long table without missing values in its features and targets.
 
     Raises
     ------
     InvalidSequencesError
-        If there are such cells and ``missing`` is "error", or does not mend them.
+        If values are missing and ``missing`` is "error", or cannot fill them.
     """
     columns = pd.Index(table.value_columns)
     absent = table.frame[columns].isna()
@@ -44,14 +44,14 @@ def without_missing(table: Table, missing: Missing) -> Table:
     mended = replace(table, frame=table.frame.assign(**{column: filled[column] for column in numeric}))
     absent = mended.frame[columns].isna()
     if absent.to_numpy().any():
-        raise _missing_error(mended, absent, f"'missing: {missing}' found nothing to fill it with: fill it in.")
+        raise _missing_error(mended, absent, f"'missing: {missing}' found no value to fill it with: fill it in.")
     return mended
 
 
 def _interpolated(table: Table, values: pd.DataFrame) -> pd.DataFrame:
-    """Draw a line over time between the steps around an empty cell; the ends take the nearest value."""
+    """Interpolate linearly over time; missing values at the ends take the nearest value."""
     times = np.arange(len(values)) if table.roles.time is None else ordinals(table.frame[table.roles.time])
-    times = (times - times.min()).astype(np.float64)  # which keeps nanoseconds of today apart
+    times = (times - times.min()).astype(np.float64)  # keeps the nanoseconds of present-day times distinct
     filled = values.to_numpy(dtype=np.float64, copy=True)
     for rows in pd.Series(table.codes).groupby(table.codes).indices.values():
         for column in np.flatnonzero(np.isnan(filled[rows]).any(axis=0)):

@@ -1,4 +1,4 @@
-"""Columns of any storage read as numbers: NumPy's, pandas' nullable ones, Arrow's, decimals, categories, objects and text."""
+"""Columns of any type read as numbers: NumPy, nullable pandas, Arrow, decimals, categories, objects and text."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ __all__ = [
     "texts_of_column",
 ]
 
-#: How a number that is not there is often written. In a column of text they are words, such as a label "None".
+#: Common markers of missing numbers. In a column of text they are ordinary words, such as a label "None".
 MISSING_WORDS = ("#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
 
 _TRUE, _FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(inf|Inf|INF|infinity|Infinity)$"
-#: Numbers dressed for people: thousands apart, a percent sign or a currency.
+#: Numbers formatted for display: thousands separators, a percent sign or a currency.
 _FORMATTED = r"^[+-]?[$€£]?\s?[0-9]{1,3}([,.' ]?[0-9]{3})*([.,][0-9]+)?\s?[%€$£]?$"
 
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """What a column holds, read as numbers.
+    """A column read as numbers.
 
     Attributes
     ----------
     values : array of shape (n_rows,)
-        int64 where every cell is a whole number, else float32 or float64 with NaN for cells that are missing or unread.
+        int64 if every cell is an integer, else float32 or float64 with NaN for cells that are missing or not numbers.
     unread : array of bool, shape (n_rows,)
-        Cells that hold something else than a number.
+        Cells that hold something other than a number.
     """
 
     values: NDArray[Any]
@@ -51,12 +51,12 @@ class NumberColumn:
 
     @property
     def n_read(self) -> int:
-        """Cells that hold a number."""
+        """Number of cells that hold a number."""
         return len(self.values) - int(np.isnan(self.values).sum())
 
     @property
     def n_unread(self) -> int:
-        """Cells that hold something else."""
+        """Number of cells that hold something else."""
         return int(self.unread.sum())
 
 
@@ -66,11 +66,11 @@ def read_numbers(column: pd.Series[Any], *, decimal: str = ".", text: bool = Tru
     Parameters
     ----------
     column : Series of length n_rows
-        Of any storage.
+        The column, of any type.
     decimal : {".", ","}, default="."
-        What decimals follow in text.
+        The decimal mark in text.
     text : bool, default=True
-        Whether text may be a number, and words such as "NA" a missing one; else text is left unread.
+        Whether to parse text as numbers, and words such as "NA" as missing; otherwise text counts as unread.
     """
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -97,7 +97,7 @@ def number_matrix(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.flo
 
 
 def holds_text(column: pd.Series[Any]) -> bool:
-    """Tell whether a column is stored as text: strings of pandas or Arrow, objects or categories that are all strings."""
+    """Return whether a column is text: strings of pandas or Arrow, or objects or categories that are all strings."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return holds_text(pd.Series(dtype.categories))
@@ -109,12 +109,12 @@ def holds_text(column: pd.Series[Any]) -> bool:
 
 
 def texts_of_column(column: pd.Series[Any]) -> pa.Array:
-    """Return a column that `holds_text` as Arrow's text, without blanks around it; a word for a missing number is null."""
+    """Return a column that `holds_text` as Arrow strings, stripped, with null for markers of missing numbers."""
     return _stripped(_arrow_text(column))
 
 
 def formatted(texts: pa.Array) -> NDArray[np.bool_]:
-    """Tell which texts are numbers dressed for people, such as "1,234.5", "12 %" and "$3"."""
+    """Return which texts are numbers formatted for display, such as "1,234.5", "12 %" and "$3"."""
     return _mask(pc.match_substring_regex(texts, _FORMATTED))
 
 
@@ -141,7 +141,7 @@ def _read_arrow(array: pa.ChunkedArray, decimal: str, *, text: bool) -> NumberCo
         values = array.cast(pa.int64()).to_numpy()
     elif number or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         floats = array.cast(pa.int8()) if pa.types.is_boolean(kind) else array
-        values = floats.cast(pa.float64(), safe=False).to_numpy()  # a whole number beyond 2**53 is rounded
+        values = floats.cast(pa.float64(), safe=False).to_numpy()  # integers beyond 2**53 are rounded
     else:
         values = np.full(len(array), np.nan)
         return NumberColumn(values, _mask(array.is_valid().combine_chunks()))
@@ -156,7 +156,7 @@ def _read_text(array: pa.Array, decimal: str) -> NumberColumn:
     if not cells.null_count and pc.all(pc.match_substring_regex(cells, _WHOLE)).as_py():
         return NumberColumn(_whole_numbers(cells), np.zeros(len(cells), dtype=bool))
     if decimal == ",":
-        cells = pc.if_else(pc.match_substring(cells, "."), "1.234,5", cells)  # a point is no decimal mark here
+        cells = pc.if_else(pc.match_substring(cells, "."), "1.234,5", cells)  # here a point is not a decimal mark
         cells = pc.replace_substring(cells, ",", ".")
     read = pc.match_substring_regex(cells, _NUMBER)
     if pc.any(read).as_py():
@@ -168,7 +168,7 @@ def _read_text(array: pa.Array, decimal: str) -> NumberColumn:
 
 
 def _plain_decimals(array: pa.Array) -> NDArray[np.float64] | None:
-    """Return cells that are numbers with points, as most columns are, in one pass; None where anything else is among them."""
+    """Parse cells with decimal points in one pass, the common case; None if any cell is something else."""
     if array.null_count or not len(array) or "." not in array[0].as_py():
         return None
     try:

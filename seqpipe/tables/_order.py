@@ -1,4 +1,4 @@
-"""A table's rows put together by sequence and checked to rise in time."""
+"""Rows of a table grouped by sequence, with times checked to be increasing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["ordered"]
 
 
 def ordered(table: Table, *, sort: bool) -> Table:
-    """Return the table with each id's rows together and rising in time, its times as `read_times` gives them.
+    """Return the table with the rows of each id adjacent and increasing in time, its times as returned by `read_times`.
 
     Raises
     ------
     InvalidSequencesError
-        If an id or time is missing, a time cannot be read or comes twice in an id, or rows do not rise and ``sort``
-        does not allow to reorder them.
+        If an id or time is missing, a time cannot be parsed or occurs twice in an id, or rows are not in order and
+        ``sort`` is False.
     """
     roles = table.roles
     if roles.id is not None:
@@ -36,7 +36,7 @@ def ordered(table: Table, *, sort: bool) -> Table:
         in_order.place,
         written=written.iloc[order],
         if_falling="Sort the file, or write 'sort: true' under 'data:' in the recipe.",
-        if_doubled="A sequence has one row per time: remove one of the two.",
+        if_doubled="A sequence must have one row per time: remove one of the two.",
     )
     return in_order
 

@@ -1,4 +1,4 @@
-"""Long tables made ready: rows in order, no empty cells, and notes of what was done."""
+"""Preparation of long tables: rows in order, missing values handled, and notes on what was done."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["count", "prepared"]
 
 
 def prepared(table: Table, *, sort: bool, missing: Missing) -> tuple[Table, list[str]]:
-    """Return a table in order and without empty cells, and what was done to it; only if a row is a time step.
+    """Return a table in order and without missing values, and notes on what was done; only if a row is a time step.
 
     Raises
     ------
     InvalidSequencesError
-        If a row is unfit and the options do not mend it.
+        If a row is invalid and the options do not allow to fix it.
     """
-    if not table.is_long:  # the task judges whole rows
+    if not table.is_long:  # the task validates whole rows
         return table, []
     in_order = ordered(table, sort=sort)
     mended = without_missing(in_order, missing)
@@ -30,7 +30,7 @@ def prepared(table: Table, *, sort: bool, missing: Missing) -> tuple[Table, list
 
 
 def count(number: int, noun: str, plural: str = "s") -> str:
-    """Return words such as "1 step" and "2,000 steps"."""
+    """Return a count with its noun, such as "1 step" and "2,000 steps"."""
     return f"{number:,} {noun}{plural if number != 1 else ''}"
 
 

@@ -1,4 +1,4 @@
-"""Times that must rise from row to row of the same sequence."""
+"""Validation that times increase within each sequence."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def check_rising(
     if_falling: str,
     if_doubled: str,
 ) -> None:
-    """Raise `InvalidSequencesError` unless times rise strictly within each sequence.
+    """Raise `InvalidSequencesError` unless times are strictly increasing within each sequence.
 
     Parameters
     ----------
     times : Series of length n_rows
-        Out of `read_times`.
+        As returned by `read_times`.
     codes : array of int, shape (n_rows,)
-        The sequence of each row; those of a sequence stand together.
+        Index of the sequence of each row; the rows of a sequence are adjacent.
     place : callable
-        Gives words for the row at a position.
+        Describes the row at a position.
     written : Series of length n_rows
-        The times as the user wrote them, by the name that the user gave them.
+        The times as the user wrote them, with the user's column name.
     if_falling, if_doubled : str
-        What to do about a time that is earlier than the one before, and about one that comes twice.
+        Remedy for a time that is earlier than the previous one, and for a duplicated time.
     """
     row = first_not_rising(times, codes)
     if row is None:
@@ -53,7 +53,7 @@ def check_rising(
 
 
 def first_not_rising(times: pd.Series[Any], codes: NDArray[Any] | None = None) -> int | None:
-    """Return the first row whose time is not after that of the row before in the same sequence; None if all rise."""
+    """Return the first row whose time is not after that of the previous row of its sequence; None if all increase."""
     numbers = ordinals(times)
     wrong = numbers[1:] <= numbers[:-1]
     if codes is not None:
@@ -62,12 +62,12 @@ def first_not_rising(times: pd.Series[Any], codes: NDArray[Any] | None = None) -
 
 
 def _for_clocks(before: Any, after: Any) -> str | None:
-    """Return what to do about a clock that was put back, or began again; None where times fall for other reasons."""
+    """Return the remedy for a clock that was set back, or restarted; None if times decrease for other reasons."""
     if isinstance(after, pd.Timedelta) and before < _DAY < 2 * (before - after):
-        return "A clock begins again at midnight: give the dates as well."
+        return "Clock times restart at midnight: give the dates as well."
     if isinstance(after, pd.Timestamp) and after.tzinfo is None and 0 < after.hour < 4 and before - after <= _HOUR:
         return (
-            "If this is the end of summer time, when local clocks show an hour twice, write times in UTC or with their offset, "
-            "such as 2024-10-27T02:30+01:00; else keep one row per time, in order."
+            "If this is the end of daylight saving time, when an hour repeats, write times in UTC or with their "
+            "offset, such as 2024-10-27T02:30+01:00; else keep one row per time, in order."
         )
     return None

@@ -1,4 +1,4 @@
-"""What the columns of a table are."""
+"""Roles of the columns of a table."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["Roles", "check_roles", "named_columns", "row_place"]
 
 @dataclass(frozen=True)
 class Roles:
-    """What the columns of a table are.
+    """Roles of the columns of a table.
 
     Attributes
     ----------
     id : str or None
-        Names the sequence that a row belongs to.
+        Column that identifies the sequence of a row.
     time : str or None
-        Orders the rows.
+        Column by which the rows are ordered.
     features : tuple of str or None
-        Numeric inputs; None for every numeric column without another role.
+        Numeric input columns; None for every numeric column without another role.
     target : tuple of str
-        What is to be predicted.
+        Columns to predict.
     sequence : str or None
-        A column of lists, for tables with one row a sequence.
+        Column of lists, for tables with one row per sequence.
     """
 
     id: str | None = None
@@ -39,18 +39,18 @@ class Roles:
 
 
 def check_roles(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool) -> None:
-    """Raise `InvalidSequencesError` unless each role has a column of its own.
+    """Raise `InvalidSequencesError` unless each role has a separate column.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
         The table.
     roles : Roles
-        What its columns are.
+        Roles of its columns.
     name : str
-        What errors call the table.
+        Name of the table in error messages.
     with_target : bool
-        Whether the target columns have to be there.
+        Whether the target columns are required.
     """
     named = list(named_columns(roles, with_target=with_target))
     columns = [str(column) for column in frame.columns]
@@ -61,7 +61,7 @@ def check_roles(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bo
                 f"Its columns are {', '.join(columns)}."
             )
         if columns.count(column) > 1:
-            raise InvalidSequencesError(f"The {role} column {column!r} stands more than once in {name!r}: rename one.")
+            raise InvalidSequencesError(f"The {role} column {column!r} occurs more than once in {name!r}: rename one.")
     column, uses = Counter(column for _, column in named).most_common(1)[0] if named else ("", 0)
     if uses > 1:
         both = " and ".join(role for role, found in named if found == column)
@@ -69,12 +69,12 @@ def check_roles(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bo
 
 
 def row_place(frame: pd.DataFrame, row: int) -> str:
-    """Return words for the row at a position, such as "row 12", or "line 14" where the index is called so."""
+    """Return a description of the row at a position, such as "row 12", or "line 14" if the index is named "line"."""
     return f"{frame.index.name or 'row'} {frame.index[row]}"
 
 
 def named_columns(roles: Roles, *, with_target: bool = True) -> Iterator[tuple[str, str]]:
-    """Give each role and column that is named, in pairs."""
+    """Yield each role with each of its columns."""
     for role, column in (("id", roles.id), ("time", roles.time), ("sequence", roles.sequence)):
         if column is not None:
             yield role, column

@@ -1,4 +1,4 @@
-"""Rows that have to be in order of time, as far as the index of pandas data tells."""
+"""Validation that rows are in order of time, by the index of pandas data."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from seqpipe.tables._rising import check_rising, first_not_rising
 
 __all__ = ["check_one_series", "check_steps_order"]
 
-#: What pandas stores NaT as.
+#: The integer that pandas stores for NaT.
 _MISSING = np.iinfo(np.int64).min
 
 
 def check_one_series(X: Any, y: Any = None, *, owner: str) -> None:
-    """Refuse rows that are not one series in order of time, or targets at other times than X.
+    """Raise unless the rows are one series in order of time, and targets have the same times as X.
 
-    Row numbers must rise as times must: they fall or come twice where rows were shuffled, sorted by something else or put
-    together.
+    Row numbers must increase as times must: they decrease or repeat if rows were shuffled, sorted by another column or
+    concatenated.
 
     Raises
     ------
     InvalidSequencesError
-        If the index of X or y has several series, does not rise, or both have times and these are not the same.
+        If the index of X or y has several series, does not increase, or both have times and these differ.
     """
     for name, data in (("X", X), ("y", y)):
         refuse_several(data, name=name, owner=owner)
@@ -37,14 +37,14 @@ def check_one_series(X: Any, y: Any = None, *, owner: str) -> None:
 
 
 def check_steps_order(sequences: Iterable[Any], *, name: str = "X") -> None:
-    """Refuse sequences whose steps are not in order of time, as far as an index of times tells.
+    """Raise for sequences whose steps are not in order of time, if they have an index of times.
 
-    Row numbers tell nothing here: those of a table that was sorted before it was cut into sequences may fall.
+    Row numbers are not checked: they may decrease if a table was sorted before it was split into sequences.
 
     Raises
     ------
     InvalidSequencesError
-        If times do not rise within a sequence.
+        If times do not increase within a sequence.
     """
     for i, item in enumerate(sequences):
         if hasattr(item, "iloc"):
@@ -68,7 +68,7 @@ def _check_times(data: Any, name: str) -> None:
 
 
 def _rises(index: pd.Index[Any] | None) -> bool:
-    """Tell the common case, an index of pandas' times that is in order, from all others."""
+    """Return whether this is the common case, an index of pandas times in order."""
     if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex):
         return False
     numbers = index.asi8
@@ -86,13 +86,13 @@ def _check_row_numbers(data: Any, name: str) -> None:
     if row is not None:
         raise InvalidSequencesError(
             f"The rows of {name} must be in order of time, but the row number {index[row]} follows {index[row - 1]} at position "
-            f"{row}. Bring them into order with {name}.sort_index() (train_test_split and other splitters shuffle rows unless "
-            f"told not to); if they are in order, say so with {name}.reset_index(drop=True)."
+            f"{row}. Sort them with {name}.sort_index() (train_test_split and other splitters shuffle rows by "
+            f"default); if they are in order, call {name}.reset_index(drop=True)."
         )
 
 
 def _check_same_times(X: Any, y: Any) -> None:
-    """Refuse X and y that both have times, and not the same instants row by row."""
+    """Raise if X and y both have times and these differ in any row."""
     times, target_times = times_of(index_of(X), name="X"), times_of(index_of(y), name="y")
     if times is None or target_times is None or len(times) != len(target_times):
         return
@@ -102,7 +102,7 @@ def _check_same_times(X: Any, y: Any) -> None:
     if of_kind and has_zone[0] != has_zone[1]:
         with_zone, without = ("X", "y") if zoned else ("y", "X")
         raise InvalidSequencesError(
-            f"The times of {with_zone} have a zone and those of {without} have none: give it one with {without}.tz_localize(...)."
+            f"The times of {with_zone} have a time zone and those of {without} do not: use {without}.tz_localize(...)."
         )
     if not of_kind or (times.to_numpy() != target_times.to_numpy()).any():
-        raise InvalidSequencesError("X and y have other times: align them, as with y.reindex(X.index).")
+        raise InvalidSequencesError("X and y have different times: align them, for example with y.reindex(X.index).")

@@ -1,4 +1,4 @@
-"""What a table's sequences are made of, before anything holds them."""
+"""The sequences of a table as plain arrays, before a container is created."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Runs"]
 
 @dataclass(frozen=True)
 class Runs:
-    """Sequences as runs of rows of one matrix; the fields are what `seqpipe.Sequences` takes.
+    """Sequences as runs of rows of one matrix; the fields are the arguments of `seqpipe.Sequences`.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Runs:
     offsets : array of int, shape (n_samples + 1,)
         Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
     ids : array of shape (n_samples,), or None
-        What the user calls each sequence.
+        Identifier of each sequence.
     feature_names : iterable of str, or None
         One name per column of ``values``.
     """

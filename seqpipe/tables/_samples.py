@@ -1,4 +1,4 @@
-"""Tables to samples: one sequence an id, a row, or a cell, and the target that belongs to each."""
+"""Conversion of tables to samples: one sequence per id, row or cell, with its target."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["runs_of", "step_targets_of", "targets_of"]
 
 
 def runs_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Runs:
-    """Return the sequences of a table, not yet checked to have steps and finite values where cells are lists.
+    """Return the sequences of a table; if cells are lists, these are not yet checked for steps and finite values.
 
-    A column of lists has one sequence a row; so has a table without ids, whose features are then the steps.
-    With ids the rows of an id are the steps of one sequence, in order of first appearance.
+    With a column of lists, each row is a sequence; so it is in a table without ids, whose features are then the steps.
+    With ids, the rows of an id are the steps of one sequence, in order of first appearance.
 
     Raises
     ------
     InvalidSequencesError
-        If the table is empty, the roles contradict each other, or a value is unfit; names the place.
+        If the table is empty, the roles conflict, or a value is invalid; the message names the position.
     """
     if frame.empty:
         raise InvalidSequencesError(f"{name!r} has no rows.")
@@ -40,19 +40,19 @@ def runs_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Runs:
         return runs_from_frame(numbers, by=roles.id, order=roles.time, features=features)
     if roles.time is not None:
         raise InvalidSequencesError(
-            f"{name!r} has the time column {roles.time!r} but no id column: name the column that says which "
-            "sequence a row belongs to, or, if every row is a sequence of its own, leave the time out."
+            f"{name!r} has the time column {roles.time!r} but no id column: name the column that identifies the "
+            "sequence of a row, or, if every row is a separate sequence, remove the time column."
         )
     return _from_rows(frame, numeric_features(frame, roles, name=name), name)
 
 
 def targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
-    """Return the target columns with one row a sequence, in the order of `runs_of`.
+    """Return the target columns with one row per sequence, in the order of `runs_of`.
 
     Raises
     ------
     InvalidSequencesError
-        If there is no target column, a target is missing, or it changes within an id; names the place.
+        If there is no target column, a target is missing, or it changes within an id; the message names the position.
     """
     targets = _target_columns(frame, roles, name)
     if roles.id is None or roles.sequence is not None:
@@ -65,17 +65,17 @@ def targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
 
 
 def step_targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataFrame:
-    """Return the target columns with one row a time step, in the order of the steps of `runs_of`.
+    """Return the target columns with one row per time step, in the order of the steps of `runs_of`.
 
     Raises
     ------
     InvalidSequencesError
-        If the table is not one row a step with an id, there is no target column, or a target is missing.
+        If the table does not have one row per step and an id, there is no target column, or a target is missing.
     """
     if roles.id is None or roles.sequence is not None:
         raise InvalidSequencesError(
-            f"{name!r} needs one row a time step, with its target, and an id column: name the column that says which "
-            "sequence a row belongs to."
+            f"{name!r} needs one row per time step, with its target, and an id column: name the column that identifies "
+            "the sequence of a row."
         )
     targets = _target_columns(frame, roles, name)
     return targets.iloc[np.argsort(pd.factorize(frame[roles.id])[0], kind="stable")]
@@ -84,8 +84,7 @@ def step_targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataF
 def _target_columns(frame: pd.DataFrame, roles: Roles, name: str) -> pd.DataFrame:
     if not roles.target:
         raise InvalidSequencesError(
-            f"{name!r} needs a target column, what is to be predicted: name one of "
-            f"{', '.join(map(str, frame.columns))}."
+            f"{name!r} needs a target column, the values to predict: name one of {', '.join(map(str, frame.columns))}."
         )
     for column in roles.target:
         _refuse_missing(frame, roles, column, name)
@@ -97,11 +96,11 @@ def _from_lists(frame: pd.DataFrame, roles: Roles, name: str) -> Runs:
         if other is not None:
             raise InvalidSequencesError(
                 f"The column {roles.sequence!r} of {name!r} holds whole sequences, so that {other!r} "
-                f"cannot be {role}: leave that role out."
+                f"cannot be {role}: remove that role."
             )
     column = frame[roles.sequence]
     ids = None if roles.id is None else frame[roles.id].to_numpy()
-    if any(getattr(cell, "ndim", 1) == 2 for cell in column):  # Arrow takes nested lists, but no matrices
+    if any(getattr(cell, "ndim", 1) == 2 for cell in column):  # Arrow converts nested lists, but not matrices
         column = column.map(lambda cell: cell.tolist() if isinstance(cell, np.ndarray) else cell)
     return runs_from_arrow(column, ids=ids)
 
@@ -125,7 +124,7 @@ def _refuse_missing(frame: pd.DataFrame, roles: Roles, column: str, name: str) -
         whose = "" if roles.id is None else f"id {frame[roles.id].tolist()[row]!r}, "
         raise InvalidSequencesError(
             f"{name!r}, {whose}{row_place(frame, row)}: the target {column!r} is missing "
-            f"({int(missing.sum())} such). Fill it in, or drop these rows."
+            f"({int(missing.sum())} in total). Fill it in, or drop these rows."
         )
 
 
@@ -140,5 +139,5 @@ def _refuse_changing(
         raise InvalidSequencesError(
             f"{name!r}, id {frame[by].tolist()[row]!r}: the target {column!r} is {values[begin]!r} at "
             f"{row_place(frame, begin)} and {values[row]!r} at {row_place(frame, row)}, but an id is one "
-            "sequence and has one target. Correct the table, or give the parts ids of their own."
+            "sequence and has one target. Correct the table, or use different ids for the parts."
         )

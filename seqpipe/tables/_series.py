@@ -1,4 +1,4 @@
-"""Tables to series: rows in order of time, and columns of finite numbers."""
+"""Conversion of tables to series: rows in order of time, and columns of finite numbers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["series_frame", "time_index"]
 
 
 def series_frame(frame: pd.DataFrame, columns: Sequence[str], index: pd.Index[Any], *, name: str) -> pd.DataFrame:
-    """Return columns as finite float64 over another index of as many rows.
+    """Return columns as finite float64 with the given index of the same length.
 
     Raises
     ------
     InvalidSequencesError
-        At the first value that is missing or infinite; names row and column.
+        If a value is missing or infinite; the message names row and column of the first one.
     """
     values = number_matrix(frame, columns)
     unfit = ~np.isfinite(values)
@@ -38,12 +38,12 @@ def series_frame(frame: pd.DataFrame, columns: Sequence[str], index: pd.Index[An
 
 
 def time_index(frame: pd.DataFrame, time: str | None, *, name: str) -> pd.Index[Any]:
-    """Return the time of each row, which must rise, as an index; row numbers from 0 without a time column.
+    """Return the time of each row as an index, which must be increasing; row numbers from 0 without a time column.
 
     Raises
     ------
     InvalidSequencesError
-        If a time is missing or cannot be read, or times do not rise; names the row.
+        If a time is missing or cannot be parsed, or times do not increase; the message names the row.
     """
     if time is None:
         return pd.RangeIndex(len(frame), name="step")
@@ -59,6 +59,6 @@ def time_index(frame: pd.DataFrame, time: str | None, *, name: str) -> pd.Index[
         place,
         written=written,
         if_falling=f"Sort the rows by {time!r}.",
-        if_doubled="A series has one row per time: keep one of the two.",
+        if_doubled="A series must have one row per time: keep one of the two.",
     )
     return pd.Index(times, name=time)

@@ -1,4 +1,4 @@
-"""How a series' times go on: their step, the steps after the end, and those of a season."""
+"""Continuation of the times of a series: the step, the times after the end, and the length of a season."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _SEASONS = {
     "B": 5,
     "h": 24,
 }
-#: Share of a step by which numbers may miss it: dates of a spreadsheet are days, rounded.
+#: Tolerance for numbers as times, as a fraction of a step: dates of a spreadsheet are rounded days.
 _UNEVEN = 1e-3
 
 
 def index_after(index: pd.Index[Any], n_steps: int) -> pd.Index[Any]:
-    """Return the index of the steps after the end: their times, or numbers from 1 where there is no frequency."""
+    """Return the index of the steps after the end: their times, or numbers from 1 if there is no frequency."""
     ahead = times_after(index, n_steps)
     return pd.RangeIndex(1, n_steps + 1, name="step") if ahead is None else ahead
 
 
 def times_after(index: pd.Index[Any], n_steps: int) -> pd.Index[Any] | None:
-    """Return the times of the steps after the end, None where there is no frequency.
+    """Return the times of the steps after the end; None if there is no frequency.
 
-    Dates go on at their frequency, days and longer steps by the local calendar; numbers and elapsed times at their step.
+    Dates continue at their frequency, steps of days or longer in local time; numbers and elapsed times at their step.
     """
     ahead: pd.Index[Any] | None = None
     if isinstance(index, pd.DatetimeIndex):
@@ -56,15 +56,15 @@ def times_after(index: pd.Index[Any], n_steps: int) -> pd.Index[Any] | None:
 
 
 def season_of(index: pd.Index[Any]) -> int:
-    """Return the steps of a season: a year of months, quarters or weeks, a week of days, a day of hours."""
+    """Return the number of steps of a season: a year of months, quarters or weeks, a week of days, a day of hours."""
     frequency = frequency_of(index) if isinstance(index, pd.DatetimeIndex) else None
-    if frequency is None or frequency.n != 1:  # nothing repeats that is known of
+    if frequency is None or frequency.n != 1:  # no known season
         return 1
     return _SEASONS.get(frequency.rule_code.partition("-")[0], 1)
 
 
 def n_left_out(index: pd.Index[Any]) -> int:
-    """Return how many steps are missing between the first time and the last, of an index that has a frequency or a step."""
+    """Return the number of missing steps between the first and last time, for an index with a frequency or a step."""
     if isinstance(index, pd.DatetimeIndex):
         frequency = frequency_of(index)
         return 0 if frequency is None else len(dates_from(index[0], frequency, end=index[-1])) - len(index)
@@ -72,7 +72,7 @@ def n_left_out(index: pd.Index[Any]) -> int:
 
 
 def _even_step(numbers: NDArray[Any]) -> Any:
-    """Return the step of numbers of which less than half may be missing; None where there is none."""
+    """Return the step of numbers, of which less than half may be missing; None if there is none."""
     if len(numbers) < 2:
         return None
     steps, counts = np.diff(numbers), _counts(numbers)
@@ -82,6 +82,6 @@ def _even_step(numbers: NDArray[Any]) -> Any:
 
 
 def _counts(numbers: NDArray[Any]) -> NDArray[Any]:
-    """Return how many of the smallest step lie between one number and the next."""
+    """Return the differences of consecutive numbers in units of the smallest step."""
     steps = np.diff(numbers)
     return np.rint(steps / steps.min()) if len(steps) else steps

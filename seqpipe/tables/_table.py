@@ -1,4 +1,4 @@
-"""A table with column roles that can tell where in its file a row stands."""
+"""A table with column roles that knows the position of each row in its file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Table:
     frame : DataFrame
         The rows. Its index is named "line" and counts the lines of a CSV file, or "row" and counts rows from 1.
     roles : Roles
-        What its columns are.
+        Roles of its columns.
     source : str
-        The file or data set.
+        Name of the file or data set.
     numeric_targets : bool
-        Whether its targets are numbers, of which a missing one may be drawn from its neighbours; labels may not.
+        Whether the targets are numbers, whose missing values may be interpolated, unlike those of labels.
     """
 
     frame: pd.DataFrame
@@ -38,35 +38,35 @@ class Table:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, roles: Roles, source: str) -> Table:
-        """Take a frame as it was read from ``source``."""
+        """Create a table from a frame that was read from ``source``."""
         if frame.index.name != "line":
             frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="row"))
         return cls(frame, roles, source)
 
     @property
     def codes(self) -> NDArray[np.intp]:
-        """The number of each row's sequence, in order of appearance; all 0 without ids."""
+        """Index of the sequence of each row, in order of appearance; all 0 without ids."""
         if self.roles.id is None:
             return np.zeros(len(self.frame), dtype=np.intp)
         return pd.factorize(self.frame[self.roles.id])[0]
 
     @property
     def is_long(self) -> bool:
-        """Whether the recipe says that a row is a time step."""
+        """Whether the roles declare a row to be a time step."""
         return self.roles.id is not None or self.roles.time is not None
 
     @property
     def value_columns(self) -> list[str]:
-        """Features and targets that are named."""
+        """Named features and targets."""
         return [*(self.roles.features or ()), *self.roles.target]
 
     @property
     def fillable_columns(self) -> list[str]:
-        """Those of `value_columns` whose empty cells may be filled."""
+        """The `value_columns` whose missing values may be filled."""
         return self.value_columns if self.numeric_targets else list(self.roles.features or ())
 
     def take(self, order: NDArray[Any]) -> Table:
-        """Return some of the rows, in another order."""
+        """Return the rows at the given positions, in that order."""
         if np.array_equal(order, np.arange(len(self.frame))):
             return self
         return replace(self, frame=self.frame.iloc[order])
@@ -81,7 +81,7 @@ class Table:
         return replace(self, frame=pd.DataFrame(columns, index=self.frame.index))
 
     def place(self, row: int) -> str:
-        """Return words for where a row stood: file and line, and the id."""
+        """Return a description of the position of a row: file and line, and the id."""
         index = self.frame.index
         where = f"{self.source}:{index[row]}" if index.name == "line" else f"{self.source}, row {index[row]}"
         if self.roles.id is None or pd.isna(self.frame[self.roles.id].iloc[row]):
@@ -90,5 +90,5 @@ class Table:
 
 
 def others(number: int) -> str:
-    """Return " (and 3 more)" where ``number``, 4, things are alike and one has been named."""
+    """Return " (and 3 more)" for a ``number`` of 4 items of which one has been named."""
     return f" (and {number - 1:,} more)" if number > 1 else ""

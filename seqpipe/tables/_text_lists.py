@@ -1,4 +1,4 @@
-"""Lists that a table stores as text, as pandas and NumPy write them: "[1.0, 2.0]", "[[1, 2], [3, 4]]", "[1. 2.]", "1 2 3"."""
+"""Lists stored as text, as written by pandas and NumPy: "[1.0, 2.0]", "[[1, 2], [3, 4]]", "[1. 2.]", "1 2 3"."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REMEDY = (
 
 
 def lists_in_text(table: Table, name: str, *, texts: bool) -> pd.Series[Any] | None:
-    """Return a column of text as lists if that is what its cells are; None if they are texts.
+    """Parse a column of text as lists; None if its cells are texts.
 
     Parameters
     ----------
@@ -33,13 +33,13 @@ def lists_in_text(table: Table, name: str, *, texts: bool) -> pd.Series[Any] | N
     name : str
         The column.
     texts : bool
-        Whether the column is to be read as texts: then numbers between blanks stay what they are, and so does everything
-        in brackets unless each cell is a list.
+        Whether the column is expected to hold texts: then numbers separated by spaces remain text, and so does anything
+        in brackets unless every cell is a list.
 
     Raises
     ------
     InvalidSequencesError
-        If only some cells are lists, a list was shortened when it was written, or every cell is a single number.
+        If only some cells are lists, a list was abbreviated when it was written, or every cell is a single number.
     """
     column = table.frame[name]
     if not holds_text(column) or not column.notna().any():
@@ -58,16 +58,16 @@ def _from_brackets(table: Table, name: str, cells: list[str | None], *, texts: b
         if cell is not None and found is None:
             if texts:
                 return None
-            shortened = " It was shortened when it was written; the rest is lost." if "..." in cell else ""
+            shortened = " It was abbreviated when it was written; the rest is lost." if "..." in cell else ""
             raise InvalidSequencesError(
-                f"{table.place(row)}: column {name!r} is {cell!r:.60}, no list.{shortened} {_REMEDY}"
+                f"{table.place(row)}: column {name!r} is {cell!r:.60}, which is not a list.{shortened} {_REMEDY}"
             )
         lists.append(found)
     return _column(table, name, lists)
 
 
 def _from_bare_numbers(table: Table, name: str, cells: list[str | None]) -> pd.Series[Any] | None:
-    """Read numbers between blanks or semicolons; single words of digits are texts as long as one cell is no number."""
+    """Parse numbers separated by spaces or semicolons; if any cell is not a number, single numbers are texts."""
     array = pa.array(cells, type=pa.large_string())
     if not pc.all(pc.match_substring_regex(array, _BARE)).as_py():
         return None
@@ -78,11 +78,11 @@ def _from_bare_numbers(table: Table, name: str, cells: list[str | None]) -> pd.S
 
 
 def single_numbers(table: Table, name: str) -> InvalidSequencesError:
-    """Return the error for a sequence column that has one number per row."""
+    """Return the error for a sequence column with one number per row."""
     return InvalidSequencesError(
-        f"The sequence column {name!r} of {table.source!r} has one number in each row, such as "
+        f"The sequence column {name!r} of {table.source!r} has one number per row, such as "
         f"{table.frame[name].iloc[0]!r} at {table.place(0)}, not a sequence. {_REMEDY} If a row is a time step, name the "
-        "column that says which sequence it belongs to under 'id:', and leave 'sequence:' out."
+        "column that identifies its sequence under 'id:', and remove 'sequence:'."
     )
 
 
@@ -95,7 +95,7 @@ def _parsed(cell: str) -> list[Any] | None:
 
 
 def _parsed_numpy(cell: str) -> list[Any] | None:
-    """Read numbers in brackets with blanks between them, as NumPy prints arrays, and Python's nan."""
+    """Parse numbers in brackets separated by spaces, as NumPy prints arrays, and nan."""
     tokens = re.findall(r"[\[\]]|[^\s,\[\]]+", cell)
     try:
         plain = [token if token in "[]" else json.dumps(float(token)) for token in tokens]

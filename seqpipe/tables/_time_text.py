@@ -1,4 +1,4 @@
-"""Times out of text: ISO 8601 dates, weeks and quarters, elapsed times and clock times; never a guess."""
+"""Parsing of times from text: ISO 8601 dates, weeks and quarters, elapsed times and clock times; unambiguous only."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _QUARTER = r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- /]?(\d{4})"
 _UNCLEAR = [
     (
         r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b.*",
-        "It does not say whether the day or the month comes first: write 2024-05-31, which "
-        "pd.to_datetime(column, dayfirst=True) or dayfirst=False gives.",
+        "The order of day and month is ambiguous: write 2024-05-31, as returned by "
+        "pd.to_datetime(column, dayfirst=True) or dayfirst=False.",
     ),
-    (r".*:60(?:\D.*)?", "A minute has the seconds 0 to 59: write a leap second as 23:59:59.999."),
-    (r".*[T ]24:00.*", "A day ends at 23:59: write midnight as 00:00 of the day after."),
-    (_CLOCK, "Other cells have seconds, so that it may be hours or minutes that come first: write it as 01:30:00."),
+    (r".*:60(?:\D.*)?", "Seconds range from 0 to 59: write a leap second as 23:59:59.999."),
+    (r".*[T ]24:00.*", "Hours range from 0 to 23: write midnight as 00:00 of the next day."),
+    (_CLOCK, "Other cells have seconds, so that the first number may be hours or minutes: write it as 01:30:00."),
 ]
 _FORMS = (
     "Write dates as 2024-05-31 or 2024-05-31T12:00+02:00, weeks as 2024-W05, quarters as 2024Q1, elapsed and clock times as "
@@ -41,9 +41,9 @@ _FORMS = (
 
 
 def times_from_text(text: pd.Series[Any], place: Place) -> pd.Series[Any]:
-    """Return text as dates or elapsed times by the form that reads most cells; what it does not read is missing.
+    """Parse text as dates or elapsed times, in the format that matches most cells; other cells are missing.
 
-    Text with several offsets gets the last one, which leaves instants as they are.
+    Times with several UTC offsets are converted to the last one, which does not change the instants.
     """
     best = None
     for times in _readings(text, place):
@@ -56,7 +56,7 @@ def times_from_text(text: pd.Series[Any], place: Place) -> pd.Series[Any]:
 
 
 def remedy_for(value: object) -> str:
-    """Return what to do about a value that is no time."""
+    """Return the remedy for a value that is not a time."""
     found = (remedy for form, remedy in _UNCLEAR if isinstance(value, str) and re.fullmatch(form, value.strip()))
     return next(found, _FORMS)
 

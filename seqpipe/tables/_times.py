@@ -1,4 +1,4 @@
-"""A column of times, in any form, as numbers, elapsed times, or dates that keep their zone."""
+"""Conversion of a column of times, in any form, to numbers, elapsed times, or dates with their time zone."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from seqpipe.tables._zones import Place, refuse_mixed_zones
 
 __all__ = ["ordinals", "read_times"]
 
-#: How dates are written as whole numbers, by their number of digits.
+#: Formats of dates written as integers, by number of digits.
 _COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _COMPACT_YEARS = range(1800, 2200)
 
 
 def read_times(column: pd.Series[Any], place: Place) -> pd.Series[Any]:
-    """Return times that can be compared and subtracted.
+    """Convert times to a type that can be compared and subtracted.
 
     Parameters
     ----------
     column : Series of length n_rows
-        Numbers, dates, elapsed times, clock times, periods, or text of these, in numpy's, pandas' or Arrow's types or as
-        Python's objects.
+        Numbers, dates, elapsed times, clock times, periods, or text of these, as numpy, pandas or Arrow types or
+        Python objects.
     place : callable
-        Gives words for the row at a position.
+        Describes the row at a position.
 
     Returns
     -------
     Series of length n_rows
-        int64, uint64 or float64; timedelta64, since midnight for clock times; or datetime64. A period is its first
-        instant. Dates keep their zone, where there are several that of the last row. Whole numbers that are all dates
-        without separators, such as 20240131, are these dates.
+        int64, uint64 or float64; timedelta64, since midnight for clock times; or datetime64. A period is replaced by
+        its first instant. Dates keep their time zone; if there are several, that of the last row. Integers that are all
+        dates without separators, such as 20240131, are converted to these dates.
 
     Raises
     ------
     InvalidSequencesError
-        If a time is missing or infinite, cannot be read without guessing, or some have a zone and others none; names the
-        place.
+        If a time is missing, infinite or ambiguous, or some have a time zone and others do not; the message names the
+        position.
     """
     if not len(column):
         return column.astype("float64")
@@ -54,14 +54,14 @@ def read_times(column: pd.Series[Any], place: Place) -> pd.Series[Any]:
         row = int(np.argmax(unread))
         value = column.tolist()[row]
         raise InvalidSequencesError(
-            f"{place(row)}: column {column.name!r} holds {value!r:.60}, which is no time. {remedy_for(value)}"
+            f"{place(row)}: column {column.name!r} holds {value!r:.60}, which is not a time. {remedy_for(value)}"
         )
     found.index, found.name = column.index, column.name
     return found
 
 
 def ordinals(times: pd.Series[Any] | pd.Index[Any]) -> NDArray[Any]:
-    """Return times out of `read_times` as numbers in their own unit; those of dates are instants, independent of the zone."""
+    """Return times from `read_times` as numbers in their own unit; for dates these are UTC instants."""
     if times.dtype.kind in "Mm":
         index = pd.Index(times)
         assert isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex)
@@ -80,7 +80,7 @@ def _refuse_missing(column: pd.Series[Any], place: Place) -> None:
 
 
 def _read(column: pd.Series[Any], place: Place) -> pd.Series[Any] | None:
-    """Return times, those that cannot be read as missing ones; None where the column is of another kind."""
+    """Return times, with missing values for those that cannot be parsed; None if the column is of another kind."""
     column = _in_numpy(column)
     dtype = column.dtype
     if dtype.kind in "Mm":
@@ -91,13 +91,13 @@ def _read(column: pd.Series[Any], place: Place) -> pd.Series[Any] | None:
         return None
     if pd.api.types.is_numeric_dtype(dtype):
         return _numbers(column)
-    if pd.api.types.is_string_dtype(dtype):  # objects too
+    if pd.api.types.is_string_dtype(dtype):  # includes objects
         return _objects(column, place)
     return None
 
 
 def _in_numpy(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column without Arrow's types and without categories; ordered ones are as good as their numbers."""
+    """Return a column without Arrow types and categories; ordered categories are replaced by their codes."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return column.cat.codes.astype(np.int64) if dtype.ordered else column.astype(dtype.categories.dtype)
@@ -108,14 +108,14 @@ def _in_numpy(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _numbers(column: pd.Series[Any]) -> pd.Series[Any]:
-    if pd.api.types.is_integer_dtype(column.dtype):  # the difference of two small or unsigned integers wraps
+    if pd.api.types.is_integer_dtype(column.dtype):  # differences of small or unsigned integers overflow
         return _compact_dates(column.astype("int64" if column.max() <= np.iinfo(np.int64).max else "uint64"))
     numbers = column.astype("float64")
     return _compact_dates(numbers.where(np.isfinite(numbers)))
 
 
 def _compact_dates(numbers: pd.Series[Any]) -> pd.Series[Any]:
-    """Return dates where every number is one without separators; a number of steps would soon have a 13th month."""
+    """Return dates if every number is a date without separators; step numbers would soon contain a 13th month."""
     if not len(numbers) or numbers.isna().any() or (numbers % 1 != 0).any():
         return numbers
     low, high = numbers.min(), numbers.max()
@@ -148,7 +148,7 @@ def _objects(column: pd.Series[Any], place: Place) -> pd.Series[Any] | None:
 
 
 def _text(text: pd.Series[Any], place: Place) -> pd.Series[Any]:
-    """Return numbers where the first cell is one, else times."""
+    """Return numbers if the first cell is one, else times."""
     if pd.isna(pd.to_numeric(text.iloc[:1], errors="coerce")).all():
         return times_from_text(text, place)
     numbers = pd.to_numeric(text, errors="coerce")

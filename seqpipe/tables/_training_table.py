@@ -1,4 +1,4 @@
-"""What a model remembers of the table it was trained on, so that a new one can be held to it."""
+"""What a model stores about its training table, to validate new tables against it."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from seqpipe.tables._typed import typed
 
 __all__ = ["TrainingTable"]
 
-#: Columns that a message names.
+#: Number of columns that a message names.
 _SHOWN = 30
-#: Enough of a series' times to tell its frequency.
+#: Number of times of a series that suffice to infer its frequency.
 _TAIL = 10
 
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """A table that a model was trained on, as far as prediction needs it.
+    """The properties of a training table that are needed for prediction.
 
     Attributes
     ----------
     roles : Roles
-        What the columns are; the features by name and in order, in every layout of the table.
+        Roles of the columns; the features by name and in order, in every layout of the table.
     sort, missing
-        How rows are mended, as under ``data:`` in a recipe.
+        How unsorted rows and missing values are handled, as under ``data:`` in a recipe.
     columns : tuple of str
-        All columns that the table had; empty where a model does not remember them.
+        All columns of the table; empty if the model did not store them.
     form : CsvFormat
-        How CSV files are written, as far as the recipe says so.
+        Format of CSV files, as specified in the recipe.
     texts : bool
-        Whether a column of sequences holds texts.
+        Whether the column of sequences holds texts.
     last_times : tuple of str or number
-        The last times of the series that was trained on; empty where sequences were.
+        The last times of the training series; empty if the model was trained on sequences.
     zone : str or None
-        The name of their zone, which their offsets do not tell.
+        Name of their time zone, which cannot be derived from their offsets.
     """
 
     roles: Roles = field(default_factory=Roles)
@@ -59,24 +59,24 @@ class TrainingTable:
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Self:
-        """Take what `as_dict` gave; raises a KeyError, TypeError or AttributeError where it is something else."""
+        """Create from the result of `as_dict`; raises KeyError, TypeError or AttributeError for anything else."""
         fields = {name: _as_tuple(value) for name, value in kept.items()}
         roles = Roles(**{name: _as_tuple(value) for name, value in fields.pop("roles").items()})
         return cls(roles=roles, form=CsvFormat(**fields.pop("form", {})), **fields)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return JSON's types only."""
+        """Return a dict of JSON types only."""
         kept = {name: _as_list(value) for name, value in asdict(self).items()}
         return {**kept, "roles": {name: _as_list(value) for name, value in kept["roles"].items()}}
 
     def trained_on(self, X: Any, roles: Roles, *, texts: bool) -> Self:
-        """Return the record with what is known of the data that a model was fitted to: roles, kind and last times."""
+        """Return the record completed by the data that a model was fitted to: roles, kind and last times."""
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
         return replace(self, roles=roles, texts=texts, last_times=_plain(index[-_TAIL:]), zone=_zone(index))
 
     @property
     def tail(self) -> pd.DataFrame:
-        """The end of the series that was trained on: no columns, its last times as index."""
+        """The end of the training series: no columns, its last times as index."""
         times = pd.Series(list(self.last_times), name=self.roles.time or "step")
         if any(isinstance(time, str) for time in self.last_times):
             times = read_times(times, "last time {}".format)
@@ -85,15 +85,16 @@ class TrainingTable:
         return pd.DataFrame(index=pd.Index(times))
 
     def held(self, found: WrittenTable, *, source: str) -> tuple[Table, list[str]]:
-        """Return a new table brought into the form of the training table, and what the user should know about it.
+        """Convert a new table to the form of the training table; return it with notes for the user.
 
-        Its columns are those that the model was trained with, in that order; its rows are put in order and their empty
-        cells filled as they were for training.
+        The result has the columns that the model was trained with, in that order; its rows are sorted and its missing
+        values filled as in training.
 
         Raises
         ------
         InvalidSequencesError
-            If a column is missing, or a row is unfit and the options do not mend it; names the place.
+            If a column is missing, or a row is invalid and the options do not allow to fix it; the message names the
+            position.
         """
         whole = Table.of(found.frame, replace(self.roles, target=()), source)
         self._check_columns(whole)
@@ -113,14 +114,14 @@ class TrainingTable:
             )
 
     def _taken(self, table: Table) -> list[str]:
-        """Return the columns that play a role; every column for a model that does not remember its features."""
+        """Return the columns with a role; every column for a model that did not store its features."""
         named = [column for _, column in named_columns(table.roles)]
         remembered = bool(self.columns or self.last_times or self.roles.sequence)
         return named if named and remembered else [c for c in table.frame.columns if c not in self.roles.target]
 
     def _notes(self, table: Table) -> list[str]:
         extra = [str(column) for column in table.frame.columns if column not in self.columns] if self.columns else []
-        return [f"columns that the model was not trained with are left out: {_listed(extra)}"] if extra else []
+        return [f"columns that the model was not trained with are ignored: {_listed(extra)}"] if extra else []
 
 
 def _listed(names: list[str]) -> str:
@@ -136,7 +137,7 @@ def _plain(index: pd.Index[Any]) -> tuple[Any, ...]:
 
 def _zone(index: pd.Index[Any]) -> str | None:
     zone = getattr(index, "tz", None)
-    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo and of pytz
+    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # zoneinfo and pytz, respectively
 
 
 def _as_tuple(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Columns converted by their roles: features, times and numeric targets to numbers, the rest kept as it is written."""
+"""Conversion of columns by role: features, times and numeric targets to numbers, other columns kept as written."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from seqpipe.tables._text_lists import lists_in_text, single_numbers
 
 __all__ = ["TargetType", "typed"]
 
-#: What the target columns are to a task: labels and texts stay as they are written; a series is what is forecast, every
-#: feature of the table if nothing is named; None leaves the choice to what the column holds.
+#: Kind of the target columns of a task: labels and texts are kept as written; a series is what is forecast, by default
+#: every feature of the table; with None it is inferred from the values.
 TargetType = Literal["labels", "numbers", "series", "texts"] | None
 
 
@@ -36,35 +36,35 @@ def typed(
     decimal: str | None = None,
     separator: str | None = None,
 ) -> tuple[Table, list[str]]:
-    """Return a table whose columns hold what their roles ask for, with its features named, and what was found out.
+    """Convert the columns of a table to the types of their roles; return it with its features named, and notes.
 
     Parameters
     ----------
     table : Table
-        As it was read.
+        The table as read.
     target : {"labels", "numbers", "series", "texts"} or None
-        What the target columns are.
+        Kind of the target columns.
     texts : bool, default=False
-        Whether a column of sequences holds texts, and not numbers.
+        Whether the column of sequences holds texts rather than numbers.
     decimal : {".", ","}, optional
-        What decimals follow in text; found in the table by default.
+        The decimal mark in text; detected from the table by default.
     separator : str, optional
-        What separates the cells of the file.
+        The cell separator of the file.
 
     Raises
     ------
     InvalidSequencesError
-        If a cell is not what its column's role asks for; names the place and the remedy.
+        If a cell does not match the role of its column; the message names the position and the remedy.
     """
     if not len(table.frame):
         raise InvalidSequencesError(f"{table.source!r} has no rows.")
     mark = decimal or decimal_mark(table, _numeric_roles(table, target), separator=separator)
-    notes = [f"decimals follow {mark!r}"] if mark == "," and decimal is None else []
+    notes = [f"decimal mark: {mark!r}"] if mark == "," and decimal is None else []
     found = _found_features(table, target, mark)
     columns = {**dict(_converted(table, found, target, mark)), **dict(_digits_as_text(table, target, texts))}
     if (lists := _lists(table, texts)) is not None:
         columns[str(table.roles.sequence)] = lists
-        notes.append(f"the text in column {table.roles.sequence!r} is read as lists")
+        notes.append(f"the text in column {table.roles.sequence!r} is parsed as lists")
     return _named(table, found, target, columns), [*notes, *_told(found)]
 
 
@@ -85,14 +85,14 @@ def _found_features(table: Table, target: TargetType, mark: str) -> FeatureColum
     found = find_features(table, free, decimal=mark)
     if found.empty and not found.numbers:
         raise InvalidSequencesError(
-            f"{table.place(0)}: column {found.empty[0]!r} is empty here and in all other rows, and no other column is a "
-            "feature. Fill it in, or name the columns that are features."
+            f"{table.place(0)}: column {found.empty[0]!r} is empty here and in all other rows, and no other column can "
+            "be a feature. Fill it in, or name the columns that are features."
         )
     return found
 
 
 def _converted(table: Table, found: FeatureColumns, target: TargetType, mark: str) -> Iterator[tuple[str, Any]]:
-    """Give the columns whose cells change."""
+    """Yield the columns whose cells change."""
     roles = table.roles
     for name, read in found.numbers.items():
         if roles.features is not None:
@@ -110,7 +110,7 @@ def _converted(table: Table, found: FeatureColumns, target: TargetType, mark: st
 
 
 def _digits_as_text(table: Table, target: TargetType, texts: bool) -> Iterator[tuple[str, Any]]:
-    """Give columns of texts that are all whole numbers, as the texts that they were."""
+    """Yield columns of texts that are all integers, as the original texts."""
     roles = table.roles
     for name in [*([roles.sequence] if texts and roles.sequence else []), *(roles.target if target == "texts" else ())]:
         if pd.api.types.is_integer_dtype(table.frame[name].dtype):
@@ -120,7 +120,7 @@ def _digits_as_text(table: Table, target: TargetType, texts: bool) -> Iterator[t
 def _target_numbers(table: Table, name: str, mark: str) -> Any:
     read = read_numbers(table.frame[name], decimal=mark)
     if read.n_unread and not read.n_read:
-        return table.frame[name]  # for the task to say which other task takes labels
+        return table.frame[name]  # the task raises and names the one for labels
     check_numbers(table, name, read)
     return read.values
 
@@ -131,7 +131,7 @@ def _holds_numbers(column: pd.Series[Any], mark: str) -> bool:
 
 
 def _labels(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return labels as they are written; among whole numbers a word such as "NA" is a missing one."""
+    """Return labels as written; among integers, a word such as "NA" is a missing label."""
     if not holds_text(column):
         return column
     words = column.isin(MISSING_WORDS).to_numpy(dtype=bool)
@@ -150,7 +150,7 @@ def _lists(table: Table, texts: bool) -> pd.Series[Any] | None:
 
 
 def _named(table: Table, found: FeatureColumns, target: TargetType, columns: dict[str, Any]) -> Table:
-    """Return the table with its columns replaced and the roles that were left to it filled in."""
+    """Return the table with its columns replaced and unspecified roles filled in."""
     roles, names = table.roles, tuple(found.numbers)
     if target == "series" and not roles.target:
         roles = replace(roles, target=names) if roles.features is None else roles
@@ -165,8 +165,8 @@ def _named(table: Table, found: FeatureColumns, target: TargetType, columns: dic
 def _told(found: FeatureColumns) -> Iterator[str]:
     named = [
         ("columns without a role", found.text),
-        ("index columns, left out", found.index),
-        ("columns without a value", found.empty),
+        ("index columns, ignored", found.index),
+        ("columns without values", found.empty),
     ]
     for words, columns in named:
         if columns:

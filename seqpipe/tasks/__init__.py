@@ -1,4 +1,4 @@
-"""Kinds of problems: each brings estimator, data adapter, metrics, baselines and pictures."""
+"""Tasks: each combines an estimator with its data adapter, metrics, baselines and pictures."""
 
 from seqpipe.tables import Roles
 from seqpipe.tasks._caption import CaptionTask

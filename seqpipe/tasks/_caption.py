@@ -1,4 +1,4 @@
-"""The task of describing a vector in a text."""
+"""Captioning: generating a text for a vector."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["CaptionTask"]
 
 
 class CaptionTask(WritingTask):
-    """One text for each vector, by a `SequenceCaptioner`: the features of a row are the vector."""
+    """Predict one text per vector with a `SequenceCaptioner`: the features of a row are the vector."""
 
     _name = "caption"
 
@@ -34,7 +34,7 @@ class CaptionTask(WritingTask):
         for role, column in (("sequence", roles.sequence), ("time", roles.time)):
             if column is not None:
                 raise InvalidSequencesError(
-                    f"A row of {name!r} is one vector, so that {column!r} cannot be {role}: leave that role out."
+                    f"A row of {name!r} is one vector, so that {column!r} cannot be {role}: remove that role."
                 )
         if frame.empty:
             raise InvalidSequencesError(f"{name!r} has no rows.")

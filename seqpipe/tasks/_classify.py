@@ -1,4 +1,4 @@
-"""The task of giving each sequence one of several labels."""
+"""Classification of sequences."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["ClassifyTask"]
 
 
 class ClassifyTask(SampleTask):
-    """One label a sequence, by a `SequenceClassifier`."""
+    """Predict one label per sequence with a `SequenceClassifier`."""
 
     target_type: ClassVar[TargetType] = "labels"
     _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
@@ -47,27 +47,27 @@ class ClassifyTask(SampleTask):
         Raises
         ------
         UnknownNameError
-            If it has no such parameter.
+            If the estimator has no such parameter.
         """
         return configured(SequenceClassifier(), params, task="classify")
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return accuracy, balanced_accuracy, f1_macro and log_loss.
 
-        Classes that the estimator never saw count as errors, with a `DataWarning` that names them.
+        Classes not seen during fit count as errors, with a `DataWarning` that names them.
         """
         probabilities = estimator.predict_proba(data.X)
         return label_scores(data.y, estimator.predict(data.X), estimator.classes_, probabilities)
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of the most frequent class, and of logistic regression on the steps."""
+        """Return the metrics of predicting the most frequent class, and of logistic regression on the steps."""
         X_train, X_test = tabular(train.X, test.X)
         models = {
             "most frequent class": DummyClassifier(strategy="prior"),
             "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         }
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline need not be exact
+            warnings.simplefilter("ignore", ConvergenceWarning)  # baselines need not converge fully
             return {
                 name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test))
                 for name, model in models.items()
@@ -98,8 +98,8 @@ class ClassifyTask(SampleTask):
         labels, counts = np.unique(data.y, return_counts=True)
         if len(labels) == 1:
             raise InvalidSequencesError(
-                f"All sequences of {data.name!r} have the label {labels[0].item()!r}, but a classifier needs two at least: "
-                "name another target column, or add sequences of another class."
+                f"All sequences of {data.name!r} have the label {labels[0].item()!r}, but a classifier needs at least "
+                "two: name another target column, or add sequences of another class."
             )
         if counts.min() < 2:
             raise InvalidSequencesError(

@@ -1,4 +1,4 @@
-"""The task of telling how a series goes on."""
+"""Forecasting: predicting the continuation of a series."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ _INNER = "estimator"
 
 @dataclass(frozen=True)
 class HeldOutSeries(TaskData):
-    """The end of a series, with the unit in which its errors are told.
+    """The held-out end of a series, with the scale of its errors.
 
     Attributes
     ----------
     scale : array of shape (n_columns,), or None
-        The seasonal naive error of what came before.
+        The seasonal naive error of the training data.
     """
 
     scale: NDArray[np.float64] | None = None
 
 
 class ForecastTask(Task):
-    """The steps after the end of a series, by a `Forecaster`.
+    """Predict the steps after the end of a series with a `Forecaster`.
 
-    The target columns are the series. With feature columns these are exogenous: known for the steps ahead as
-    well. Under ``task:`` a recipe may also give ``season``, the time steps of a season, for the seasonal
-    naive forecast and the unit of mase; by default it follows from the dates (12 for months), and is 1 where
-    they tell nothing.
+    The target columns are the series. Feature columns are exogenous variables, which must be known for the forecast
+    steps as well. Under ``task:`` a recipe may also set ``season``, the number of time steps of a season, for the
+    seasonal naive forecast and the scale of mase; by default it is inferred from the dates (12 for months), and is 1 if
+    they have no known season.
     """
 
     target_type: ClassVar[TargetType] = "series"
@@ -73,7 +73,7 @@ class ForecastTask(Task):
         Raises
         ------
         ValueError
-            If ``season`` is not a positive whole number or "auto".
+            If ``season`` is not a positive integer or "auto".
         """
         others = dict(params)
         return ForecastTask(_checked_season(others.pop("season", self._season))), others
@@ -86,17 +86,17 @@ class ForecastTask(Task):
         frame : DataFrame of shape (n_timesteps, n_columns)
             The table.
         roles : Roles
-            What its columns are; without targets, every numeric column without another role is forecast.
+            Roles of its columns; without targets, every numeric column without another role is forecast.
         name : str
-            What errors and reports call the data.
+            Name of the data in errors and reports.
         with_target : bool, default=True
-            False for the steps to be forecast: X then holds the exogenous columns, or only the time.
+            False for the steps to forecast: X then holds the exogenous columns, or only the time.
 
         Raises
         ------
         InvalidSequencesError
-            If a column is missing, there is more than one id, times do not rise, or a value is unfit; names
-            the place.
+            If a column is missing, there is more than one id, times do not increase, or a value is invalid; the
+            message names the position.
         """
         check_roles(frame, roles, name=name, with_target=with_target)
         _refuse_many_series(frame, roles, name)
@@ -115,36 +115,36 @@ class ForecastTask(Task):
         Raises
         ------
         UnknownNameError
-            If there is no such parameter.
+            If neither has such a parameter.
         """
         return configured(Forecaster(SequenceRegressor()), params, task="forecast", inner=self.parameter)
 
     def parameter(self, name: str) -> str:
-        """Return the name under which the forecaster takes a parameter of the regressor inside it."""
+        """Return the forecaster's name for a parameter of its inner regressor."""
         if name.partition("__")[0] in {_INNER, *Forecaster().get_params(deep=False)}:
             return name
         known = name.partition("__")[0] == "net" or name in SequenceRegressor().get_params(deep=False)
         return f"{_INNER}__{name}" if known else name
 
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Hold out the last rows: a share, or a number of them.
+        """Hold out the last rows: a fraction, or a number of them.
 
         Raises
         ------
         InvalidSequencesError
-            If the data is no series.
+            If the data is not a series.
         ValueError
-            If nothing would be left on one side.
+            If one side would be empty.
         """
         if not isinstance(data.X, pd.DataFrame):
             raise InvalidSequencesError(
-                f"{data.name!r} holds samples, and a forecast goes on with one series: give a table with a row a time step."
+                f"{data.name!r} holds samples, but forecasting needs a series: give a table with one row per time step."
             )
         n_rows = len(data.X)
         n_test = int(test_size) if isinstance(test_size, Integral) else ceil(n_rows * test_size)
         if not 0 < n_test < n_rows:
             raise ValueError(
-                f"test_size={test_size!r} would hold out {n_test} of {n_rows} rows: give a share between 0 "
+                f"test_size={test_size!r} would hold out {n_test} of {n_rows} rows: give a fraction between 0 "
                 f"and 1, or a number from 1 to {n_rows - 1}."
             )
         cut = n_rows - n_test
@@ -155,27 +155,27 @@ class ForecastTask(Task):
         return train, HeldOutSeries(**{**common, "X": data.X.iloc[cut:], "y": y_test}, scale=scale)
 
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> TimeSeriesSplit:
-        """Return folds that test on the steps after their training data.
+        """Return folds whose test steps follow their training data.
 
-        A fold tests one horizon where that leaves the first of them half of the rows, else a like share of
-        the rows.
+        A test fold has the length of one horizon if this leaves at least half of the rows to the first training fold,
+        otherwise the folds have equal lengths.
         """
         horizon = last_step(estimator).horizon
         fits = isinstance(horizon, int) and horizon > 1 and 2 * n_splits * horizon <= len(data.X)
         return TimeSeriesSplit(n_splits, test_size=horizon if fits else None)
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return mae and rmse, mase for data out of `split`, and each column's mae if there are several."""
+        """Return mae and rmse, mase for data returned by `split`, and the mae of each column if there are several."""
         return _judged(data, _forecast(estimator, data))
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of the last value, of the seasonal naive forecast, and of the drift."""
+        """Return the metrics of the last value, the seasonal naive and the drift forecast."""
         return {name: _judged(test, forecast) for name, forecast in self._naive(train, test).items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return the forecast against the truth and the baselines, the learning curves, and a fan where there is one.
+        """Return the forecast with the truth and the baselines, the learning curves, and a fan chart if possible.
 
-        The fan takes more than one horizon of held-out steps.
+        The fan chart requires more than one horizon of held-out steps.
         """
         forecasts = {"model": _forecast(estimator, test), **self._naive(train, test)}
         return {
@@ -185,7 +185,7 @@ class ForecastTask(Task):
         }
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return one row a step ahead: its time, or its number from 1 without one, and each target."""
+        """Return one row per forecast step: its time, or its number from 1 if there are no times, and each target."""
         forecast = _forecast(estimator, data)
         dated = data.roles.time is not None or data.X.index.dtype.kind in "mM"
         index = data.X.index if dated else pd.RangeIndex(1, len(forecast) + 1, name="step")
@@ -196,14 +196,15 @@ class ForecastTask(Task):
     def future(self, data: TaskData, n_steps: int) -> TaskData:
         """Return the steps after the end of ``data`` for `predictions`, without exogenous columns.
 
-        Dates go on at their inferred frequency and in their zone; where they have none the steps are counted from 1.
+        Dates continue at their inferred frequency and in their time zone; without a frequency, steps are counted from
+        1.
         """
         index = index_after(data.X.index, n_steps)
         roles = data.roles if index.name == data.X.index.name else replace(data.roles, time=None)
         return TaskData(pd.DataFrame(index=index), None, data.name, roles)
 
     def scorer(self, name: str | None) -> ForecastScorer | None:
-        """Return the scorer for r2, mae, mse, rmse or scikit-learn's names for them; None for None.
+        """Return the scorer for r2, mae, mse, rmse or the scikit-learn names of these; None for None.
 
         Raises
         ------
@@ -220,7 +221,7 @@ class ForecastTask(Task):
 
 
 def _series(data: TaskData) -> pd.DataFrame:
-    """Return the columns that are forecast."""
+    """Return the columns to forecast."""
     return pd.DataFrame(data.X if data.y is None else data.y)
 
 
@@ -229,14 +230,14 @@ def _values(series: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _forecast(estimator: Any, data: TaskData) -> NDArray[np.float64]:
-    """Return what is forecast for the rows of ``data``, shape (n_steps, n_columns)."""
+    """Return the forecast for the rows of ``data``, shape (n_steps, n_columns)."""
     exogenous = data.y is not None or data.roles.features is not None
     forecast = np.asarray(estimator.predict(data.X if exogenous else len(data.X)), dtype=np.float64)
     return forecast.reshape(len(data.X), -1)
 
 
 def _fan(forecaster: Forecaster, train: TaskData, test: TaskData) -> dict[str, Figure]:
-    """Return the picture of forecasts from every origin in the held-out steps, if these are more than one horizon."""
+    """Return the fan chart of forecasts from every origin in the held-out steps, if these exceed one horizon."""
     if len(test.X) <= forecaster.horizon:
         return {}
     return {"forecast_fan": plot_forecast_fan(_series(train), _series(test), forecaster.backtest(test.X, test.y))}
@@ -263,7 +264,7 @@ def _checked_season(season: Any) -> int | Literal["auto"]:
         return "auto"
     if isinstance(season, bool) or not isinstance(season, Integral) or season < 1:
         raise ValueError(
-            "The 'season' of the task 'forecast' must be 'auto' or a number of time steps from 1. Got "
+            "The 'season' of the task 'forecast' must be 'auto' or a positive number of time steps. Got "
             f"{season!r} instead."
         )
     return int(season)
@@ -272,11 +273,11 @@ def _checked_season(season: Any) -> int | Literal["auto"]:
 def _refuse_many_series(frame: pd.DataFrame, roles: Roles, name: str) -> None:
     if roles.sequence is not None:
         raise InvalidSequencesError(
-            f"Forecasting takes one row a time step; {name!r} cannot have a column of sequences."
+            f"Forecasting requires one row per time step; {name!r} cannot have a column of sequences."
         )
     if roles.id is not None and frame[roles.id].nunique(dropna=False) > 1:
         raise InvalidSequencesError(
-            f"Forecasting takes one series, but {roles.id!r} of {name!r} has "
+            f"Forecasting requires a single series, but {roles.id!r} of {name!r} has "
             f"{frame[roles.id].nunique(dropna=False)} ids: keep the rows of one, or make each a column with "
             "frame.pivot."
         )

@@ -1,4 +1,4 @@
-"""How good a forecast is: metrics, and scorers that a search of forecasters takes."""
+"""Metrics of forecasts, and scorers for searches over forecasters."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _SKLEARN = {
 
 @dataclass(frozen=True)
 class ForecastScorer:
-    """A score of a fitted forecaster on the rows after its training data, greater being better.
+    """A score of a fitted forecaster on the rows after its training data; greater is better.
 
-    Called as ``scorer(estimator, X, y=None)``: without y, X is the series that followed; with it, X holds the
+    Called as ``scorer(estimator, X, y=None)``: without y, X is the continuation of the series; with y, X holds the
     exogenous columns. Errors are negated.
 
     Parameters
     ----------
     measure : {"mae", "mse", "r2", "rmse"}
-        What is measured, the mean over columns where there are several.
+        The metric, averaged over columns if there are several.
     """
 
     measure: str
@@ -51,12 +51,12 @@ class ForecastScorer:
 
 
 def forecast_scorer(name: str) -> ForecastScorer:
-    """Return the scorer for a name: r2, mae, mse, rmse, or scikit-learn's names for them.
+    """Return the scorer for a name: r2, mae, mse, rmse, or the scikit-learn name of one of these.
 
     Raises
     ------
     UnknownNameError
-        If there is none.
+        If there is no such score.
     """
     measure = _SKLEARN.get(name, name)
     if measure not in _MEASURES:
@@ -70,18 +70,18 @@ def forecast_scorer(name: str) -> ForecastScorer:
 def forecast_metrics(
     truth: ArrayLike, predicted: ArrayLike, *, scale: ArrayLike | None, columns: Sequence[str]
 ) -> dict[str, float]:
-    """Return mae and rmse; mase with a scale; and each column's mae where there are several.
+    """Return mae and rmse, mase if a scale is given, and the mae of each column if there are several.
 
     Parameters
     ----------
     truth, predicted : array-like of shape (n_steps, n_columns)
-        What followed, and what was forecast.
+        The true values, and the forecast.
     scale : array-like of shape (n_columns,), or None
-        The training data's seasonal naive error, the unit of mase (Hyndman and Koehler, 2006,
-        doi:10.1016/j.ijforecast.2006.03.001). Columns where it is zero have no mase and are left out of its
+        The seasonal naive error of the training data, the scale of mase (Hyndman and Koehler, 2006,
+        doi:10.1016/j.ijforecast.2006.03.001). Columns where it is zero have no mase and are excluded from the
         mean.
     columns : sequence of str of shape (n_columns,)
-        Their names.
+        Names of the columns.
     """
     errors = np.abs(np.asarray(truth, dtype=np.float64) - np.asarray(predicted, dtype=np.float64))
     of_column = errors.mean(axis=0)

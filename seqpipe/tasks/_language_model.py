@@ -1,4 +1,4 @@
-"""The task of modelling texts: what comes next, and texts of the same kind."""
+"""Language modelling: predicting the next token, and generating texts."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 __all__ = ["LanguageModelTask"]
 
 _METRICS = ("bits_per_token", "perplexity")
-#: Texts, or tokens of one long text, that a report shows, and how boldly they are drawn.
+#: Number of generated texts, or of tokens of one long text, in a report, and the sampling temperature.
 _SAMPLES, _LENGTH, _TEMPERATURE = 8, 500, 0.7
 
 
 class LanguageModelTask(Task):
-    """Texts and the next token in them, by a `LanguageModel`; with a target, texts of classes."""
+    """Predict the next token of texts with a `LanguageModel`; with a target column, conditioned on classes."""
 
     needs_target: ClassVar[bool] = False
     target_type: ClassVar[TargetType] = "labels"
     reads_texts: ClassVar[bool] = True
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
-        """Take the sequence column for texts, and the target, if there is one, for their classes.
+        """Turn a table into texts, the sequence column, and their classes, the target column if there is one.
 
         Raises
         ------
         InvalidSequencesError
-            If a column is missing or holds something else; names the place.
+            If a column is missing or does not hold texts; the message names the position.
         """
         check_roles(frame, roles, name=name, with_target=with_target)
         X = source_texts(frame, roles, name=name)
@@ -61,22 +61,22 @@ class LanguageModelTask(Task):
         Raises
         ------
         UnknownNameError
-            If it has no such parameter.
+            If the estimator has no such parameter.
         """
         return configured(LanguageModel(), params, task="language_model")
 
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Hold out a shuffled share of the texts, or a number of them; of passages of one text the last ones.
+        """Hold out a shuffled fraction of the texts, or a number of them; for passages of one text, the last ones.
 
         Raises
         ------
         ValueError
-            If there is one text only, or nothing would be left on one side.
+            If there is only one text, or one side would be empty.
         """
         if len(data.X) < 2:
             raise ValueError(
-                f"{data.name!r} holds one text, which cannot be divided into what is trained on and what is held out: give "
-                "more of them, or read a text file of several words as one long text, with the parameter continuous: true."
+                f"{data.name!r} holds one text, which cannot be split into training and held-out data: give "
+                "more texts, or read a text file of several words as one long text, with 'continuous: true'."
             )
         shuffled: dict[str, Any] = {"random_state": seed, "stratify": _strata(data.y)}
         order: dict[str, Any] = {"shuffle": False} if last_step(estimator).continuous else shuffled
@@ -84,19 +84,19 @@ class LanguageModelTask(Task):
         return _taken(data, train), _taken(data, test)
 
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> BaseCrossValidator:
-        """Return shuffled folds; for passages of one text, folds of neighbours."""
+        """Return shuffled folds; for passages of one text, folds of adjacent passages."""
         if last_step(estimator).continuous:
             return KFold(n_splits)
         folds = KFold if data.y is None else StratifiedKFold
         return folds(n_splits, shuffle=True, random_state=seed)
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return bits_per_token, and perplexity, two to that power; both the lower the better."""
+        """Return bits_per_token, and perplexity, which is 2 ** bits_per_token; lower is better for both."""
         bits = last_step(estimator).bits_per_token(data.X, data.y)
         return {"bits_per_token": bits, "perplexity": float(2**bits)}
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of models that count tokens, and pairs of them."""
+        """Return the metrics of unigram and bigram models."""
         kinds = {"token frequencies": False, "pairs of tokens": True}
         model = last_step(estimator)
         counted = partial(NgramModel, model.level, ends=not model.continuous, normalize=model.normalize)
@@ -108,10 +108,10 @@ class LanguageModelTask(Task):
         return {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
 
     def texts(self, estimator: Any) -> dict[str, str]:
-        """Return texts that the model writes: of each class, if it knows classes."""
+        """Return texts generated by the model, for each class if it has classes."""
         model = last_step(estimator)
         length = _LENGTH if model.continuous else 10 * _LENGTH
-        random = np.random.RandomState(0)  # one for all classes, or each would be drawn with the same numbers
+        random = np.random.RandomState(0)  # shared by all classes, which would otherwise use the same random numbers
         shared: dict[str, Any] = {"length": length, "temperature": _TEMPERATURE, "random_state": random}
         if model.continuous:
             written = model.generate(**shared)
@@ -126,9 +126,9 @@ class LanguageModelTask(Task):
         return {"samples": "\n".join(map(_shown, written))}
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return one row a text: its ``id``, or its number from 0, the likeliest token after it, and its own bits a token."""
+        """Return one row per text: its ``id`` or its number from 0, the most likely next token, and bits per token."""
         model = last_step(estimator)
-        following = model.predict(data.X, data.y)  # first: what is wrong with a text is told with its number
+        following = model.predict(data.X, data.y)  # first, so that an error in a text names its number
         bits = [model.bits_per_token([text], None if data.y is None else [data.y[i]]) for i, text in enumerate(data.X)]
         ids = getattr(data, "ids", None)
         return pd.DataFrame(
@@ -140,7 +140,7 @@ class LanguageModelTask(Task):
         )
 
     def scorer(self, name: str | None) -> Callable[..., float] | None:
-        """Return a function (estimator, X, y) -> score for a metric's name, which is negated.
+        """Return a function (estimator, X, y) -> score for the name of a metric, negated.
 
         Raises
         ------
@@ -170,7 +170,7 @@ def _taken(data: TaskData, indices: NDArray[np.int64]) -> TaskData:
 
 
 def _strata(y: Any) -> Any:
-    """Return the classes if each has two texts or more."""
+    """Return the classes if each has at least two texts."""
     return y if y is not None and np.unique(y, return_counts=True)[1].min() > 1 else None
 
 

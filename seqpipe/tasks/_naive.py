@@ -1,4 +1,4 @@
-"""Forecasts that need no model.
+"""Naive forecasts, used as baselines.
 
 Hyndman and Athanasopoulos, 2021, Forecasting: Principles and Practice, 3rd edition, section 5.2.
 """
@@ -25,9 +25,9 @@ def naive_forecasts(history: Values, n_steps: int, season: int) -> dict[str, Val
     history : array of shape (n_timesteps, n_columns)
         The series so far.
     n_steps : int
-        Time steps to forecast.
+        Number of time steps to forecast.
     season : int
-        Time steps of a season.
+        Number of time steps of a season.
     """
     rules: dict[str, Callable[[Values, int, int], Values]] = {
         "last value": _last_value,
@@ -38,10 +38,10 @@ def naive_forecasts(history: Values, n_steps: int, season: int) -> dict[str, Val
 
 
 def seasonal_error(history: Values, season: int) -> Values:
-    """Return each column's mean absolute difference to one season before, shape (n_columns,).
+    """Return the mean absolute difference of each column to one season earlier, shape (n_columns,).
 
-    A series no longer than a season is compared to one step before; NaN for a single step. Differences that
-    rounding alone can make are zero.
+    A series no longer than a season is compared to one step earlier; NaN for a single step. Differences within
+    rounding error are zero.
     """
     lag = season if len(history) > season else 1
     if len(history) <= lag:

@@ -1,4 +1,4 @@
-"""Language models that only count: what any network must beat."""
+"""Unigram and bigram language models, used as baselines."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ __all__ = ["NgramModel"]
 
 
 class NgramModel:
-    """How often each token comes, or each pair of neighbours.
+    """A unigram or bigram model.
 
-    A pair (a, b) has the probability (n_ab + m p_b) / (n_a + m), where p_b = (n_b + 1) / (n + n_tokens): what was never
-    counted is never impossible (Dirichlet smoothing; MacKay and Peto, 1995, doi:10.1017/S1351324900000218).
+    A pair (a, b) has the probability (n_ab + m p_b) / (n_a + m), where p_b = (n_b + 1) / (n + n_tokens): pairs
+    that never occur have a positive probability (Dirichlet smoothing; MacKay and Peto, 1995,
+    doi:10.1017/S1351324900000218).
 
     Parameters
     ----------
     level : {"char", "word", "token"}
-        What a token is.
+        Kind of tokens.
     pairs : bool
-        Whether the token before counts.
+        Whether to condition on the previous token (bigrams).
     ends : bool
-        Whether the end of a text is a token; without, all texts are one.
+        Whether the end of a text is a token; otherwise all texts are treated as one.
     normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
-        Unicode's form that texts are brought to first.
+        Unicode normalization form applied to texts first.
     """
 
-    #: The weight m of the tokens' own frequencies.
+    #: The weight m of the unigram probabilities.
     strength = 10.0
 
     def __init__(self, level: Level, *, pairs: bool, ends: bool, normalize: Form | None = "NFC") -> None:
@@ -40,7 +41,7 @@ class NgramModel:
         self.ends = ends
 
     def fit(self, texts: Any) -> Self:
-        """Count the tokens of texts, and the pairs if they count."""
+        """Count the tokens of texts, and for bigrams the pairs."""
         found = as_texts(texts, self.level)
         special = ("start", "end", "unknown") if self.ends else ("start", "unknown")
         self.vocabulary_ = Vocabulary.of(found, self.level, special=special, normalize=self.normalize)
@@ -61,7 +62,7 @@ class NgramModel:
         return float(-np.log2(found).mean())
 
     def _pairs(self, texts: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return each token's number, and that of the one before it."""
+        """Return the index of each token, and of the previous one."""
         after = [self.vocabulary_.encode(text, end=self.ends) for text in texts]
         if not self.ends:
             after = [np.concatenate(after)]

@@ -1,4 +1,4 @@
-"""Parameters that a recipe writes, set on an estimator."""
+"""Setting of the parameters in a recipe on an estimator."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def configured(
     estimator : estimator
         Changed in place.
     params : mapping of str to value
-        Names as a recipe writes them; ``net__…`` is left to the estimator to judge.
+        Parameters by their names in a recipe; ``net__…`` is validated by the estimator.
     task : str
-        What errors call the task.
+        Name of the task in error messages.
     inner : callable
-        Gives the estimator's own name for a recipe's.
+        Maps the name of a parameter in a recipe to that of the estimator.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def configured(
 
 
 def last_step(estimator: Any) -> Any:
-    """Return the model inside a search or a Pipeline, or the estimator itself."""
+    """Return the final estimator of a search or a Pipeline, or the estimator itself."""
     while hasattr(estimator, "best_estimator_"):
         estimator = estimator.best_estimator_
     return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator

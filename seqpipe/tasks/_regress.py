@@ -1,4 +1,4 @@
-"""The task of predicting one number a sequence, or several."""
+"""Regression of sequences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["RegressTask"]
 
 
 class RegressTask(SampleTask):
-    """One number, or one a target column, for each sequence, by a `SequenceRegressor`."""
+    """Predict one number per sequence and target column with a `SequenceRegressor`."""
 
     target_type: ClassVar[TargetType] = "numbers"
     _errors: ClassVar[Mapping[str, str]] = {
@@ -47,16 +47,16 @@ class RegressTask(SampleTask):
         Raises
         ------
         UnknownNameError
-            If it has no such parameter.
+            If the estimator has no such parameter.
         """
         return configured(SequenceRegressor(), params, task="regress")
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return r2, mae and rmse, the mean over outputs where there are several."""
+        """Return r2, mae and rmse, averaged over outputs if there are several."""
         return number_scores(data.y, estimator.predict(data.X))
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of the mean, and of ridge regression on the steps."""
+        """Return the metrics of predicting the mean, and of ridge regression on the steps."""
         X_train, X_test = tabular(train.X, test.X)
         models = {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}
         return {
@@ -64,7 +64,7 @@ class RegressTask(SampleTask):
         }
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return truth against prediction on the held-out data, and the learning curves."""
+        """Return a plot of predicted against true values on the held-out data, and the learning curves."""
         predicted = estimator.predict(test.X)
         return {
             "truth_against_prediction": plot_truth_against_prediction(

@@ -1,4 +1,4 @@
-"""What the tasks share in which every sequence is a sample."""
+"""Base class of tasks in which every sequence is a sample."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ __all__ = ["SampleTask", "sequences_of"]
 
 
 class SampleTask(Task):
-    """A task with one prediction a sequence.
+    """A task with one prediction per sequence.
 
-    A table is read in one of three shapes: long, with an ``id`` column and one row a step; with a
-    ``sequence`` column of lists or texts, one row a sequence; or with neither, when each row is a sequence whose
+    A table may have one of three layouts: long, with an ``id`` column and one row per step; with a
+    ``sequence`` column of lists or texts, one row per sequence; or with neither, where each row is a sequence whose
     features are its steps.
     """
 
-    #: Scores that are errors, by the name that the metrics have.
+    #: Names of the metrics that are errors, with their scikit-learn names.
     _errors: ClassVar[Mapping[str, str]] = {}
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
-        """Turn a table into sequences, with ids where it has them, and their targets.
+        """Turn a table into sequences, with ids if there are any, and their targets.
 
         Parameters
         ----------
         frame : DataFrame of shape (n_rows, n_columns)
             The table.
         roles : Roles
-            What its columns are; without features, every numeric column that has no other role.
+            Roles of its columns; without features, every numeric column that has no other role is one.
         name : str
-            What errors and reports call the data.
+            Name of the data in errors and reports.
         with_target : bool, default=True
-            False for prediction: the target columns need not be there.
+            False for prediction: the target columns may be absent.
 
         Raises
         ------
         InvalidSequencesError
-            If a column is missing, a value is unfit, or a target is missing or changes within an id; names
-            the place.
+            If a column is missing, a value is invalid, or a target is missing or changes within an id; the
+            message names the position.
         """
         check_roles(frame, roles, name=name, with_target=with_target)
         texts = roles.sequence is not None and is_texts(frame[roles.sequence])
@@ -61,17 +61,17 @@ class SampleTask(Task):
         return TaskData(X, y, name, roles)
 
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Hold out a shuffled share of the samples, or a number of them.
+        """Hold out a shuffled fraction of the samples, or a number of them.
 
         Raises
         ------
         InvalidSequencesError
-            If the samples are overlapping windows, of which a shuffled share would be known from training.
+            If the samples are overlapping windows, which would leak from a shuffled test set into training.
         """
         if isinstance(data.X, Windows):
             raise InvalidSequencesError(
-                f"{data.name!r} holds overlapping windows, which a shuffled split would leak: cut the "
-                "series in two before make_windows."
+                f"{data.name!r} holds overlapping windows, which leak in a shuffled split: split the "
+                "series before make_windows."
             )
         X_train, X_test, y_train, y_test = train_test_split(
             data.X, data.y, test_size=test_size, random_state=seed, stratify=self._strata(data)
@@ -83,14 +83,14 @@ class SampleTask(Task):
         return WindowSplit(n_splits) if isinstance(data.X, Windows) else self._folds(n_splits, seed)
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return one row a sequence: its ``id``, or its number from 0, and what is predicted."""
+        """Return one row per sequence: its ``id``, or its number from 0, and the prediction."""
         ids = getattr(data.X, "ids", None)
         frame = self._predicted(estimator, data)
         frame.insert(0, "id", np.arange(len(frame)) if ids is None else ids)
         return frame
 
     def scorer(self, name: str | None) -> str | None:
-        """Return scikit-learn's name for a score; errors such as ``rmse`` are negated there.
+        """Return the scikit-learn name of a score; errors such as ``rmse`` are negated there.
 
         Raises
         ------
@@ -107,11 +107,11 @@ class SampleTask(Task):
 
     @abstractmethod
     def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
-        """Return y from the target columns, one row a sequence."""
+        """Return y from the target columns, one row per sequence."""
 
     @abstractmethod
     def _folds(self, n_splits: int, seed: int) -> BaseCrossValidator:
-        """Return the splitter for samples that share nothing."""
+        """Return the splitter for independent samples."""
 
     @abstractmethod
     def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
@@ -122,7 +122,7 @@ class SampleTask(Task):
 
 
 def sequences_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> Sequences:
-    """Return the sequences of a table, each with steps, all values finite; raise `InvalidSequencesError` otherwise."""
+    """Return the sequences of a table; raise `InvalidSequencesError` if one has no steps or a value is not finite."""
     found = as_sequences(Sequences(**vars(runs_of(frame, roles, name=name))))
     assert isinstance(found, Sequences)
     return found

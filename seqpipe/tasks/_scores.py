@@ -1,4 +1,4 @@
-"""How good predicted labels and numbers are."""
+"""Metrics of predicted labels and numbers."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def label_scores(
 ) -> dict[str, float]:
     """Return accuracy, balanced_accuracy, f1_macro and log_loss.
 
-    Classes that the estimator never saw count as errors, with a `DataWarning` that names them.
+    Classes not seen during fit count as errors, with a `DataWarning` that names them.
 
     Parameters
     ----------
     truth, predicted : arrays of shape (n,)
         Labels.
     classes : array of shape (n_classes,)
-        Those that the estimator knows.
+        Classes seen during fit.
     probabilities : array of shape (n, n_classes)
-        Of each of them.
+        Predicted probability of each class.
     """
     labels, completed = _with_unseen(truth, classes, probabilities)
     present = np.unique(truth)
@@ -51,7 +51,7 @@ def label_scores(
 
 
 def number_scores(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> dict[str, float]:
-    """Return r2, mae and rmse of numbers (n,) or (n, n_outputs), the mean over outputs where there are several."""
+    """Return r2, mae and rmse of numbers (n,) or (n, n_outputs), averaged over outputs if there are several."""
     return {
         "r2": float(r2_score(truth, predicted)),
         "mae": float(mean_absolute_error(truth, predicted)),
@@ -62,7 +62,7 @@ def number_scores(truth: NDArray[np.floating], predicted: NDArray[np.floating]) 
 def _with_unseen(
     truth: NDArray[np.generic], classes: NDArray[np.generic], probabilities: NDArray[np.floating]
 ) -> tuple[NDArray[np.generic], NDArray[np.floating]]:
-    """Add the classes of the truth that were never trained on, with probability zero, in sorted order."""
+    """Add classes not seen during fit, with probability zero, in sorted order."""
     unseen = np.setdiff1d(truth, classes)
     if not len(unseen):
         return classes, probabilities

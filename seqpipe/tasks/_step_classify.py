@@ -1,4 +1,4 @@
-"""The task of giving each time step one of several labels."""
+"""Classification of time steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["StepClassifyTask"]
 
 
 class StepClassifyTask(StepTask):
-    """One label a time step, by a `StepClassifier`."""
+    """Predict one label per time step with a `StepClassifier`."""
 
     target_type: ClassVar[TargetType] = "labels"
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
@@ -49,23 +49,23 @@ class StepClassifyTask(StepTask):
         Raises
         ------
         UnknownNameError
-            If it has no such parameter.
+            If the estimator has no such parameter.
         """
         return configured(StepClassifier(), params, task="step_classify")
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return accuracy, balanced_accuracy, f1_macro and log_loss over all steps with a label.
 
-        Classes that the estimator never saw count as errors, with a `DataWarning` that names them.
+        Classes not seen during fit count as errors, with a `DataWarning` that names them.
         """
         predicted, probabilities = (step_rows(f(data.X)) for f in (estimator.predict, estimator.predict_proba))
         truth, predicted, probabilities = known_steps(step_rows(data.y).ravel(), predicted.ravel(), probabilities)
         return label_scores(truth, predicted, estimator.classes_, probabilities)
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of the most frequent class, and of logistic regression on each step alone."""
+        """Return the metrics of predicting the most frequent class, and of logistic regression on single steps."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline need not be exact
+            warnings.simplefilter("ignore", ConvergenceWarning)  # baselines need not converge fully
             return super().baselines(estimator, train, test)
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""The task of predicting one number, or several, at each time step."""
+"""Regression of time steps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["StepRegressTask"]
 
 
 class StepRegressTask(StepTask):
-    """One number, or one a target column, at each time step, by a `StepRegressor`."""
+    """Predict one number per time step and target column with a `StepRegressor`."""
 
     target_type: ClassVar[TargetType] = "numbers"
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
@@ -47,16 +47,16 @@ class StepRegressTask(StepTask):
         Raises
         ------
         UnknownNameError
-            If it has no such parameter.
+            If the estimator has no such parameter.
         """
         return configured(StepRegressor(), params, task="step_regress")
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return r2, mae and rmse over all steps with a target, the mean over outputs where there are several."""
+        """Return r2, mae and rmse over all steps with a target, averaged over outputs if there are several."""
         return number_scores(*known_steps(step_rows(data.y), step_rows(estimator.predict(data.X))))
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return truth against prediction at the held-out steps, and the learning curves."""
+        """Return a plot of predicted against true values at the held-out steps, and the learning curves."""
         predicted = step_rows(estimator.predict(test.X))
         return {
             "truth_against_prediction": plot_truth_against_prediction(

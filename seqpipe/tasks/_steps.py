@@ -1,4 +1,4 @@
-"""What the tasks share that predict at every time step."""
+"""Base class of tasks that predict at every time step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["StepScorer", "StepTask", "known_steps", "step_rows"]
 
 
 def step_rows(values: Any) -> NDArray[Any]:
-    """Return values of all time steps, shape (total_steps, …), from a list of arrays, `Sequences`, or one array."""
+    """Return the values of all time steps, shape (total_steps, …), from a list of arrays, `Sequences`, or one array."""
     if isinstance(values, Sequences):
         return values.values
     if isinstance(values, np.ndarray) and values.dtype != object:
@@ -34,7 +34,7 @@ def step_rows(values: Any) -> NDArray[Any]:
 
 
 def known_steps(truth: NDArray[Any], *others: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Return the truth of the time steps that have one, shape (n_steps, …), and other values of the same steps."""
+    """Return the truth at the time steps that have one, shape (n_steps, …), and other values at the same steps."""
     known = ~pd.isna(truth).reshape(len(truth), -1).any(axis=1)
     if known.all():
         return truth, *others
@@ -44,14 +44,14 @@ def known_steps(truth: NDArray[Any], *others: NDArray[Any]) -> tuple[NDArray[Any
 
 @dataclass(frozen=True)
 class StepScorer:
-    """A metric of a task as a score over all time steps, greater being better, for a search.
+    """A metric of a task as a score over all time steps for a search; greater is better.
 
     Parameters
     ----------
     task : Task
-        Whose metric it is.
+        The task that defines the metric.
     measure : str
-        Its name.
+        Name of the metric.
     sign : {-1, 1}
         -1 for errors.
     """
@@ -66,32 +66,33 @@ class StepScorer:
 
 
 class StepTask(SampleTask):
-    """A task with a prediction at each time step.
+    """A task with one prediction per time step.
 
-    A table is long: an ``id`` column, one row a step, and the step's own target in it.
+    A table must be long: an ``id`` column, and one row per step with the target of the step.
     """
 
-    #: The names of its scores, each with the metric it is and the sign that makes greater better.
+    #: Names of the scores, each with its metric and the sign that makes greater better.
     _scores: ClassVar[Mapping[str, tuple[str, int]]]
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
-        """Turn a long table into sequences, with their ids, and as many targets as they have steps.
+        """Turn a long table into sequences with ids, and one target per step.
 
         Parameters
         ----------
         frame : DataFrame of shape (n_rows, n_columns)
-            The table, one row a time step.
+            The table, one row per time step.
         roles : Roles
-            What its columns are; without features, every numeric column that has no other role.
+            Roles of its columns; without features, every numeric column that has no other role is one.
         name : str
-            What errors and reports call the data.
+            Name of the data in errors and reports.
         with_target : bool, default=True
-            False for prediction: the target columns need not be there.
+            False for prediction: the target columns may be absent.
 
         Raises
         ------
         InvalidSequencesError
-            If there is no id, a column is missing, or a value or a target is unfit or missing; names the place.
+            If there is no id, a column is missing, or a value or target is invalid or missing; the message names the
+            position.
         """
         check_roles(frame, roles, name=name, with_target=with_target)
         if not with_target:
@@ -101,7 +102,7 @@ class StepTask(SampleTask):
         return TaskData(X, np.split(self._target(targets, name), X.offsets[1:-1]), name, roles)
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return one row a time step: its sequence's ``id``, or number from 0, its ``step`` from 0, and the prediction."""
+        """Return one row per time step: ``id`` or number of the sequence, ``step``, both from 0, and the prediction."""
         X = _sequences(data.X)
         frame = self._predicted(estimator, data)
         ids = np.arange(len(X)) if X.ids is None else X.ids
@@ -110,7 +111,7 @@ class StepTask(SampleTask):
         return frame
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of models that see each step alone."""
+        """Return the metrics of models that predict each step independently."""
         X_train, X_test = (_sequences(data.X).values for data in (train, test))
         y_train, X_train = known_steps(step_rows(train.y), X_train)
         y_test, X_test = known_steps(step_rows(test.y), X_test)
@@ -119,7 +120,7 @@ class StepTask(SampleTask):
         return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in self._models().items()}
 
     def scorer(self, name: str | None) -> Any:
-        """Return what GridSearchCV takes as ``scoring``: over all steps of all sequences, errors negated.
+        """Return a value of ``scoring`` for GridSearchCV: over all steps of all sequences, with errors negated.
 
         Raises
         ------
@@ -137,7 +138,7 @@ class StepTask(SampleTask):
 
     @abstractmethod
     def _models(self) -> dict[str, BaseEstimator]:
-        """Return the baselines, which take a step a row."""
+        """Return the baselines, fitted with one row per step."""
 
     @abstractmethod
     def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:

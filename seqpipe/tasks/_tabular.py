@@ -1,4 +1,4 @@
-"""Sequences as rows of a table, for the baselines that know no time."""
+"""Conversion of sequences to rows of a table, for baselines without a notion of time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from seqpipe.transformers import is_texts
 __all__ = ["tabular"]
 
 _MOST_VALUES = 20_000_000
-#: Columns that texts become, the most frequent pieces of up to three tokens.
+#: Number of columns for texts: counts of the most frequent n-grams of up to three characters.
 _MOST_PIECES = 2_000
 
 
 def tabular(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return two sets of sequences as matrices of shape (n_samples, n_columns).
+    """Convert two sets of sequences to matrices of shape (n_samples, n_columns).
 
-    Where all sequences are equally long their steps stand side by side. Else, or where that would be more
-    than 20 million values, five columns a feature tell its mean, standard deviation, minimum, maximum and
-    last value. Of texts columns count the most frequent pieces of up to three characters.
+    If all sequences have the same length, their steps are concatenated. Otherwise, or if this would be more
+    than 20 million values, there are five columns per feature: its mean, standard deviation, minimum, maximum and
+    last value. For texts, the columns count the most frequent n-grams of up to three characters.
     """
     if is_texts(train):
         return _pieces(train, test)

@@ -1,4 +1,4 @@
-"""What target columns hold: labels, or numbers."""
+"""Validation of target columns: labels or numbers."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ __all__ = ["labels_of", "numbers_of"]
 
 
 def labels_of(targets: pd.DataFrame, name: str, *, for_numbers: str) -> NDArray[Any]:
-    """Return the labels of the one target column, shape (n_rows,).
+    """Return the labels in the only target column, shape (n_rows,).
 
     Parameters
     ----------
     targets : DataFrame of shape (n_rows, n_targets)
         The target columns.
     name : str
-        What errors call the table.
+        Name of the table in error messages.
     for_numbers : str
-        The task that takes numbers, for errors.
+        The corresponding task for numbers, named in error messages.
 
     Raises
     ------
     InvalidSequencesError
-        If there are several columns, or they hold fractions.
+        If there are several columns, or the values are not integers or labels.
     """
     if targets.shape[1] != 1:
         raise InvalidSequencesError(
-            f"Classification has one target column. Got {list(targets.columns)} for {name!r}: choose one of them."
+            f"Classification needs one target column. Got {list(targets.columns)} for {name!r}: choose one of them."
         )
     labels = targets.iloc[:, 0]
     fraction = _first_fraction(labels)
     if fraction is not None:
         raise InvalidSequencesError(
             f"The target {labels.name!r} of {name!r} holds fractions such as {fraction}, not labels: use the task "
-            f"{for_numbers!r}, or bin it first."
+            f"{for_numbers!r}, or bin the values first."
         )
     return _plain(labels)
 
 
 def _first_fraction(labels: pd.Series[Any]) -> Any:
-    """Return a label that is a measured number: one with decimals, in text where most labels occur only once."""
+    """Return a label that is a fraction; for text only if most labels occur only once."""
     text = holds_text(labels)
     if not text and not pd.api.types.is_float_dtype(labels.dtype):
         return None
@@ -60,7 +60,7 @@ def _first_fraction(labels: pd.Series[Any]) -> Any:
 
 
 def _plain(labels: pd.Series[Any]) -> NDArray[Any]:
-    """Return labels as NumPy's text, booleans or numbers, independent of how they are stored."""
+    """Return labels as NumPy strings, booleans or numbers, independent of their storage type."""
     if isinstance(labels.dtype, pd.CategoricalDtype):
         labels = labels.astype(labels.dtype.categories.dtype)
     decimals = isinstance(labels.dtype, pd.ArrowDtype) and pa.types.is_decimal(labels.dtype.pyarrow_dtype)
@@ -77,16 +77,16 @@ def numbers_of(targets: pd.DataFrame, name: str, *, for_labels: str, unit: str) 
     targets : DataFrame of shape (n_rows, n_targets)
         The target columns.
     name : str
-        What errors call the table.
+        Name of the table in error messages.
     for_labels : str
-        The task that takes labels, for errors.
+        The corresponding task for labels, named in error messages.
     unit : {"sequence", "step"}
-        What a row stands for.
+        What a row represents.
 
     Raises
     ------
     InvalidSequencesError
-        If a column does not hold numbers, or a value is infinite; names the place.
+        If a column does not hold numbers, or a value is infinite; the message names the position.
     """
     for column in targets:
         read = read_numbers(targets[column])

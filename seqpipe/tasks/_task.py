@@ -1,4 +1,4 @@
-"""The task protocol: what a kind of problem brings, so that one runner can serve them all."""
+"""The task protocol: the interface between a kind of problem and the recipe runner."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ["Task", "TaskData"]
 
 @dataclass(frozen=True)
 class TaskData:
-    """Data that a task's estimator can be fitted to.
+    """Data to which the estimator of a task can be fitted.
 
     Attributes
     ----------
     X : sequences, or a DataFrame of shape (n_timesteps, n_columns) for a series
         The input.
-    y : array of shape (n_samples,) or (n_samples, n_outputs), or one of these a time step, or None
-        The target; a list of arrays, or an array with n_timesteps as its second axis, where each step has one; None where
-        the series is its own.
+    y : array of shape (n_samples,) or (n_samples, n_outputs), or one of these per time step, or None
+        The target; with one target per step a list of arrays, or an array with n_timesteps as its second axis; None if
+        the series itself is the target.
     name : str
-        What reports call the data.
+        Name of the data in reports.
     roles : Roles
-        The columns they came from.
+        Roles of the columns of the table.
     """
 
     X: Any
@@ -42,35 +42,35 @@ class TaskData:
 
 
 class Task(ABC):
-    """How one kind of problem is modelled, judged and shown.
+    """Defines how one kind of problem is modelled, evaluated and plotted.
 
-    A plug-in offers a subclass through ``seqpipe_tasks``. A task keeps no state between calls: what it needs to know of a model
-    it reads from the estimator in hand, which may be inside a Pipeline or a search; `with_settings` is for what no estimator
-    has.
+    A plug-in offers a subclass through ``seqpipe_tasks``. A task keeps no state between calls: settings of a model are
+    read from the given estimator, which may be inside a Pipeline or a search; `with_settings` is for settings that the
+    estimator does not have.
     """
 
-    #: Whether data without targets, other than a series, is no use.
+    #: Whether targets are required, other than for a series.
     needs_target: ClassVar[bool] = True
 
-    #: What its target columns hold: "labels" and "texts" are read as they are written, "numbers" are numbers, a "series" is
-    #: what is forecast. None leaves it to what a column looks like.
+    #: Kind of the target columns: "labels" and "texts" are read as written, "numbers" as numbers, a "series" is
+    #: what is forecast. With None it is inferred from the column.
     target_type: ClassVar[TargetType] = None
 
-    #: Whether a column of sequences is a column of texts.
+    #: Whether the column of sequences holds texts.
     reads_texts: ClassVar[bool] = False
 
     @abstractmethod
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
-        """Turn a table into data; without target for prediction.
+        """Turn a table into data; for prediction without target.
 
         Raises
         ------
         InvalidSequencesError
-            If the table is unfit; names the place.
+            If the table is invalid; the message names the position.
         """
 
     def with_settings(self, params: Mapping[str, Any]) -> tuple[Task, dict[str, Any]]:
-        """Return the task with those of ``params`` that are its own, and the others, which are the estimator's.
+        """Return the task configured by those of ``params`` that belong to it, and the others, for the estimator.
 
         Raises
         ------
@@ -81,15 +81,15 @@ class Task(ABC):
 
     @abstractmethod
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
-        """Return the unfitted estimator with ``params``, the names a recipe writes under ``task:``."""
+        """Return the unfitted estimator with ``params``, by their names under ``task:`` in a recipe."""
 
     @abstractmethod
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Return what to train the estimator on and what is held out, a share of the samples or a number of them."""
+        """Return the training data and the held-out data, a fraction of the samples or a number of them."""
 
     @abstractmethod
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> Any:
-        """Return the cross-validation splitter that is valid for this kind of data."""
+        """Return a cross-validation splitter that is valid for this kind of data."""
 
     @abstractmethod
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
@@ -97,28 +97,28 @@ class Task(ABC):
 
     @abstractmethod
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of models that a useful one must beat, measured as those of the fitted estimator, by their names."""
+        """Return the metrics of baseline models by name, computed as those of the fitted estimator."""
 
     @abstractmethod
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return figures that show the fitted estimator on held-out data, by file name without ending."""
+        """Return figures of the fitted estimator on held-out data, by file name without suffix."""
 
     @abstractmethod
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return predictions as a table with one row a sample (or a time step ahead)."""
+        """Return predictions as a table with one row per sample (or forecast step)."""
 
     def texts(self, estimator: Any) -> dict[str, str]:
-        """Return what the fitted estimator writes, to be shown and recorded, by file name without ending; nothing by default."""
+        """Return texts generated by the fitted estimator, to be shown and recorded, by file name without suffix."""
         return {}
 
     def future(self, data: TaskData, n_steps: int) -> TaskData:
-        """Return what stands for the ``n_steps`` after the end of a series, for `predictions`; series only."""
-        raise InvalidSequencesError(f"{data.name!r} is no series that goes on: give a table to predict for.")
+        """Return the data of the ``n_steps`` after the end of a series, for `predictions`; for series only."""
+        raise InvalidSequencesError(f"{data.name!r} is not a series: give a table to predict for.")
 
     def scorer(self, name: str | None) -> str | Callable[..., float] | None:
-        """Return what GridSearchCV takes as ``scoring`` for a recipe's name; sklearn's by default."""
+        """Return a value of ``scoring`` for GridSearchCV by its name in a recipe; the scikit-learn name by default."""
         return name
 
     def parameter(self, name: str) -> str:
-        """Return the estimator's own name for one under ``task:`` or ``search:``; the same by default."""
+        """Return the estimator's name of a parameter under ``task:`` or ``search:``; the same by default."""
         return name

@@ -15,22 +15,23 @@ __all__ = ["source_texts", "texts_of"]
 
 
 def source_texts(frame: pd.DataFrame, roles: Roles, *, name: str) -> NDArray[Any]:
-    """Return the texts of the sequence column, one a row, an object array of shape (n_rows,).
+    """Return the texts in the sequence column, one per row, an object array of shape (n_rows,).
 
     Raises
     ------
     InvalidSequencesError
-        If no column has that role, another role contradicts it, or a row has no text; names the place.
+        If no column has that role, another role conflicts with it, or a row has no text; the message names the
+        position.
     """
     if roles.sequence is None:
         raise InvalidSequencesError(
-            f"{name!r} needs a sequence column, the texts to read: name one of {', '.join(map(str, frame.columns))}."
+            f"{name!r} needs a sequence column of texts: name one of {', '.join(map(str, frame.columns))}."
         )
     for role, other in (("time", roles.time), ("features", roles.features)):
         if other is not None:
             raise InvalidSequencesError(
-                f"The column {roles.sequence!r} of {name!r} holds whole texts, so that {other!r} cannot be {role}: leave "
-                "that role out."
+                f"The column {roles.sequence!r} of {name!r} holds whole texts, so that {other!r} cannot be {role}: "
+                "remove that role."
             )
     return texts_of(frame, roles.sequence, name=name)
 
@@ -41,7 +42,7 @@ def texts_of(frame: pd.DataFrame, column: str, *, name: str) -> NDArray[Any]:
     Raises
     ------
     InvalidSequencesError
-        If the table is empty, or a row has no text; names the place.
+        If the table is empty, or a row has no text; the message names the position.
     """
     if frame.empty:
         raise InvalidSequencesError(f"{name!r} has no rows.")
@@ -56,7 +57,7 @@ def texts_of(frame: pd.DataFrame, column: str, *, name: str) -> NDArray[Any]:
 
 
 def _told(value: Any) -> str:
-    return "nothing" if pd.isna(value) else f"{value!r}, which is no text"
+    return "nothing" if pd.isna(value) else f"{value!r}, which is not text"
 
 
 def _remedy(value: Any) -> str:

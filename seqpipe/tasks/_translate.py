@@ -1,4 +1,4 @@
-"""The task of turning one text into another."""
+"""Translation of texts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TranslateTask"]
 
-#: Held-out samples of which the attention is shown.
+#: Number of held-out samples whose attention is plotted.
 _SHOWN = 3
 
 
 class TranslateTask(WritingTask):
-    """One text for another, by a `SequenceTranslator`: the sequence column holds the texts that are read."""
+    """Predict one text per text with a `SequenceTranslator`: the sequence column holds the source texts."""
 
     reads_texts: ClassVar[bool] = True
     _name = "translate"
@@ -41,7 +41,7 @@ class TranslateTask(WritingTask):
         return {"the text itself": test.X}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return the learning curves, and where the decoder looked in three held-out samples."""
+        """Return the learning curves, and the attention weights of three held-out samples."""
         return {**super().pictures(estimator, train, test), **_attention(last_step(estimator), test.X[:_SHOWN])}
 
 

@@ -1,4 +1,4 @@
-"""What the tasks share in which a text is written for each sample."""
+"""Base class of tasks that generate one text per sample."""
 
 from __future__ import annotations
 
@@ -28,55 +28,55 @@ if TYPE_CHECKING:
 
 __all__ = ["NamedSamples", "WritingTask"]
 
-#: Scores under which a recipe may search, and whether more is better.
+#: Scores that a recipe may search by, and whether greater is better.
 _SCORES = {"exact_match": 1, "token_accuracy": 1, "edit_distance": -1}
 
 
 @dataclass(frozen=True)
 class NamedSamples(TaskData):
-    """Samples that the table gave names.
+    """Samples with the ids of the table.
 
     Attributes
     ----------
     ids : array of shape (n_samples,), or None
-        Their names; None where they have none.
+        The ids; None if there are none.
     """
 
     ids: NDArray[Any] | None = None
 
 
 class WritingTask(Task):
-    """A task with one text a sample: a row of the table is a sample, one target column holds the texts."""
+    """A task with one text per sample: a row of the table is a sample, one target column holds the texts."""
 
     target_type: ClassVar[TargetType] = "texts"
     _name: str
 
     @abstractmethod
     def _new_estimator(self) -> BaseEstimator:
-        """Return the estimator as it is without parameters."""
+        """Return the estimator with default parameters."""
 
     @abstractmethod
     def _inputs(self, frame: pd.DataFrame, roles: Roles, *, name: str) -> NDArray[Any]:
-        """Return X of a table, one row a sample."""
+        """Return X from a table, one row per sample."""
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
-        """Turn a table with one row a sample into inputs and texts.
+        """Turn a table with one row per sample into inputs and texts.
 
         Parameters
         ----------
         frame : DataFrame of shape (n_samples, n_columns)
             The table.
         roles : Roles
-            What its columns are; an id only names the sample.
+            Roles of its columns; an id only names the sample.
         name : str
-            What errors and reports call the data.
+            Name of the data in errors and reports.
         with_target : bool, default=True
-            False for prediction: the target column need not be there.
+            False for prediction: the target column may be absent.
 
         Raises
         ------
         InvalidSequencesError
-            If a column is missing, or a value is unfit; names the place.
+            If a column is missing, or a value is invalid; the message names the position.
         """
         check_roles(frame, roles, name=name, with_target=with_target)
         X = self._inputs(frame, roles, name=name)
@@ -88,22 +88,22 @@ class WritingTask(Task):
         columns = targets_of(frame, replace(roles, id=None), name=name).columns
         if len(columns) != 1:
             raise InvalidSequencesError(
-                f"The task {self._name!r} has one target column. Got {list(columns)} for {name!r}: choose one of them."
+                f"The task {self._name!r} needs one target column. Got {list(columns)} for {name!r}: choose one."
             )
         return texts_of(frame, columns[0], name=name)
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
-        """Return the task's estimator with ``params``.
+        """Return the estimator of the task with ``params``.
 
         Raises
         ------
         UnknownNameError
-            If it has no such parameter.
+            If the estimator has no such parameter.
         """
         return configured(self._new_estimator(), params, task=self._name)
 
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Hold out a shuffled share of the samples, or a number of them."""
+        """Hold out a shuffled fraction of the samples, or a number of them."""
         places = train_test_split(np.arange(len(data.X)), test_size=test_size, random_state=seed)
         train, test = (_taken(data, chosen) for chosen in places)
         return train, test
@@ -113,30 +113,30 @@ class WritingTask(Task):
         return KFold(n_splits, shuffle=True, random_state=seed)
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return exact_match, token_accuracy and edit_distance, in tokens a text."""
+        """Return exact_match, token_accuracy and edit_distance, in tokens per text."""
         return text_scores(data.y, estimator.predict(data.X), **_compared(estimator))
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of the most frequent text, and of one rule more that the task has."""
+        """Return the metrics of predicting the most frequent text, and of further rules of the task."""
         guesses = {"most frequent text": [_most_frequent(train.y)] * len(test.y), **self._guesses(train, test)}
         return {name: text_scores(test.y, texts, **_compared(estimator)) for name, texts in guesses.items()}
 
     @abstractmethod
     def _guesses(self, train: TaskData, test: TaskData) -> dict[str, Any]:
-        """Return texts for the held-out samples by simple rules, by their names."""
+        """Return texts for the held-out samples by simple rules, by the name of the rule."""
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the learning curves."""
         return {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return one row a sample: its ``id``, or its number from 0, and the text that is predicted."""
+        """Return one row per sample: its ``id``, or its number from 0, and the predicted text."""
         ids = getattr(data, "ids", None)
         texts = estimator.predict(data.X)
         return pd.DataFrame({"id": np.arange(len(texts)) if ids is None else ids, "prediction": texts})
 
     def scorer(self, name: str | None) -> Callable[..., float] | None:
-        """Return what scores by one of the metrics, the estimator's own exact match by default.
+        """Return a scorer for one of the metrics; by default the estimator's score, exact match, is used.
 
         Raises
         ------
@@ -153,12 +153,12 @@ class WritingTask(Task):
 
 
 def _scored(name: str, estimator: Any, X: Any, y: Any) -> float:
-    """Return a metric, greater for better."""
+    """Return a metric as a score; greater is better."""
     return _SCORES[name] * text_scores(y, estimator.predict(X), **_compared(estimator))[name]
 
 
 def _compared(estimator: Any) -> dict[str, Any]:
-    """Return how the texts of a fitted estimator are compared: in its tokens of y."""
+    """Return the options for comparing texts of a fitted estimator: by its tokens of y."""
     model = last_step(estimator)
     return {"level": getattr(model, "target_level", None) or model.level, "normalize": model.normalize}
 

@@ -1,4 +1,4 @@
-"""Checks for the authors of cells and estimators, to be run in their own tests."""
+"""Conformance checks that authors of cells and estimators can run in their tests."""
 
 from seqpipe.testing._cells import check_cell
 from seqpipe.testing._estimators import check_estimator

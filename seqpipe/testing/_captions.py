@@ -1,4 +1,4 @@
-"""What every estimator must do that writes a text for each vector."""
+"""Conformance checks for estimators that generate a text for each vector."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 __all__ = ["check_caption_estimator", "writes_captions"]
 
-#: Every way to write vectors.
+#: All accepted kinds of vector input.
 _KINDS: dict[str, Callable[[NDArray[Any]], Any]] = {
     "a list": lambda X: X.tolist(),
     "float32": lambda X: X.astype(np.float32),
@@ -25,17 +25,17 @@ _KINDS: dict[str, Callable[[NDArray[Any]], Any]] = {
 
 
 def writes_captions(estimator: Any) -> bool:
-    """Tell whether an estimator, which takes no texts, writes some."""
+    """Return whether an estimator generates texts from input that is not text."""
     return hasattr(estimator, "predict_n_best")
 
 
 def check_caption_estimator(estimator: Any) -> None:
-    """Check an estimator of texts for vectors.
+    """Check an estimator that generates texts from vectors.
 
     Raises
     ------
     AssertionError
-        If a check fails; the message says which.
+        If a check fails; the message names it.
     """
     X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32").astype("float64")
     y = ["odd" if i % 2 else "even" for i in range(len(X))]
@@ -61,17 +61,19 @@ def _check_kinds(estimator: Any, X: NDArray[Any], y: list[str], expected: Any) -
 def _check_repeats(estimator: Any, fitted: Any, X: NDArray[Any], y: list[str], expected: Any) -> None:
     again = clone(estimator).fit(X, y)
     assert again.predict_n_best(X, 2) == expected, "a second fit with the same random_state differs"
-    assert again.fit(X, y).predict_n_best(X, 2) == expected, "fit again differs from fit anew"
+    assert again.fit(X, y).predict_n_best(X, 2) == expected, "refitting differs from fitting a new estimator"
     loaded = pickle.loads(pickle.dumps(fitted))
-    assert loaded.predict_n_best(X, 2) == expected, "the pickled estimator predicts something else"
+    assert loaded.predict_n_best(X, 2) == expected, "predictions change after pickling"
 
 
 def _check_model_selection(estimator: Any, X: NDArray[Any], y: list[str]) -> None:
-    assert cross_val_predict(clone(estimator), X, y, cv=2).shape == (len(X),), "folds give not one text a sample"
+    assert cross_val_predict(clone(estimator), X, y, cv=2).shape == (len(X),), (
+        "cross_val_predict does not give one text per sample"
+    )
     pipeline = make_pipeline(StandardScaler(), clone(estimator))
     name = f"{pipeline.steps[-1][0]}__cell"
     search = GridSearchCV(pipeline, {name: ["rnn", "gru"]}, cv=2, error_score="raise").fit(X, y)
-    assert search.best_params_[name] in ("rnn", "gru"), "a search over cells chooses none"
+    assert search.best_params_[name] in ("rnn", "gru"), "a search over cells selects none"
 
 
 def _check_refusals(estimator: Any, fitted: Any, X: NDArray[Any], y: list[str]) -> None:
@@ -90,9 +92,9 @@ def _assert_refused(what: str, call: Callable[[], Any], words: str) -> None:
     try:
         call()
     except ValueError as error:
-        assert words in str(error), f"{what}: the error does not say {words!r}: {error}"
+        assert words in str(error), f"{what}: the error message does not contain {words!r}: {error}"
         return
-    raise AssertionError(f"{what} is not refused")
+    raise AssertionError(f"{what} does not raise an error")
 
 
 def _assert_same(what: str, found: Any, expected: Any) -> None:

@@ -1,4 +1,4 @@
-"""`check_cell`: what every cell must do, for the tests of plug-ins."""
+"""`check_cell`: conformance checks for cells, to be run in the tests of plug-ins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqpipe.testing import _invariants
 
 __all__ = ["check_cell"]
 
-#: Batches that a cell must have a first state for: nobody knows beforehand how many sequences are predicted at once.
+#: Batch sizes for which a cell must provide an initial state, since that of predictions is not known in advance.
 _BATCH_SIZES = (1, 3, 4099)
 
 
@@ -24,25 +24,25 @@ def check_cell(
     hidden_size: int = 5,
     dtype: torch.dtype = torch.float64,
 ) -> None:
-    """Check a cell alone, stacked, and in both directions.
+    """Check that a cell conforms to the cell protocol, alone, stacked and bidirectional.
 
-    A step of the right shapes, a first state for batches of any size, siblings, coefficients of a linear recurrence, padding, NaN in the padding, permuted
-    batches, causality, chunks with the state carried on, sequences alone, equal engines, saved and loaded weights, and in
-    float64 the gradients.
+    The checks cover the shapes of a step, initial states for any batch size, siblings, coefficients of a linear
+    recurrence, padding, NaN in the padding, permuted batches, causality, chunks with the state passed on, single
+    sequences, agreement of engines, saving and loading of weights, and in float64 the gradients.
 
     Parameters
     ----------
     factory : callable (input_size, hidden_size) -> Cell
-        The cell's class, or a function that wraps one.
+        The class of the cell, or a function that creates one.
     input_size, hidden_size : int
-        Sizes to try.
+        Sizes to test.
     dtype : torch.dtype, default=torch.float64
-        Type to try.
+        Data type to test.
 
     Raises
     ------
     AssertionError, CellError
-        If a check fails; the message says which.
+        If a check fails; the message names it.
 
     Examples
     --------
@@ -81,11 +81,11 @@ def _check_recurrent(recurrent: Recurrent, x: Tensor) -> None:
 
 
 def _check_linear_coefficients(cell: Cell, x: Tensor) -> None:
-    """Check that a declared linear recurrence is the one that the step takes."""
+    """Check that the coefficients of a linear recurrence agree with `step`."""
     if type(cell).linear_coefficients is Cell.linear_coefficients:
         return
     h = cell.initial_state(len(x))
-    assert isinstance(h, Tensor), "a cell with linear_coefficients must have one tensor as its state"
+    assert isinstance(h, Tensor), "the state of a cell with linear_coefficients must be a single tensor"
     with torch.no_grad():
         h = h + torch.linspace(-1, 1, h.numel(), dtype=x.dtype).view(h.shape)
         output, after = cell.step(cell.project(x)[:, 0], h)
@@ -93,9 +93,9 @@ def _check_linear_coefficients(cell: Cell, x: Tensor) -> None:
     expected = (len(x), 1, cell.hidden_size)
     for name, tensor in (("a", a), ("b", b)):
         assert tensor.shape == expected, (
-            f"linear_coefficients gives {name} of shape {tuple(tensor.shape)}, not {expected}"
+            f"linear_coefficients returns {name} of shape {tuple(tensor.shape)}, expected {expected}"
         )
-    assert torch.equal(output, after), "a cell with linear_coefficients must give its new state as its output"
+    assert torch.equal(output, after), "the output of a cell with linear_coefficients must be its new state"
     difference = float((a[:, 0] * h + b[:, 0] - after).abs().max())
     tolerance = 10 * _invariants.TOLERANCE[x.dtype] * max(1.0, float(after.abs().max()))
     assert difference <= tolerance, f"linear_coefficients and the step differ by {difference:.2g}"
@@ -103,9 +103,9 @@ def _check_linear_coefficients(cell: Cell, x: Tensor) -> None:
 
 def _check_sibling(cell: Cell) -> None:
     sibling = cell.sibling(cell.input_size + 2)
-    assert type(sibling) is type(cell), f"sibling() gives a {type(sibling).__name__}"
+    assert type(sibling) is type(cell), f"sibling() returns a {type(sibling).__name__}"
     assert sibling.input_size == cell.input_size + 2, "sibling() does not take the input size as its first argument"
-    assert sibling.hidden_size == cell.hidden_size, "sibling() forgets the hidden size"
+    assert sibling.hidden_size == cell.hidden_size, "sibling() does not keep the hidden size"
 
 
 def _check_engines_agree(recurrent: Recurrent, x: Tensor) -> None:
@@ -129,12 +129,12 @@ def _check_saved_and_loaded(recurrent: Recurrent, x: Tensor) -> None:
     ).eval()
     added = sorted(recurrent.state_dict().keys() - fresh.state_dict().keys())
     assert not added, (
-        f"a run adds {added} to the parameters: initial_state or step gives an attribute a parameter as it is, which torch "
-        "then takes for another one; give it a function of the parameter, such as weight * 1.0"
+        f"a forward pass adds {added} to the parameters: initial_state or step assigns a parameter to an attribute, "
+        "which torch registers as another parameter; assign a function of the parameter, such as weight * 1.0"
     )
     fresh.load_state_dict(recurrent.state_dict())
     with torch.no_grad():
-        assert torch.equal(fresh(x)[0], recurrent(x)[0]), "a cell with the same weights gives other outputs"
+        assert torch.equal(fresh(x)[0], recurrent(x)[0]), "a cell with the same weights gives different outputs"
 
 
 def _check_gradients(recurrent: Recurrent, x: Tensor) -> None:
@@ -148,4 +148,4 @@ def _check_gradients(recurrent: Recurrent, x: Tensor) -> None:
     try:
         torch.autograd.gradcheck(run, (x.clone().requires_grad_(), *weights))
     except RuntimeError as error:
-        raise AssertionError(f"the gradients are not those of the outputs: {error}") from error
+        raise AssertionError(f"the gradients do not match the outputs: {error}") from error

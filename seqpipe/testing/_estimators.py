@@ -1,4 +1,4 @@
-"""`check_estimator`: what every estimator of sequences must do with the data that scikit-learn's checks never show it."""
+"""`check_estimator`: conformance checks for estimators on sequences, which scikit-learn's checks do not cover."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _object_array(arrays: Arrays) -> NDArray[Any]:
     return out
 
 
-#: Every way to write ragged sequences of shape (n_timesteps, n_features).
+#: All accepted kinds of ragged sequences of shape (n_timesteps, n_features).
 INPUT_KINDS: dict[str, Callable[[Arrays], Any]] = {
     "list": list,
     "tuple": tuple,
@@ -48,25 +48,27 @@ INPUT_KINDS: dict[str, Callable[[Arrays], Any]] = {
 def check_estimator(estimator: BaseEstimator) -> None:
     """Check an estimator with targets per sequence, or per time step, on ragged and three-dimensional input.
 
-    All input kinds give the same predictions, a prediction depends on neither padding nor batch, a fit repeats itself,
-    pickles, clones, leaves its data alone, works under scikit-learn's splits and searches, and bad data is refused. Unknown
-    targets are refused too, or, at time steps, left out of loss and score. An estimator whose tags say that it takes several
-    labels or outputs is checked with two of them as well.
+    All kinds of input must give the same predictions, predictions must not depend on padding or batches, fits must be
+    reproducible, support pickling and cloning, leave the data unchanged and work with scikit-learn's splitters and
+    searches, and invalid data must raise an error. So must missing targets, or, at time steps, be excluded from loss
+    and score. An estimator whose tags declare several labels or outputs is checked with two of them as well.
 
     Parameters
     ----------
     estimator : estimator
-        Unfitted, with an int as random_state; a few dozen epochs are enough. One that has ``loss_on`` among its
-        parameters is given a target a time step; one that says in its tags that its input is text is given texts; one
-        that has ``predict_n_best`` is given vectors.
+        Unfitted, with an int as random_state; a few dozen epochs are sufficient. An estimator with the parameter
+        ``loss_on`` is given one target per time step; one whose tags declare text input is given texts; one with
+        ``predict_n_best`` is given vectors.
 
     Raises
     ------
     AssertionError
-        If a check fails; the message says which.
+        If a check fails; the message names it.
     """
     if getattr(estimator, "random_state", None) is None:
-        raise ValueError("check_estimator needs an estimator instance with an int as random_state, to see fits repeat.")
+        raise ValueError(
+            "check_estimator needs an estimator instance with an int as random_state, so that fits are reproducible."
+        )
     if takes_texts(estimator):
         check_text_estimator(estimator)
         return
@@ -102,9 +104,9 @@ def _sequences() -> Arrays:
 
 
 def _targets(estimator: Any, X: Any, *, several: bool = False) -> Any:
-    """Return the mean of each sequence's first feature, or at each step the mean so far, as numbers or in two classes.
+    """Return the mean of each sequence's first feature, or its running mean per step, as numbers or two classes.
 
-    With ``several`` there are two columns of numbers, or of 0 and 1: that of the mean and that of its negative's square.
+    With ``several`` there are two columns of numbers, or of 0 and 1: of the mean and of the negative of its square.
     """
     means = [x[:, 0].cumsum() / np.arange(1, len(x) + 1) for x in X]
     if several:
@@ -124,7 +126,7 @@ def _predicts_steps(estimator: Any) -> bool:
 
 
 def _flat(values: Any) -> NDArray[Any]:
-    """Return arrays, one a sequence, as one array, and any other as it is."""
+    """Concatenate a list of arrays, one per sequence; return any other value unchanged."""
     ragged = isinstance(values, list | Sequences) or (values.dtype == object and isinstance(values[0], np.ndarray))
     return np.concatenate([*values]) if ragged else np.asarray(values)
 
@@ -146,7 +148,7 @@ def _check_three_dimensions(estimator: Any, targets: Callable[[Any], Any], n_tar
     assert one.n_features_in_ == 1, "n_features_in_ of (n_samples, n_timesteps, 1) is not 1"
     single = (3 * n_targets,) if _predicts_steps(estimator) else (n_targets,)
     found = _flat(one.predict(X[:1, :3, :1])).reshape(-1).shape
-    assert found == single, f"one sequence of another length gives predictions of shape {found}"
+    assert found == single, f"a single sequence of a different length gives predictions of shape {found}"
 
 
 def _check_independence(fitted: Any, X: Arrays) -> None:
@@ -156,15 +158,19 @@ def _check_independence(fitted: Any, X: Arrays) -> None:
     order = np.random.default_rng(2).permutation(len(X))
     shuffled = _scores(fitted, [X[i] for i in order])
     in_order = np.concatenate([_scores(fitted, X, i) for i in order])
-    np.testing.assert_allclose(shuffled, in_order, rtol=1e-4, atol=1e-5, err_msg="predictions depend on order")
+    np.testing.assert_allclose(
+        shuffled, in_order, rtol=1e-4, atol=1e-5, err_msg="predictions depend on the order of the samples"
+    )
 
 
 def _check_repeats(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
     again = clone(estimator).fit(X, y)
     assert np.array_equal(_scores(again, X), _scores(fitted, X)), "a second fit with the same random_state differs"
-    assert np.array_equal(_scores(again.fit(X, y), X), _scores(fitted, X)), "fit again differs from fit anew"
+    assert np.array_equal(_scores(again.fit(X, y), X), _scores(fitted, X)), (
+        "refitting differs from fitting a new estimator"
+    )
     loaded = pickle.loads(pickle.dumps(fitted))
-    assert np.array_equal(_scores(loaded, X), _scores(fitted, X)), "the pickled estimator predicts something else"
+    assert np.array_equal(_scores(loaded, X), _scores(fitted, X)), "predictions change after pickling"
 
 
 def _check_data_untouched(estimator: Any, X: Arrays, y: Any) -> None:
@@ -183,11 +189,11 @@ def _check_model_selection(estimator: Any, X: Arrays, y: Any) -> None:
     assert np.isfinite(pipeline.fit(train, y_train).score(test, y_test)), "a Pipeline gives no score"
     assert np.isfinite(cross_val_score(clone(estimator), X, y, cv=2)).all(), "cross_val_score gives no score"
     search = GridSearchCV(pipeline, {"model__cell": ["rnn", "gru"]}, cv=2, error_score="raise").fit(X, y)
-    assert search.best_params_["model__cell"] in ("rnn", "gru"), "a search over cells chooses none"
+    assert search.best_params_["model__cell"] in ("rnn", "gru"), "a search over cells selects none"
 
 
 def _check_unknown_targets(estimator: Any, fitted: Any, X: Arrays, y: Any) -> None:
-    """Check that unknown targets are refused, or, where there is one a step, take part in neither loss nor score."""
+    """Check that missing targets raise an error, or, with one per step, are excluded from loss and score."""
     labels = hasattr(fitted, "classes_")
     if not _predicts_steps(estimator):
         hole = np.array(y.tolist(), dtype=object)
@@ -197,8 +203,8 @@ def _check_unknown_targets(estimator: Any, fitted: Any, X: Arrays, y: Any) -> No
     unknown: Any = None if labels else np.nan
     holes = [np.where((np.arange(len(each)) % 2).reshape(-1, *[1] * (each.ndim - 1)), unknown, each) for each in y]
     model = clone(estimator).fit(X, holes)
-    assert np.isfinite(model.score(X, holes)), "targets that are unknown at some steps give no score"
-    assert not labels or np.array_equal(model.classes_, fitted.classes_), "an unknown label became a class"
+    assert np.isfinite(model.score(X, holes)), "missing targets at some steps give no score"
+    assert not labels or np.array_equal(model.classes_, fitted.classes_), "a missing label became a class"
     nothing = [np.full(each.shape, None) for each in y]
     _assert_refused("a fit without any target", partial(clone(estimator).fit, X, nothing), "at any time step")
     by_name = get_scorer("accuracy" if labels else "r2")(fitted, X, y)
@@ -232,13 +238,13 @@ def _assert_refused(what: str, call: Callable[[], Any], words: str) -> None:
     try:
         call()
     except ValueError as error:
-        assert words in str(error), f"{what}: the error does not say {words!r}: {error}"
+        assert words in str(error), f"{what}: the error message does not contain {words!r}: {error}"
         return
-    raise AssertionError(f"{what} is not refused")
+    raise AssertionError(f"{what} does not raise an error")
 
 
 def _scores(fitted: Any, X: Any, i: int | None = None) -> NDArray[Any]:
-    """Return probabilities, or predictions where there are none: of all sequences, or of sequence ``i`` among them."""
+    """Return probabilities, or predictions if there are none: of all sequences, or of sequence ``i``."""
     found = fitted.predict_proba(X) if hasattr(fitted, "predict_proba") else fitted.predict(X)
     return _flat(found if i is None else found[i : i + 1])
 

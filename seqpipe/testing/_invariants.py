@@ -1,4 +1,4 @@
-"""What holds for every cell run along time, whatever it computes."""
+"""Invariants of every cell run over time."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = [
     "check_permutation",
 ]
 
-#: Largest difference where the same numbers are added in another order, relative to values near 1.
+#: Tolerance for sums of the same numbers in a different order, relative to values near 1.
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-14}
 
 
 def check_padding(recurrent: Recurrent, x: Tensor, lengths: Tensor, extra: int) -> None:
-    """Check that ``extra`` more steps of padding change no bit of outputs and state.
+    """Check that ``extra`` additional steps of padding leave outputs and state bitwise unchanged.
 
     Parameters
     ----------
@@ -31,25 +31,25 @@ def check_padding(recurrent: Recurrent, x: Tensor, lengths: Tensor, extra: int) 
     x : tensor of shape (batch, n_timesteps, input_size)
     lengths : tensor of int, shape (batch,)
     extra : int
-        Steps to add.
+        Number of steps to add.
 
     Raises
     ------
     AssertionError
-        Otherwise.
+        If outputs or state change, or outputs in the padding are not zero.
     """
     longer = torch.cat([x, torch.ones_like(x[:, :1]).expand(-1, extra, -1)], dim=1)
     outputs, state = _run(recurrent, x, lengths)
     padded, padded_state = _run(recurrent, longer, lengths)
-    assert torch.equal(padded[:, : x.shape[1]], outputs), "more padding changes the outputs"
+    assert torch.equal(padded[:, : x.shape[1]], outputs), "additional padding changes the outputs"
     past_the_end = torch.arange(longer.shape[1]) >= lengths[:, None]
     assert not padded[past_the_end].any(), "outputs after a sequence's end are not zero"
     for a, b in zip(_tensors(padded_state), _tensors(state)):
-        assert torch.equal(a, b), "more padding changes the state"
+        assert torch.equal(a, b), "additional padding changes the state"
 
 
 def check_nan_in_padding(recurrent: Recurrent, x: Tensor, lengths: Tensor) -> None:
-    """Check that NaN in the padding changes no bit of outputs, state or gradients."""
+    """Check that NaN in the padding leaves outputs and state bitwise unchanged, and gradients finite."""
     padding = torch.arange(x.shape[1]) >= lengths[:, None]
     spoilt = x.masked_fill(padding[:, :, None], torch.nan)
     outputs, state = _run(recurrent, x.masked_fill(padding[:, :, None], 0), lengths)
@@ -66,7 +66,7 @@ def check_nan_in_padding(recurrent: Recurrent, x: Tensor, lengths: Tensor) -> No
 
 
 def check_permutation(recurrent: Recurrent, x: Tensor, lengths: Tensor, order: Tensor) -> None:
-    """Check that a batch in another order gives the outputs and the state in that order."""
+    """Check that permuting a batch permutes the outputs and the state."""
     outputs, state = _run(recurrent, x, lengths)
     permuted, permuted_state = _run(recurrent, x[order], lengths[order])
     _assert_close("outputs of the permuted batch", permuted, outputs[order])
@@ -75,7 +75,7 @@ def check_permutation(recurrent: Recurrent, x: Tensor, lengths: Tensor, order: T
 
 
 def check_causality(recurrent: Recurrent, x: Tensor, t: int) -> None:
-    """Check that outputs up to step ``t`` of a one-directional network ignore what comes later, to the bit."""
+    """Check that outputs up to step ``t`` of a unidirectional network are bitwise independent of later steps."""
     changed = x.clone()
     changed[:, t + 1 :] = 1 - 2 * changed[:, t + 1 :]
     before, after = _run(recurrent, x)[0], _run(recurrent, changed)[0]
@@ -83,7 +83,7 @@ def check_causality(recurrent: Recurrent, x: Tensor, t: int) -> None:
 
 
 def check_chunks(recurrent: Recurrent, x: Tensor, t: int) -> None:
-    """Check that the first ``t`` steps, then the others from the state they left, equal the whole."""
+    """Check that running the first ``t`` steps, then the others from the resulting state, equals a single run."""
     outputs, state = _run(recurrent, x)
     first, between = _run(recurrent, x[:, :t])
     second, last = _run(recurrent, x[:, t:], state=between)
@@ -92,7 +92,7 @@ def check_chunks(recurrent: Recurrent, x: Tensor, t: int) -> None:
 
 
 def check_alone_equals_batched(recurrent: Recurrent, x: Tensor, lengths: Tensor) -> None:
-    """Check that each sequence gives alone what it gives in the batch."""
+    """Check that each sequence gives the same result alone as in the batch."""
     outputs, state = _run(recurrent, x, lengths)
     for i, length in enumerate(lengths.tolist()):
         alone, alone_state = _run(recurrent, x[i : i + 1, :length])

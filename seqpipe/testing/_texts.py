@@ -1,4 +1,4 @@
-"""What every estimator of texts must do."""
+"""Conformance checks for estimators of texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sklearn.utils import get_tags
 
 __all__ = ["TEXT_KINDS", "check_text_estimator", "takes_texts"]
 
-#: Every way to write texts.
+#: All accepted kinds of text input.
 TEXT_KINDS: dict[str, Callable[[list[str]], Any]] = {
     "list": list,
     "tuple": tuple,
@@ -30,17 +30,17 @@ TEXT_KINDS: dict[str, Callable[[list[str]], Any]] = {
 
 
 def takes_texts(estimator: Any) -> bool:
-    """Tell whether an estimator says that its input is text."""
+    """Return whether the tags of an estimator declare text input."""
     return bool(get_tags(estimator).input_tags.string)
 
 
 def check_text_estimator(estimator: Any) -> None:
-    """Check an estimator of texts: where a target is required, the text from its end to its start.
+    """Check an estimator of texts; where targets are required, they are the reversed texts.
 
     Raises
     ------
     AssertionError
-        If a check fails; the message says which.
+        If a check fails; the message names it.
     """
     random = np.random.default_rng(0)
     X = ["".join(random.choice(list("abc"), size=size)) for size in random.integers(1, 6, size=24)]
@@ -72,9 +72,9 @@ def _check_repeats(estimator: Any, fitted: Any, X: list[str], y: Any) -> None:
     expected = _answers(fitted, X)
     again = clone(estimator).fit(X, y)
     assert np.array_equal(_answers(again, X), expected), "a second fit with the same random_state differs"
-    assert np.array_equal(_answers(again.fit(X, y), X), expected), "fit again differs from fit anew"
+    assert np.array_equal(_answers(again.fit(X, y), X), expected), "refitting differs from fitting a new estimator"
     loaded = pickle.loads(pickle.dumps(fitted))
-    assert np.array_equal(_answers(loaded, X), expected), "the pickled estimator predicts something else"
+    assert np.array_equal(_answers(loaded, X), expected), "predictions change after pickling"
 
 
 def _check_model_selection(estimator: Any, X: list[str], y: Any) -> None:
@@ -82,7 +82,7 @@ def _check_model_selection(estimator: Any, X: list[str], y: Any) -> None:
     assert np.isfinite(pipeline.fit(X, y).score(X, y)), "a Pipeline gives no score"
     assert np.isfinite(cross_val_score(clone(estimator), X, y, cv=2)).all(), "cross_val_score gives no score"
     search = GridSearchCV(pipeline, {"model__cell": ["rnn", "gru"]}, cv=2, error_score="raise").fit(X, y)
-    assert search.best_params_["model__cell"] in ("rnn", "gru"), "a search over cells chooses none"
+    assert search.best_params_["model__cell"] in ("rnn", "gru"), "a search over cells selects none"
 
 
 def _check_refusals(estimator: Any, fitted: Any, X: list[str], y: Any) -> None:
@@ -105,13 +105,13 @@ def _assert_refused(what: str, call: Callable[[], Any], words: str) -> None:
     try:
         call()
     except ValueError as error:
-        assert words in str(error), f"{what}: the error does not say {words!r}: {error}"
+        assert words in str(error), f"{what}: the error message does not contain {words!r}: {error}"
         return
-    raise AssertionError(f"{what} is not refused")
+    raise AssertionError(f"{what} does not raise an error")
 
 
 def _answers(fitted: Any, X: Any) -> NDArray[Any]:
-    """Return probabilities, or predictions where there are none."""
+    """Return probabilities, or predictions if there are none."""
     return np.asarray(fitted.predict_proba(X) if hasattr(fitted, "predict_proba") else fitted.predict(X))
 
 

@@ -1,4 +1,4 @@
-"""From series and sequences to what an estimator takes: windows and their splits, scaling, padding."""
+"""Preprocessing of series and sequences: windows and their splits, scaling, padding, tokenization."""
 
 from seqpipe.transformers._cut import cut_texts, cut_windows
 from seqpipe.transformers._pad import PadSequences

@@ -1,4 +1,4 @@
-"""Each sequence, or text, cut into windows of its own, with what is missing put before its beginning."""
+"""Windows of each sequence or text, with padding before its start."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ __all__ = ["cut_texts", "cut_windows"]
 
 
 def cut_windows(X: Any, *, window: int, stride: int = 1, pad_value: float = 0.0, every_step: bool = False) -> Windows:
-    """Cut every sequence into windows that end with its last step, and ``stride`` steps before it, and so on.
+    """Cut every sequence into windows, of which the last ends with its last step, at a distance of ``stride`` steps.
 
-    The first window of a sequence begins before it where its length asks for that, so that no step is lost and a sequence
-    shorter than a window still has one.
+    The first window of a sequence is padded at its start if necessary, so that no step is lost and a sequence shorter
+    than a window still yields one.
 
     Parameters
     ----------
     X : sequences of any kind
-        Shape (n_timesteps, n_features) each.
+        Each of shape (n_timesteps, n_features).
     window : int
-        Steps of a window.
+        Length of a window, in time steps.
     stride : int, default=1
-        Steps between the ends of two windows.
+        Distance between the ends of consecutive windows, in time steps.
     pad_value : float, default=0.0
-        What stands before a sequence's first step.
+        Value of the padding before the first step of a sequence.
     every_step : bool, default=False
-        Whether each step is to be one of the last ``stride`` steps of a window; else it is enough that it is in one.
+        Whether each step must be among the last ``stride`` steps of a window; otherwise it must only be in a window.
 
     Returns
     -------
     windows : Windows of shape (n_windows, window, n_features)
-        ``windows.series`` tells which sequence each is cut from: with labels y, one a sequence, ``y[windows.series]`` is
-        that of each window.
+        ``windows.series`` is the index of the sequence of each window: with one label per sequence in y,
+        ``y[windows.series]`` are the labels of the windows.
 
     Raises
     ------
     InvalidSequencesError
-        If X is unfit, a parameter is out of range, or steps are to be last ones of windows further apart than they are long.
+        If X is invalid, a parameter is out of range, or ``every_step`` is True and the stride is longer than the
+        window.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def cut_windows(X: Any, *, window: int, stride: int = 1, pad_value: float = 0.0,
     check_number("cut_windows", "pad_value", pad_value)
     if every_step and stride > window:
         raise InvalidSequencesError(
-            f"Windows of {window} steps every {stride} leave steps out: take a stride of at most the window."
+            f"Windows of {window} steps every {stride} leave steps out: choose a stride of at most the window."
         )
     found = as_sequences(X)
     found = found if isinstance(found, Sequences) else Sequences.from_padded(np.asarray(found))
@@ -78,7 +79,7 @@ def cut_windows(X: Any, *, window: int, stride: int = 1, pad_value: float = 0.0,
 
 
 def _n_windows(lengths: NDArray[np.int64], window: int, stride: int, *, every_step: bool) -> NDArray[np.int64]:
-    """Return how many windows each sequence has."""
+    """Return the number of windows of each sequence."""
     if every_step:
         return -(-lengths // stride)
     return np.maximum(-(-(lengths - window) // stride), 0) + 1
@@ -94,39 +95,39 @@ def cut_texts(
     pad: Token = "#",
     normalize: Form | None = "NFC",
 ) -> tuple[list[Text], NDArray[Any], NDArray[np.int64]]:
-    """Return windows of texts with the token that follows each, or with the label of the text.
+    """Cut texts into windows, each with the token that follows it, or with the label of its text.
 
     Parameters
     ----------
     texts : list, array or Series of texts
         Strings, or lists of tokens.
     y : array of shape (n_texts,), optional
-        A label for each text, which its windows share. Without, every ``stride``-th token of a text is a target, its first
-        one included, and the tokens before it are its window.
+        One label per text, shared by its windows. Without it, every ``stride``-th token of a text is a target, starting
+        with the first one, and the tokens before it are its window.
     window : int
-        Tokens of a window.
+        Length of a window, in tokens.
     stride : int, default=1
-        Tokens from the begin of one window to that of the next.
+        Distance between the starts of consecutive windows, in tokens.
     level : {"char", "word", "token"}, default="char"
-        What a token is; see `TokenizeTexts`.
+        Kind of tokens; see `TokenizeTexts`.
     pad : str or int, default="#"
-        What stands before a text's first token.
+        Padding token before the first token of a text.
     normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
-        Unicode's form that texts are brought to first; see `TokenizeTexts`.
+        Unicode normalization form applied to texts first; see `TokenizeTexts`.
 
     Returns
     -------
     windows : list of texts
-        Strings, or lists of tokens at the level "token".
+        Strings, or lists of tokens if level="token".
     targets : array of shape (n_windows,)
         Tokens, or labels.
     sources : array of int, shape (n_windows,)
-        Which text each window is cut from.
+        Index of the text of each window.
 
     Raises
     ------
     InvalidSequencesError
-        If there are no texts, one has no tokens, y is not one label a text, or a parameter is out of range.
+        If there are no texts, one has no tokens, y is not one label per text, or a parameter is out of range.
 
     Examples
     --------
@@ -163,6 +164,6 @@ def _labels(y: Any, n_texts: int) -> NDArray[Any]:
     labels = np.asarray(y)
     if labels.shape != (n_texts,):
         raise InvalidSequencesError(
-            f"y must be one label for each of {n_texts} texts. Got shape {labels.shape} instead."
+            f"y must hold one label for each of {n_texts} texts. Got shape {labels.shape} instead."
         )
     return labels

@@ -1,4 +1,4 @@
-"""What both transformers accept, checked and remembered the way scikit-learn does."""
+"""Input validation of transformers, following scikit-learn's conventions."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["SequenceInput"]
 
 
 class SequenceInput:
-    """Mixin of transformers that take sequences of any kind, and tables of shape (n_samples, n_timesteps).
+    """Mixin for transformers that accept sequences of any kind, and tables of shape (n_samples, n_timesteps).
 
     Attributes
     ----------
     input_kind_ : {"table", "sequences"}
-        What fit was given.
+        Kind of input seen during fit.
     n_features_in_ : int
-        Columns of the table, or features of a time step.
+        Number of columns of the table, or of features per time step.
     feature_names_in_ : array of str, shape (n_features,)
-        Where the input had names.
+        Names of the features; defined only if the input has feature names.
     """
 
     input_kind_: Literal["table", "sequences"]
@@ -39,7 +39,7 @@ class SequenceInput:
         return tags
 
     def _check_input(self, X: Any, *, reset: bool) -> NDArray[Any] | Sequences | Windows:
-        """Return X as a float table or sequences; ``reset`` remembers its form, else it has to agree."""
+        """Return X as a float table or sequences; ``reset`` stores its form, otherwise the form must match."""
         X = readable(X)
         table = is_table(X)
         if reset:
@@ -49,8 +49,8 @@ class SequenceInput:
         elif not table and self.input_kind_ == "table":
             raise InvalidSequencesError(
                 f"{type(self).__name__} was fitted to a table of shape (n_samples, n_timesteps) and got "
-                "sequences: give both in one form; array[:, :, None] makes sequences of one feature out of "
-                "a table."
+                "sequences: use the same form for both; array[:, :, None] converts a table to sequences "
+                "of one feature."
             )
         if table:
             return np.asarray(validate_data(self, X, dtype=[np.float64, np.float32], reset=reset))
@@ -59,7 +59,7 @@ class SequenceInput:
         return sequences
 
     def _table_as_sequences(self, X: Any) -> NDArray[Any]:
-        """Return sequences of one feature that look like a table, since they happen to be equally long."""
+        """Return sequences of one feature that look like a table because they have equal lengths."""
         array = check_array(X, dtype=[np.float64, np.float32])
         if self.n_features_in_ != 1:
             raise InvalidSequencesError(
@@ -71,7 +71,7 @@ class SequenceInput:
 
 
 def _header(X: Sequences | Windows) -> pd.DataFrame | NDArray[Any]:
-    """Return a table with the features of X and no rows, for scikit-learn to count and compare by name."""
+    """Return an empty table with the features of X, for scikit-learn's checks of their number and names."""
     if X.feature_names is None:
         return np.empty((0, X.n_features))
     return pd.DataFrame(columns=list(X.feature_names))

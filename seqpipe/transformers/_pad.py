@@ -1,4 +1,4 @@
-"""Sequences of unequal length to one array."""
+"""Padding of sequences of unequal length to one array."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ class PadSequences(
     BaseEstimator,
     auto_wrap_output_keys=None,
 ):
-    """Bring all sequences to one length: an array of shape (n_samples, length, n_features).
+    """Pad or truncate all sequences to the same length: an array of shape (n_samples, length, n_features).
 
-    Networks do not need this, they take ragged sequences; other estimators do. Three dimensions fit no table,
-    so there is no ``set_output``.
+    The estimators of seqpipe accept ragged sequences and do not need padding; other estimators do. The output is
+    three-dimensional, so ``set_output`` is not available.
 
     Parameters
     ----------
     length : int or None, default=None
-        Time steps of every sequence; None for as many as the longest in ``fit`` has.
+        Length of the output, in time steps; None for the length of the longest sequence seen during ``fit``.
     pad_value : float, default=0.0
-        What stands where a sequence has no step.
+        Value of the padding.
     padding : {"post", "pre"}, default="post"
-        Whether the padding stands after the sequence, or before it.
+        Whether to pad after the sequence ("post") or before it ("pre").
     truncating : {"post", "pre"}, default="post"
-        Whether a sequence that is too long loses its last steps, or its first.
+        Whether to remove the last ("post") or the first ("pre") steps of sequences that are too long.
 
     Attributes
     ----------
     length_ : int
-        Time steps of every sequence.
+        Length of the output, in time steps.
     input_kind_ : {"table", "sequences"}
-        What fit was given.
+        Kind of input seen during fit.
     n_features_in_ : int
-        Features of a time step, or columns of a table of shape (n_samples, n_timesteps).
+        Number of features per time step, or of columns of a table of shape (n_samples, n_timesteps).
     feature_names_in_ : array of str, shape (n_features,)
-        Where the input had names.
+        Names of the features; defined only if the input has feature names.
 
     Examples
     --------
@@ -76,16 +76,16 @@ class PadSequences(
         self.truncating = truncating
 
     def fit(self, X: Any, y: Any = None) -> PadSequences:
-        """Learn the length from sequences X of any kind; y is ignored."""
+        """Determine the length from sequences X of any kind; y is ignored."""
         self._check_parameters()
         sequences = _ragged(self._check_input(X, reset=True))
         self.length_ = int(sequences.lengths.max()) if self.length is None else int(self.length)
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Return an array of shape ``(n_samples, length_, n_features)``, float32 or float64 as X is.
+        """Return an array of shape ``(n_samples, length_, n_features)``, float32 or float64 like X.
 
-        Steps that are tensors stay so: ``(n_samples, length_, *element_shape)``.
+        If steps are tensors, its shape is ``(n_samples, length_, *element_shape)``.
         """
         check_is_fitted(self)
         sequences = _ragged(self._check_input(X, reset=False))
@@ -100,7 +100,7 @@ class PadSequences(
         return padded.reshape(*padded.shape[:2], *(sequences.element_shape or padded.shape[2:]))
 
     def _kept(self, sequences: Sequences, lengths: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the steps that are left of all sequences, one after the other."""
+        """Return the remaining steps of all sequences, concatenated."""
         if (lengths == sequences.lengths).all():
             return sequences.values
         begins = sequences.offsets[:-1] if self.truncating == "post" else sequences.offsets[1:] - lengths
@@ -109,9 +109,9 @@ class PadSequences(
         return np.asarray(sequences.values[rows])
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
-        """Return the names of the features; for a table, whose columns are time steps, those of the steps.
+        """Return the names of the features; for a table, whose columns are time steps, the names of the steps.
 
-        Steps of padding are called "pad0", "pad1", ….
+        Padding steps are named "pad0", "pad1", ….
         """
         names: NDArray[np.object_] = super().get_feature_names_out(input_features)
         if self.input_kind_ == "sequences":

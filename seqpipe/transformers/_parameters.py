@@ -1,4 +1,4 @@
-"""Checks of single parameters, all worded alike."""
+"""Validation of single parameters, with uniform error messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_integer(owner: str, name: str, value: Any, *, minimum: int) -> None:
 
 
 def check_number(owner: str, name: str, value: Any) -> None:
-    """Raise `InvalidSequencesError` unless ``value`` is a real number; NaN is one."""
+    """Raise `InvalidSequencesError` unless ``value`` is a real number; NaN is accepted."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise InvalidSequencesError(f"The {name!r} parameter of {owner} must be a number. Got {value!r} instead.")
 

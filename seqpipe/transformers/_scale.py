@@ -1,4 +1,4 @@
-"""Scaling of features, learned from valid time steps only."""
+"""Scaling of features, fitted to valid time steps only."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SCALERS = {"minmax": MinMaxScaler, "robust": RobustScaler, "standard": Standard
 class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale every feature with one of scikit-learn's scalers, fitted to all valid time steps.
 
-    Sequences stay sequences of the same kind: `Sequences` keep ids and names, `Windows` share one scaled
-    series, and lists become `Sequences`. Of windows, only the rows that they cover are learned from, so that
-    a fold sees nothing of the test data. A table of shape (n_samples, n_timesteps) is scaled column by
+    Sequences are returned as the same kind: `Sequences` keep ids and names, `Windows` share one scaled
+    series, and lists become `Sequences`. For windows, the scaler is fitted only to the rows that they cover, so that
+    no test data leaks into a fold. A table of shape (n_samples, n_timesteps) is scaled column by
     column.
 
     Parameters
     ----------
     method : {"standard", "minmax", "robust"}, default="standard"
-        Zero mean and unit variance, the range from 0 to 1, or zero median and unit interquartile range. A
+        Scale to zero mean and unit variance, to the range [0, 1], or to zero median and unit interquartile range. A
         constant feature becomes 0.
 
     Attributes
@@ -40,11 +40,11 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
     scaler_ : StandardScaler, MinMaxScaler or RobustScaler
         The fitted scaler; its columns are the features.
     input_kind_ : {"table", "sequences"}
-        What fit was given.
+        Kind of input seen during fit.
     n_features_in_ : int
-        Features of a time step, or columns of a table.
+        Number of features per time step, or of columns of a table.
     feature_names_in_ : array of str, shape (n_features,)
-        Where the input had names.
+        Names of the features; defined only if the input has feature names.
 
     Examples
     --------
@@ -60,18 +60,18 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
         """Learn the scale of each feature from sequences X of any kind, or a table; y is ignored."""
         check_choice("SequenceScaler", "method", self.method, tuple(_SCALERS))
         checked = self._check_input(X, reset=True)
-        # set_output would press what transform returns into a DataFrame, which sequences do not survive
+        # set_output would convert the output of transform to a DataFrame, which is impossible for sequences
         self._sklearn_auto_wrap_output_keys = {"transform"} if self.input_kind_ == "table" else set()
         scaler = _SCALERS[self.method]().set_output(transform="default")
         self.scaler_ = scaler.fit(_valid_rows(checked))
         return self
 
     def transform(self, X: Any) -> Any:
-        """Return X scaled; an array stays an array, sequences stay sequences."""
+        """Scale X; an array is returned for an array, sequences for sequences."""
         return self._apply("transform", X)
 
     def inverse_transform(self, X: Any) -> Any:
-        """Return X as it was before scaling, up to rounding."""
+        """Undo the scaling of X, up to rounding."""
         return self._apply("inverse_transform", X)
 
     def _apply(self, direction: Literal["transform", "inverse_transform"], X: Any) -> Any:
@@ -93,7 +93,7 @@ def _valid_rows(X: NDArray[Any] | Sequences | Windows) -> NDArray[Any]:
 
 
 def _scaled_windows(X: Windows, scale: Callable[[NDArray[Any]], NDArray[Any]]) -> Windows:
-    """Scale what the windows cover; other rows become NaN, for nothing is known to hold of them."""
+    """Scale the rows that the windows cover; other rows, which were not validated, become NaN."""
     rows = X.rows
     if len(rows) == len(X.base):
         return X.with_base(scale(X.base))

@@ -1,4 +1,4 @@
-"""Cross-validation of windows in which no target row is both trained and tested on."""
+"""Cross-validation of windows in which no target row is in both the training and the test set."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["WindowSplit"]
 
 
 class WindowSplit(BaseCrossValidator):
-    """Split `Windows` into blocks of time, and purge training windows whose target rows are tested on.
+    """Split `Windows` into blocks of time, and purge training windows that share target rows with the test set.
 
-    Windows that overlap share targets, so that shuffled folds reward remembering: on white noise they can
-    show an R² of 0.8. Each block of consecutive windows is the test set once; training windows with a target
-    row in common with it are left out. With several series, each is cut at the same shares of its own
-    windows, and a test set takes one block of each.
+    Overlapping windows share targets, so that shuffled folds leak test targets into training: on white noise they
+    can yield an R² of 0.8. Each block of consecutive windows is the test set once; training windows that share a
+    target row with it are left out. With several series, each is divided at the same fractions of its
+    windows, and a test set consists of one block of each.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of test blocks.
     expanding : bool, default=True
-        Whether to train only on the blocks before the test block, as a forecast is made; the first block is
-        then never tested on. Otherwise on all blocks before and after it.
+        If True, the training set consists of the blocks before the test block, as in forecasting, and the first block
+        is never a test set. If False, it consists of all blocks before and after the test block.
 
     Examples
     --------
@@ -49,25 +49,25 @@ class WindowSplit(BaseCrossValidator):
         self.expanding = expanding
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of test blocks; everything given is ignored."""
+        """Return the number of test blocks; all arguments are ignored."""
         return self.n_splits
 
     def split(
         self, X: Windows, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Give the sample numbers to train and to test on, block by block in order of time.
+        """Yield the indices of the training and test samples, block by block in order of time.
 
         Parameters
         ----------
         X : Windows
-            In any order; a window that is in it twice is never on both sides.
+            In any order; duplicates of a window are never in both sets.
         y, groups : object
             Ignored.
 
         Raises
         ------
         InvalidSequencesError
-            If X is anything else, there are too few windows, or purging leaves nothing to train on.
+            If X is not `Windows`, there are too few windows, or purging leaves no training samples.
         """
         check_integer("WindowSplit", "n_splits", self.n_splits, minimum=1 if self.expanding else 2)
         if not isinstance(X, Windows):
@@ -86,14 +86,14 @@ class WindowSplit(BaseCrossValidator):
     def _check_not_empty(self, X: Windows, n_test: int, n_train: int, block: int) -> None:
         if not n_test or not n_train:
             raise InvalidSequencesError(
-                f"{len(X)} windows with a horizon of {X.horizon} leave {n_train} to train and {n_test} to "
-                f"test on in block {block} of WindowSplit({self.n_splits}): choose fewer splits, a shorter "
+                f"{len(X)} windows with a horizon of {X.horizon} leave {n_train} training and {n_test} test "
+                f"windows in block {block} of WindowSplit({self.n_splits}): choose fewer splits, a shorter "
                 "horizon, or a smaller stride."
             )
 
 
 def _blocks(X: Windows, n_blocks: int) -> NDArray[np.int64]:
-    """Return the block of each window: its rank among the windows of its series, in equal shares."""
+    """Return the block of each window: blocks divide the windows of each series into equal parts, in order of time."""
     order = np.lexsort((X.starts, X.series))
     series = X.series[order]
     counts = np.bincount(series, minlength=len(X.offsets) - 1)
@@ -104,7 +104,7 @@ def _blocks(X: Windows, n_blocks: int) -> NDArray[np.int64]:
 
 
 def _touches(X: Windows, test: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which windows have a target row that is one of the tested windows' too."""
+    """Return which windows share a target row with a test window."""
     begins = X.first_target_rows
     ends = begins + max(X.horizon, 1)
     change = np.zeros(max(len(X.base), ends.max(initial=0)) + 1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What a text may be, and how it falls into tokens."""
+"""Validation of texts, and their split into tokens."""
 
 from __future__ import annotations
 
@@ -28,33 +28,34 @@ __all__ = [
 ]
 
 Token = str | int
-#: A string at the levels "char" and "word", a list of tokens at "token".
+#: A string with level="char" or "word", a list of tokens with level="token".
 Text = str | list[Token]
 Level = Literal["char", "word", "token"]
 
 LEVELS: tuple[Level, ...] = ("char", "word", "token")
 
-#: Unicode's normalisation forms (Unicode Standard Annex #15).
+#: Unicode normalization forms (Unicode Standard Annex #15).
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 def as_texts(texts: Any, level: Level, *, name: str = "X") -> list[Text]:
-    """Return texts of any accepted kind as a list of strings, or of lists of tokens.
+    """Convert texts of any accepted kind to a list of strings, or of lists of tokens.
 
     Parameters
     ----------
     texts : list, tuple, array or pandas Series of texts, or a table of one column
-        At the levels "char" and "word" each is a string; at "token" a list, tuple or array of strings or of integers.
+        With level="char" or "word" each is a string; with level="token" a list, tuple or array of strings or of
+        integers.
     level : {"char", "word", "token"}
-        What a token is.
+        Kind of tokens.
     name : str
-        What errors call the texts.
+        Name of the texts in error messages.
 
     Raises
     ------
     InvalidSequencesError
-        If there is no text, or one is no text of this level; names the place.
+        If there are no texts, or one is not a text of this level; the message names the position.
     """
     items = [*_items(texts, name)]
     if not items:
@@ -67,12 +68,12 @@ def as_texts(texts: Any, level: Level, *, name: str = "X") -> list[Text]:
 
 
 def is_blank(text: Text) -> bool:
-    """Tell whether a text has nothing but white space, or no tokens."""
+    """Return whether a text is only whitespace, or has no tokens."""
     return not (text.strip() if isinstance(text, str) else text)
 
 
 def is_texts(X: Any) -> bool:
-    """Tell whether X holds texts: a list, an array, a Series or a column whose first item is a string, or a list of them."""
+    """Return whether X holds texts: a list, array, Series or column whose first item is a string or list of strings."""
     if isinstance(X, str | bytes) or not hasattr(X, "__len__") or not len(X):
         return False
     if hasattr(X, "iloc"):
@@ -86,7 +87,7 @@ def _first(items: Any) -> Any:
     listed = isinstance(items, list | tuple) or getattr(items, "ndim", 0) == 1
     if not listed or not len(items):
         return None
-    return items.iloc[0] if hasattr(items, "iloc") else items[0]  # a Series counts by its index
+    return items.iloc[0] if hasattr(items, "iloc") else items[0]  # a Series is indexed by label
 
 
 def _items(texts: Any, name: str) -> Iterable[Any]:
@@ -94,7 +95,7 @@ def _items(texts: Any, name: str) -> Iterable[Any]:
     if isinstance(texts, str | bytes | dict | set | Iterator | Sequences | Windows) or not hasattr(texts, "__len__"):
         raise InvalidSequencesError(
             f"{name} must be a list, an array or a pandas Series of texts. Got {type(texts).__name__} instead: "
-            "put a single text into a list."
+            "wrap a single text in a list."
         )
     if hasattr(texts, "iloc") and texts.ndim == 2:
         if texts.shape[1] != 1:
@@ -115,13 +116,13 @@ def _as_string(item: Any, place: str, level: Level) -> str:
 
 
 def _check_surrogates(text: str, place: str) -> None:
-    """Refuse halves of surrogate pairs, which are no characters and which no file can hold."""
+    """Raise for unpaired surrogates, which are not characters and cannot be encoded."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidSequencesError(
-            f"{place}: there is half a surrogate pair, {text[error.start]!r}, at position {error.start}: the text was not "
-            "decoded as it was encoded. Decode it again, or leave the character out."
+            f"{place}: there is an unpaired surrogate, {text[error.start]!r}, at position {error.start}: the text was "
+            "not decoded with its encoding. Decode it again, or remove the character."
         ) from error
 
 
@@ -159,7 +160,7 @@ def _as_tokens(item: Any, place: str) -> list[Token]:
 
 
 def normalized(text: Text, form: Form | None) -> Text:
-    """Return a text, or each token of a list, in a Unicode normalisation form; as it is where that is None."""
+    """Return a text, or each token of a list, in a Unicode normalization form; unchanged if the form is None."""
     if form is None:
         return text
     if isinstance(text, str):
@@ -168,14 +169,14 @@ def normalized(text: Text, form: Form | None) -> Text:
 
 
 def split_text(text: Text, level: Level) -> list[Token]:
-    """Return the tokens of a text: its characters, what stands between white space, or those of the list."""
+    """Return the tokens of a text: its characters, its words separated by whitespace, or the items of the list."""
     if not isinstance(text, str):
         return [*text]
     return [*text] if level == "char" else [*text.split()]
 
 
 def join_tokens(tokens: list[Token], level: Level) -> Text:
-    """Return the text of tokens: joined by nothing, by a space, or left as a list."""
+    """Return the text of tokens: joined without separator, by a space, or left as a list."""
     if level == "token":
         return tokens
     return ("" if level == "char" else " ").join(str(token) for token in tokens)

@@ -1,4 +1,4 @@
-"""Texts to sequences of token numbers."""
+"""Conversion of texts to sequences of token indices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seqpipe.transformers._vocabulary import Vocabulary
 
 __all__ = ["TOKEN", "TokenizeTexts"]
 
-#: What the one feature of tokenized texts is called.
+#: Name of the one feature of tokenized texts.
 TOKEN = "token"
 
 
@@ -30,29 +30,29 @@ class TokenizeTexts(
     BaseEstimator,
     auto_wrap_output_keys=None,
 ):
-    """Turn texts into `Sequences` of token numbers, for an estimator with ``embedding=``.
+    """Convert texts to `Sequences` of token indices, for an estimator with ``embedding=``.
 
     Texts may be a list, an array or a pandas Series of strings, or of lists of tokens.
 
     Parameters
     ----------
     level : {"char", "word", "token"}, default="char"
-        What a token is: a character, what stands between white space, or an item of each list.
+        Kind of tokens: characters, words separated by whitespace, or the items of each list.
     lowercase : bool, default=False
-        Whether texts are made lower case first; not at the level "token".
+        Whether to convert texts to lower case first; not with level="token".
     min_count : int, default=1
-        Tokens that come less often in ``fit`` are unknown; above 1 needs ``unknown="token"``.
+        Tokens that occur less often in ``fit`` are unknown; values above 1 require ``unknown="token"``.
     unknown : {"error", "token"}, default="error"
-        What becomes of tokens that ``fit`` did not see: an error, or one token of their own, which is learned if
-        min_count is above 1.
+        How tokens not seen during ``fit`` are handled: raise an error, or replace them by a special unknown token,
+        which is trained if min_count is above 1.
     normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
-        Unicode's form that texts are brought to before they are split, so that "é" is the same token as "e" with a
-        combining accent; None takes texts as they are.
+        Unicode normalization form applied to texts before they are split, so that "é" is the same token as "e" with a
+        combining accent; None leaves texts unchanged.
 
     Attributes
     ----------
     vocabulary_ : Vocabulary
-        The tokens and their numbers.
+        The tokens and their indices.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class TokenizeTexts(
         return tags
 
     def fit(self, X: Any, y: Any = None) -> TokenizeTexts:
-        """Learn the vocabulary of texts X; y is ignored."""
+        """Build the vocabulary of texts X; y is ignored."""
         self._validate_params()
         special = ("unknown",) if self.unknown == "token" else ()
         self.vocabulary_ = Vocabulary.of(
@@ -101,12 +101,12 @@ class TokenizeTexts(
         return self
 
     def transform(self, X: Any) -> Sequences:
-        """Return `Sequences` of one token number a step.
+        """Return `Sequences` with one token index per step.
 
         Raises
         ------
         InvalidSequencesError
-            If a text has no tokens, or with ``unknown="error"`` one that ``fit`` did not see; names the place.
+            If a text has no tokens, or with ``unknown="error"`` an unknown token; the message names the position.
         """
         check_is_fitted(self)
         numbers = [self._encoded(i, text) for i, text in enumerate(self._texts(X))]
@@ -115,12 +115,12 @@ class TokenizeTexts(
         return Sequences(np.concatenate(numbers), offsets, ids=ids, feature_names=[TOKEN])
 
     def inverse_transform(self, X: Any) -> list[Text]:
-        """Return the texts of sequences of token numbers; words are joined by single spaces."""
+        """Return the texts of sequences of token indices; words are joined by single spaces."""
         check_is_fitted(self)
         return [self.vocabulary_.decode(steps[:, 0]) for steps in as_sequences(X)]  # type: ignore[union-attr]
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
-        """Return the name of the one feature; what is given is ignored."""
+        """Return the name of the one feature; the argument is ignored."""
         return np.array([TOKEN], dtype=object)
 
     def _texts(self, X: Any) -> list[Text]:

@@ -1,4 +1,4 @@
-"""`Vocabulary`: tokens in a fixed order, and their numbers."""
+"""`Vocabulary`: tokens in a fixed order, and their indices."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from seqpipe.transformers._texts import FORMS, LEVELS, Form, Level, Text, Token,
 
 __all__ = ["SPECIAL", "Vocabulary"]
 
-#: What a number may stand for besides a token.
+#: Special tokens.
 SPECIAL = ("start", "end", "unknown")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens and the numbers that networks know them by: first those of the special ones, then the tokens in order.
+    """Mapping between tokens and the indices that networks use: special tokens first, then the tokens in order.
 
-    Special tokens are none of the text's: a word that is written "<end>" has its own number. Kept in files as plain data.
+    Special tokens never occur in a text: a word written "<end>" has a different index. Saved as plain data.
 
     Parameters
     ----------
     tokens : tuple of str or of int
-        Each once.
+        The tokens, without duplicates.
     level : {"char", "word", "token"}, default="char"
-        What a token is: a character, what stands between white space, or an item of a list.
+        Kind of tokens: characters, words separated by whitespace, or the items of a list.
     special : tuple of {"start", "end", "unknown"}, default=()
-        Which special tokens there are.
+        Special tokens to include.
     normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
-        Unicode's form that texts are brought to before they are split, so that "é" is the same token as "e" with a
-        combining accent; None takes texts as they are.
+        Unicode normalization form applied to texts before they are split, so that "é" is the same token as "e" with a
+        combining accent; None leaves texts unchanged.
 
     Raises
     ------
     InvalidSequencesError
-        If there are no tokens, or one is there twice, is neither a string nor an integer, or is not in the form.
+        If there are no tokens, or one is duplicated, neither a string nor an integer, or not normalized.
     UnknownNameError
-        If the level, a special token or the form is none of those.
+        If the level, a special token or the normalization form is not one of these.
 
     Examples
     --------
@@ -70,11 +70,13 @@ class Vocabulary:
             check_choice("Vocabulary", "special", name, SPECIAL)
         kinds = {type(token) for token in self.tokens}
         if not kinds or not kinds <= {str, int} or len({*self.tokens}) < len(self.tokens):
-            raise InvalidSequencesError("A vocabulary takes one token or more, strings or integers, each of them once.")
+            raise InvalidSequencesError(
+                "A vocabulary needs at least one token, and its tokens must be unique strings or integers."
+            )
         other = [token for token in self.tokens if normalized([token], self.normalize) != [token]]
         if other:
             raise InvalidSequencesError(
-                f"The token {other[0]!a} is not in the form {self.normalize!r}: bring the tokens to it, or set "
+                f"The token {other[0]!a} is not in the form {self.normalize!r}: normalize the tokens, or set "
                 "normalize=None."
             )
 
@@ -88,25 +90,25 @@ class Vocabulary:
         min_count: int = 1,
         normalize: Form | None = "NFC",
     ) -> Vocabulary:
-        """Return the vocabulary of all tokens in some texts, sorted.
+        """Return the vocabulary of all tokens in the given texts, sorted.
 
         Parameters
         ----------
         texts : iterable of str or of list
-            As `as_texts` returns them.
+            As returned by `as_texts`.
         level : {"char", "word", "token"}, default="char"
-            What a token is.
+            Kind of tokens.
         special : tuple of {"start", "end", "unknown"}, default=()
-            Which special tokens there are.
+            Special tokens to include.
         min_count : int, default=1
-            Tokens that come less often are unknown, which has to be among the special ones then.
+            Tokens that occur less often are unknown; values above 1 require the special token "unknown".
         normalize : {"NFC", "NFD", "NFKC", "NFKD"} or None, default="NFC"
-            Unicode's form that texts are brought to first.
+            Unicode normalization form applied to texts first.
 
         Raises
         ------
         InvalidSequencesError
-            If no token is left, strings and integers are mixed, or min_count needs the special token "unknown".
+            If no token is left, strings and integers are mixed, or min_count requires the special token "unknown".
         """
         check_choice("Vocabulary", "level", level, LEVELS)
         check_integer("Vocabulary", "min_count", min_count, minimum=1)
@@ -114,41 +116,41 @@ class Vocabulary:
             check_choice("Vocabulary", "normalize", normalize, FORMS)
         if min_count > 1 and "unknown" not in special:
             raise InvalidSequencesError(
-                f"min_count={min_count} leaves rare tokens out: add 'unknown' to the special tokens for them."
+                f"min_count={min_count} leaves rare tokens out: add 'unknown' to the special tokens."
             )
         counts: Counter[Token] = Counter()
         for text in texts:
             counts.update(split_text(normalized(text, normalize), level))
         kept = [token for token, count in counts.items() if count >= min_count]
         if not kept:
-            rare = f"no token that comes {min_count} times or more" if counts else "no tokens: all of them are empty"
+            rare = f"no token that occurs at least {min_count} times" if counts else "no tokens: all of them are empty"
             raise InvalidSequencesError(f"The texts have {rare}. Give longer ones.")
         if len({type(token) for token in kept}) > 1:
-            raise InvalidSequencesError("The texts mix strings and integers as tokens: make them all one kind.")
+            raise InvalidSequencesError("The texts mix strings and integers as tokens: use only one of the two.")
         return cls(tuple(sorted(kept)), level, special, normalize)
 
     def __len__(self) -> int:
-        """Return how many numbers there are: tokens and special tokens."""
+        """Return the number of tokens, including special tokens."""
         return len(self.special) + len(self.tokens)
 
     @property
     def names(self) -> list[str]:
-        """What each number is called, special ones in angle brackets."""
+        """Name of each index, special tokens in angle brackets."""
         return [*(f"<{name}>" for name in self.special), *map(str, self.tokens)]
 
     @property
     def start(self) -> int:
-        """The number of the special token before a text."""
+        """Index of the start-of-sequence token."""
         return self._special("start")
 
     @property
     def end(self) -> int:
-        """The number of the special token after a text."""
+        """Index of the end-of-sequence token."""
         return self._special("end")
 
     @property
     def unknown(self) -> int:
-        """The number of the special token for all that the vocabulary has not."""
+        """Index of the special token for tokens that are not in the vocabulary."""
         return self._special("unknown")
 
     def _special(self, name: str) -> int:
@@ -161,16 +163,16 @@ class Vocabulary:
         return {token: number for number, token in enumerate(self.tokens, len(self.special))}
 
     def split(self, text: Text) -> list[Token]:
-        """Return the tokens of a text in the vocabulary's form, known ones and others."""
+        """Return the tokens of a text, normalized, whether known or not."""
         return split_text(normalized(text, self.normalize), self.level)
 
     def encode(self, text: Text, *, start: bool = False, end: bool = False) -> NDArray[np.int64]:
-        """Return the numbers of a text's tokens, shape (n_tokens,), between the special start and end where asked for.
+        """Return the indices of the tokens of a text, shape (n_tokens,), with start and end tokens added if requested.
 
         Raises
         ------
         InvalidSequencesError
-            If a token is not in the vocabulary, and that has no special token for unknown ones; names the place.
+            If a token is not in the vocabulary and there is no special token "unknown"; the message names the position.
         """
         tokens = self.split(text)
         if "unknown" in self.special:
@@ -189,31 +191,33 @@ class Vocabulary:
         kind = {"char": "character", "word": "word", "token": "token"}[self.level]
         hint = did_you_mean(token, self.tokens) if self.level != "char" else ""
         return (
-            f"The {kind} {_told(token)} at step {step} is none of the {len(self.tokens)} that were in the training "
-            f"texts.{hint} Replace it, or train on texts that have it."
+            f"The {kind} {_told(token)} at step {step} is not one of the {len(self.tokens)} in the training "
+            f"texts.{hint} Replace it, or train on texts that contain it."
         )
 
     def decode(self, numbers: Any) -> Text:
-        """Return the text of token numbers of shape (n_tokens,): a string, or a list of tokens at the level "token".
+        """Return the text of token indices of shape (n_tokens,): a string, or a list of tokens if level="token".
 
-        It goes to the first end, without starts; what is unknown reads "<unknown>".
+        Decoding stops at the first end-of-sequence token; start tokens are skipped, unknown ones become "<unknown>".
 
         Raises
         ------
         InvalidSequencesError
-            If a number is not the vocabulary's.
+            If an index is out of range.
         """
         numbers = np.asarray(numbers).tolist()
         wrong = [number for number in numbers if not (number == int(number) and 0 <= number < len(self))]
         if wrong:
-            raise InvalidSequencesError(f"{wrong[0]!r} is no token number: the vocabulary has 0 to {len(self) - 1}.")
+            raise InvalidSequencesError(
+                f"{wrong[0]!r} is not a token index: the indices of the vocabulary are 0 to {len(self) - 1}."
+            )
         if "end" in self.special and self.end in numbers:
             numbers = numbers[: numbers.index(self.end)]
         skipped = self.special.index("start") if "start" in self.special else None
         return join_tokens([self.token(int(number)) for number in numbers if number != skipped], self.level)
 
     def token(self, number: int) -> Token:
-        """Return the token of one number, or the name of a special one in angle brackets."""
+        """Return the token of an index, or the name of a special token in angle brackets."""
         n_special = len(self.special)
         return self.tokens[number - n_special] if number >= n_special else f"<{self.special[number]}>"
 
@@ -221,12 +225,12 @@ class Vocabulary:
         return {"tokens": self.tokens, "level": self.level, "special": self.special, "normalize": self.normalize}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"normalize": None, **state})  # older files know no form
-        self.__post_init__()  # a file may hold anything
+        self.__dict__.update({"normalize": None, **state})  # older files have no normalization form
+        self.__post_init__()  # the contents of a file are not trusted
 
 
 def _told(token: Token) -> str:
-    """Return a token as errors show it: a single character that is not ASCII with its code point and name."""
+    """Return a token for error messages: a single non-ASCII character with its code point and name."""
     if not isinstance(token, str) or len(token) != 1 or token.isascii():
         return repr(token)
     return f"{token!r} (U+{ord(token):04X} {unicodedata.name(token, '')}".rstrip() + ")"

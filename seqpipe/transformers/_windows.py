@@ -1,4 +1,4 @@
-"""A series cut into overlapping windows, each a sample with its target."""
+"""Conversion of a series to overlapping windows, each a sample with its target."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ __all__ = ["make_windows"]
 def make_windows(
     X: Any, y: Any = None, *, window: int, horizon: int = 1, stride: int = 1
 ) -> tuple[Windows, NDArray[Any], NDArray[np.int64]]:
-    """Return all windows of a series, the values that follow each, and where each begins.
+    """Return all windows of a series, the values that follow each, and their first rows.
 
-    Call it before scikit-learn splits anything, and split with :class:`WindowSplit`: neighbouring windows
-    share rows, so a shuffled split tests on what was trained on.
+    Call it before splitting the data, and split with :class:`WindowSplit`: neighbouring windows
+    share rows, so that with a shuffled split test data leaks into training.
 
     Parameters
     ----------
     X : array of shape (n_rows,) or (n_rows, n_features), DataFrame, or Sequences
-        A series in order of time, which a pandas index must confirm, or several; no window reaches from one sequence into the next. Float32 and
-        float64 arrays are not copied, memory-mapped ones stay on disk.
+        A series in order of time, which is validated for a pandas index, or several series; windows do not cross from
+        one series into the next. Float32 and float64 arrays are not copied, memory-mapped ones stay on disk.
     y : array of shape (n_rows,) or (n_rows, n_targets), Series, DataFrame or Sequences, optional
-        What to predict, row by row as X; X itself by default, all columns.
+        The values to predict, with the same rows as X; by default all columns of X.
     window : int
-        Rows of a window, in time steps.
+        Length of a window, in time steps.
     horizon : int, default=1
-        Rows after a window that its target spans, in time steps; 0 for the target at the window's last row.
+        Number of time steps after a window that its target spans; 0 for the target at the last row of the window.
     stride : int, default=1
-        Rows from the begin of one window to that of the next, in time steps.
+        Distance between the starts of consecutive windows, in time steps.
 
     Returns
     -------
     windows : Windows of shape (n_windows, window, n_features)
         Views of X.
     targets : array of shape (n_windows,) or (n_windows, n_outputs)
-        One-dimensional where a window has one target. With several rows and columns, n_outputs is horizon *
+        One-dimensional if a window has a single target. With several rows and columns, n_outputs is horizon *
         n_targets, the columns of the first row first.
     starts : array of int, shape (n_windows,)
-        First row of each window; with several series, counted through all of them.
+        First row of each window; with several series, counted across all of them.
 
     Raises
     ------
     InvalidSequencesError
-        If a series is shorter than window + horizon, X and y differ in length, rows are not in order of time or of
-        several series, or a parameter is out of range.
+        If a series is shorter than window + horizon, X and y differ in length, rows are not in order of time or belong
+        to several series, or a parameter is out of range.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def _starts(series: Sequences, needed: int, stride: int) -> NDArray[np.int64]:
 def _too_short(series: Sequences, short: NDArray[np.int64], needed: int) -> str:
     if len(series) == 1 and series.ids is None:
         rows = series.lengths[0]
-        return f"The series has {rows} rows, window + horizon needs {needed}: choose a smaller window."
+        return f"The series has {rows} rows, but window + horizon needs {needed}: choose a smaller window."
     named = ", ".join(f"{series.describe(int(i))} with {series.lengths[i]} rows" for i in short[:5])
     more = f" and {len(short) - 5} more" if len(short) > 5 else ""
     return (
@@ -125,7 +125,9 @@ def _targets(series: Sequences, y: Any, windows: Windows) -> NDArray[Any]:
 def _aligned(series: Sequences, y: Any) -> NDArray[Any]:
     if isinstance(y, Sequences):
         if not np.array_equal(y.offsets, series.offsets):
-            raise InvalidSequencesError("The sequences of X and y must have the same lengths, one target a time step.")
+            raise InvalidSequencesError(
+                "The sequences of X and y must have the same lengths, one target per time step."
+            )
         return y.values[:, 0] if y.n_features == 1 else y.values
     values = np.asarray(readable(y, "y"))
     if values.ndim not in (1, 2) or len(values) != len(series.values):

@@ -27,9 +27,9 @@ def make(name: str, input_size: Any = 3, hidden_size: Any = 5) -> Cell:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [0, -1, 2.0, "3", None, True])
 def test_a_size_that_is_no_positive_integer_is_refused(name: str, size: Any) -> None:
-    with pytest.raises(ValueError, match=r"The 'input_size' parameter of \w+ must be an int from 1\. Got"):
+    with pytest.raises(ValueError, match=r"The 'input_size' parameter of \w+ must be a positive integer\. Got"):
         make(name, input_size=size)
-    with pytest.raises(ValueError, match=r"The 'hidden_size' parameter of \w+ must be an int from 1\. Got"):
+    with pytest.raises(ValueError, match=r"The 'hidden_size' parameter of \w+ must be a positive integer\. Got"):
         make(name, hidden_size=size)
 
 
@@ -54,7 +54,7 @@ def test_a_cell_without_a_step_says_that_it_needs_one() -> None:
 
 
 def test_a_cell_that_is_not_linear_in_its_state_has_no_coefficients() -> None:
-    with pytest.raises(NotImplementedError, match="GRUCell declares no linear recurrence"):
+    with pytest.raises(NotImplementedError, match="GRUCell does not define a linear recurrence"):
         GRUCell(3, 5).linear_coefficients(torch.zeros(2, 4, 3))
 
 

@@ -276,7 +276,7 @@ def test_a_parameter_that_cannot_be_is_refused(params: dict, words: str) -> None
         (["ab", "b"], ["b", np.nan], "y, sample 1 is missing"),
         (["ab", 3], ["b", "a"], "X, sample 1 must be a string"),
         ([["a"], ["b"]], ["b", "a"], "X, sample 0 must be a string .*level='token'"),
-        ("ab", ["b"], "put a single text into a list"),
+        ("ab", ["b"], "wrap a single text in a list"),
         (["ab"], [""], "no token"),
     ],
 )

@@ -75,5 +75,5 @@ def test_rows_out_of_order_are_refused_by_fit_and_predict() -> None:
 
 def test_rows_of_several_series_are_refused() -> None:
     panel = pd.DataFrame(X[:20], index=pd.MultiIndex.from_product([["a", "b"], range(10)], names=["unit", "t"]))
-    with pytest.raises(InvalidSequencesError, match="with 2 series, but WindowedRegressor takes one"):
+    with pytest.raises(InvalidSequencesError, match="and 2 series, but WindowedRegressor takes one"):
         WindowedRegressor(LinearRegression(), window=3).fit(panel, y[:20])

@@ -123,5 +123,5 @@ def test_a_one_hot_vector_has_its_one_at_the_tokens_place() -> None:
 
 
 def test_tokens_of_several_features_are_refused() -> None:
-    with pytest.raises(ValueError, match="one token number a step, got 2 features"):
+    with pytest.raises(ValueError, match="one token index per step, got 2 features"):
         make(n_features=2, n_tokens=3, embedding=4)

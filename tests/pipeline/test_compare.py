@@ -75,9 +75,9 @@ def test_a_run_in_a_search_stands_for_it(over_two_data_sets: dict[str, str], sto
 
 
 def test_a_run_that_is_not_there_is_told_with_those_that_are(over_two_data_sets: dict[str, str]):
-    with pytest.raises(TrackingError, match=rf"has no run whose id begins with 'zz'.*{over_two_data_sets['fit'][:8]}"):
+    with pytest.raises(TrackingError, match=rf"has no run whose id starts with 'zz'.*{over_two_data_sets['fit'][:8]}"):
         compare_experiment("over two", runs=["zz"])
-    with pytest.raises(TrackingError, match="has several runs whose id begins with ''"):
+    with pytest.raises(TrackingError, match="has several runs whose id starts with ''"):
         compare_experiment("over two", runs=[""])
 
 
@@ -88,7 +88,7 @@ def test_scores_by_another_rule_are_not_compared(store: str):
     run_recipe({**recipe, "search": search})
     found = compare_experiment("two rules")
     assert set(found.table["name"]) == {"2: hidden_size=3"}
-    assert "by another rule: two rules (digits, " in found.left_out
+    assert "their data or scoring differs: two rules (digits, " in found.left_out
 
 
 def test_the_picture_is_a_figure(two_runs: str):

@@ -98,7 +98,7 @@ def test_a_wrong_source_or_role_is_named(data: dict[str, object], message: str, 
     ("content", "message"),
     [
         (b"id,t,a,y\nx,1,1,u\nx,2,1\n", r"rows\.csv:3: the row has 3 cell"),
-        (b"id,t,a,y\nx,1,1,u\nx,2,\x001,u\n", r"rows\.csv:3: the line holds a NUL byte"),
+        (b"id,t,a,y\nx,1,1,u\nx,2,\x001,u\n", r"rows\.csv:3: the line contains a NUL byte"),
         (b"id,t,a,y\nx,1,1," + b"u" * 10_000_000 + b"\n", r"rows\.csv:2: the row is malformed"),
         (b"", r"rows\.csv: the file is empty"),
     ],

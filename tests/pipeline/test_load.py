@@ -152,8 +152,8 @@ def test_the_text_of_a_recipe_holds_its_overrides(write: Callable[..., Path]):
             "data: {dataset: d}\ntask: c\nevaluate:\n  test_size: a",
             r":4: evaluate\.test_size: must be a number",
         ),
-        ("- a", r":1: a recipe holds fields"),
-        ("", r":1: a recipe holds fields"),
+        ("- a", r":1: a recipe must consist of fields"),
+        ("", r":1: a recipe must consist of fields"),
     ],
 )
 def test_a_wrong_field_is_named_with_file_and_line(text: str, message: str, write: Callable[..., Path]):

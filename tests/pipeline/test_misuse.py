@@ -44,7 +44,7 @@ def run(recipe: dict[str, Any]) -> None:
         ({"search": {"grid": {"hidden_size": []}}}, "search.grid.hidden_size: must not be empty"),
         (
             {"search": {"grid": {"hiden_size": [2]}}},
-            "search.grid.hiden_size: is no parameter here. Did you mean 'hidden_size'",
+            "search.grid.hiden_size: is not a parameter here. Did you mean 'hidden_size'",
         ),
         ({"search": {**GRID, "cv": 50}}, "search.cv: .* Use fewer folds"),
         ({"search": {**GRID, "scoring": "nope"}}, "search.scoring: There is no score 'nope'"),
@@ -52,7 +52,7 @@ def run(recipe: dict[str, Any]) -> None:
             {"data": TEXT, "task": "language_model", "search": {**GRID, "scoring": "accuracy"}},
             "search.scoring: There is no score 'accuracy'. There are bits_per_token, perplexity",
         ),
-        ({"data": {"dataset": "digits"}, "task": "forecast"}, "data.dataset: 'digits' holds samples, and a forecast"),
+        ({"data": {"dataset": "digits"}, "task": "forecast"}, "data.dataset: 'digits' holds samples, but forecasting"),
         ({"data": {**LONG, "path": "folder"}}, "data.path: there is no file folder"),
         ({"data": {**LONG, "id": "id\u200b"}}, r"data.id: .* Did you mean 'id', not 'id\\u200b'\?"),
         ({"evaluate": {"test_size": 500}}, "evaluate.test_size: test_size=500 should be"),
@@ -93,9 +93,9 @@ def test_settings_that_torch_refuses_are_told_by_their_parameter(params: dict[st
 @pytest.mark.parametrize(
     ("data", "task", "message"),
     [
-        (LONG, "language_model", "needs a sequence column, the texts to read"),
+        (LONG, "language_model", "needs a sequence column of texts"),
         (LONG, "caption", "A row of 'long' is one vector"),
-        ({"path": "one.txt"}, "language_model", "'one' holds one text, .* with the parameter continuous: true"),
+        ({"path": "one.txt"}, "language_model", "'one' holds one text, .* with 'continuous: true'"),
         (TEXT, "classify", "X contains texts instead of real numbers"),
         (TEXT, "step_classify", "needs one row a time step"),
         ({"dataset": "digits"}, "translate", "X, sample 0 must be a string"),

@@ -111,10 +111,10 @@ def test_a_forecasts_parameters_reach_the_regressor_inside():
         ),
         ({"steps": ["scal"]}, r"steps\[0\]: The step must be one of .*Did you mean 'scale'\?"),
         ({"steps": ["sklearn.preprocessing.StandardScaler"]}, r"steps\[0\]: The step must be one of"),
-        ({"steps": ["pad", "pad"]}, r"steps\[1\]: the step 'pad' stands here a second time"),
+        ({"steps": ["pad", "pad"]}, r"steps\[1\]: the step 'pad' is duplicated"),
         (
             {"steps": [{"scale": {"methd": 1}}]},
-            r"steps\[0\]\.scale\.methd: is no parameter here\. Did you mean 'method'\?",
+            r"steps\[0\]\.scale\.methd: is not a parameter here\. Did you mean 'method'\?",
         ),
         ({"steps": [{"scale": {"method": "robst"}}]}, r"steps\[0\]\.scale\.method: .*Got 'robst' instead"),
         ({"steps": ["model"]}, r"steps\[0\]: The step must be one of"),
@@ -139,7 +139,7 @@ def test_a_device_for_a_task_without_one_is_refused():
 
     loaded = load_recipe(DIGITS)
     data = load_data(loaded, make_task(loaded)).data
-    with pytest.raises(RecipeError, match=r"^--device: the task 'classify' runs on no device; leave it out"):
+    with pytest.raises(RecipeError, match=r"^--device: the task 'classify' has no device; remove the option"):
         build_model(loaded, Plain(), data, device="cpu")
 
 
@@ -179,7 +179,7 @@ def test_options_of_the_nets_parts_are_set_from_a_recipe():
 @pytest.mark.parametrize(
     ("search", "message"),
     [
-        ({"grid": {"cel": ["gru"]}}, r"search\.grid\.cel: is no parameter here\. Did you mean 'cell'\?"),
+        ({"grid": {"cel": ["gru"]}}, r"search\.grid\.cel: is not a parameter here\. Did you mean 'cell'\?"),
         ({"grid": {"cell": ["gru", "gruu"]}}, r"search\.grid\.cell\[1\]: .*Did you mean 'gru'\?"),
         ({"random": {"lr": [0.1, -1]}, "n_iter": 2}, r"search\.random\.lr\[1\]: The 'lr' parameter"),
         (
@@ -212,7 +212,7 @@ def test_a_test_size_that_the_data_does_not_allow_is_told_before_training():
 
 
 def test_steps_before_a_forecast_are_refused():
-    with pytest.raises(RecipeError, match=r"^recipe: steps: .* the input is the series to forecast"):
+    with pytest.raises(RecipeError, match=r"^recipe: steps: .* is the series to forecast"):
         prepare(SERIES, steps=["scale"])
 
 

@@ -227,7 +227,7 @@ def test_a_plain_estimator_is_searched_by_its_own_names(table: Path) -> None:
     result = run({"means": {"var_smoothing": 0.1}}, search={"grid": {"var_smoothing": [0.001, 100.0]}, "cv": 2})
     assert result.best_params == {"model__var_smoothing": 0.001}
     with pytest.raises(
-        RecipeError, match=r"search.grid.var_smooth: is no parameter here. Did you mean 'var_smoothing'"
+        RecipeError, match=r"search.grid.var_smooth: is not a parameter here. Did you mean 'var_smoothing'"
     ):
         run("means", search={"grid": {"var_smooth": [0.1]}, "cv": 2})
 
@@ -269,16 +269,16 @@ def test_an_estimator_without_a_score_takes_a_list(table: Path, store: str) -> N
         ("unequal", r"from_table\(\) must return as many targets as samples. Got 3 samples and 2 targets"),
         ("failed_to_read", r" failed in from_table\(\): KeyError: 'speed'"),
         ("one_part", r"split\(\) must return two TaskData"),
-        ("no_dict", r"metrics\(\) must return a dict with names. Got 0.5 instead"),
+        ("no_dict", r"metrics\(\) must return a dict with string keys. Got 0.5 instead"),
         ("text_score", r"metrics\(\) must return a dict of numbers. Got accuracy: 'high' instead"),
         ("failed_to_judge", r" failed in metrics\(\): ZeroDivisionError: division by zero"),
-        ("flat_baselines", r"baselines\(\) must return a dict with names. Got 0.5 instead"),
+        ("flat_baselines", r"baselines\(\) must return a dict with string keys. Got 0.5 instead"),
         ("failed_to_draw", r" failed in pictures\(\): RuntimeError: no display"),
-        ("no_figure", r"pictures\(\) must return a dict of figures of matplotlib. Got curve: 'curve.png'"),
-        ("no_texts", r"texts\(\) must return a dict with names. Got \['a'\] instead"),
+        ("no_figure", r"pictures\(\) must return a dict of matplotlib figures. Got curve: 'curve.png'"),
+        ("no_texts", r"texts\(\) must return a dict with string keys. Got \['a'\] instead"),
         ("no_name", r"parameter\(\) must return a string. Got None instead"),
-        ("no_task", r" must be a seqpipe.tasks.Task. Its factory gives \{\} instead"),
-        ("unmade", r" cannot be made: OSError: no licence"),
+        ("no_task", r" must be a seqpipe.tasks.Task. Its factory returned \{\} instead"),
+        ("unmade", r" cannot be created: OSError: no licence"),
     ],
 )
 def test_a_broken_task_is_told_by_its_plug_in(table: Path, task: str, message: str) -> None:
@@ -303,7 +303,7 @@ def test_folds_and_predictions_of_a_broken_task_are_told(table: Path) -> None:
 
 
 def test_a_score_that_is_not_a_number_is_told(table: Path) -> None:
-    with pytest.warns(PluginWarning, match=r"'nan_score' .*metrics\(\) gave NaN for accuracy"):
+    with pytest.warns(PluginWarning, match=r"'nan_score' .*metrics\(\) returned NaN for accuracy"):
         result = run("nan_score", tracking={"enabled": False})
     assert result.metrics["f1"] == 1.0
 

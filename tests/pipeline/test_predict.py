@@ -58,7 +58,7 @@ def test_a_new_table_may_have_other_columns_in_another_order(
     new["activity"] = ""
     new.insert(0, "battery", 0.5)
     new[["battery", "az", "ax", "t", "ay", "activity", "device"]].to_csv("more.csv", index=False)
-    with pytest.warns(DataWarning, match=r"more\.csv: columns that .* not trained with are left out: battery"):
+    with pytest.warns(DataWarning, match=r"more\.csv: columns that .* not trained with are ignored: battery"):
         predicted = predict_table(classifier, "more.csv")
     pd.testing.assert_frame_equal(predict_table(classifier, "plain.csv"), predicted)
 
@@ -107,7 +107,7 @@ def test_the_rows_to_forecast_must_follow_the_training_data(forecaster: str, wri
     write("Date\n2021-07-01\n2021-08-01\n", "next.csv")
     pd.testing.assert_frame_equal(predict_table(forecaster, "next.csv"), predict_table(forecaster, n_steps=2))
     write("Date\n2021-07-01\n2021-09-01\n", "later.csv")
-    with pytest.raises(InvalidSequencesError, match=r"must go on from 2021-06-01.*row 2 must be at 2021-08-01"):
+    with pytest.raises(InvalidSequencesError, match=r"must continue from 2021-06-01.*row 2 must be at 2021-08-01"):
         predict_table(forecaster, "later.csv")
 
 
@@ -138,7 +138,7 @@ def test_a_model_that_no_recipe_made_is_told(store: str):
     with MLflowTracker("by hand", tracking_uri=store) as tracker:
         make_pipeline(LogisticRegression()).set_callbacks(tracker).fit(X, y)
     assert tracker.model_uri_ is not None
-    with pytest.raises(TrackingError, match="was not made by a recipe"):
+    with pytest.raises(TrackingError, match="was not created by a recipe"):
         predict_table(tracker.model_uri_, "new.csv")
 
 

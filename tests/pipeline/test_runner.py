@@ -115,7 +115,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(printed: str):
     lines = [line for line in printed.splitlines() if line.startswith("fit ")]
     assert len(lines) == 9
     assert lines[0].startswith("fit 1/9: cell=rnn, hidden_size=4, fold 1, ")
-    assert lines[-1].startswith("fit 9/9: the best one, on all training data, ")
+    assert lines[-1].startswith("fit 9/9: refit of the best candidate on all training data, ")
 
 
 def test_the_recipe_that_was_run_runs_again(searched: RunResult):
@@ -340,5 +340,5 @@ def test_a_single_fit_tells_its_epochs():
 
 
 def test_no_processes_at_all_are_refused():
-    with pytest.raises(RecipeError, match=r"^--jobs: must be a number of fits"):
+    with pytest.raises(RecipeError, match=r"^--jobs: must be a number of parallel fits"):
         run_recipe({**SEARCH, **UNTRACKED}, jobs=0)

@@ -98,7 +98,7 @@ def test_a_wide_table_without_one_of_its_columns_is_refused(model: str):
 
 def test_a_wide_table_with_a_cell_that_is_no_number_is_refused(model: str):
     wide().astype({"c": str}).replace({"c": {str(wide()["c"][7]): "?"}}).to_csv("junk.csv", index=False)
-    with pytest.raises(InvalidSequencesError, match=r"junk\.csv:9: column 'c' is '\?', which is no number"):
+    with pytest.raises(InvalidSequencesError, match=r"junk\.csv:9: column 'c' is '\?', which is not a number"):
         predict_table(model, "junk.csv")
 
 
@@ -173,7 +173,7 @@ def test_an_index_that_was_written_is_no_feature(own_folder: Path):
     for name, column in (("index.csv", "Unnamed: 0"), ("index.parquet", "__index_level_0__")):
         found = load({"path": name, **LONG})
         assert found.data.X.feature_names == ("x",)
-        assert found.notes == [f"index columns, left out: {column}"]
+        assert found.notes == [f"index columns, ignored: {column}"]
 
 
 def test_only_features_are_filled(own_folder: Path):
@@ -181,7 +181,7 @@ def test_only_features_are_filled(own_folder: Path):
     holes.loc[3, "x"] = np.nan
     holes.assign(**{"Unnamed: 0": np.nan}).to_csv("holes.csv", index=False)
     found = load({"path": "holes.csv", **LONG, "missing": "forward"})
-    assert found.notes == ["columns without a value: Unnamed: 0", "1 empty cell filled"]
+    assert found.notes == ["columns without values: Unnamed: 0", "1 empty cell filled"]
     series = load({"path": "holes.csv", "time": "t", "id": "id", "target": "x", "missing": "forward"}, "step_regress")
     assert series.data.X.feature_names == ("z",)
 
@@ -204,8 +204,8 @@ def test_how_a_file_is_written_may_be_named(own_folder: Path):
     ("data", "message"),
     [
         ({"path": "t.csv", "separator": ";;"}, r"data: The separator must be one character, such as ';'"),
-        ({"path": "t.csv", "encoding": "utf-9"}, "data: Python knows no encoding 'utf-9'"),
-        ({"dataset": "digits", "decimal": ","}, "'decimal' says how a file is written, and goes with 'path'"),
+        ({"path": "t.csv", "encoding": "utf-9"}, "data: The encoding 'utf-9' is unknown to Python"),
+        ({"dataset": "digits", "decimal": ","}, "'decimal' describes the format of a file, and requires 'path'"),
         ({"path": "t.parquet", "separator": ";"}, r"data\.separator: is for CSV files, and t\.parquet is none"),
     ],
 )

@@ -45,12 +45,12 @@ def test_a_file_is_read_line_by_line(content: bytes, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"ab\n\xff\n", r"^texts\.txt:2: the line is no UTF-8, b'\\xff'"),
-        (b"a\r\nb\rc\n\xed\xa0\x80\n", r"^texts\.txt:4: the line is no UTF-8, b'\\xed'"),  # half a surrogate pair
-        (b"ab\nb\0a\n", r"^texts\.txt:2: the line holds a NUL byte"),
+        (b"ab\n\xff\n", r"^texts\.txt:2: the line is not UTF-8, b'\\xff'"),
+        (b"a\r\nb\rc\n\xed\xa0\x80\n", r"^texts\.txt:4: the line is not UTF-8, b'\\xed'"),  # half a surrogate pair
+        (b"ab\nb\0a\n", r"^texts\.txt:2: the line contains a NUL byte"),
         ("ab\n".encode("utf-16"), r"^texts\.txt: the file is UTF-16, not UTF-8. Save it as UTF-8"),
-        (b"", r"^texts\.txt: the file holds no text"),
-        (b" \n\r\n", r"^texts\.txt: the file holds no text"),
+        (b"", r"^texts\.txt: the file contains no text"),
+        (b" \n\r\n", r"^texts\.txt: the file contains no text"),
     ],
 )
 def test_a_file_that_holds_no_texts_is_refused_with_the_line(read, content: bytes, message: str) -> None:

@@ -182,7 +182,7 @@ def test_token_numbers_without_an_embedding_are_told_of(store: str, names: Path)
 
 
 def test_a_language_model_takes_no_steps(store: str, names: Path) -> None:
-    with pytest.raises(RecipeError, match="steps: the task 'language_model' takes texts as they are"):
+    with pytest.raises(RecipeError, match="steps: the task 'language_model' takes raw texts"):
         run(store, names, {"language_model": TINY}, steps=["tokenize"])
 
 
@@ -233,7 +233,7 @@ def test_a_class_may_be_a_number(store: str, tmp_path: Path) -> None:
 
 
 def test_a_model_that_writes_nothing_is_told(classifier: str, store: str) -> None:
-    with pytest.raises(TrackingError, match="is a SequenceClassifier, which writes no texts of its own"):
+    with pytest.raises(TrackingError, match="is a SequenceClassifier, which does not generate texts"):
         generate_text(classifier, tracking_uri=store)
 
 

@@ -130,7 +130,9 @@ def test_rows_to_forecast_may_be_written_in_another_zone_but_not_without_one(sto
     ahead.assign(time=[time.isoformat() for time in LOCAL[26:30].tz_convert("UTC")]).to_csv("ahead.csv", index=False)
     assert predict_table(model, "ahead.csv")["load"].tolist() == expected["load"].tolist()
     ahead[:1].assign(time=LOCAL[26:27].tz_localize(None)).to_csv("naive.csv", index=False)
-    with pytest.raises(InvalidSequencesError, match="have times with a zone .* rows to forecast times without a zone"):
+    with pytest.raises(
+        InvalidSequencesError, match="have times with a time zone .* rows to forecast times without a time zone"
+    ):
         predict_table(model, "naive.csv")
     ahead.assign(time=LOCAL[27:31]).to_parquet("late.parquet")
     with pytest.raises(InvalidSequencesError, match=r"row 1 must be at 2025-10-26 02:00:00\+02:00"):

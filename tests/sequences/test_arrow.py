@@ -106,7 +106,7 @@ def test_nan_is_no_null_and_left_for_the_check_of_values():
         (pa.array([[[1.0, 2.0]], [], [[3.0]]]), "Sample 2, step 0 has 1 features where the first step has 2"),
         (pa.array([["a"]]), "must hold numbers. Got list<item: string>"),
         (pa.array([[[[1.0]]]]), "must hold numbers. Got list<item: list<item: list"),
-        (pa.array([1.0]), "array of lists is needed, one a sequence. Got double"),
+        (pa.array([1.0]), "array must have one list per sequence. Got double"),
         ([[1.0], "a"], "cannot be read as lists of numbers"),
     ],
 )

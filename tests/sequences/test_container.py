@@ -81,9 +81,9 @@ def test_one_dimensional_values_are_one_feature():
 @pytest.mark.parametrize(
     ("values", "offsets", "message"),
     [
-        (np.ones((3, 1)), [0, 2], "must run from 0 to the number of steps, 3, got 0 to 2"),
+        (np.ones((3, 1)), [0, 2], "must start at 0 and end at the number of steps, 3, got 0 to 2"),
         (np.ones((3, 1)), [1, 3], "got 1 to 3"),
-        (np.ones((3, 1)), [0, 2, 1, 3], "sample 1 would run from 2 to 1"),
+        (np.ones((3, 1)), [0, 2, 1, 3], "sample 1 would range from 2 to 1"),
         (np.ones((3, 1)), [0.0, 3.0], r"n_samples \+ 1 integers"),
         (np.ones((3, 1)), [], r"n_samples \+ 1 integers"),
         (np.array(["a", "b"]), [0, 2], "must hold real numbers"),

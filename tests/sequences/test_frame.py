@@ -135,12 +135,12 @@ def test_an_empty_table_has_no_sequences():
         ),
         (
             table(t=["1/2", "2/2", "1/2", "2/2"]),
-            "id 'b', row 0: column 't' holds '1/2', which is no time",
+            "id 'b', row 0: column 't' holds '1/2', which is not a time",
         ),
         (table(t=[0, None, 0, 1]), "id 'b', row 1: column 't' is empty"),
         (
             table(t=[0, "x", 0, 1]),
-            "id 'b', row 1: column 't' holds 'x', which is no time",
+            "id 'b', row 1: column 't' holds 'x', which is not a time",
         ),
         (
             table(x=[1.0, 2.0, np.nan, np.nan]),
@@ -163,8 +163,8 @@ def test_an_empty_table_has_no_sequences():
             r"no column 'id' among \['idd', 't', 'x'\]. Did you mean 'idd'\?",
         ),
         (table().set_index("id"), "'id' is the index of the table, not a column: call frame.reset_index"),
-        (table().set_axis(["id", "t", "t"], axis=1), "The column 't' stands more than once"),
-        (table().drop(columns="x"), r"No feature is left beside \['id', 't'\]"),
+        (table().set_axis(["id", "t", "t"], axis=1), "The column name 't' occurs more than once"),
+        (table().drop(columns="x"), r"The table has no feature columns besides \['id', 't'\]"),
     ],
 )
 def test_an_unfit_table_is_refused_with_place_and_remedy(frame, message):

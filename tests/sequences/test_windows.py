@@ -65,11 +65,11 @@ def test_each_window_knows_its_series():
 @pytest.mark.parametrize(
     ("starts", "offsets", "message"),
     [
-        ([0, 8], None, "window of 3 rows from row 8 leaves its series, which ends at row 10"),
+        ([0, 8], None, "window of 3 rows from row 8 extends beyond its series, which ends at row 10"),
         ([-1], None, "from row -1"),
         ([99], None, "from row 99"),
-        ([0, 3], [0, 5, 10], "from row 3 leaves its series, which ends at row 5"),
-        ([0], [0, 5], "must run from 0 to the number of steps, 10"),
+        ([0, 3], [0, 5, 10], "from row 3 extends beyond its series, which ends at row 5"),
+        ([0], [0, 5], "must start at 0 and end at the number of steps, 10"),
     ],
 )
 def test_a_window_that_leaves_its_series_is_refused(starts, offsets, message):

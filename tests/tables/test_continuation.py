@@ -45,7 +45,7 @@ def test_rows_that_follow_are_taken(known, given):
         (
             HOURS[:4],
             HOURS[5:],
-            r"must go on from 2025-10-25 23:00:00\+02:00, .* row 1 must be at 2025-10-26 00:00:00\+02:00",
+            r"must continue from 2025-10-25 23:00:00\+02:00, .* row 1 must be at 2025-10-26 00:00:00\+02:00",
         ),
         (
             HOURS[:4],
@@ -55,7 +55,7 @@ def test_rows_that_follow_are_taken(known, given):
         (
             HOURS[:4],
             HOURS[4:].tz_localize(None),
-            "training data have times with a zone .* rows to forecast times without a zone",
+            "training data have times with a time zone .* rows to forecast times without a time zone",
         ),
         (MONTHS[:10], MONTHS[9:], "row 1 must be at 2024-11-30"),
         (BUSINESS_DAYS[:10], pd.DatetimeIndex(["2024-12-23", "2024-12-28"]), "row 2 must be at 2024-12-24"),
@@ -65,7 +65,7 @@ def test_rows_that_follow_are_taken(known, given):
         (
             pd.Index([1, 2, 3]),
             pd.DatetimeIndex(["2024-01-01"]),
-            "numbers as times such as 3, .* times without a zone such as",
+            "numbers as times such as 3, .* times without a time zone such as",
         ),
         (
             pd.to_timedelta([5, 10, 15], unit="min"),

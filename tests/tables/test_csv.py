@@ -74,7 +74,7 @@ def test_an_encoding_that_is_named_is_read(written, encoding):
 def test_another_encoding_is_an_error_that_says_how_to_name_it(written):
     with pytest.raises(InvalidSequencesError, match=r"csv:2: the line is not UTF-8 .*'encoding: latin-1'"):
         read_written(written("a\né\n".encode("latin-1")))
-    with pytest.raises(InvalidSequencesError, match=r"table\.csv: the file is not ascii \(.*Name the encoding"):
+    with pytest.raises(InvalidSequencesError, match=r"table\.csv: the file is not ascii \(.*Specify the encoding"):
         read_written(written("a\né\n"), CsvFormat(encoding="ascii"))
 
 
@@ -85,7 +85,7 @@ def test_another_encoding_is_an_error_that_says_how_to_name_it(written):
         ({"separator": '"'}, "The separator must be one character"),
         ({"decimal": ";"}, r"The decimal mark must be '\.' or ','"),
         ({"separator": ",", "decimal": ","}, "',' cannot be both separator and decimal mark"),
-        ({"encoding": "utf-9"}, "Python knows no encoding 'utf-9'"),
+        ({"encoding": "utf-9"}, "The encoding 'utf-9' is unknown to Python"),
     ],
 )
 def test_an_impossible_format_is_refused(options, message):
@@ -96,7 +96,7 @@ def test_an_impossible_format_is_refused(options, message):
 def test_what_stands_above_the_names_is_refused_with_the_remedy(written):
     with pytest.raises(
         InvalidSequencesError,
-        match=r"csv:2: .* header has 1, '# logger 7'\. .* not the line of the columns' names, remove it",
+        match=r"csv:2: .* header has 1, '# logger 7'\. .* does not hold the column names, remove it",
     ):
         read_written(written("# logger 7\na,b\n1,2\n"))
 

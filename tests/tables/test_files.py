@@ -81,7 +81,7 @@ def test_the_limit_of_the_csv_module_stays_as_it_was(written):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a,b\n1,2\n3,\x004\n", "table.csv:3: the line holds a NUL byte"),
+        (b"a,b\n1,2\n3,\x004\n", "table.csv:3: the line contains a NUL byte"),
         (b"a,b\n1,2\n1,2,3\n", r"table.csv:3: the row has 3 cell\(s\) where the header has 2"),
         (b"a,b\n1\n", r"table.csv:2: the row has 1 cell\(s\) where the header has 2"),
         (b'a,b\n"x\ny",1\n2\n', "table.csv:4: the row has 1"),
@@ -91,13 +91,13 @@ def test_the_limit_of_the_csv_module_stays_as_it_was(written):
         ),
         (
             b'a,b\n1,2\n3,"4\n5,6\n',
-            "table.csv:3: the row is malformed .*quotes that are opened must be closed",
+            "table.csv:3: the row is malformed .*every opening quote needs a closing one",
         ),
         (b'a,b\n"1"2,3\n', "table.csv:2: the row is malformed"),
         (b"a,b\r1,2\r", "table.csv:1: the row is malformed"),
         (b"a,b\n\xff,2\n", "table.csv:2: the line is not UTF-8 .*Save it as UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "table.csv:1: the line is not UTF-8"),
-        (b"a,b,a\n1,2,3\n", r"table.csv:1: the columns \['a'\] stand more than once"),
+        (b"a,b,a\n1,2,3\n", r"table.csv:1: the column names \['a'\] occur more than once"),
         (b"", "table.csv: the file is empty"),
         (b"\xef\xbb\xbf\n\n", "table.csv: the file is empty"),
     ],
@@ -139,11 +139,11 @@ def test_a_missing_file_a_folder_and_an_unknown_suffix_are_refused(tmp_path):
     with pytest.raises(InvalidSequencesError, match=r"none.csv: there is no such file"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(InvalidSequencesError, match=r"folder.csv: the folder holds no .parquet files"):
+    with pytest.raises(InvalidSequencesError, match=r"folder.csv: the folder contains no .parquet files"):
         read_table(str(tmp_path / "folder.csv"))
     with pytest.raises(
         InvalidSequencesError,
-        match=r"files that end in .csv, .*\.parquet, or from folders of Parquet files\. Got '.txt'",
+        match=r"suffix of a table must be one of .csv, .*\.parquet, or the path a folder of Parquet files\. Got '.txt'",
     ):
         read_table(tmp_path / "table.txt")
 
@@ -181,7 +181,7 @@ def test_what_is_no_parquet_is_refused(written, content):
 
 def test_parquet_columns_of_one_name_are_refused(tmp_path):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
-    with pytest.raises(InvalidSequencesError, match=r"the columns \['a'\] stand more than once"):
+    with pytest.raises(InvalidSequencesError, match=r"the column names \['a'\] occur more than once"):
         read_table(parquet(tmp_path / "x.parquet", table))
 
 
@@ -212,8 +212,8 @@ def test_a_forged_row_count_is_refused_before_it_is_believed(tmp_path):
     whole = path.read_bytes()
     footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
     for rows, message in [
-        (2**40, "claims 1099511627776 rows of 1 values"),
-        (2**28, "claims 268435456 rows and has 1000"),
+        (2**40, "declares 1099511627776 rows of 1 values"),
+        (2**28, "declares 268435456 rows but has 1000"),
     ]:
         metadata = whole[footer:-8].replace(varint(1000), varint(rows))
         path.write_bytes(whole[:footer] + metadata + len(metadata).to_bytes(4, "little") + b"PAR1")

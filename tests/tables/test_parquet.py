@@ -32,7 +32,7 @@ def test_files_of_unlike_columns_are_refused(tmp_path):
 
 
 def test_a_folder_without_parquet_files_is_refused(tmp_path):
-    with pytest.raises(InvalidSequencesError, match=r"the folder holds no \.parquet files"):
+    with pytest.raises(InvalidSequencesError, match=r"the folder contains no \.parquet files"):
         read_table(tmp_path)
 
 

@@ -106,10 +106,10 @@ def test_shuffled_row_numbers_are_refused_with_both_remedies():
     ("index", "message"),
     [
         (pd.DatetimeIndex([DAYS[0], pd.NaT]), "X, row 1: column 'index' is empty"),
-        (pd.Index([*TEXT, "total"]), "X, row 5: column 'index' holds 'total', which is no time"),
+        (pd.Index([*TEXT, "total"]), "X, row 5: column 'index' holds 'total', which is not a time"),
         (
             pd.date_range("2025-10-26", periods=5, freq="h", tz="Europe/Berlin").tz_localize(None),
-            "2025-10-26 02:00:00 a second time .* end of summer time",
+            "2025-10-26 02:00:00 a second time .* end of daylight saving time",
         ),
     ],
 )
@@ -142,9 +142,9 @@ def test_targets_on_the_same_days_agree_with_x_whatever_their_form(name):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (DAYS + pd.Timedelta(days=1), "X and y have other times: align them"),
-        (DAYS - DAYS[0], "X and y have other times"),
-        (DAYS.tz_localize("UTC"), r"The times of y have a zone and those of X have none: .*X\.tz_localize"),
+        (DAYS + pd.Timedelta(days=1), "X and y have different times: align them"),
+        (DAYS - DAYS[0], "X and y have different times"),
+        (DAYS.tz_localize("UTC"), r"The times of y have a time zone and those of X do not: .*X\.tz_localize"),
     ],
 )
 def test_targets_at_other_times_are_refused(other, message):
@@ -163,7 +163,7 @@ def test_targets_at_other_times_are_refused(other, message):
 def test_a_panel_is_refused_with_what_to_do(levels, names, by, order):
     panel = rows(pd.MultiIndex.from_product(levels, names=names))
     gather = rf"Sequences\.from_frame\(X\.reset_index\(\), by='{by}', order='{order}'\)"
-    with pytest.raises(InvalidSequencesError, match=rf"with 2 series, but Forecaster takes one.*X\.unstack.*{gather}"):
+    with pytest.raises(InvalidSequencesError, match=rf"and 2 series, but Forecaster takes one.*X\.unstack.*{gather}"):
         check_one_series(panel, owner="Forecaster")
     with pytest.raises(
         InvalidSequencesError, match=rf"one row per time step have: .*{gather}.*X\.reset_index\(drop=True\)"

@@ -35,7 +35,7 @@ def test_a_table_without_time_counts_its_rows():
         ([1, 1], r"'gas', row 1: 't' is 1 a second time .*row 0 has it too\)\. .*keep one of the two"),
         (
             ["2020-01-01", "soon"],
-            r"'gas', row 1: column 't' holds 'soon', which is no time\. Write dates as 2024-05-31",
+            r"'gas', row 1: column 't' holds 'soon', which is not a time\. Write dates as 2024-05-31",
         ),
         ([1.0, np.nan], r"'gas', row 1: column 't' is empty\. Every row needs it"),
     ],

@@ -95,7 +95,7 @@ def test_text_is_read_as_dates():
 
 
 def test_text_that_is_no_date_is_refused():
-    with pytest.raises(InvalidSequencesError, match=r"row 2: column 't' holds '3rd of May', which is no time"):
+    with pytest.raises(InvalidSequencesError, match=r"row 2: column 't' holds '3rd of May', which is not a time"):
         ordered(table("t,a\n2024-01-01,1\n3rd of May,2\n", Roles(time="t")), sort=False)
 
 
@@ -148,7 +148,7 @@ def test_steps_with_empty_cells_are_dropped():
 
 def test_a_first_cell_has_nothing_before_it_to_carry_forward():
     with pytest.raises(
-        InvalidSequencesError, match=r"row 1 \(id x\): .*'missing: forward' found nothing to fill it with"
+        InvalidSequencesError, match=r"row 1 \(id x\): .*'missing: forward' found no value to fill it with"
     ):
         mended("forward", ROWS.replace("x,1,1", "x,1,"))
 

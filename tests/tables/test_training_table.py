@@ -29,7 +29,7 @@ def test_columns_in_any_order_are_put_in_that_of_training(order):
 def test_columns_that_are_new_are_left_out_and_told():
     found, notes = held(FRAME.assign(d=["?", "7"], **{"Unnamed: 0": [0, 1]}))
     assert list(found.frame) == ["a", "b", "c"]
-    assert notes == ["columns that the model was not trained with are left out: d, Unnamed: 0"]
+    assert notes == ["columns that the model was not trained with are ignored: d, Unnamed: 0"]
 
 
 def test_many_new_columns_do_not_flood_the_note():
@@ -51,7 +51,7 @@ def test_a_renamed_column_is_an_error_with_a_hint():
 
 
 def test_a_cell_that_is_no_number_is_an_error_with_its_place():
-    with pytest.raises(InvalidSequencesError, match=r"new\.csv, row 2: column 'b' is '\?', which is no number"):
+    with pytest.raises(InvalidSequencesError, match=r"new\.csv, row 2: column 'b' is '\?', which is not a number"):
         held(FRAME.assign(b=["3", "?"]))
 
 

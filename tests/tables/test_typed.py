@@ -37,9 +37,7 @@ def test_features_are_numbers_and_ids_and_labels_what_they_were():
 @pytest.mark.parametrize("cell", ["?", "ERR", "N/K", "-", "abc", "2024-01-01"])
 def test_one_cell_that_is_no_number_is_refused_with_its_line(cell):
     rows = "".join(f"{i}.5,a\n" for i in range(40))
-    match = (
-        rf"rows\.csv:42: column 'x' is '{cell.replace('?', '.')}', which is no number; 40 of its cells .* 'features:'"
-    )
+    match = rf"rows\.csv:42: column 'x' is '{cell.replace('?', '.')}', which is not a number; 40 of its cells .* 'features:'"
     with pytest.raises(InvalidSequencesError, match=match):
         typed_columns(f"x,y\n{rows}{cell},b\n")
 
@@ -59,7 +57,9 @@ def test_numbers_dressed_for_people_are_refused_with_advice(cell, advice):
 
 
 def test_a_column_of_dressed_numbers_is_refused_too():
-    with pytest.raises(InvalidSequencesError, match=r"column 'x' is '12 %', which is no number \(and 1 more\)\. Write"):
+    with pytest.raises(
+        InvalidSequencesError, match=r"column 'x' is '12 %', which is not a number \(and 1 more\)\. Write"
+    ):
         typed_columns("x,z,y\n12 %,1,a\n14 %,1,b\n")
 
 
@@ -82,8 +82,8 @@ def test_columns_that_are_no_features_are_told_by_their_kind():
     assert found.roles.features == ("x",)
     assert notes == [
         "columns without a role: day, note",
-        "index columns, left out: Unnamed: 0, __index_level_0__, index",
-        "columns without a value: gone",
+        "index columns, ignored: Unnamed: 0, __index_level_0__, index",
+        "columns without values: gone",
     ]
 
 
@@ -129,7 +129,7 @@ def test_a_table_of_every_storage_is_read_as_its_csv_would_be():
 def test_decimal_commas_are_found_and_told():
     found, notes = typed_columns('x,z,y\n"1,5",2,a\n"-0,25",3,b\n')
     assert found.frame["x"].tolist() == [1.5, -0.25]
-    assert notes == ["decimals follow ','"]
+    assert notes == ["decimal mark: ','"]
     assert typed_columns('x,z,y\n"1,5",2,a\n"2,5",3,b\n', decimal=",")[1] == []
 
 
@@ -149,7 +149,7 @@ def test_commas_and_points_in_one_table_are_refused():
 def test_a_comma_that_may_separate_thousands_is_refused_unless_semicolons_separate_cells():
     text = 'x,z,y\n"1,234",2,a\n"2,345",3,b\n'
     with pytest.raises(
-        InvalidSequencesError, match=r"'1,234' at rows\.csv:2\) may be a decimal or a number of thousands"
+        InvalidSequencesError, match=r"'1,234' at rows\.csv:2\) may have a decimal comma or a thousands separator"
     ):
         typed_columns(text)
     assert typed_columns(text, separator=";")[0].frame["x"].tolist() == [1.234, 2.345]
@@ -165,7 +165,7 @@ def test_numeric_targets_are_numbers_and_labels_are_not():
 
 
 def test_a_junk_cell_of_a_numeric_target_is_refused_with_its_line():
-    with pytest.raises(InvalidSequencesError, match=r"rows\.csv:3: column 'y' is '\?', which is no number"):
+    with pytest.raises(InvalidSequencesError, match=r"rows\.csv:3: column 'y' is '\?', which is not a number"):
         typed_columns("x,y\n1,1.5\n2,?\n", target="numbers")
 
 
@@ -206,17 +206,20 @@ def test_lists_that_are_stored_as_text_are_read(first, second, lists):
         np.asarray(cell.tolist() if hasattr(cell, "tolist") else cell, dtype=object).tolist()
         for cell in found.frame["s"]
     ] == lists
-    assert notes == ["the text in column 's' is read as lists"]
+    assert notes == ["the text in column 's' is parsed as lists"]
 
 
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (["[1, 2]", "[1, oops"], r"lists\.csv, row 2: column 's' is '\[1, oops', no list\. Write every sequence as"),
-        (["[1, 2]", "3"], r"row 2: column 's' is '3', no list"),
-        (["[0. 1. 2. ... 7. 8. 9.]", "[1.]"], r"row 1: .* no list\. It was shortened when it was written"),
+        (
+            ["[1, 2]", "[1, oops"],
+            r"lists\.csv, row 2: column 's' is '\[1, oops', which is not a list\. Write every sequence as",
+        ),
+        (["[1, 2]", "3"], r"row 2: column 's' is '3', which is not a list"),
+        (["[0. 1. 2. ... 7. 8. 9.]", "[1.]"], r"row 1: .* not a list\. It was abbreviated when it was written"),
         (["[1, 2]", "[[1], [2]]"], r"The column 's' of 'lists\.csv' cannot be read as lists of numbers"),
-        (["0.5", "0.7"], r"has one number in each row, such as '0\.5' at lists\.csv, row 1, not a sequence.* 'id:'"),
+        (["0.5", "0.7"], r"has one number per row, such as '0\.5' at lists\.csv, row 1, not a sequence.* 'id:'"),
     ],
 )
 def test_text_that_is_no_list_among_lists_is_refused(cells, message):
@@ -226,7 +229,7 @@ def test_text_that_is_no_list_among_lists_is_refused(cells, message):
 
 def test_a_column_of_numbers_is_no_column_of_sequences():
     frame = pd.DataFrame({"s": [1, 2], "y": ["a", "b"]})
-    with pytest.raises(InvalidSequencesError, match=r"The sequence column 's' of 'x' has one number in each row"):
+    with pytest.raises(InvalidSequencesError, match=r"The sequence column 's' of 'x' has one number per row"):
         typed(Table.of(frame, SEQUENCE, "x"), target="labels")
 
 

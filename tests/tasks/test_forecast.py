@@ -64,13 +64,15 @@ def test_one_id_is_one_series(monthly_table):
 def test_several_ids_are_refused(monthly_table):
     table = monthly_table.assign(plant=["north", "south"] * 60)
     with pytest.raises(
-        InvalidSequencesError, match=r"takes one series, but 'plant' of 'energy' has 2 ids.*frame\.pivot"
+        InvalidSequencesError, match=r"requires a single series, but 'plant' of 'energy' has 2 ids.*frame\.pivot"
     ):
         data_of(table, Roles(id="plant", target=("gas",)))
 
 
 def test_a_column_of_sequences_is_refused(monthly_table):
-    with pytest.raises(InvalidSequencesError, match="one row a time step; 'energy' cannot have a column of sequences"):
+    with pytest.raises(
+        InvalidSequencesError, match="one row per time step; 'energy' cannot have a column of sequences"
+    ):
         data_of(monthly_table, Roles(sequence="gas"))
 
 
@@ -104,7 +106,9 @@ def test_the_last_rows_are_held_out(monthly_table, test_size, held_out):
 
 @pytest.mark.parametrize("test_size", [0, 120, 0.0, 1.0, 500, -3])
 def test_a_split_that_leaves_a_side_empty_is_refused(monthly_table, test_size):
-    with pytest.raises(ValueError, match=r"would hold out .* of 120 rows: give a share .* or a number from 1 to 119"):
+    with pytest.raises(
+        ValueError, match=r"would hold out .* of 120 rows: give a fraction .* or a number from 1 to 119"
+    ):
         ForecastTask().split(MODEL, data_of(monthly_table, ONE), test_size=test_size, seed=0)
 
 

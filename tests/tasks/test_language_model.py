@@ -54,7 +54,7 @@ def test_a_table_gives_texts_ids_and_classes():
 
 
 def test_a_table_without_a_column_of_texts_is_refused():
-    with pytest.raises(InvalidSequencesError, match="needs a sequence column, the texts to read: name one of text"):
+    with pytest.raises(InvalidSequencesError, match="needs a sequence column of texts: name one of text"):
         LanguageModelTask().from_table(pd.DataFrame({"text": ["a"]}), Roles(), name="data")
 
 

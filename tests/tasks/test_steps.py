@@ -59,9 +59,12 @@ def test_new_tables_need_no_target(steps_table):
 @pytest.mark.parametrize(
     ("roles", "message"),
     [
-        (Roles(features=("speed",), target=("label",)), "needs one row a time step, with its target, and an id column"),
+        (
+            Roles(features=("speed",), target=("label",)),
+            "needs one row per time step, with its target, and an id column",
+        ),
         (Roles(id="machine", features=("speed",)), "needs a target column"),
-        (Roles(id="machine", features=("speed",), target=("label", "load")), "Classification has one target column"),
+        (Roles(id="machine", features=("speed",), target=("label", "load")), "Classification needs one target column"),
         (Roles(id="machine", features=("speed",), target=("load",)), "fractions .* use the task 'step_regress'"),
     ],
 )

@@ -137,7 +137,7 @@ def test_other_labels_stay_what_they_are(labels):
         (Roles(time="hour", target=("label",)), r"has the time column 'hour' but no id column"),
         (Roles(id="machine", sequence="speed", time="hour", target=("label",)), r"'hour' cannot be time"),
         (Roles(sequence="speed", features=("heat",), target=("label",)), r"cannot be features"),
-        (Roles(sequence="speed", target=("label",)), r"An Arrow array of lists is needed"),
+        (Roles(sequence="speed", target=("label",)), r"An Arrow array must have one list per sequence"),
         (
             Roles(id="machine", features=("speed",), target=("label", "load")),
             r"has one target column\. Got \['label', 'load'\]",
@@ -151,13 +151,13 @@ def test_roles_that_do_not_fit_the_table_are_refused(long_table, roles, message)
 
 def test_a_column_that_stands_twice_is_refused(long_table):
     frame = long_table.rename(columns={"heat": "speed"})
-    with pytest.raises(InvalidSequencesError, match="The feature column 'speed' stands more than once in 'machines'"):
+    with pytest.raises(InvalidSequencesError, match="The feature column 'speed' occurs more than once in 'machines'"):
         classify(frame, LONG)
 
 
 def test_a_table_without_numbers_is_refused():
     frame = pd.DataFrame({"word": ["a", "b"], "label": ["x", "y"]})
-    with pytest.raises(InvalidSequencesError, match=r"no numeric column left to be a feature; it has word \("):
+    with pytest.raises(InvalidSequencesError, match=r"no numeric column to use as a feature; it has word \("):
         classify(frame, Roles(target=("label",)))
 
 

@@ -97,7 +97,7 @@ def test_the_attention_of_three_held_out_samples_is_shown_where_there_is_one() -
 @pytest.mark.parametrize(
     ("frame", "roles", "words"),
     [
-        (PAIRS, Roles(target=("mirror",)), "needs a sequence column, the texts to read: name one of word, mirror, key"),
+        (PAIRS, Roles(target=("mirror",)), "needs a sequence column of texts: name one of word, mirror, key"),
         (PAIRS, Roles(sequence="word"), "needs a target column"),
         (PAIRS, Roles(sequence="word", target=("mirror", "key")), "one target column"),
         (PAIRS, Roles(sequence="word", time="key", target=("mirror",)), "cannot be time"),
@@ -119,7 +119,7 @@ def test_tables_without_texts_are_refused_with_the_place(frame: pd.DataFrame, ro
             Roles(target=("t",)),
             "row 1, column 'a': the value is missing",
         ),
-        (pd.DataFrame({"t": ["x"]}), Roles(target=("t",)), "no numeric column left"),
+        (pd.DataFrame({"t": ["x"]}), Roles(target=("t",)), "no numeric column to use"),
         (
             pd.DataFrame({"a": [1.0], "t": ["x"]}),
             Roles(time="a", target=("t",)),

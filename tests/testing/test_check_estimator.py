@@ -108,15 +108,15 @@ class CountsOneMore(SequenceRegressor):
 
 DEFECTS: dict[Any, str] = {
     Forgetful: "a fit to list differ",
-    GoesOn: "fit again differs from fit anew",
+    GoesOn: "refitting differs from fitting a new estimator",
     ChangesX: "fit or predict changed X",
     ChangesY: "fit changed y",
     ReadsTheBatch: "alone and batched predictions differ",
     Sorts: "alone and batched predictions differ",
-    LosesPart: "the pickled estimator predicts something else",
+    LosesPart: "predictions change after pickling",
     PrefersLists: "predictions of tuple differ",
-    FillsHoles: "fit with NaN is not refused",
-    SaysLittle: "fit with NaN: the error does not say 'sample 3, step 1': bad input",
+    FillsHoles: "fit with NaN does not raise an error",
+    SaysLittle: "fit with NaN: the error message does not contain 'sample 3, step 1': bad input",
     CountsOneMore: r"n_features_in_ of \(n_samples, n_timesteps, 1\) is not 1",
 }
 

@@ -134,7 +134,7 @@ def test_too_few_windows_are_refused():
 
 def test_a_horizon_that_leaves_nothing_to_train_on_is_refused():
     windows, _, _ = make_windows(np.arange(40.0), window=2, horizon=30)
-    with pytest.raises(InvalidSequencesError, match=r"horizon of 30 leave 0 to train .*a shorter horizon"):
+    with pytest.raises(InvalidSequencesError, match=r"horizon of 30 leave 0 training .*a shorter horizon"):
         list(WindowSplit(2).split(windows))
 
 

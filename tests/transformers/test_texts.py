@@ -96,9 +96,9 @@ def test_a_missing_token_is_named() -> None:
 
 
 def test_half_a_surrogate_pair_is_no_character() -> None:
-    with pytest.raises(InvalidSequencesError, match=r"X, sample 1: .* half a surrogate pair, '\\ud83d', at position 2"):
+    with pytest.raises(InvalidSequencesError, match=r"X, sample 1: .* an unpaired surrogate, '\\ud83d', at position 2"):
         as_texts(["ab", "ab\ud83d"], "char")
-    with pytest.raises(InvalidSequencesError, match="X, sample 0, step 1: .* half a surrogate pair"):
+    with pytest.raises(InvalidSequencesError, match="X, sample 0, step 1: .* an unpaired surrogate"):
         as_texts([["a", "\udc00"]], "token")
 
 

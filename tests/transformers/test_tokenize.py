@@ -64,7 +64,7 @@ def test_new_tokens_are_an_error_or_a_token() -> None:
 @pytest.mark.parametrize(
     ("level", "texts", "message"),
     [
-        ("char", "abba", r"X must be a list, .* Got str instead: put a single text into a list"),
+        ("char", "abba", r"X must be a list, .* Got str instead: wrap a single text in a list"),
         ("char", None, "Got NoneType"),
         ("char", 3, "Got int"),
         ("char", [], r"0 sample\(s\)"),

@@ -49,7 +49,7 @@ def test_a_word_that_is_written_like_a_special_token_is_none() -> None:
 
 
 def test_what_is_unknown_is_refused_with_its_place() -> None:
-    with pytest.raises(InvalidSequencesError, match=r"The character 'z' at step 2 is none of the 2 that .* training"):
+    with pytest.raises(InvalidSequencesError, match=r"The character 'z' at step 2 is not one of the 2 in the training"):
         Vocabulary.of(["ab"]).encode("abz")
     with pytest.raises(InvalidSequencesError, match=r"The word 'hause' at step 1 .* Did you mean 'house'\?"):
         Vocabulary.of(["the house"], "word").encode("the hause")
@@ -68,10 +68,10 @@ def test_rare_and_new_tokens_are_unknown_where_that_is_a_token() -> None:
         (lambda: Vocabulary.of([""]), "no tokens: all of them are empty"),
         (lambda: Vocabulary.of(["ab"], min_count=2), "add 'unknown' to the special tokens"),
         (lambda: Vocabulary.of([["a", 1]], "token"), "mix strings and integers"),
-        (lambda: Vocabulary(("a", "a")), "each of them once"),
-        (lambda: Vocabulary(("a", 1.5)), "each of them once"),
+        (lambda: Vocabulary(("a", "a")), "must be unique"),
+        (lambda: Vocabulary(("a", 1.5)), "must be unique"),
         (lambda: Vocabulary.of(["ab"]).end, "has no special token 'end'"),
-        (lambda: Vocabulary.of(["ab"]).decode([2]), "2 is no token number: the vocabulary has 0 to 1"),
+        (lambda: Vocabulary.of(["ab"]).decode([2]), "2 is not a token index: the indices of the vocabulary are 0 to 1"),
     ],
 )
 def test_a_vocabulary_that_cannot_be_is_refused(make, message: str) -> None:
@@ -99,5 +99,5 @@ def test_a_vocabulary_is_kept_without_pickle_as_plain_data() -> None:
 
 
 def test_a_file_that_holds_no_vocabulary_is_refused() -> None:
-    with pytest.raises(InvalidSequencesError, match="each of them once"):
+    with pytest.raises(InvalidSequencesError, match="must be unique"):
         Vocabulary(("a",)).__setstate__({"tokens": ("a", "a"), "level": "char", "special": ()})

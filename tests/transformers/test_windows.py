@@ -102,7 +102,7 @@ def test_series_that_are_too_short_are_named_by_their_ids():
         make_windows(X, window=3)
     with pytest.raises(InvalidSequencesError, match="sample 4 with 1 rows and 5 more"):
         make_windows(Sequences(np.ones(10), np.arange(11)), window=1)
-    with pytest.raises(InvalidSequencesError, match=r"series has 3 rows, window \+ horizon needs 5"):
+    with pytest.raises(InvalidSequencesError, match=r"series has 3 rows, but window \+ horizon needs 5"):
         make_windows([1.0, 2.0, 3.0], window=4)
 
 
@@ -135,7 +135,7 @@ def test_arguments_that_make_no_sense_are_refused(arguments, message):
     [
         (pd.date_range("2024-01-01", periods=6)[::-1], "not in the order"),
         (pd.RangeIndex(6)[::-1], "rows of X must be in order of time"),
-        (pd.MultiIndex.from_product([["a", "b"], range(3)]), "with 2 series, but make_windows takes one"),
+        (pd.MultiIndex.from_product([["a", "b"], range(3)]), "and 2 series, but make_windows takes one"),
     ],
 )
 def test_rows_that_are_not_one_series_in_order_are_refused(index, message):

@@ -17,25 +17,25 @@ SEQPIPE_API = 1
 
 
 class ConvLSTMCell(seqpipe.Cell):
-    """An LSTM with peepholes whose products are convolutions: its state is a stack of maps.
+    """An LSTM with peephole connections and convolutional transitions: its state is a stack of feature maps.
 
-    Input, state and output are flat to the outside: channels first, then rows, then columns.
+    Input, state and output are flattened in the order channels, rows, columns.
 
     Parameters
     ----------
     input_size : int
-        Numbers of a frame, channels * height * width.
+        Number of values per frame, channels * height * width.
     hidden_size : int
-        Channels of the state.
+        Number of channels of the state.
     element_shape : tuple of int (channels, height, width) or (height, width), optional
-        Shape of a frame; without it each feature is a channel of one pixel. An estimator hands it on from X.
+        Shape of a frame; by default each feature is a channel of one pixel. An estimator passes it on from X.
     kernel_size : int, default=3
         Height and width of the kernels, in pixels; odd.
 
     Raises
     ------
     ValueError
-        If the shape does not hold input_size numbers, or the kernel has no middle.
+        If the shape does not match input_size, or the kernel size is even.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class ConvLSTMCell(seqpipe.Cell):
         self.W_h = nn.Conv2d(hidden_size, 4 * hidden_size, kernel_size, padding="same", bias=False)
         self.W_ci, self.W_cf, self.W_co = (nn.Parameter(torch.zeros(hidden_size, *self.map_shape)) for _ in range(3))
         with torch.no_grad():
-            self.W_x.bias.chunk(4)[1].fill_(1.0)  # the forget gate opens first: Jozefowicz et al., 2015
+            self.W_x.bias.chunk(4)[1].fill_(1.0)  # forget gate bias: Jozefowicz et al., 2015
 
     @property
     def output_size(self) -> int:
-        """Numbers of the flattened maps."""
+        """Number of values of the flattened maps."""
         return self.hidden_size * math.prod(self.map_shape)
 
     def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
@@ -78,14 +78,14 @@ class ConvLSTMCell(seqpipe.Cell):
         return H, (H, C.flatten(1))
 
     def sibling(self, input_size: int) -> Self:
-        """Return a cell over as many channels as the input has maps of this cell's size."""
+        """Return a cell whose number of input channels is the number of maps in the input."""
         channels = input_size // math.prod(self.map_shape)
         shape = (channels, *self.map_shape)
         return type(self)(input_size, self.hidden_size, element_shape=shape, kernel_size=self.W_x.kernel_size[0])
 
 
 def _frame(input_size: int, element_shape: Iterable[int] | None) -> tuple[int, int, int]:
-    """Return channels, height and width of a step."""
+    """Return channels, height and width of a frame."""
     shape = (input_size, 1, 1) if element_shape is None else tuple(element_shape)
     frame = (1, *shape) if len(shape) == 2 else shape
     if len(frame) != 3 or math.prod(frame) != input_size:

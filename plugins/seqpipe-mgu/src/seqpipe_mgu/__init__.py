@@ -13,7 +13,7 @@ SEQPIPE_API = 1
 
 
 class MGUCell(seqpipe.Cell):
-    """A GRU whose single gate forgets and resets."""
+    """A GRU with a single gate that both forgets and resets."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

@@ -32,7 +32,7 @@ from seqpipe.sequences import (
 from seqpipe.tables import check_one_series, check_steps_order, refuse_panel
 from seqpipe.transformers import TOKEN, is_texts
 
-#: The largest integer up to which all integers are exact in float32.
+#: Integers up to this one are exact in float32.
 _LARGEST_TOKEN = 2**24 - 1
 
 __all__ = ["check_X", "check_labels", "check_rows", "check_series", "check_targets", "check_weight", "read_X"]

@@ -29,7 +29,7 @@ class LanguageScoresMixin:
     classes_: NDArray[Any] | None
     class_prior_: NDArray[np.float64] | None
 
-    # ---- texts as numbers
+    # ---- encoding
 
     @property
     def _continuous(self) -> bool:
@@ -69,7 +69,7 @@ class LanguageScoresMixin:
             )
         return np.searchsorted(self.classes_, labels).astype(np.int64)
 
-    # ---- how likely texts are
+    # ---- likelihood
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the negative of `bits_per_token`; higher is better.
@@ -150,7 +150,7 @@ class LanguageScoresMixin:
         assert self.classes_ is not None
         return (np.full(n_samples, number) for number in range(len(self.classes_)))
 
-    # ---- what comes next
+    # ---- prediction
 
     def predict(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Predict the most probable next token of each text.

@@ -55,7 +55,7 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         tags.input_tags.three_d_array = True
         return tags
 
-    # ---- what a subclass defines
+    # ---- defined by subclasses
 
     def _check_targets(self, y: Any, X: Sequences) -> NDArray[Any]:
         """Validate targets per sequence; return them in shape (n_samples,) or (n_samples, n_outputs)."""

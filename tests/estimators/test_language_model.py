@@ -371,7 +371,9 @@ def test_what_are_no_texts_is_refused(X: object, message: str) -> None:
 
 
 def test_unknown_characters_are_refused_or_a_token_of_their_own() -> None:
-    with pytest.raises(InvalidSequencesError, match=r"X, sample 1: The character 'q' .* Or set unknown='token'"):
+    with pytest.raises(
+        InvalidSequencesError, match=r"X, sample 1: The character 'q' .* Alternatively, set unknown='token'"
+    ):
         LanguageModel(**TINY).fit(NAMES).score(["an", "qa"])
     assert np.isfinite(LanguageModel(**TINY, unknown="token").fit(NAMES).score(["an", "qa"]))
 

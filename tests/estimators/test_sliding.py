@@ -66,7 +66,7 @@ def test_a_callable_joins_what_the_windows_say() -> None:
 def test_a_callable_that_gives_another_shape_is_refused() -> None:
     model = SlidingWindowClassifier(TREE, window=2, aggregate=lambda p: p.max()).fit(X, LABELS)
     with pytest.raises(
-        ValueError, match=r"'aggregate' parameter of SlidingWindowClassifier must map .* of shape \(2,\)"
+        ValueError, match=r"'aggregate' parameter of SlidingWindowClassifier must map .* to shape \(2,\)"
     ):
         model.predict(X)
 

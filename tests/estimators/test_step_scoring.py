@@ -130,7 +130,7 @@ def test_unknown_steps_and_weights_count_in_a_score_as_they_do_in_the_estimators
 def test_misaligned_and_unknown_truth_is_refused_by_a_scorer(regressor: StepRegressor) -> None:
     with pytest.raises(InvalidSequencesError, match=r"y has \d steps, but X has \d in sample 0"):
         get_scorer("r2")(regressor, X, [t[1:] for t in TOTALS])
-    with pytest.raises(ValueError, match="no target at any time step"):
+    with pytest.raises(ValueError, match="no target at any scored time step"):
         get_scorer("r2")(regressor, X, [t * np.nan for t in TOTALS])
 
 

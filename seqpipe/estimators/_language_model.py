@@ -57,7 +57,7 @@ class LanguageModel(
     Notes
     -----
     The one-hot encoded class is concatenated to the input at every step. If a model with classes is given no class of a
-    text, probabilities are averaged over the classes, weighted by their frequencies in the training data.
+    text, probabilities are averaged over the classes, with their frequencies in the training data as the prior.
 
     Examples
     --------

@@ -270,7 +270,7 @@ def test_a_plugin_that_fails_half_way_is_rolled_back(site, failure):
         {failure}
     """
     site.install("aaa-broken", OFFERS_A_CELL + broken).install("bbb-good", OFFERS_A_TASK)
-    host = left_out(site, "'aaa-broken' was left out")
+    host = left_out(site, "'aaa-broken' was skipped")
     assert "tiny" not in host.names("cell")
     assert host.find("task", "count", parameter="The task").distribution == "bbb-good"
     assert statuses(host) == {"aaa-broken": "failed", "bbb-good": "loaded"}

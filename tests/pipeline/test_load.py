@@ -132,7 +132,7 @@ def test_the_text_of_a_recipe_holds_its_overrides(write: Callable[..., Path]):
         ("data: {dataset: d}\ntask: c\nsearch: {cv: 3}", r":3: search: give either 'grid' or 'random'"),
         (
             "data: {dataset: d}\ntask: c\nsearch: {random: {a: [1]}}",
-            r":3: search: 'n_iter'.* goes with 'random'",
+            r":3: search: 'n_iter'.* must be given with 'random'",
         ),
         ("data: {dataset: d}\ntask: c\nsearch: {grid: {a: [1]}, n_iter: 2}", r":3: search: 'n_iter'"),
         ("data: {dataset: d}\ntask: c\nsearch: {grid: {a: [1]}, jobs: 0}", r":3: search: 'jobs' must be"),
@@ -142,11 +142,11 @@ def test_the_text_of_a_recipe_holds_its_overrides(write: Callable[..., Path]):
         ),
         (
             "data: {dataset: d}\ntask: c\nevaluate:\n  test_size: 1.0",
-            r":4: evaluate\.test_size: must be a share",
+            r":4: evaluate\.test_size: must be a fraction",
         ),
         (
             "data: {dataset: d}\ntask: c\nevaluate:\n  test_size: 0",
-            r":4: evaluate\.test_size: must be a share",
+            r":4: evaluate\.test_size: must be a fraction",
         ),
         (
             "data: {dataset: d}\ntask: c\nevaluate:\n  test_size: a",

@@ -97,7 +97,7 @@ def test_settings_that_torch_refuses_are_told_by_their_parameter(params: dict[st
         (LONG, "caption", "A row of 'long' is one vector"),
         ({"path": "one.txt"}, "language_model", "'one' holds one text, .* with 'continuous: true'"),
         (TEXT, "classify", "X contains texts instead of real numbers"),
-        (TEXT, "step_classify", "needs one row a time step"),
+        (TEXT, "step_classify", "needs one row per time step"),
         ({"dataset": "digits"}, "translate", "X, sample 0 must be a string"),
         ({"dataset": "digits"}, "step_regress", "with one target per time step"),
         ({"dataset": "stocks", "features": ["MSFT"]}, "classify", "has the time column 'Date' but no id column"),

@@ -123,7 +123,7 @@ def test_names_of_the_regressor_reach_it_inside_the_forecaster():
 
 @pytest.mark.parametrize("season", [0, -1, 2.5, True, "year", None])
 def test_a_season_that_is_no_number_of_steps_is_refused(season):
-    with pytest.raises(ValueError, match=r"The 'season' of the task 'forecast' must be 'auto' or a number"):
+    with pytest.raises(ValueError, match=r"The 'season' of the task 'forecast' must be 'auto' or a positive number"):
         ForecastTask().with_settings({"season": season})
 
 

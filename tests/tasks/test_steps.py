@@ -80,7 +80,7 @@ def test_labels_are_no_numbers(steps_table):
 
 def test_a_missing_target_is_named_with_id_and_row(steps_table):
     steps_table.loc[3, "label"] = None
-    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: the target 'label' is missing \(1 such\)"):
+    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: the target 'label' is missing \(1 in total\)"):
         StepClassifyTask().from_table(steps_table, ROLES, name="machines")
 
 

@@ -140,7 +140,7 @@ def test_other_labels_stay_what_they_are(labels):
         (Roles(sequence="speed", target=("label",)), r"An Arrow array must have one list per sequence"),
         (
             Roles(id="machine", features=("speed",), target=("label", "load")),
-            r"has one target column\. Got \['label', 'load'\]",
+            r"needs one target column\. Got \['label', 'load'\]",
         ),
     ],
 )
@@ -183,7 +183,7 @@ def test_rows_are_called_what_the_index_calls_them(long_table):
 @pytest.mark.parametrize("missing", [None, np.nan])
 def test_a_missing_target_is_refused_with_its_row(long_table, missing):
     long_table.loc[3, "label"] = missing
-    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: the target 'label' is missing \(1 such\)"):
+    with pytest.raises(InvalidSequencesError, match=r"id 'a', row 3: the target 'label' is missing \(1 in total\)"):
         classify(long_table, LONG)
 
 

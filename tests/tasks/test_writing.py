@@ -102,7 +102,7 @@ def test_the_attention_of_three_held_out_samples_is_shown_where_there_is_one() -
         (PAIRS, Roles(sequence="word", target=("mirror", "key")), "one target column"),
         (PAIRS, Roles(sequence="word", time="key", target=("mirror",)), "cannot be time"),
         (PAIRS.assign(word=[None] + ["a"] * 23), ROLES, "row 0: the column 'word' holds nothing: fill it in"),
-        (PAIRS.assign(mirror=range(24)), ROLES, "row 0: the column 'mirror' holds 0, which is no text"),
+        (PAIRS.assign(mirror=range(24)), ROLES, "row 0: the column 'mirror' holds 0, which is not text"),
         (PAIRS[:0], ROLES, "'pairs' has no rows"),
     ],
 )

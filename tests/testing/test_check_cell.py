@@ -95,7 +95,7 @@ class KeepsParameter(Sound):
 
 
 def test_a_parameter_under_a_second_name_is_found() -> None:
-    with pytest.raises(AssertionError, match=r"a run adds \['cells.0.kept'\] to the parameters"):
+    with pytest.raises(AssertionError, match=r"a forward pass adds \['cells.0.kept'\] to the parameters"):
         check_cell(KeepsParameter)
 
 
@@ -221,7 +221,7 @@ DEFECTS: dict[Callable[[int, int], Cell], tuple[type[Exception], str]] = {
     SiblingTooWide: (AssertionError, r"sibling\(\) does not keep the hidden size"),
     SiblingOfAnotherKind: (AssertionError, r"sibling\(\) returns a RNNCell"),
     WrongCoefficients: (AssertionError, "linear_coefficients and the step differ by"),
-    BroadcastCoefficients: (AssertionError, r"linear_coefficients gives a of shape \(4, 1, 1\), not \(4, 1, 5\)"),
+    BroadcastCoefficients: (AssertionError, r"linear_coefficients returns a of shape \(4, 1, 1\), expected \(4, 1, 5\)"),
     Branches: (CellError, "Branches cannot be unrolled ahead of time"),
 }
 

@@ -146,16 +146,16 @@ def test_a_device_for_a_task_without_one_is_refused():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"net_params": {"optimizer": "SGD"}}, r"net_params: 'optimizer' may not be set from a recipe"),
-        ({"net_params": {"callbacks": []}}, r"net_params: 'callbacks' may not be set from a recipe"),
-        ({"net_params": {1: 2}}, r"net_params: '1' may not be set from a recipe"),
-        ({"net_params": {"compile": True}}, r"net_params: 'compile' may not be set"),
-        ({"net__compile": True}, r"net__compile: 'compile' may not be set"),
-        ({"net__compile__backend": "inductor"}, r"net__compile__backend: 'compile__backend' may not be set"),
-        ({"net_params": {"callbacks__guard": None}}, r"net_params: 'callbacks__guard' may not be set"),
-        ({"net_params": {"criterion__weight": {"a": 1}}}, r"net_params: 'criterion__weight' may not be set"),
-        ({"net__criterion": "MSELoss"}, r"net__criterion: 'criterion' may not be set from a recipe"),
-        ({"net__module": "os.system"}, r"net__module: 'module' may not be set from a recipe"),
+        ({"net_params": {"optimizer": "SGD"}}, r"net_params: 'optimizer' cannot be set in a recipe"),
+        ({"net_params": {"callbacks": []}}, r"net_params: 'callbacks' cannot be set in a recipe"),
+        ({"net_params": {1: 2}}, r"net_params: '1' cannot be set in a recipe"),
+        ({"net_params": {"compile": True}}, r"net_params: 'compile' cannot be set"),
+        ({"net__compile": True}, r"net__compile: 'compile' cannot be set"),
+        ({"net__compile__backend": "inductor"}, r"net__compile__backend: 'compile__backend' cannot be set"),
+        ({"net_params": {"callbacks__guard": None}}, r"net_params: 'callbacks__guard' cannot be set"),
+        ({"net_params": {"criterion__weight": {"a": 1}}}, r"net_params: 'criterion__weight' cannot be set"),
+        ({"net__criterion": "MSELoss"}, r"net__criterion: 'criterion' cannot be set in a recipe"),
+        ({"net__module": "os.system"}, r"net__module: 'module' cannot be set in a recipe"),
     ],
 )
 def test_parts_of_the_net_are_not_set_from_a_recipe(params: dict[str, Any], message: str):
@@ -167,7 +167,7 @@ def test_parts_of_the_net_are_not_set_from_a_recipe(params: dict[str, Any], mess
 
 def test_parts_of_the_net_are_not_searched_from_a_recipe():
     grid = {"net__optimizer": ["SGD"]}
-    with pytest.raises(RecipeError, match=r"search\.grid\.net__optimizer\[0\]: 'optimizer' may not be set"):
+    with pytest.raises(RecipeError, match=r"search\.grid\.net__optimizer\[0\]: 'optimizer' cannot be set"):
         prepare(search={"grid": grid}, steps=["scale"])
 
 

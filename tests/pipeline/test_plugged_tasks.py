@@ -296,7 +296,7 @@ def test_a_broken_task_ends_its_run_as_failed(table: Path, store: str) -> None:
 
 
 def test_folds_and_predictions_of_a_broken_task_are_told(table: Path) -> None:
-    with pytest.raises(PluginError, match=r"cv\(\) must return a splitter .* Got 3 instead"):
+    with pytest.raises(PluginError, match=r"cv\(\) must return a scikit-learn splitter. Got 3 instead"):
         run("no_folds", search={"grid": {"var_smoothing": [0.1]}, "cv": 2})
     with pytest.raises(PluginError, match=r"'no_table' .* predictions\(\) must return a DataFrame. Got \[1, 2\]"):
         predict_table(model_of(run("no_table")), table)

@@ -221,7 +221,10 @@ DEFECTS: dict[Callable[[int, int], Cell], tuple[type[Exception], str]] = {
     SiblingTooWide: (AssertionError, r"sibling\(\) does not keep the hidden size"),
     SiblingOfAnotherKind: (AssertionError, r"sibling\(\) returns a RNNCell"),
     WrongCoefficients: (AssertionError, "linear_coefficients and the step differ by"),
-    BroadcastCoefficients: (AssertionError, r"linear_coefficients returns a of shape \(4, 1, 1\), expected \(4, 1, 5\)"),
+    BroadcastCoefficients: (
+        AssertionError,
+        r"linear_coefficients returns a of shape \(4, 1, 1\), expected \(4, 1, 5\)",
+    ),
     Branches: (CellError, "Branches cannot be unrolled ahead of time"),
 }
 

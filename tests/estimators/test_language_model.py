@@ -199,7 +199,7 @@ def test_words_and_tokens_are_written_as_they_were_given() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"prompt": "hanz"}, r"prompt: The character 'z' at step 3 is none of"),
+        ({"prompt": "hanz"}, r"prompt: The character 'z' at step 3 is not one of"),
         ({"stop": "z"}, r"stop: The character 'z'"),
         ({"stop": ""}, r"stop has no tokens"),
         ({"n": 0}, "'n' parameter of generate must be an int >= 1. Got 0"),

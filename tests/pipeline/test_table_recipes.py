@@ -76,8 +76,8 @@ def test_a_new_table_may_be_written_in_another_way(name: str, model: str, expect
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda frame: frame.assign(noise=range(24)), "left out: noise"),
-        (lambda frame: frame.reset_index().rename(columns={"index": ""}), "left out: Unnamed: 0"),
+        (lambda frame: frame.assign(noise=range(24)), "ignored: noise"),
+        (lambda frame: frame.reset_index().rename(columns={"index": ""}), "ignored: Unnamed: 0"),
     ],
     ids=["extra column", "index column"],
 )
@@ -206,7 +206,7 @@ def test_how_a_file_is_written_may_be_named(own_folder: Path):
         ({"path": "t.csv", "separator": ";;"}, r"data: The separator must be one character, such as ';'"),
         ({"path": "t.csv", "encoding": "utf-9"}, "data: The encoding 'utf-9' is unknown to Python"),
         ({"dataset": "digits", "decimal": ","}, "'decimal' describes the format of a file, and requires 'path'"),
-        ({"path": "t.parquet", "separator": ";"}, r"data\.separator: is for CSV files, and t\.parquet is none"),
+        ({"path": "t.parquet", "separator": ";"}, r"data\.separator: is for CSV files, and t\.parquet is not one"),
     ],
 )
 def test_a_format_that_fits_nothing_is_refused(data: dict[str, object], message: str, own_folder: Path):

@@ -92,5 +92,5 @@ def test_targets_of_steps_are_told_in_words(table: pd.DataFrame) -> None:
         data = {"path": "sensors.csv", "id": "device", "time": "t", "features": ["ax"], "target": target}
         run_recipe({"data": data, "task": {task: TINY}, "tracking": {"enabled": False}}, console=console)
         told[task] = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "1 feature, one of 2 classes a step" in told["step_classify"]
-    assert "1 feature, 1 target a step" in told["step_regress"]
+    assert "1 feature, one of 2 classes per step" in told["step_classify"]
+    assert "1 feature, 1 target per step" in told["step_regress"]

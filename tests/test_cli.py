@@ -374,7 +374,7 @@ def test_generate_tells_what_it_cannot_write(writer: str, options: list[str], me
 
 def test_plugins_lists_what_is_offered_and_what_failed(monkeypatch: pytest.MonkeyPatch):
     broken = metadata.EntryPoint("broken", "no_such_module_anywhere", "seqpipe")
-    with pytest.warns(UserWarning, match="left out"):
+    with pytest.warns(UserWarning, match="was skipped"):
         found = plugins.PluginHost([broken])
     monkeypatch.setattr(plugins, "host", lambda: found)
     monkeypatch.setenv("COLUMNS", "200")

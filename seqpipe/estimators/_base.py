@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._cells import cell_factory
 from seqpipe.estimators._declared import fitted
@@ -353,6 +354,28 @@ class RecurrentEstimator(
             "stop_reason": stop_reason,
             "engine": "; ".join(str(choice) for layers in net.recurrents for choice in layers.explain()),
         }
+
+    # ---- diagnostics
+
+    def as_samples(self, X: Any, y: Any = None) -> Samples:
+        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`. If y is None, the samples have no targets; where texts are written, the predictions are the targets.
+
+        Returns
+        -------
+        samples : Samples
+            Samples for the methods of ``net_``. Time steps without a target have weight 0.
+        """
+        check_is_fitted(self)
+        return self._samples_of(X, y)
+
+    @abstractmethod
+    def _samples_of(self, X: Any, y: Any) -> Samples:
+        """Return `as_samples` of a fitted estimator."""
 
     # ---- persistence
 

@@ -15,7 +15,7 @@ from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent, forked_generators
 from seqpipe.recurrence.wrappers import wrap
 
-__all__ = ["cell_factory", "recurrent_factory"]
+__all__ = ["cell_factory", "network_settings", "recurrent_factory"]
 
 #: Parameters of estimators that are passed to `Recurrent`.
 _OF_LAYERS = ("num_layers", "bidirectional", "dropout", "engine", "memory", "initial_state", "unroll")
@@ -96,6 +96,16 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
     )
     dtype = getattr(torch, given["dtype"])
     return partial(_make_layers, make, given["wrappers"] or (), given["hidden_size"], dtype, settings)
+
+
+def network_settings(estimator: Any) -> dict[str, Any]:
+    """Return the arguments of a network of one recurrent stack, from an estimator's parameters."""
+    return {
+        "recurrent": recurrent_factory(estimator),
+        "embedding": estimator.embedding,
+        "dropout": estimator.dropout,
+        "dtype": getattr(torch, estimator.dtype),
+    }
 
 
 def _make_layers(

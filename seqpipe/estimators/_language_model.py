@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from seqpipe.estimators._base import RecurrentEstimator
-from seqpipe.estimators._cells import recurrent_factory
+from seqpipe.estimators._cells import network_settings
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._generation import GenerationMixin
 from seqpipe.estimators._input import check_labels, check_weight
@@ -196,19 +196,7 @@ class LanguageModel(
         sizes = {"n_tokens": len(self.vocabulary_), "n_labels": n_labels}
         self._train(samples, sizes, listeners, partial=partial, labels=labels)
 
-    def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
-
-        Parameters
-        ----------
-        X, y
-            As in `fit`; y is required if the model was fitted with classes.
-
-        Returns
-        -------
-        samples : Samples
-            Samples for the methods of ``net_``. One long text is split into parts of k2 tokens, by ``tbptt``.
-        """
+    def _samples_of(self, X: Any, y: Any) -> Samples:
         numbers = self._encoded(self._checked(X))
         if self._continuous:
             text = np.concatenate(numbers)
@@ -231,12 +219,7 @@ class LanguageModel(
             self.class_prior_ = counts / counts.sum()
 
     def _network_settings(self) -> dict[str, Any]:
-        return {
-            "recurrent": recurrent_factory(self),
-            "embedding": self.embedding,
-            "dropout": self.dropout,
-            "dtype": getattr(torch, self.dtype),
-        }
+        return network_settings(self)
 
     def _criterion_settings(self) -> dict[str, Any]:
         return {"criterion": torch.nn.CrossEntropyLoss}

@@ -64,20 +64,7 @@ class PooledEstimator(SequenceEstimator):
         encoded = self._codec.encode(values)
         return encoded if self._codec.numbers_classes else encoded.astype(self.dtype)
 
-    def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
-
-        Parameters
-        ----------
-        X, y
-            As in `fit`. If y is None, the samples have no targets.
-
-        Returns
-        -------
-        samples : Samples
-            Samples for the methods of ``net_``.
-        """
-        check_is_fitted(self)
+    def _samples_of(self, X: Any, y: Any) -> Samples:
         found = check_X(self, X, reset=False)
         if y is None:
             return Samples(found)

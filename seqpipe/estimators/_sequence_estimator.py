@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqpipe.estimators._base import RecurrentEstimator
-from seqpipe.estimators._cells import recurrent_factory
+from seqpipe.estimators._cells import network_settings
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._parameters import (
     BidirectionalParameter,
@@ -83,12 +83,7 @@ class SequenceEstimator(
         return {"n_features": int(X.n_features), "n_outputs": self._codec.n_outputs, **tokens}
 
     def _network_settings(self) -> dict[str, Any]:
-        return {
-            "recurrent": recurrent_factory(self),
-            "embedding": self.embedding,
-            "dropout": self.dropout,
-            "dtype": getattr(torch, self.dtype),
-        }
+        return network_settings(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         codec = state.get("_codec")

@@ -147,20 +147,7 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
             return Samples(data.X, targets, None if weighted is None else weight[offsets[:-1]])
         return Samples(data.X, targets, weighted, Sequences(counted[:, None], offsets))
 
-    def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
-
-        Parameters
-        ----------
-        X, y
-            As in `fit`. If y is None, the samples have no targets.
-
-        Returns
-        -------
-        samples : Samples
-            Samples for the methods of ``net_``. Time steps without a target have weight 0.
-        """
-        check_is_fitted(self)
+    def _samples_of(self, X: Any, y: Any) -> Samples:
         if y is None:
             return Samples(check_X(self, X, reset=False))
         data = self._read(X, y, None, reset=False)

@@ -89,20 +89,7 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
         except InvalidSequencesError as error:
             raise InvalidSequencesError(f"y: {error}") from None
 
-    def as_samples(self, X: Any, y: Any = None) -> Samples:
-        """Return data in the form that `fit` passes to the network, such as for `seqpipe.diagnostics`.
-
-        Parameters
-        ----------
-        X, y
-            As in `fit`. If y is None, the predictions are the targets.
-
-        Returns
-        -------
-        samples : Samples
-            Samples for the methods of ``net_``.
-        """
-        check_is_fitted(self)
+    def _samples_of(self, X: Any, y: Any) -> Samples:
         found = self._check_source(X, reset=False)
         texts = self._check_texts(self.predict(X) if y is None else y, len(found))
         targets = encoded_targets(self.target_vocabulary_, texts, self.dtype)

@@ -9,6 +9,7 @@ from seqpipe.recurrence._steps import ValidSteps, check_lengths
 from seqpipe.recurrence.compiler import CompiledEngine, GraphEngine, TorchEngine, TritonEngine
 from seqpipe.recurrence.contents import copied
 from seqpipe.recurrence.engines import (
+    POLICY,
     Choice,
     Engine,
     FusedEngine,
@@ -27,6 +28,7 @@ __all__ = [
     "FusedEngine",
     "GraphEngine",
     "LoopEngine",
+    "POLICY",
     "RecordedRun",
     "Recurrent",
     "ScanEngine",

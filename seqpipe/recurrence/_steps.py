@@ -78,7 +78,7 @@ class ValidSteps:
         return ValidSteps(lengths, size, min(max(self.shortest - start, 0), size))
 
     def clear(self, x: Tensor) -> Tensor:
-        """Return x of shape (batch, n_timesteps, …) with zeros in the padding, whatever was there."""
+        """Return x of shape (batch, n_timesteps, …) with zeros in the padding."""
         return x.masked_fill(~self.mask.view(*self.mask.shape, *[1] * (x.ndim - 2)), 0)
 
     def reverse(self, x: Tensor) -> Tensor:

@@ -9,12 +9,9 @@ from multiprocessing.dummy import DummyProcess
 
 import torch
 
-from seqpipe.recurrence import allowed_threads
+from seqpipe.recurrence import POLICY, allowed_threads
 
 __all__ = ["threads_for"]
-
-#: Multiplications of one step's recurrent product from which torch's threads are left alone.
-_WORTH_THREADS = 4_000_000
 
 
 @contextmanager
@@ -39,7 +36,7 @@ def threads_for(batch_size: int, hidden_size: int) -> Iterator[None]:
     share = _share(before)
     token = allowed_threads.set(share)
     try:
-        torch.set_num_threads(1 if batch_size * hidden_size**2 < _WORTH_THREADS else share)
+        torch.set_num_threads(1 if batch_size * hidden_size**2 < POLICY.one_step else share)
         yield
     finally:
         allowed_threads.reset(token)

@@ -89,54 +89,73 @@ def contents_of(cell: Cell) -> Contents:
     parts: list[Any] = [torch.get_default_dtype()]
     modules = cell_modules(cell)
     tensors = tensors_in(modules)
-    device, dtype = device_and_type(tensors)
-    hooked = False
-    tokens: Tokens | None = None
-    for name, module in modules:
-        kind = type(module)
-        view = class_view(kind)
-        held = module.__dict__
-        hooked = hooked or bool(
-            held["_forward_hooks"]
-            or held["_forward_pre_hooks"]
-            or held["_backward_hooks"]
-            or held["_backward_pre_hooks"]
-        )
-        parts.append(name)
-        parts.append(kind)
-        if view is not None:
-            parts.append(view.stable)
-        for key, value in held.items():
-            if key in _INTERNAL:
-                continue
-            parts.append(key)
-            plain = type(value)
-            if plain in _PLAIN:
-                parts += (plain, value)
-                continue
-            if plain is float:
-                parts.append(token_of_plain(value))
-                continue
-            tokens = tokens or _tokens(modules, tensors)
-            tokens.begin()
-            try:
-                parts.append(tokens.of(value, f"{name}.{key}" if name else key))
-            except Unseen as error:
-                if view is None or view.mentions(key):  # nothing reads the others
-                    return Contents((), tensors, device, dtype, hooked, str(error))
-        if view is not None and view.moving:
-            tokens = tokens or _tokens(modules, tensors)
-            tokens.begin()
-            try:
-                parts.append(tokens.of_class(kind, kind.__qualname__))
-            except Unseen as error:
-                return Contents((), tensors, device, dtype, hooked, str(error))
-    if tokens is not None and tokens.tensors:
-        tensors = {**tensors, **tokens.tensors}
-        device, dtype = device_and_type(tensors)
+    hooked = bool([module for _, module in modules if _has_hooks(module)])
+    tokens = _TokensOfCell(modules, tensors)
+    try:
+        for name, module in modules:
+            _add_module(parts, tokens, name, module)
+    except Unseen as error:
+        return Contents((), tensors, *device_and_type(tensors), hooked, str(error))
+    tensors = tokens.with_held(tensors)
     for name, tensor in tensors.items():
         parts += (name, tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad)
-    return Contents(tuple(parts), tensors, device, dtype, hooked)
+    return Contents(tuple(parts), tensors, *device_and_type(tensors), hooked)
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    held = module.__dict__
+    forward = held["_forward_hooks"] or held["_forward_pre_hooks"]
+    return bool(forward or held["_backward_hooks"] or held["_backward_pre_hooks"])
+
+
+def _add_module(parts: list[Any], tokens: _TokensOfCell, name: str, module: nn.Module) -> None:
+    """Add a module's class and attributes to the parts of a signature.
+
+    Raises
+    ------
+    Unseen
+        If something that the class reads may change without being seen.
+    """
+    kind = type(module)
+    view = class_view(kind)
+    parts += (name, kind) if view is None else (name, kind, view.stable)
+    for key, value in module.__dict__.items():
+        if key in _INTERNAL:
+            continue
+        parts.append(key)
+        plain = type(value)
+        if plain in _PLAIN:
+            parts += (plain, value)
+        elif plain is float:
+            parts.append(token_of_plain(value))
+        else:
+            try:
+                parts.append(tokens.begin().of(value, f"{name}.{key}" if name else key))
+            except Unseen:
+                if view is None or view.mentions(key):  # nothing reads the others
+                    raise
+    if view is not None and view.moving:
+        parts.append(tokens.begin().of_class(kind, kind.__qualname__))
+
+
+class _TokensOfCell:
+    """The tokens of what a cell holds beside plain values and tensors, made where it holds any."""
+
+    def __init__(self, modules: list[tuple[str, nn.Module]], tensors: dict[str, Tensor]) -> None:
+        self._modules, self._tensors = modules, tensors
+        self._made: Tokens | None = None
+
+    def begin(self) -> Tokens:
+        """Return the tokens, for another attribute."""
+        if self._made is None:
+            known = {id(module): f"module {name}" for name, module in self._modules}
+            self._made = Tokens(known | {id(tensor): f"tensor {name}" for name, tensor in self._tensors.items()})
+        self._made.begin()
+        return self._made
+
+    def with_held(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return tensors with those found on the way."""
+        return {**tensors, **self._made.tensors} if self._made is not None and self._made.tensors else tensors
 
 
 def first_difference(before: Signature, after: Signature) -> str:
@@ -146,8 +165,3 @@ def first_difference(before: Signature, after: Signature) -> str:
     i = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
     names = [part for part in (*before[:i], *after[i : i + 1]) if isinstance(part, str)]
     return names[-1] if names else ""
-
-
-def _tokens(modules: list[tuple[str, nn.Module]], tensors: dict[str, Tensor]) -> Tokens:
-    known = {id(module): f"module {name}" for name, module in modules}
-    return Tokens(known | {id(tensor): f"tensor {name}" for name, tensor in tensors.items()})

@@ -15,7 +15,7 @@ __all__ = ["POLICY", "Pace", "ThreadPolicy"]
 _ALONE, _TOGETHER, _TRIAL, _WAKING = 4, 16, 4, 2
 #: After a trial that did not pay, no other for that many times as long as it took.
 _REST = 30
-#: Windows together, all of them faster, after which one alone is timed anew.
+#: Windows together, all of them faster, after which one alone is timed again.
 _WINDOWS = 64
 
 

@@ -61,7 +61,7 @@ def find_fault(
         raise
     except CompilerError as error:  # a sentence, and a compiler's last words in their lines
         return str(error)
-    except Exception as error:  # whatever a broken engine raises
+    except Exception as error:  # a broken engine may raise anything
         return f"it fails ({said(error)})"
     if [(t.shape, t.dtype, t.device) for t in found] != [(t.shape, t.dtype, t.device) for t in expected]:
         return "its results have other shapes or types than the plain loop's"

@@ -79,7 +79,7 @@ class CheckedEngine(Engine):
         return "" if code is None else str(code(cell))
 
     def _cleared(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-        """Run the engine, and clear whatever it left in the padding."""
+        """Run the engine, and set its outputs in the padding to zero."""
         assert self._engine is not None
         outputs, after = self._engine.run(cell, x, valid, state)
         return outputs if valid is None else valid.clear(outputs), after

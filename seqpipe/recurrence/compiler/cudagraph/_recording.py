@@ -22,7 +22,7 @@ class Recording(Protocol):
     Attributes
     ----------
     results : list of Tensor or None
-        What it gives; each replay writes it anew, in the same place.
+        What it gives; each replay overwrites it, in the same place.
     """
 
     results: list[Tensor | None]

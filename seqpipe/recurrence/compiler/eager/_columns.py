@@ -146,7 +146,7 @@ class Columns:
         return [parts[size] for size in sizes]
 
     def _room(self, value: Value) -> tuple[Tensor, bool] | None:
-        """Return the memory that each run, or each step, uses anew for a value, and whether it is a run."""
+        """Return the memory that each run, or each step, reuses for a value, and whether it is a run."""
         place = self.loop.places.get(value)
         if place is None:
             return None

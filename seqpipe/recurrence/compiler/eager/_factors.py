@@ -26,7 +26,7 @@ Form = dict[Value, Factor]
 def factor_out(graph: StepGraph) -> None:
     """Write what leads to the gradients of the states before as few sums of products; the graph is changed in place.
 
-    The gradient of an elementwise step is linear: whatever stands before, between and after its sums is a factor that
+    The gradient of an elementwise step is linear: each operand before, between and after its sums is a factor that
     the way forward determines. So σ'(i) ⊙ g and f ⊙ ∂c + p ⊙ σ'(i) ⊙ g ⊙ ∂c are one product each, with factors that are
     computed for many steps in one call.
     """

@@ -138,7 +138,7 @@ class StepGraph:
 def make_value(
     op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], shape: tuple[int | Size, ...], dtype: torch.dtype, line: str
 ) -> Value:
-    """Make a value that depends on whatever its arguments depend on."""
+    """Make a value that depends on all that its arguments depend on."""
     depends = frozenset[str]().union(*(v.depends for v in values_in((args, kwargs))))
     return Value(op, args, kwargs, shape, dtype, line, depends=depends)
 

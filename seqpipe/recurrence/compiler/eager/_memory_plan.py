@@ -38,7 +38,7 @@ class Place:
     ----------
     kind : {"state", "columns", "stack", "run", "scratch", "same", "view", "sum", "local"}
         In a state's stack; in columns of another value; in a stack of its own, one row after the other; in memory that
-        each run of steps uses anew, or each step; in place of another value; where it views another value; added to
+        each run of steps, or each step, reuses; in place of another value; where it views another value; added to
         what there is; or wherever the operation puts its result.
     of : Value or None
         Which value it is a part of.

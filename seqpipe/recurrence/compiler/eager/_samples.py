@@ -19,7 +19,7 @@ def check_rows(graph: StepGraph, parameters: list[Tensor]) -> None:
     """Compute every value for a batch of random numbers, and for the two parts of it.
 
     A value with rows must have the same rows either way. One without rows that depends on some has to be a sum over
-    them: what it is for the batch is the sum of what it is for the parts. This holds whatever the operations are.
+    them: what it is for the batch is the sum of what it is for the parts. This holds for any operations.
 
     Raises
     ------

@@ -105,7 +105,7 @@ def merge_products(program: StepProgram) -> StepProgram:
 
 
 def rebuild(program: StepProgram, make: Callable[[Atom, Callable[[Atom], Atom]], Atom]) -> StepProgram:
-    """Make a program's atoms anew, from what they are computed from on.
+    """Rebuild a program's atoms, starting from their inputs.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ class Recorder(TorchDispatchMode):
         after = Node(same, given, given_by_name, changed.detach().clone(), line)
         if name == "zero" or (
             name == "fill" and func._overloadname == "Scalar"
-        ):  # whatever was there: it may be uninitialised
+        ):  # its content is not read: it may be uninitialized
             value = given[1] if name == "fill" else 0
             after = Node(_FULL, (list(changed.shape), value), {"dtype": changed.dtype}, after.value, line)
         elif name == "copy" and args[1].shape == changed.shape and args[1].dtype == changed.dtype:

@@ -72,7 +72,7 @@ class Tiles:
     shared : list of Atom
         What the threads of a block read from each other.
     scratch_width : int
-        Columns of the memory that each step uses anew.
+        Columns of the memory that each step reuses.
     """
 
     real: str

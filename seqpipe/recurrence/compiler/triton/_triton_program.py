@@ -80,7 +80,7 @@ class TritonProgram:
         kernel : TritonKernel
         lengths : tensor of int64, shape (batch,)
         given : dict of str to tensor
-            Its arguments, but for lengths, row-free values and the memory that it uses anew at each step.
+            Its arguments, but for lengths, row-free values and the memory that it reuses at each step.
         values : sequence
             The row-free values.
         """

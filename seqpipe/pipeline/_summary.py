@@ -60,13 +60,15 @@ def _targets(y: Any, estimator: Any) -> str:
     if isinstance(y, list) or np.ndim(y) == 3:
         return f"{_step_targets(y)} per step"
     if is_classifier(estimator):
-        return count(len(np.unique(y)), "class", plural="es")
+        return count(len(np.unique(y)), "class", plural="es") if np.ndim(y) == 1 else count(y.shape[1], "label")
     return count(1 if np.ndim(y) == 1 else np.shape(y)[1], "target")
 
 
 def _step_targets(y: Any) -> str:
     """Return a summary of targets per step: a list of arrays, or an array (n_samples, n_timesteps, n_outputs)."""
     rows = np.concatenate(list(y))
+    if rows.dtype.kind != "f" and rows.ndim == 2 and rows.shape[1] > 1:
+        return count(rows.shape[1], "label")
     if rows.dtype.kind != "f":
         return f"one of {count(len(np.unique(rows)), 'class', plural='es')}"
     return count(1 if rows.ndim == 1 else rows.shape[1], "target")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,20 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 
 from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
 from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import TargetType
+from seqpipe.tasks._label_baselines import label_baselines, quiet_baselines
+from seqpipe.tasks._label_frame import label_frame
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
-from seqpipe.tasks._scores import label_scores
+from seqpipe.tasks._scores import indicator_scores, label_scores
 from seqpipe.tasks._tabular import tabular
 from seqpipe.tasks._targets import labels_of
 from seqpipe.tasks._task import TaskData
@@ -36,7 +32,7 @@ __all__ = ["ClassifyTask"]
 
 
 class ClassifyTask(SampleTask):
-    """Predict one label per sequence with a `SequenceClassifier`."""
+    """Predict one label per sequence, or any number of them if there are several target columns of 0 and 1."""
 
     target_type: ClassVar[TargetType] = "labels"
     _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
@@ -52,49 +48,47 @@ class ClassifyTask(SampleTask):
         return configured(SequenceClassifier(), params, task="classify")
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return accuracy, balanced_accuracy, f1_macro and log_loss.
+        """Return accuracy, balanced_accuracy, f1_macro and log_loss; of several labels accuracy and f1.
 
-        Classes not seen during fit count as errors, with a `DataWarning` that names them.
+        Classes not seen during fit count as errors, with a `DataWarning` that names them. With several labels,
+        accuracy is the fraction of sequences whose labels are all correct; f1_macro averages over labels, and f1_micro
+        counts all of them together.
         """
+        if data.y.ndim == 2:
+            return indicator_scores(data.y, estimator.predict(data.X))
         probabilities = estimator.predict_proba(data.X)
         return label_scores(data.y, estimator.predict(data.X), estimator.classes_, probabilities)
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of predicting the most frequent class, and of logistic regression on the steps."""
         X_train, X_test = tabular(train.X, test.X)
-        models = {
-            "most frequent class": DummyClassifier(strategy="prior"),
-            "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        }
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # baselines need not converge fully
+        with quiet_baselines():
             return {
                 name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test))
-                for name, model in models.items()
+                for name, model in label_baselines(train.y).items()
             }
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-        """Return the confusion matrix of the held-out data, and the learning curves."""
-        model = last_step(estimator)
-        return {
-            "confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X)),
-            "learning_curves": plot_learning_curves({"model": model.history_}),
-        }
+        """Return the confusion matrix of the held-out data, unless there are several labels, and the learning curves."""
+        curves = {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
+        if test.y.ndim == 2:
+            return curves
+        return {"confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X))} | curves
 
-    def _folds(self, n_splits: int, seed: int) -> StratifiedKFold:
-        return StratifiedKFold(n_splits, shuffle=True, random_state=seed)
+    def _folds(self, data: TaskData, n_splits: int, seed: int) -> BaseCrossValidator:
+        kind = KFold if data.y.ndim == 2 else StratifiedKFold
+        return kind(n_splits, shuffle=True, random_state=seed)
 
     def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        probabilities = estimator.predict_proba(data.X)
-        columns = [f"p_{label}" for label in estimator.classes_]
-        frame = pd.DataFrame(probabilities, columns=columns)
-        frame.insert(0, "prediction", estimator.predict(data.X))
-        return frame
+        predicted, probabilities = estimator.predict(data.X), estimator.predict_proba(data.X)
+        return label_frame(predicted, probabilities, estimator.classes_, data.roles.target)
 
     def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
         return labels_of(targets, name, for_numbers="regress")
 
-    def _strata(self, data: TaskData) -> NDArray[Any]:
+    def _strata(self, data: TaskData) -> NDArray[Any] | None:
+        if data.y.ndim == 2:
+            return None
         labels, counts = np.unique(data.y, return_counts=True)
         if len(labels) == 1:
             raise InvalidSequencesError(

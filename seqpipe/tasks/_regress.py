@@ -73,7 +73,7 @@ class RegressTask(SampleTask):
             "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
         }
 
-    def _folds(self, n_splits: int, seed: int) -> KFold:
+    def _folds(self, data: TaskData, n_splits: int, seed: int) -> KFold:
         return KFold(n_splits, shuffle=True, random_state=seed)
 
     def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:

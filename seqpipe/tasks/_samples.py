@@ -80,7 +80,7 @@ class SampleTask(Task):
 
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> BaseCrossValidator:
         """Return shuffled folds; for overlapping windows a `WindowSplit`, which keeps them apart."""
-        return WindowSplit(n_splits) if isinstance(data.X, Windows) else self._folds(n_splits, seed)
+        return WindowSplit(n_splits) if isinstance(data.X, Windows) else self._folds(data, n_splits, seed)
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return one row per sequence: its ``id``, or its number from 0, and the prediction."""
@@ -110,7 +110,7 @@ class SampleTask(Task):
         """Return y from the target columns, one row per sequence."""
 
     @abstractmethod
-    def _folds(self, n_splits: int, seed: int) -> BaseCrossValidator:
+    def _folds(self, data: TaskData, n_splits: int, seed: int) -> BaseCrossValidator:
         """Return the splitter for independent samples."""
 
     @abstractmethod

@@ -18,7 +18,7 @@ from sklearn.metrics import (
 
 from seqpipe.exceptions import DataWarning
 
-__all__ = ["label_scores", "number_scores"]
+__all__ = ["indicator_scores", "label_scores", "number_scores"]
 
 
 def label_scores(
@@ -47,6 +47,18 @@ def label_scores(
         "balanced_accuracy": float(recall_score(truth, predicted, labels=present, average="macro", zero_division=0)),
         "f1_macro": float(f1_score(truth, predicted, average="macro", zero_division=0)),
         "log_loss": float(log_loss(truth, completed, labels=labels)),
+    }
+
+
+def indicator_scores(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> dict[str, float]:
+    """Return accuracy, f1_macro and f1_micro of label indicators of shape (n, n_labels).
+
+    Accuracy is the fraction of rows whose labels are all correct.
+    """
+    return {
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "f1_macro": float(f1_score(truth, predicted, average="macro", zero_division=0)),
+        "f1_micro": float(f1_score(truth, predicted, average="micro", zero_division=0)),
     }
 
 

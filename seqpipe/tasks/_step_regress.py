@@ -65,7 +65,7 @@ class StepRegressTask(StepTask):
             "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
         }
 
-    def _models(self) -> dict[str, BaseEstimator]:
+    def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:
         return {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}
 
     def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:

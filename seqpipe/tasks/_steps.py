@@ -62,7 +62,12 @@ class StepScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Return the score of a fitted estimator on sequences X and their targets y."""
-        return self.sign * self.task.metrics(estimator, TaskData(X, y, "data"))[self.measure]
+        metrics = self.task.metrics(estimator, TaskData(X, y, "data"))
+        if self.measure not in metrics:
+            raise ValueError(
+                f"The score {self.measure!r} does not apply to these targets. Use one of {', '.join(metrics)}."
+            )
+        return self.sign * metrics[self.measure]
 
 
 class StepTask(SampleTask):
@@ -117,7 +122,8 @@ class StepTask(SampleTask):
         y_test, X_test = known_steps(step_rows(test.y), X_test)
         y_train, y_test = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in (y_train, y_test))
         alone = replace(test, X=X_test, y=y_test)
-        return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in self._models().items()}
+        models = self._models(y_train)
+        return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in models.items()}
 
     def scorer(self, name: str | None) -> Any:
         """Return a value of ``scoring`` for GridSearchCV: over all steps of all sequences, with errors negated.
@@ -137,14 +143,14 @@ class StepTask(SampleTask):
         return StepScorer(self, *self._scores[name])
 
     @abstractmethod
-    def _models(self) -> dict[str, BaseEstimator]:
-        """Return the baselines, fitted with one row per step."""
+    def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:
+        """Return the baselines for targets y, fitted with one row per step."""
 
     @abstractmethod
     def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:
         """Return the metrics of a baseline on steps."""
 
-    def _folds(self, n_splits: int, seed: int) -> KFold:
+    def _folds(self, data: TaskData, n_splits: int, seed: int) -> KFold:
         return KFold(n_splits, shuffle=True, random_state=seed)
 
 

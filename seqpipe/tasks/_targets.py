@@ -16,7 +16,7 @@ __all__ = ["labels_of", "numbers_of"]
 
 
 def labels_of(targets: pd.DataFrame, name: str, *, for_numbers: str) -> NDArray[Any]:
-    """Return the labels in the only target column, shape (n_rows,).
+    """Return the labels: shape (n_rows,), or indicators (n_rows, n_labels) if there are several target columns.
 
     Parameters
     ----------
@@ -30,12 +30,10 @@ def labels_of(targets: pd.DataFrame, name: str, *, for_numbers: str) -> NDArray[
     Raises
     ------
     InvalidSequencesError
-        If there are several columns, or the values are not integers or labels.
+        If the values are not integers or labels or, in several columns, not 0 and 1; the message names the position.
     """
-    if targets.shape[1] != 1:
-        raise InvalidSequencesError(
-            f"Classification needs one target column. Got {list(targets.columns)} for {name!r}: choose one of them."
-        )
+    if targets.shape[1] > 1:
+        return np.column_stack([_indicators(targets, str(column), name) for column in targets])
     labels = targets.iloc[:, 0]
     fraction = _first_fraction(labels)
     if fraction is not None:
@@ -44,6 +42,20 @@ def labels_of(targets: pd.DataFrame, name: str, *, for_numbers: str) -> NDArray[
             f"{for_numbers!r}, or bin the values first."
         )
     return _plain(labels)
+
+
+def _indicators(targets: pd.DataFrame, column: str, name: str) -> NDArray[np.int64]:
+    """Return one of several target columns, whose values are 0 and 1 or booleans."""
+    read = read_numbers(targets[column])
+    wrong = read.unread | ~np.isin(read.values, (0, 1))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InvalidSequencesError(
+            "With several target columns, each is a label that applies or not, so that its values must be 0 or 1. The "
+            f"target {column!r} of {name!r} is {targets[column].iloc[row]!r:.60} at {row_place(targets, row)}. For one "
+            "class per sequence or step, name one target column."
+        )
+    return read.values.astype(np.int64)
 
 
 def _first_fraction(labels: pd.Series[Any]) -> Any:

@@ -11,7 +11,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows
-from seqpipe.tasks import ClassifyTask, TaskData
+from seqpipe.tasks import ClassifyTask, Roles, TaskData
 from seqpipe.transformers import WindowSplit
 
 TASK = ClassifyTask()
@@ -145,3 +145,44 @@ def test_a_fitted_classifier_is_shown(digits):
     pictures = TASK.pictures(search.fit(train.X, train.y), train, test)
     assert set(pictures) == {"confusion_matrix", "learning_curves"}
     assert len(pictures["learning_curves"].axes[0].lines) >= 1
+
+
+@pytest.fixture
+def labelled_machines(long_table):
+    """The machines' table with two labels per machine, of which both, one or none apply."""
+    return long_table.assign(rising=(long_table["label"] == "up").astype(int), late=long_table["machine"] > "c")
+
+
+def test_several_columns_of_zeros_and_ones_are_labels_of_which_any_number_apply(labelled_machines):
+    roles = Roles(id="machine", time="hour", features=("speed",), target=("rising", "late"))
+    data = TASK.from_table(labelled_machines, roles, name="machines")
+    assert data.y.tolist() == [[1, 0], [0, 0], [1, 0], [0, 1], [1, 1], [0, 1]]
+    model = TASK.estimator({"hidden_size": 8, "max_epochs": 60, "random_state": 0}).fit(data.X, data.y)
+    train, test = TASK.split(model, data, test_size=2, seed=0)
+    assert list(TASK.metrics(model, data)) == ["accuracy", "f1_macro", "f1_micro"]
+    predictions = TASK.predictions(model, data)
+    assert list(predictions) == ["id", "prediction_rising", "prediction_late", "p_rising", "p_late"]
+    assert predictions["prediction_rising"].tolist() == [1, 0, 1, 0, 1, 0]
+    assert list(TASK.pictures(model, train, test)) == ["learning_curves"]
+    baselines = TASK.baselines(model, data, data)
+    assert baselines["most frequent class"]["accuracy"] <= baselines["logistic regression"]["accuracy"]
+
+
+def test_a_search_over_several_labels_uses_plain_folds(labelled_machines):
+    roles = Roles(id="machine", features=("speed",), target=("rising", "late"))
+    data = TASK.from_table(labelled_machines, roles, name="machines")
+    model = TASK.estimator({"hidden_size": 2, "max_epochs": 1, "random_state": 0})
+    cv = TASK.cv(model, data, n_splits=2, seed=0)
+    search = GridSearchCV(model, {"cell": ["rnn", "gru"]}, cv=cv, scoring=TASK.scorer("f1_micro")).fit(data.X, data.y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize(("value", "shown"), [(2, "2"), (0.5, "0.5"), ("yes", "'yes'")])
+def test_a_label_of_several_that_is_neither_0_nor_1_is_named_with_its_row(labelled_machines, value, shown):
+    table = labelled_machines.astype({"rising": object})
+    table.loc[table["machine"] == "b", "rising"] = value
+    roles = Roles(id="machine", features=("speed",), target=("rising", "late"))
+    with pytest.raises(
+        InvalidSequencesError, match=f"must be 0 or 1. The target 'rising' of 'machines' is {shown} at row"
+    ):
+        TASK.from_table(table, roles, name="machines")

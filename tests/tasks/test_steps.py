@@ -64,7 +64,10 @@ def test_new_tables_need_no_target(steps_table):
             "needs one row per time step, with its target, and an id column",
         ),
         (Roles(id="machine", features=("speed",)), "needs a target column"),
-        (Roles(id="machine", features=("speed",), target=("label", "load")), "Classification needs one target column"),
+        (
+            Roles(id="machine", features=("speed",), target=("label", "load")),
+            "must be 0 or 1. The target 'label' of 'machines' is 'cold' at row",
+        ),
         (Roles(id="machine", features=("speed",), target=("load",)), "fractions .* use the task 'step_regress'"),
     ],
 )
@@ -161,3 +164,30 @@ def test_steps_whose_target_is_unknown_count_in_no_metric(task):
     assert task.metrics(model, first) == pytest.approx(task.metrics(model, alone))
     assert task.baselines(task.estimator({}), first, first) == task.baselines(task.estimator({}), alone, alone)
     assert task.pictures(model, first, first)
+
+
+def test_several_columns_of_zeros_and_ones_are_labels_of_which_any_number_apply(steps_table):
+    table = steps_table.assign(fast=(steps_table["speed"] > 0).astype(int), hot=steps_table["heat"] > 0)
+    roles = Roles(id="machine", time="hour", features=("speed", "heat"), target=("fast", "hot"))
+    task = StepClassifyTask()
+    data = task.from_table(table, roles, name="machines")
+    assert [each.shape for each in data.y] == [(n, 2) for n in data.X.lengths]
+    train, test = task.split(task.estimator({}), data, test_size=2, seed=0)
+    settings = {**SMALL, "hidden_size": 8, "max_epochs": 80}
+    model = task.estimator(settings).fit(train.X, train.y)
+    assert task.metrics(model, train)["f1_macro"] > 0.9  # a label is a threshold of a feature at the same step
+    assert set(task.baselines(model, train, test)) == {"most frequent class", "logistic regression"}
+    assert list(task.pictures(model, train, test)) == ["learning_curves"]
+    frame = task.predictions(model, test)
+    assert list(frame) == ["id", "step", "prediction_fast", "prediction_hot", "p_fast", "p_hot"]
+    assert (frame["prediction_hot"] == (frame["p_hot"] > 0.5)).all()
+    assert task.scorer("f1_micro")(model, train.X, train.y) == task.metrics(model, train)["f1_micro"]
+
+
+def test_a_score_of_one_label_does_not_apply_to_several(steps_table):
+    table = steps_table.assign(fast=(steps_table["speed"] > 0).astype(int), hot=steps_table["heat"] > 0)
+    task = StepClassifyTask()
+    data = task.from_table(table, Roles(id="machine", features=("speed",), target=("fast", "hot")), name="machines")
+    model = task.estimator(SMALL).fit(data.X, data.y)
+    with pytest.raises(ValueError, match="'log_loss' does not apply to these targets. Use one of accuracy, f1_macro"):
+        task.scorer("log_loss")(model, data.X, data.y)

@@ -140,7 +140,7 @@ def test_other_labels_stay_what_they_are(labels):
         (Roles(sequence="speed", target=("label",)), r"An Arrow array must have one list per sequence"),
         (
             Roles(id="machine", features=("speed",), target=("label", "load")),
-            r"needs one target column\. Got \['label', 'load'\]",
+            r"must be 0 or 1\. The target 'label' of 'machines' is 'up' at row 0",
         ),
     ],
 )

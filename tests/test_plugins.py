@@ -278,7 +278,10 @@ def test_a_plugin_that_fails_half_way_is_rolled_back(site, failure):
 
 def test_what_a_hook_must_return_is_said(site):
     source = OFFERS_A_TASK.replace('yield TaskSpec("count", dict)', 'return ["count"]')
-    left_out(site.install("acme-words", source), "seqpipe_tasks must return TaskSpec records. Got 'count' instead")
+    host = left_out(
+        site.install("acme-words", source), "seqpipe_tasks must return TaskSpec records. Got 'count' instead"
+    )
+    assert statuses(host) == {"acme-words": "failed"}
 
 
 def test_a_single_record_will_do(site):

@@ -54,7 +54,8 @@ def test_a_candidate_that_failed_stands_last_and_says_so(drawn):
 
 
 def test_only_failures_can_be_drawn(drawn):
-    drawn(plot_candidates(table([np.nan, np.nan], seconds=np.nan), {"fit 0": []}))
+    figure = drawn(plot_candidates(table([np.nan, np.nan], seconds=np.nan), {"fit 0": []}))
+    assert [text.get_text().split()[0] for text in figure.axes[0].texts[-2:]] == ["failed", "failed"]
 
 
 def test_the_best_thirty_of_many_are_drawn():

@@ -63,7 +63,10 @@ def test_more_columns_than_panels_are_told():
 )
 def test_any_index_serves_as_time(index, drawn):
     whole = series(30, index=index)
-    drawn(plot_forecast(whole[:25], whole[25:], {"model": np.zeros(5)}))
+    figure = drawn(plot_forecast(whole[:25], whole[25:], {"model": np.zeros(5)}))
+    times = lines(figure.axes[0])["truth"].get_xdata()
+    assert len(times) == 6
+    assert (np.diff(figure.axes[0].convert_xunits(times)) > 0).all()
 
 
 def test_dates_are_written_as_dates(drawn):
@@ -75,7 +78,8 @@ def test_dates_are_written_as_dates(drawn):
 
 def test_a_short_history_is_drawn_whole(drawn):
     whole = series(3)
-    drawn(plot_forecast(whole[:1], whole[1:], {"model": np.zeros(2)}))
+    figure = drawn(plot_forecast(whole[:1], whole[1:], {"model": np.zeros(2)}))
+    np.testing.assert_array_equal(lines(figure.axes[0])["history"].get_ydata(), [0.0])
 
 
 @pytest.mark.parametrize("shape", [(11,), (13, 1), (12, 2), (2, 12)])

@@ -23,7 +23,9 @@ def test_outputs_without_names_are_counted():
 
 
 def test_a_perfect_constant_prediction_is_drawn(drawn):
-    drawn(plot_truth_against_prediction([1.0, 1.0], [1.0, 1.0]))
+    (axes,) = drawn(plot_truth_against_prediction([1.0, 1.0], [1.0, 1.0])).axes
+    np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[1.0, 1.0], [1.0, 1.0]])
+    assert axes.get_xlim()[0] < 1 < axes.get_xlim()[1]
 
 
 def test_other_shapes_are_never_broadcast():

@@ -186,7 +186,8 @@ def test_a_link_to_the_folder_is_no_move(project: Path, data, monkeypatch, tmp_p
     (tmp_path / "link").symlink_to(project)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load_model(model, f"sqlite:///{tmp_path}/link/mlruns/mlflow.db")
+        loaded, _ = load_model(model, f"sqlite:///{tmp_path}/link/mlruns/mlflow.db")
+    assert loaded.predict(data[0]).shape == np.shape(data[1])
 
 
 def test_a_new_store_has_all_its_files_beside_it_though_its_folder_has_a_quote(tmp_path: Path, monkeypatch):

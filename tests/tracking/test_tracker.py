@@ -263,12 +263,15 @@ def test_importing_the_tracker_leaves_mlflow_and_torch_alone():
 def test_a_run_can_be_watched_while_it_trains(net, data, make_tracker, client, monkeypatch):
     monkeypatch.setattr("seqpipe.tracking._writer._INTERVAL", 0.0)
     tracker = make_tracker()
+    seen = []
 
     def on_epoch(epoch):
-        while epoch == 3 and len(client.get_metric_history(tracker.run_id_, "train_loss")) < 2:
+        while epoch == 3 and len(seen) < 2:
+            seen[:] = client.get_metric_history(tracker.run_id_, "train_loss")
             time.sleep(0.01)
 
     net(on_epoch=on_epoch).set_callbacks(tracker).fit(*data)
+    assert [point.step for point in seen] == [1, 2]
 
 
 def test_a_refused_write_warns_once_and_is_made_good(net, data, make_tracker, client, tables, monkeypatch):

@@ -13,16 +13,15 @@ from seqpipe.transformers import is_texts
 
 __all__ = ["tabular"]
 
-_MOST_VALUES = 20_000_000
 #: Number of columns for texts: counts of the most frequent n-grams of up to three characters.
 _MOST_PIECES = 2_000
 
 
-def tabular(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def tabular(train: Any, test: Any, *, max_values: int = 20_000_000) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Convert two sets of sequences to matrices of shape (n_samples, n_columns).
 
     If all sequences have the same length, their steps are concatenated. Otherwise, or if this would be more
-    than 20 million values, there are five columns per feature: its mean, standard deviation, minimum, maximum and
+    than ``max_values`` values, there are five columns per feature: its mean, standard deviation, minimum, maximum and
     last value. For texts, the columns count the most frequent n-grams of up to three characters.
     """
     if is_texts(train):
@@ -31,7 +30,7 @@ def tabular(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.floa
     if all(isinstance(X, np.ndarray) for X in both):
         return both[0], both[1]
     lengths = np.concatenate([X.lengths for X in both])
-    few = len(lengths) * int(lengths[0]) * both[0].n_features <= _MOST_VALUES
+    few = len(lengths) * int(lengths[0]) * both[0].n_features <= max_values
     make = _flat if few and (lengths == lengths[0]).all() else _summary
     return make(both[0]), make(both[1])
 

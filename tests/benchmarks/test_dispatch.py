@@ -26,9 +26,8 @@ def test_speeds_stand_in_the_order_of_the_axes(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_takes_too_long_is_taken_from_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
-    monkeypatch.setattr(dispatch, "_ENOUGH", 100)
     monkeypatch.setattr(dispatch, "speeds", lambda kernel, mode, p, *_: measured.append(p.steps) or {"c": p.steps})
-    found = dispatch.measure("lstm", "training", dispatch.Grid((1,), (4, 20, 50), (3,)), 1, 0.0)
+    found = dispatch.measure("lstm", "training", dispatch.Grid((1,), (4, 20, 50), (20_000,)), 1, 0.0)
     assert (measured, found) == ([4], {"c": [[[4], [4], [4]]]})
 
 

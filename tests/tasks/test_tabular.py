@@ -32,9 +32,8 @@ def test_equal_lengths_that_differ_between_the_sets_are_summed_up():
     assert train.shape[1] == test.shape[1] == 10
 
 
-def test_very_long_sequences_are_summed_up(monkeypatch):
-    monkeypatch.setattr("seqpipe.tasks._tabular._MOST_VALUES", 10)
-    train, _ = tabular(np.zeros((3, 4, 1)), np.zeros((3, 4, 1)))
+def test_very_long_sequences_are_summed_up():
+    train, _ = tabular(np.zeros((3, 4, 1)), np.zeros((3, 4, 1)), max_values=10)
     assert train.shape == (3, 5)
 
 

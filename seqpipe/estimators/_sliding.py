@@ -166,6 +166,11 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         rows = np.repeat(kept, X.lengths) if self._by_step else kept
         return X[np.flatnonzero(kept)], targets[rows], weight[kept]
 
+    def _score_weight(self, sample_weight: Any, X: Sequences) -> NDArray[np.float64] | None:
+        """Return the weight of each prediction, given that of each sequence."""
+        weight = check_weight(sample_weight, len(X))
+        return np.repeat(weight, X.lengths) if weight is not None and self._by_step else weight
+
     def _windows(self, X: Sequences) -> Windows:
         return cut_windows(
             X, window=self.window, stride=self.stride, pad_value=self.pad_value, every_step=self._by_step

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.estimators._input import check_labels, check_weight
+from seqpipe.estimators._input import check_labels
 from seqpipe.estimators._sliding import SlidingWindowEstimator
 from seqpipe.estimators._step_targets import check_step_labels
 from seqpipe.estimators.targets import class_numbers, warn_of_unseen
@@ -168,7 +168,5 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
         scores, found = self._scores(X)
         labels = self._targets(y, found)
         warn_of_unseen(labels, self.classes_, owner=type(self).__name__)
-        weight = check_weight(sample_weight, len(found))
-        if weight is not None and self._by_step:
-            weight = np.repeat(weight, found.lengths)
+        weight = self._score_weight(sample_weight, found)
         return float(accuracy_score(labels, self.classes_[scores.argmax(axis=1)], sample_weight=weight))

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 
-from seqpipe.estimators._input import check_targets, check_weight
+from seqpipe.estimators._input import check_targets
 from seqpipe.estimators._sliding import SlidingWindowEstimator
 from seqpipe.estimators._step_targets import check_step_numbers
 from seqpipe.sequences import Sequences
@@ -122,7 +122,5 @@ class SlidingWindowRegressor(RegressorMixin, SlidingWindowEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² over sequences or time steps, averaged over outputs."""
         values, found = self._values(X)
-        weight = check_weight(sample_weight, len(found))
-        if weight is not None and self._by_step:
-            weight = np.repeat(weight, found.lengths)
+        weight = self._score_weight(sample_weight, found)
         return float(r2_score(self._targets(y, found), values, sample_weight=weight))

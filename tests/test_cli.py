@@ -252,6 +252,7 @@ def test_an_error_that_nobody_foresaw_is_told_with_its_type(monkeypatch: pytest.
 # ---- signals
 
 
+@pytest.mark.live_tree
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_as_killed(
     number: signal.Signals, code: int, start: Callable[..., subprocess.Popen[str]], store: str
@@ -280,6 +281,7 @@ def wait_for_fold(experiment: str, store: str) -> None:
 # ---- the other commands
 
 
+@pytest.mark.live_tree
 def test_compare_shows_a_table_and_writes_a_picture(own_folder: Path):
     seqpipe("run", "tiny.yaml", "--quiet")
     ran = seqpipe("compare", "tiny", "-o", "picture.png")
@@ -290,6 +292,7 @@ def test_compare_shows_a_table_and_writes_a_picture(own_folder: Path):
     assert seqpipe("compare").stdout.endswith("picture: tiny-compared.png\n")
 
 
+@pytest.mark.live_tree
 def test_compare_explains_its_columns_and_names_what_it_left_out(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "200")
     seqpipe("run", "tiny.yaml", "--quiet", "--set", "name=two")
@@ -463,7 +466,7 @@ def test_a_warning_is_one_clean_line(own_folder: Path):
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[seqpipe]\nbroken = broken\n")
-    code = "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['run', 'tiny.yaml', '--quiet', '--set', "
+    code = "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['run', 'tiny.yaml', '--quiet', '--set', 'search=null', '--set', "
     ran = python(f"{code}'tracking.enabled=false']; from seqpipe.cli import main; main()")
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == "warning: The plug-in 'broken' was skipped: OSError: no such library\n"

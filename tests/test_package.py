@@ -15,6 +15,7 @@ import pytest
 
 import seqpipe
 from seqpipe import hookspecs
+from seqpipe.callbacks import IS_LIVE
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,6 +40,8 @@ def test_public_names_are_sorted_resolve_and_say_what_they_are() -> None:
 
 @pytest.mark.parametrize("number", range(len(python_blocks("README.md"))))
 def test_the_examples_of_the_readme_run(number: int, tmp_path: Path) -> None:
+    if "set_callbacks" in python_blocks("README.md")[number] and not IS_LIVE:
+        pytest.skip("searches of scikit-learn have callbacks from version 1.9 on")
     environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "SEQPIPE_ENGINE")}
     ran = subprocess.run(
         [sys.executable, "-c", python_blocks("README.md")[number]],

@@ -108,7 +108,7 @@ def _innermost(estimator: Any) -> Any:
 
 def _degraded(estimator: Any) -> str:
     return (
-        f"{type(estimator).__name__} of scikit-learn {sklearn.__version__} notifies no callbacks: its own run is recorded, and "
-        "that of its refit when it is over, but none of the fits inside it. For those, run "
+        f"{type(estimator).__name__} of scikit-learn {sklearn.__version__} does not notify callbacks of the fits inside it: "
+        "only its own fit and the refit of a search are tracked and shown. For all of them, run "
         "\"pip install -U 'scikit-learn>=1.9'\"."
     )

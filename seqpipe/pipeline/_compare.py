@@ -86,7 +86,7 @@ def compare_experiment(
         every["run_id"].where(every["kind"] == "fit", every["parent"]).where(of_a_search | (every["kind"] == "fit"))
     )
     if every["of"].isna().all():
-        raise TrackingError(f"The experiment {experiment!r} has no candidates or fits yet: run a recipe first.")
+        raise TrackingError(_nothing(every, experiment))
     wanted = _chosen(every, list(runs), experiment) if runs else _comparable(every, all_data=all_data)
     compared = every[every["of"].isin(wanted)]
     table = pd.DataFrame([_row(run, every) for _, run in compared.iterrows()])
@@ -95,6 +95,17 @@ def compare_experiment(
     same = ["data"] if table["data"].nunique(dropna=False) == 1 else []
     shown = table.drop(columns=["curve_of", *same]).astype({"n_parameters": "Int64"})
     return Comparison(experiment, shown, figure, "" if runs else _left_out(every, wanted))
+
+
+def _nothing(every: pd.DataFrame, experiment: str) -> str:
+    """Return why there is nothing to compare."""
+    if "search" in set(every["kind"]):
+        return (
+            f"The searches of the experiment {experiment!r} have no candidates: they were recorded with scikit-learn before "
+            "1.9, which does not report the fits inside a search, or have just begun. Run "
+            "\"pip install -U 'scikit-learn>=1.9'\" and search again."
+        )
+    return f"The experiment {experiment!r} has no candidates or fits yet: run a recipe first."
 
 
 def _outermost(every: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,7 @@ def test_an_estimator_with_support_is_fitted_with_its_callbacks(guess, diary, da
 @pytest.mark.usefixtures("without_support")
 def test_a_search_notifies_of_itself_and_of_its_refit_and_says_so_once(guess, diary, data):
     search = GridSearchCV(guess(), {"max_epochs": [1, 2]}, cv=2)
-    remedy = r"GridSearchCV of scikit-learn .* notifies no callbacks: .*pip install -U 'scikit-learn>=1.9'"
+    remedy = r"GridSearchCV of scikit-learn .* does not notify callbacks: .*pip install -U 'scikit-learn>=1.9'"
     with pytest.warns(TrackingWarning, match=remedy) as warned:
         fit_with_callbacks(search, [diary], *data)
 
@@ -56,14 +56,14 @@ def test_a_search_notifies_of_itself_and_of_its_refit_and_says_so_once(guess, di
 
 
 @pytest.mark.usefixtures("without_support")
-@pytest.mark.filterwarnings("ignore:.*notifies no callbacks")
+@pytest.mark.filterwarnings("ignore:.*does not notify callbacks")
 def test_a_search_without_a_refit_notifies_of_itself(guess, diary, data):
     fit_with_callbacks(GridSearchCV(guess(), {"max_epochs": [1]}, cv=2, refit=False), [diary], *data)
     assert kinds(diary)[2:] == [("ended", (), "fit"), ("closed", (), "fit")]
 
 
 @pytest.mark.usefixtures("without_support")
-@pytest.mark.filterwarnings("ignore:.*notifies no callbacks")
+@pytest.mark.filterwarnings("ignore:.*does not notify callbacks")
 def test_the_last_step_of_a_pipeline_is_a_task_of_its_fit(stand_in_guess, diary, data):
     fit_with_callbacks(make_pipeline(StandardScaler(), stand_in_guess(max_epochs=1)), [diary], *data)
     step = (("fit-final-estimator", 0),)
@@ -76,7 +76,7 @@ def test_the_last_step_of_a_pipeline_is_a_task_of_its_fit(stand_in_guess, diary,
 
 
 @pytest.mark.usefixtures("without_support")
-@pytest.mark.filterwarnings("ignore:.*notifies no callbacks")
+@pytest.mark.filterwarnings("ignore:.*does not notify callbacks")
 def test_a_fit_that_raises_is_closed(guess, diary, data):
     class Failing(BaseEstimator):
         def fit(self, X, y=None):

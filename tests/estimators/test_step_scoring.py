@@ -106,7 +106,7 @@ def test_a_score_of_probabilities_is_over_all_steps(classifier: StepClassifier) 
 
 
 def test_a_scorer_that_the_user_made_is_over_all_steps(classifier: StepClassifier) -> None:
-    scorer = make_scorer(fbeta_score, beta=2, average="weighted")
+    scorer = make_scorer(fbeta_score, beta=2, average="weighted", pos_label=None)
     expected = fbeta_score(flat(TAGS), flat(classifier.predict(X)), beta=2, average="weighted")
     assert scorer(classifier, X, TAGS) == pytest.approx(expected)
 

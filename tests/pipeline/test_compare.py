@@ -9,6 +9,8 @@ from seqpipe.pipeline import compare_experiment, run_recipe
 from seqpipe.tracking import read_runs
 from seqpipe.tracking._store import open_client
 
+pytestmark = pytest.mark.live_tree
+
 TINY = {
     "data": {"dataset": "digits"},
     "task": {"classify": {"max_epochs": 2, "hidden_size": 4}},

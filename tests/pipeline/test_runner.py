@@ -13,14 +13,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from seqpipe.callbacks import IS_LIVE
 from seqpipe.exceptions import FitFailedError, InvalidSequencesError, RecipeError, TrackingError
 from seqpipe.pipeline import RunResult, local_path, run_recipe
 from seqpipe.tracking import read_runs
-
-needs_live_tree = pytest.mark.skipif(
-    not IS_LIVE, reason="scikit-learn notifies callbacks of a search's fits from version 1.9 on"
-)
 
 TINY = {
     "data": {"dataset": "digits"},
@@ -52,7 +47,7 @@ def printed(searched: RunResult, console: Console) -> str:
     return console.export_text(clear=False)
 
 
-@needs_live_tree
+@pytest.mark.live_tree
 def test_the_best_candidate_comes_first(searched: RunResult):
     table = searched.table
     assert table["rank"].is_monotonic_increasing
@@ -71,7 +66,7 @@ def test_the_held_out_scores_stand_beside_the_baselines(searched: RunResult):
     assert searched.metrics["accuracy"] > searched.baselines["most frequent class"]["accuracy"]
 
 
-@needs_live_tree
+@pytest.mark.live_tree
 def test_a_search_leaves_its_tree_of_runs(searched: RunResult, store: str):
     runs = read_runs("searched", store, kinds=("search", "candidate", "fold", "refit"))
     assert runs["kind"].value_counts().to_dict() == {"fold": 8, "candidate": 4, "refit": 1, "search": 1}
@@ -110,7 +105,7 @@ def test_the_report_ends_with_how_to_go_on(searched: RunResult, printed: str):
     assert f"model: {searched.record.model_uri}" in printed
 
 
-@needs_live_tree
+@pytest.mark.live_tree
 def test_progress_is_plain_lines_where_there_is_no_terminal(printed: str):
     lines = [line for line in printed.splitlines() if line.startswith("fit ")]
     assert len(lines) == 9
@@ -127,7 +122,7 @@ def test_the_recipe_that_was_run_runs_again(searched: RunResult):
     assert again.metrics == searched.metrics
 
 
-@needs_live_tree
+@pytest.mark.live_tree
 def test_two_processes_find_what_one_finds(searched: RunResult, store: str):
     recipe = {**SEARCH, "name": "two", "steps": ["scale"], "tracking": {"uri": store}}
     one, two = run_recipe({**recipe, **UNTRACKED}), run_recipe(recipe, jobs=2)
@@ -135,7 +130,7 @@ def test_two_processes_find_what_one_finds(searched: RunResult, store: str):
     assert read_runs("two", store)["kind"].tolist().count("candidate") == 4
 
 
-@needs_live_tree
+@pytest.mark.live_tree
 def test_two_threads_find_what_one_finds(store: str):
     recipe = {**SEARCH, "name": "threads", "tracking": {"uri": store}}
     recipe["search"] = {**SEARCH["search"], "jobs": 2, "backend": "threading"}
@@ -153,7 +148,7 @@ def test_candidates_that_fail_in_threads_are_shown_with_the_reason():
     assert table["error"].str.startswith("ValueError: The classes").tolist() == [False, True]
 
 
-@needs_live_tree
+@pytest.mark.live_tree
 def test_ctrl_c_ends_a_search_on_threads_and_its_runs(store: str):
     endless = {"classify": {"hidden_size": 4, "max_epochs": 1_000_000}}
     search = {"grid": {"lr": [0.01, 0.02]}, "cv": 2, "jobs": 2, "backend": "threading"}
@@ -236,7 +231,7 @@ def test_a_search_of_which_no_score_is_finite_is_an_error_with_the_reason():
         run_recipe({**TINY, **UNTRACKED, "search": search})
 
 
-@needs_live_tree
+@pytest.mark.live_tree
 def test_candidates_that_fail_are_shown_with_the_reason():
     console = Console(record=True, width=200, file=StringIO())
     grid = {"class_weight": [None, *FAILING["class_weight"]]}

@@ -44,6 +44,7 @@ def run(table: pd.DataFrame, store: str, task: str, **more: Any) -> RunResult:
     ],
 )
 @pytest.mark.filterwarnings("error::seqpipe.exceptions.TrackingWarning")
+@pytest.mark.live_tree
 def test_a_search_over_steps_is_recorded_and_its_model_predicts_a_row_a_step(
     table: pd.DataFrame, store: str, task: str, scoring: str, columns: list[str]
 ) -> None:

@@ -14,12 +14,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from seqpipe.callbacks import IS_LIVE
 from seqpipe.exceptions import TrackingWarning
 
 GRID = {"cell": ["gru", "lstm"], "hidden_size": [4, 8]}
 
-pytestmark = pytest.mark.skipif(not IS_LIVE, reason="searches of scikit-learn notify callbacks from version 1.9 on")
+pytestmark = pytest.mark.live_tree
 
 
 def test_a_search_becomes_parent_candidates_folds_and_refit(net, data, make_tracker, runs, client, n_jobs):

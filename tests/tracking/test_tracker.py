@@ -22,14 +22,11 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from seqpipe.callbacks import IS_LIVE
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.sequences import Sequences
 from seqpipe.tracking import MLflowTracker
 
 matplotlib.use("agg")
-
-needs_callbacks = pytest.mark.skipif(not IS_LIVE, reason="scikit-learn keeps callbacks from version 1.9 on")
 
 
 def test_a_fit_without_a_search_is_one_run(net, data, make_tracker, runs, client):
@@ -213,7 +210,7 @@ def test_writing_before_a_fit_is_an_error_that_says_so(make_tracker):
     assert not hasattr(make_tracker(), "model_uri_")
 
 
-@needs_callbacks
+@pytest.mark.live_tree
 def test_a_tracker_is_used_again_for_a_run_of_its_own(net, data, make_tracker, runs):
     tracker = make_tracker()
     first = net().set_callbacks(tracker).fit(*data)
@@ -235,7 +232,7 @@ def test_fits_in_threads_do_not_mix(net, data, make_tracker, runs, client):
         assert len(curve) == int(run.info.run_name)
 
 
-@needs_callbacks
+@pytest.mark.live_tree
 def test_tracked_estimators_are_cross_validated_in_workers(net, data, make_tracker, runs):
     cross_val_score(net().set_callbacks(make_tracker()), *data, cv=2, n_jobs=2)
 
@@ -319,7 +316,7 @@ def test_a_copy_that_reaches_no_writer_says_so(net):
         MLflowTracker().on_fit_task_end(net(), task, metadata={"epoch": 1, "train_loss": 1.0})
 
 
-@needs_callbacks
+@pytest.mark.live_tree
 def test_eight_processes_share_a_fresh_store(tmp_path):
     script = textwrap.dedent(
         f"""
@@ -349,7 +346,7 @@ def test_eight_processes_share_a_fresh_store(tmp_path):
     assert database.execute("SELECT count(*) FROM experiments").fetchone() == (2,)
 
 
-@needs_callbacks
+@pytest.mark.live_tree
 def test_a_run_that_sigkill_left_open_is_closed_by_the_next_tracker(tmp_path, net, data):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     script = textwrap.dedent(

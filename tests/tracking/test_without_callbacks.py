@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from seqpipe.callbacks import _fit, _stand_in, fit_with_callbacks
 from seqpipe.exceptions import TrackingWarning
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* notifies no callbacks")
+pytestmark = pytest.mark.filterwarnings("ignore:.* does not notify callbacks")
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_a_search_that_fails_ends_failed(net, data, make_tracker, runs):
 
 
 def test_a_pipeline_is_one_run(net, data, make_tracker, runs):
-    with pytest.warns(TrackingWarning, match="Pipeline of scikit-learn .* notifies no callbacks"):
+    with pytest.warns(TrackingWarning, match="Pipeline of scikit-learn .* does not notify callbacks"):
         fit_with_callbacks(make_pipeline(StandardScaler(), net()), [make_tracker()], *data)
     [run] = runs("fit")
     assert run.info.status == "FINISHED"

@@ -148,7 +148,7 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, max_samples: int | N
     """
     if max_samples is not None and max_samples < 1:
         raise ValueError(
-            f"The 'max_samples' parameter of gradient_flow must be an int from 1, or None. Got {max_samples!r} instead."
+            f"The 'max_samples' parameter of gradient_flow must be an int >= 1, or None. Got {max_samples!r} instead."
         )
     subject = subject_of(estimator, X, y)
     if subject.samples.y is None:

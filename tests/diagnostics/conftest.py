@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def drawn():
-    """Draw a figure, which is when matplotlib finds out whether everything fits, and return it."""
+    """Draw a figure, which makes matplotlib warn about a layout that does not fit, and return it."""
 
     def draw(figure):
         figure.savefig(io.BytesIO(), format="png")

@@ -1,4 +1,4 @@
-"""What a fitted network held after each step."""
+"""States of a fitted network after each step."""
 
 import numpy as np
 import pytest

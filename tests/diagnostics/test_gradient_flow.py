@@ -243,9 +243,9 @@ def test_what_cannot_be_looked_into_is_refused(classifier, ragged):
     X, y = ragged
     with pytest.raises(NotFittedError, match="not fitted yet"):
         gradient_flow(SequenceClassifier(), X, y)
-    with pytest.raises(TypeError, match="LinearRegression holds no recurrent network: give a fitted estimator"):
+    with pytest.raises(TypeError, match="LinearRegression holds no recurrent network: pass a fitted estimator"):
         gradient_flow(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), X, y)
-    with pytest.raises(ValueError, match="The loss of SequenceClassifier needs targets: give y as for fit"):
+    with pytest.raises(ValueError, match="The loss of SequenceClassifier needs targets: pass y as for fit"):
         gradient_flow(classifier, X)
     with pytest.raises(ValueError, match="'max_samples' parameter of gradient_flow must be an int >= 1, or None"):
         gradient_flow(classifier, X, y, max_samples=0)

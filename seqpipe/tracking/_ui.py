@@ -54,7 +54,7 @@ def serve(command: list[str], environment: Mapping[str, str]) -> int:
     """
     if sys.platform == "win32":  # a console sends Ctrl-C to all processes
         return subprocess.run(command, env=environment, check=False).returncode
-    # In a group of its own: a Ctrl-C would reach only some of its processes.
+    # In its own process group: otherwise Ctrl-C would reach only some of its processes.
     process = subprocess.Popen(command, env=environment, process_group=0)
     try:
         with hangup_exits():

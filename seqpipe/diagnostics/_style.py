@@ -16,16 +16,16 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 __all__ = [
+    "GREY",
     "INK",
     "PALETTE",
-    "GREY",
     "LineEnd",
-    "style_axes",
-    "shorten",
+    "disable_math",
     "label_ends",
     "new_figure",
     "plain_log_ticks",
-    "disable_math",
+    "shorten",
+    "style_axes",
 ]
 
 #: Okabe and Ito's colours, distinguishable for colour-blind readers; without yellow, which is too pale for lines.

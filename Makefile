@@ -1,8 +1,8 @@
-# Everything from a bare machine with python3 >= 3.11; each target stands alone.
+# Needs python3 >= 3.11 only; each target installs what it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The libraries that are compared with are installed nowhere else.
+# A separate environment for the libraries of the comparison.
 BENCH := $(VENV)/bench
 MINUTES ?= 30
 # The interpreter of test-python.
@@ -13,20 +13,20 @@ PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
 
 .PHONY: demo test test-lowest test-python check docs fuzz bench bench-gpu defaults ui clean
 
-demo: $(INSTALLED)  ## the main job: search, track and compare cells on real data
+demo: $(INSTALLED)  ## the main example: search over cells on real data
 	$(BIN)/seqpipe run digits --set 'search.grid.cell=[rnn, lstm, gru, mgu]'
 
-test: $(INSTALLED)  ## the whole suite
+test: $(INSTALLED)  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-lowest:  ## the suite with the lowest versions that pyproject.toml names
+test-lowest:  ## all tests, with the lowest versions in pyproject.toml
 	$(PYTHON) -m venv $(VENV)/lowest
 	sed -nE '/^dependencies/,/^]/ s/^ *"([A-Za-z0-9._-]+)>=([0-9.]+)",$$/\1==\2/p' pyproject.toml > $(VENV)/lowest/constraints.txt
 	$(VENV)/lowest/bin/python -m pip install --quiet --constraint $(VENV)/lowest/constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
-	# Old libraries warn of each other.
+	# Old libraries raise warnings about each other.
 	$(VENV)/lowest/bin/python -m pytest -n 2 --dist worksteal -W default
 
-test-python:  ## the suite with the interpreter PY
+test-python:  ## all tests, with the interpreter PY
 	$(PY) -m venv $(VENV)/$(notdir $(PY))
 	$(VENV)/$(notdir $(PY))/bin/python -m pip install --quiet --constraint constraints.txt torch
 	$(VENV)/$(notdir $(PY))/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
@@ -44,9 +44,9 @@ docs: $(INSTALLED)  ## the documentation, in docs/_build/html; warnings are erro
 fuzz: $(INSTALLED)  ## random cells against the plain loop, compiled with sanitizers, for MINUTES
 	$(BIN)/python tests/recurrence/compiler/test_random_cells.py --minutes $(MINUTES)
 
-bench: $(BENCH)/.installed  ## how fast, against torch and other libraries: measured anew, written to docs/speed.md
+bench: $(BENCH)/.installed  ## benchmarks against torch and other libraries, written to docs/speed.md
 	mkdir -p benchmarks/results
-	# What could not be measured stands in the report, and fails nothing.
+	# Measurements that fail are listed in the report and do not stop the others.
 	-$(BENCH)/bin/python benchmarks/engines.py
 	-$(BENCH)/bin/python benchmarks/peers.py
 	for script in $(AROUND); do \
@@ -54,12 +54,12 @@ bench: $(BENCH)/.installed  ## how fast, against torch and other libraries: meas
 	done
 	$(BENCH)/bin/python benchmarks/report.py
 
-bench-gpu: $(BENCH)/.installed  ## the same on a machine with a GPU
+bench-gpu: $(BENCH)/.installed  ## benchmarks on a GPU, added to docs/speed.md
 	mkdir -p benchmarks/results
 	$(BENCH)/bin/python benchmarks/gpu.py > benchmarks/results/gpu.md || { rm benchmarks/results/gpu.md; exit 1; }
 	$(BENCH)/bin/python benchmarks/report.py
 
-defaults: $(INSTALLED)  ## what the defaults reach
+defaults: $(INSTALLED)  ## scores of the defaults
 	$(BIN)/python benchmarks/defaults.py
 
 ui: $(INSTALLED)  ## the runs in the browser

@@ -1,4 +1,4 @@
-"""What every claim about the engines is measured with: the options of the command line, and rows one after the other."""
+"""Shared parts of the claims about engines: options, batches, and the type of a claim."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from torch import Tensor
 
 __all__ = ["NOWHERE_SLOWER", "Claim", "Options", "batch_of"]
 
-#: What every engine has to reach at every size, in training and inference, on one thread and two.
+#: Minimum ratio at every size, in training and inference, on one and two threads.
 NOWHERE_SLOWER = 0.97
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure.
+    """Options of the measurements.
 
     Attributes
     ----------
     problems : tuple of str
-        Letters of sizes, of those that a claim speaks of.
+        Letters of the sizes to measure.
     threads : tuple of int
-        Numbers of torch's threads.
+        Numbers of torch threads.
     rounds : int
-        Alternations; the medians are over so many.
+        Number of alternating rounds, over which medians are taken.
     engine : str
-        What runs the cells that torch has too.
+        Engine for the cells that torch also has.
     tiny : bool
-        Whether to shrink everything until it takes no time, for a test.
+        Whether to use tiny sizes, for tests.
     """
 
     problems: tuple[str, ...] = tuple(PROBLEMS)
@@ -43,15 +43,15 @@ class Options:
     tiny: bool = False
 
     def problem(self, letter: str) -> Problem:
-        """Return the sizes of that letter."""
+        """Return the sizes for a letter."""
         return (TINY if self.tiny else PROBLEMS)[letter]
 
     def time(self, sides: Mapping[str, Callable[[], object]]) -> Timing:
-        """Time the sides alternately."""
+        """Time the sides in alternation."""
         return compare(sides, self.rounds, least=0.0 if self.tiny else 0.05)
 
     def peak(self, number: int) -> float:
-        """Return the matrix peak on so many threads, in GFLOP/s, measured in this run."""
+        """Return the peak of matrix products with this number of threads, in GFLOP/s, measured in this run."""
         return _peak(number, 32 if self.tiny else 2048)
 
 
@@ -60,12 +60,12 @@ def _peak(number: int, size: int) -> float:
     return matrix_peak(number, size)
 
 
-#: Measures a family of rows.
+#: Function that measures a family of rows.
 Claim = Callable[[Options], Iterator[Row]]
 
 
 def batch_of(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Return inputs (batch, steps, inputs), and the loss's weights of the outputs, (batch, steps, hidden)."""
+    """Return inputs (batch, steps, inputs), and the gradient of the loss by the outputs (batch, steps, hidden)."""
     torch.manual_seed(0)
     sizes = (problem.batch, problem.steps)
     return torch.randn(*sizes, problem.inputs), torch.randn(*sizes, problem.hidden)

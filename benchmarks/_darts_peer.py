@@ -1,4 +1,4 @@
-"""darts' BlockRNNModel: one step ahead of a series, from its last 20."""
+"""darts' BlockRNNModel: one-step forecasts from the last 20 steps."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def _wave(n: int) -> Array:
 
 
 def _held_out(wave: Array) -> tuple[Array, Array]:
-    """Return windows (n, 20, 1), and the step after each."""
+    """Return windows (n, 20, 1) and the step after each."""
     cut = np.lib.stride_tricks.sliding_window_view(wave, _WINDOW + 1)
     return cut[:, :_WINDOW, None].copy(), cut[:, _WINDOW].copy()

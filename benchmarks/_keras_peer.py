@@ -1,4 +1,4 @@
-"""Keras 3 on torch: a GRU layer and a dense one."""
+"""Keras 3 on torch: a GRU layer and a dense layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells that torch does not have, against the loop over time that their author would write."""
+"""Cells that torch does not have, against a hand-written loop over time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LINEAR = {(1, 16384, 64): 25.0, (4, 4096, 64): 10.0, (16, 2048, 256): 2.0}
 
 
 def plugin_claim(options: Options) -> Iterator[Row]:
-    """Measure every cell of `PLUGINS` with the compiled loop and with torch's, each against the plain one."""
+    """Measure every cell of `PLUGINS` with the engines c and torch, each against the plain loop."""
     for name, cell in PLUGINS.items():
         for number in options.threads:
             for mode in MODES:
@@ -55,7 +55,7 @@ def _plugin_rows(
 
 
 def linear_claim(options: Options) -> Iterator[Row]:
-    """Measure h ← a ⊙ h + b, with a and b from products taken for all steps at once, against the loop."""
+    """Measure h ← a ⊙ h + b, with a and b computed for all steps at once, against the loop."""
     for sizes, required in _LINEAR.items():
         batch, steps, hidden = (3, 5, 4) if options.tiny else sizes
         problem = Problem(batch, steps, hidden, hidden)
@@ -77,7 +77,7 @@ def _rows(
     recurrent: Recurrent, problem: Problem, mode: str, number: int, options: Options,
     family: str, claims: dict[str, str], where: str, required: dict[str, float],
 ) -> Iterator[Row]:  # fmt: skip
-    """Time all engines of ``claims`` and the loop in the same rounds; give a row for each engine."""
+    """Time all engines of ``claims`` and the loop in the same rounds; yield one row per engine."""
     x, w = batch_of(problem)
     loop = loop_side(recurrent)
     sides, refused = {"loop": calls(loop, mode, x, w)}, {}

@@ -1,4 +1,4 @@
-"""Side-by-side timing: every side in turn, in one process, so that what the machine does meets all of them alike."""
+"""Time several sides in alternation in one process, so that disturbances affect all of them equally."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Ratio", "Timing", "compare", "machine", "matrix_peak", "threads"]
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long one side took: the ratio of medians, and the lowest and highest of single rounds."""
+    """Ratio of the times of two sides: of medians, and the lowest and highest of single rounds."""
 
     reached: float
     low: float
@@ -29,32 +29,32 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call of each side, one number a round, and the share of the cores that other processes took."""
+    """Seconds per call of each side, one value per round, and the share of the cores used by other processes."""
 
     seconds: dict[str, list[float]]
     others: float
 
     def median(self, side: str) -> float:
-        """Return a side's median, in seconds."""
+        """Return the median of a side, in seconds."""
         return statistics.median(self.seconds[side])
 
     def ratio(self, ours: str, theirs: str) -> Ratio:
-        """Return by which factor ``ours`` is faster than ``theirs``."""
+        """Return the factor by which ``ours`` is faster than ``theirs``."""
         rounds = [b / a for a, b in zip(self.seconds[ours], self.seconds[theirs], strict=True)]
         return Ratio(self.median(theirs) / self.median(ours), min(rounds), max(rounds))
 
 
 def compare(sides: Mapping[str, Callable[[], object]], rounds: int = 7, least: float = 0.1) -> Timing:
-    """Time all sides alternately, in turned order every other round; each is called before.
+    """Time all sides in alternation, in reverse order every other round, after a warm-up call of each.
 
     Parameters
     ----------
     sides : dict of callables
-        What to time.
+        Functions to time.
     rounds : int
-        Samples a side.
+        Number of samples per side.
     least : float
-        Seconds a sample takes at least: short calls are repeated, unless it is 0.
+        Minimum seconds per sample: short calls are repeated, unless it is 0.
     """
     repeats = {name: _repeats(side, least) for name, side in sides.items()}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -91,7 +91,7 @@ def _cores() -> int:
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Run torch on so many threads inside."""
+    """Run torch with this number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
@@ -101,14 +101,14 @@ def threads(number: int) -> Iterator[None]:
 
 
 def matrix_peak(number: int, size: int = 2048) -> float:
-    """Return the GFLOP/s of a large float32 matrix product on so many threads: the best of five."""
+    """Return the GFLOP/s of a large float32 matrix product with this number of threads, the best of five."""
     a, b = torch.randn(size, size), torch.randn(size, size)
     with threads(number):
         return max(2e-9 * size**3 / _sample(lambda: a @ b, 1) for _ in range(5))
 
 
 def machine() -> str:
-    """Return one line about the machine and the versions."""
+    """Return one line that describes the machine and the versions."""
     vectors = torch.backends.cpu.get_cpu_capability()
     versions = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
     return f"{_cpu_model()}, {_cores()} cores, {vectors}; {versions}"

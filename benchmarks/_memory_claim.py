@@ -1,4 +1,4 @@
-"""Peak memory of one training step, each side in a process of its own."""
+"""Peak memory of one training step, each side in a separate process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["memory_claim"]
 _REQUIRED = 0.5
 _PROBLEM = Problem(batch=16, steps=2000, inputs=32, hidden=256)
 _WARM_UP = (2, 3)  # batch, steps
-#: A peak varies little from one process to the next.
+#: The peak varies little between processes.
 _PROCESSES = 3
 
 
 def memory_claim(options: Options) -> Iterator[Row]:
-    """Measure the memory that a GRU's step takes above what was taken before."""
+    """Measure the additional memory of a training step of a GRU."""
     problem = Problem(4, 20, 8, 16) if options.tiny else _PROBLEM
     processes = 1 if options.tiny else _PROCESSES
     runs = [(_child("ours", problem), _child("theirs", problem)) for _ in range(processes)]
@@ -59,7 +59,7 @@ def _child(side: str, problem: Problem) -> dict[str, float]:
 
 
 class _Peak:
-    """Watches the resident memory of this process while it is entered."""
+    """Context manager that records the peak of this process's resident memory."""
 
     def __enter__(self) -> _Peak:
         self._process, self._done = psutil.Process(), threading.Event()
@@ -78,14 +78,14 @@ class _Peak:
 
     @property
     def mib(self) -> float:
-        """What was taken above the base, in MiB."""
+        """Peak above the memory at the start, in MiB."""
         return (self.highest - self.base) / 2**20
 
 
 def measure_here(name: str, problem: Problem) -> dict[str, float]:
-    """Take two steps; return the peak above the base in MiB, and the norm of the gradient.
+    """Run two steps; return the additional peak memory in MiB, and the norm of the gradient.
 
-    A small step comes first: what is loaded and compiled once does not belong to a step.
+    A small step comes first, to exclude what is loaded and compiled once.
     """
     torch.set_num_threads(2)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What every comparison of whole fits shares: the sides, the check that both learned, the settings and the data."""
+"""Shared parts of the comparisons of whole fits: settings, data, and the check that both sides learn the same."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ __all__ = [
 ]
 
 BATCH, EPOCHS, LR, WEIGHT_DECAY = 64, 3, 0.002, 0.01
-#: seqpipe's parameters that make it train as a peer does: the last output, AdamW at one rate, nothing else.
+#: Parameters of seqpipe for the same training as the peers: last output, AdamW with a constant rate, nothing else.
 OURS: dict[str, Any] = {
     "hidden_size": 32, "pooling": "last", "lr": LR, "lr_schedule": None, "weight_decay": WEIGHT_DECAY,
     "gradient_clip_norm": None, "scale_inputs": False, "random_state": 0, "device": "cpu",
 }  # fmt: skip
-#: Scores further apart than this are not the same.
+#: Maximum difference of scores.
 _TOLERANCE = 0.02
 _THREADS = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """How often to fit, and whether on next to nothing, for a test."""
+    """Number of rounds, and whether to use tiny data, for tests."""
 
     rounds: int = 7
     tiny: bool = False
@@ -48,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Fits:
-    """Two ways to fit the same, each anew at every call, and the held-out score of what they return."""
+    """Functions that fit the same model in two ways, and the held-out scores of their results."""
 
     ours: Callable[[], Any]
     theirs: Callable[[], Any]
@@ -57,7 +57,7 @@ class Fits:
 
 
 def version_of(distribution: str) -> str | None:
-    """Return the version that is installed, or None."""
+    """Return the installed version, or None."""
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -67,18 +67,18 @@ def version_of(distribution: str) -> str | None:
 def fit_row(
     peer: str, prepare: Callable[[bool], Fits], options: Options, *, claim: str, where: str, required: float
 ) -> Iterator[Row]:
-    """Time both ways of fitting; give a row without a figure if the peer is missing or the scores differ.
+    """Time both fits; yield a row without a ratio if the peer is missing or the scores differ.
 
     Parameters
     ----------
     peer : str
-        The distribution that is compared with.
+        Name of the peer's distribution.
     prepare : callable (tiny) -> Fits
-        Called only if it is installed.
+        Returns the fits; called only if the peer is installed.
     options : Options
-        Of the command line.
+        Options of the command line.
     claim, where, required
-        Of the row.
+        Fields of the row.
     """
     keys: dict[str, Any] = {"family": "peers", "claim": claim, "where": where, "required": required}
     found = version_of(peer)
@@ -100,7 +100,7 @@ Array = NDArray[Any]
 
 
 def windows(tiny: bool) -> tuple[Array, Array, Array, Array]:
-    """Return windows of noise (20000, 20, 1), labelled by the sign of their sum, and 2000 held-out ones."""
+    """Return windows of noise (20000, 20, 1), labelled by the sign of their sum, and 2000 held-out windows."""
     n, held_out = (80, 40) if tiny else (20_000, 2000)
     noise = np.random.default_rng(0).normal(size=n + held_out + 19).astype(np.float32)
     X = np.lib.stride_tricks.sliding_window_view(noise, 20)[:, :, None].copy()
@@ -109,7 +109,7 @@ def windows(tiny: bool) -> tuple[Array, Array, Array, Array]:
 
 
 def ragged(tiny: bool) -> tuple[list[Array], Array, list[Array], Array]:
-    """Return 2000 sequences of unequal length, noise labelled by which way it is shifted, and 500 held out."""
+    """Return 2000 sequences of unequal length, noise labelled by its shift, and 500 held-out sequences."""
     n, held_out, longest = (70, 30, 9) if tiny else (2000, 500, 500)
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, size=n + held_out)

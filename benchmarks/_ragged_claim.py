@@ -1,4 +1,4 @@
-"""One epoch over sequences of unequal length: seqpipe's batches and padding, against packed random batches."""
+"""One epoch over sequences of unequal length: seqpipe's batches against packed random batches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BATCH = 32
 
 
 def ragged_claim(options: Options) -> Iterator[Row]:
-    """Measure an epoch without optimizer: every batch's outputs at its last valid steps, and the gradients."""
+    """Measure an epoch without optimizer: outputs at the last valid steps of each batch, and gradients."""
     lengths = log_normal_lengths(70, 9) if options.tiny else log_normal_lengths(2000)
     n_features, hidden = (3, 4) if options.tiny else (16, 64)
     rng = np.random.default_rng(1)
@@ -51,7 +51,7 @@ def _row(kind: str, module: nn.GRU | nn.LSTM, arrays: list[np.ndarray], required
         "required": required,
     }
     with threads(2):
-        # One batch, which no order changes.
+        # A single batch, so that the order does not matter.
         gradients = [_gradient(epoch, head) for epoch in epochs(arrays[:_BATCH]).values()]
         error = ((gradients[0] - gradients[1]).norm() / gradients[1].norm()).item()
         if not error <= 1e-4:
@@ -60,7 +60,7 @@ def _row(kind: str, module: nn.GRU | nn.LSTM, arrays: list[np.ndarray], required
     return timed_row(timing, "ours", "theirs", **keys, note=f"engine {engines_of(recurrent, options.engine)}")
 
 
-#: Runs through all sequences once.
+#: Function that processes all sequences once.
 Epoch = Callable[[], None]
 
 

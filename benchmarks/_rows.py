@@ -1,4 +1,4 @@
-"""One measured figure a row: printed as it comes, kept as JSON for the report."""
+"""Rows of measurements, one ratio each: printed, and saved as JSON for the report."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ def _today() -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A claim at one size, what it has to reach, and what was reached.
+    """A claim at one size, with the required and the measured ratio.
 
     Attributes
     ----------
     family : str
-        Names the file that keeps it.
+        Name of the file in which it is saved.
     claim, where : str
-        What is compared with what; the size and the number of threads.
+        The comparison; the size and the number of threads.
     required : float
-        The ratio to reach.
+        Required ratio.
     reached, low, high : float or None
-        The ratio of medians, the lowest and the highest of single rounds; None if it was not measured.
+        Ratio of medians, lowest and highest ratio of single rounds; None if not measured.
     at_most : bool
-        Whether the ratio is to stay below what is required, as for memory.
+        Whether the required ratio is a maximum, as for memory.
     gflops, share : float or None
-        Useful arithmetic of our side in GFLOP/s; that over the machine's matrix peak.
+        Useful arithmetic of our side in GFLOP/s, and its share of the matrix peak of the machine.
     ours, theirs : float or None
-        Median seconds of either side.
+        Median seconds of each side.
     rounds : int
-        How often each side was timed; 0 where that is not told.
+        Number of rounds; 0 if unknown.
     others : float
-        Share of the cores that other processes took meanwhile.
+        Share of the cores used by other processes.
     note : str
-        Which engine ran, or what both learned; or why there is no figure.
+        Engine or scores, or the reason why there is no ratio.
     """
 
     family: str
@@ -74,7 +74,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the claim holds here; None if it was not measured."""
+        """Whether the requirement is met; None if not measured."""
         if self.reached is None:
             return None
         return self.reached <= self.required if self.at_most else self.reached >= self.required
@@ -101,15 +101,15 @@ def timed_row(timing: Timing, ours: str, theirs: str, *, flops: float = 0.0, pea
     Parameters
     ----------
     timing : Timing
-        Of all sides.
+        Timing of all sides.
     ours, theirs : str
-        The two that are compared.
+        Names of the two sides to compare.
     flops : float
-        Arithmetic of one call, if that is known.
+        Arithmetic operations per call, if known.
     peak : float
         GFLOP/s of a large matrix product on the machine.
     **fields
-        The row's other fields: family, claim, where, required, note.
+        Other fields of the row: family, claim, where, required, note.
     """
     ratio, seconds = timing.ratio(ours, theirs), timing.median(ours)
     if flops:
@@ -124,13 +124,13 @@ def _time(seconds: float) -> str:
 
 
 def load_rows(folder: Path) -> list[Row]:
-    """Return all rows kept in a folder, by family in the order of the alphabet."""
+    """Return all rows saved in a folder, ordered by family."""
     rows = [record for path in sorted(folder.glob("*.json")) for record in json.loads(path.read_text("utf-8"))]
     return [Row(**record) for record in rows]
 
 
 def save_row(row: Row, folder: Path) -> None:
-    """Keep a row in its family's file, in the place of an older one of the same claim and size."""
+    """Save a row in the file of its family, replacing an older one of the same claim and size."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{row.family}.json"
     records = json.loads(path.read_text("utf-8")) if path.exists() else []

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: the same weights run in two ways, one training step or one pass without gradients."""
+"""Sides of a comparison: the same weights run in several ways, for one training step or one pass without gradients."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = [
 ]  # fmt: skip
 
 MODES = ("training", "inference")
-#: Relative error, in norm, from which two sides do not compute the same.
+#: Maximum relative error, in norm, between two sides.
 _TOLERANCE = 1e-4
-#: A batch to ask a forced engine about: which one takes a cell does not depend on it.
+#: Batch size and steps for asking a forced engine; whether it supports a cell does not depend on them.
 _SOME_SIZES = (32, 100)
 
 
 class Disagreement(RuntimeError):
-    """The sides of a comparison do not compute the same: their times say nothing."""
+    """The sides of a comparison give different results, so their times cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """A way to map x to outputs, with the module that holds the weights.
+    """A function that maps x to outputs, with the module of its weights.
 
-    Both are batch first, (batch, n_timesteps, …), or time first: each side is given the layout that suits it.
+    Both are batch first, (batch, n_timesteps, …), or time first, whichever layout is faster for the side.
     """
 
     module: nn.Module
@@ -43,7 +43,7 @@ class Side:
 
 @contextmanager
 def forced(engine: str) -> Iterator[None]:
-    """Let this engine run every cell inside; "auto" leaves the choice to seqpipe."""
+    """Run every cell with this engine; "auto" leaves the choice to seqpipe."""
     before = os.environ.get("SEQPIPE_ENGINE")
     os.environ["SEQPIPE_ENGINE"] = engine
     try:
@@ -56,7 +56,7 @@ def forced(engine: str) -> Iterator[None]:
 
 
 def recurrent_side(recurrent: Recurrent, engine: str = "auto") -> Side:
-    """Return seqpipe's side."""
+    """Return the side of seqpipe."""
 
     def run(x: Tensor) -> Tensor:
         with forced(engine):
@@ -67,19 +67,19 @@ def recurrent_side(recurrent: Recurrent, engine: str = "auto") -> Side:
 
 
 def engines_of(recurrent: Recurrent, engine: str = "auto") -> str:
-    """Return the names of the engines that ran the layers last or, of a forced one, whether it takes them."""
+    """Return the names of the engines that last ran the layers or, for a forced engine, that would run them."""
     sizes = None if engine == "auto" else _SOME_SIZES
     with forced(engine):
         return ", ".join(sorted({choice.engine for choice in recurrent.explain(sizes=sizes)}))
 
 
 def torch_side(module: nn.RNNBase) -> Side:
-    """Return torch's own module's side."""
+    """Return the side of torch's own module."""
     return Side(module, lambda x: module(x)[0], time_first=True)
 
 
 def loop_side(recurrent: Recurrent) -> Side:
-    """Return the side of whoever writes the loop over time by hand, for a stack of cells."""
+    """Return the side of a hand-written loop over time, for a stack of cells."""
 
     def run(x: Tensor) -> Tensor:
         for cell in recurrent.cells:
@@ -99,16 +99,16 @@ def _loop(cell: Cell, x: Tensor) -> Tensor:
 
 
 def calls(side: Side, mode: str, x: Tensor, w: Tensor) -> Callable[[], Tensor]:
-    """Return what is timed: one step with gradients of the outputs weighted by w, or one pass without.
+    """Return the function to time: one training step with gradient w of the outputs, or one pass without gradients.
 
     Parameters
     ----------
     side : Side
-        Which.
+        The side.
     mode : {"training", "inference"}
-        What to do.
+        The mode.
     x, w : tensors of shape (batch, n_timesteps, …)
-        Inputs, and weights of the outputs in the loss.
+        Inputs, and the gradient of the loss by the outputs.
     """
     if side.time_first:
         x, w = x.transpose(0, 1).contiguous(), w.transpose(0, 1).contiguous()
@@ -129,18 +129,17 @@ def calls(side: Side, mode: str, x: Tensor, w: Tensor) -> Callable[[], Tensor]:
 def check_agreement(ours: Side, theirs: Side, x: Tensor, w: Tensor, exact: Callable[[], Side] | None = None) -> None:
     """Check that both sides give the same outputs and gradients.
 
-    Over a thousand steps a sum before a ReLU comes so near to zero that its rounding decides on which side it falls: of two
-    gradients in float32 either may be the one that is off. So where they differ ours may not be farther than theirs from
-    what the same step gives in float64.
+    Over a thousand steps the input of a ReLU may come so close to zero that rounding decides its sign: either of two
+    gradients in float32 may then be inaccurate. If they differ, ours must be as close as theirs to the result in float64.
 
     Parameters
     ----------
     ours, theirs : Side
-        What is compared.
+        The sides to compare.
     x, w : tensors of shape (batch, n_timesteps, …)
-        Inputs, and weights of the outputs in the loss.
+        Inputs, and the gradient of the loss by the outputs.
     exact : callable or None
-        Gives the side in float64, if there is one.
+        Returns the side in float64, if there is one.
 
     Raises
     ------
@@ -149,7 +148,7 @@ def check_agreement(ours: Side, theirs: Side, x: Tensor, w: Tensor, exact: Calla
     """
     try:
         results = [_outputs_and_gradient(side, x, w) for side in (ours, theirs)]
-    except Exception as error:  # one failing engine must not end the measuring of the others
+    except Exception as error:  # a failing engine must not stop the measurement of the others
         raise Disagreement(f"a side fails: {type(error).__name__}: {error}") from error
     errors = list(map(_distance, *results))
     if exact is not None and not max(errors) <= _TOLERANCE:
@@ -174,6 +173,6 @@ def _outputs_and_gradient(side: Side, x: Tensor, w: Tensor) -> tuple[Tensor, Ten
 
 
 def step_flops(module: nn.Module, problem: Problem, mode: str) -> float:
-    """Return the arithmetic of the products with weights: 2 operations a weight, row and step, thrice in training."""
+    """Return the arithmetic of products with weights: 2 operations per weight, row and step, times 3 in training."""
     weights = sum(p.numel() for p in module.parameters() if p.ndim == 2)
     return 2.0 * weights * problem.batch * problem.steps * (3 if mode == "training" else 1)

@@ -1,4 +1,4 @@
-"""skorch's classifier around torch.nn.GRU, as its documentation shows it; over ragged data with packing."""
+"""skorch's classifier around torch.nn.GRU, as in its documentation; with packing for ragged data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class GRUClassifier(nn.Module):
 
 
 class RaggedDataset(torch.utils.data.Dataset[tuple[Array, int]]):
-    """Sequences and labels, one by one."""
+    """Sequences and labels as a dataset of torch."""
 
     def __init__(self, X: list[Array], y: Array) -> None:
         self.X, self.y = X, y

@@ -1,4 +1,4 @@
-"""The cells that torch has too, against torch.nn: alone on the machine, and with a busy process on every core."""
+"""Cells that torch also has, against torch.nn: on an idle machine, and with a busy process on every core."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _row(kind: str, letter: str, mode: str, number: int, options: Options, *, bu
 
 
 def _required(kind: str, letter: str, mode: str, number: int) -> float:
-    """Return what must be reached on two threads; on one only that nothing is lost."""
+    """Return the required ratio; on one thread only that it is not slower."""
     if number != 2:
         return NOWHERE_SLOWER
     table = _TRAINING if mode == "training" else _INFERENCE

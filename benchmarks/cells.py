@@ -1,4 +1,4 @@
-"""The sizes that are measured, and cells as a plug-in author writes them: a plain `step` and nothing else."""
+"""Sizes of the benchmarks, and cells as in plug-ins, with a plain `step` only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROBLEMS = {
     "D": Problem(32, 200, 64, 300, 3),
     "E": Problem(16, 1000, 32, 128),
 }
-#: The same letters, small enough for a test.
+#: Tiny sizes for tests, under the same letters.
 TINY = {
     "A": Problem(3, 5, 2, 4),
     "B": Problem(4, 3, 1, 5),
@@ -46,7 +46,7 @@ TINY = {
 
 
 def log_normal_lengths(n: int, longest: int = 500) -> NDArray[np.int64]:
-    """Return n lengths, log-normal with a mean near 62 before they are cut at ``longest``."""
+    """Return n lengths, log-normal with a mean near 62 before they are clipped at ``longest``."""
     rng = np.random.default_rng(0)
     return np.clip(np.exp(rng.normal(np.log(62) - 0.32, 0.8, size=n)).round(), 1, longest).astype(np.int64)
 
@@ -78,7 +78,7 @@ class PeepholeLSTM(Cell):
 
 
 class MLP(Cell):
-    """A network of three layers as transition (Pascanu et al., 2014, arXiv:1312.6026)."""
+    """A three-layer network as transition (Pascanu et al., 2014, arXiv:1312.6026)."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -127,11 +127,11 @@ class MGU(Cell):
 
 
 class CoupledLSTM(Cell):
-    """Written for this benchmark: what is forgotten is replaced, and the output may skip the state.
+    """An LSTM for this benchmark: coupled gates, and an output that may skip the state.
 
     f = σ(W_f x + U_f h + v ⊙ c),  c ← f ⊙ c + (1 − f) ⊙ tanh(W_c x + U_c h),  r = σ(W_r x + U_r h),
-    h ← r ⊙ tanh(c) + (1 − r) ⊙ tanh(W_s x).  The gates are coupled as in Greff et al. (2017, arXiv:1503.04069), the
-    output skips as in SRU (Lei et al., 2018, arXiv:1709.02755).
+    h ← r ⊙ tanh(c) + (1 − r) ⊙ tanh(W_s x).  The gates are coupled as in Greff et al. (2017, arXiv:1503.04069); the
+    output skips the state as in SRU (Lei et al., 2018, arXiv:1709.02755).
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -157,7 +157,7 @@ class CoupledLSTM(Cell):
 
 
 class ProjectedMinGRU(MinGRU):
-    """A minGRU with its products taken for all steps at once: what is left in the loop is h ← a ⊙ h + b alone."""
+    """A minGRU with its products computed for all steps at once, so that the loop is h ← a ⊙ h + b only."""
 
     def project(self, x: Tensor) -> Tensor:
         """Map x (batch, n_timesteps, input_size) to gate and candidate, (batch, n_timesteps, 2 * hidden_size)."""

@@ -1,9 +1,9 @@
-"""What the defaults reach, untuned, on unlike problems, beside a hand-written GRU and scikit-learn's baselines.
+"""Compare the default parameters on various problems with a hand-written GRU and scikit-learn's baselines.
 
     python benchmarks/defaults.py           # every problem, the median of 3 seeds, or 1 for the slowest three
     python benchmarks/defaults.py --quick   # one seed, without the four slowest problems
 
-Prints a Markdown table of held-out scores, and the processor's seconds for one fit and prediction on one core.
+Prints a Markdown table of held-out scores, and the CPU seconds of one fit and prediction on one core.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EPOCHS, EPOCHS_OF_MANY = 60, 10
 
 
 def seqpipe_defaults(problem: Problem, seed: int) -> Array:
-    """Fit the estimator with no parameter but the seed."""
+    """Fit the estimator with default parameters."""
     estimator = SequenceRegressor if problem.is_regression else SequenceClassifier
     model = estimator(random_state=seed, device="cpu").fit(problem.X_train, problem.y_train)
     return np.asarray(model.predict(problem.X_test))
@@ -60,7 +60,7 @@ class PlainGRU(nn.Module):
 
 
 def hand_written_gru(problem: Problem, seed: int) -> Array:
-    """Fit a GRU as a tutorial would: the last state, Adam at 1e-3, batches of 32, 60 epochs, no scaling."""
+    """Fit a GRU as in tutorials: last state, Adam at 1e-3, batches of 32, 60 epochs, no scaling."""
     torch.manual_seed(seed)
     x, lengths = padded(problem.X_train)
     classes, numbers = np.unique(problem.y_train, return_inverse=True)
@@ -79,13 +79,13 @@ def hand_written_gru(problem: Problem, seed: int) -> Array:
 
 
 def padded(X: Any) -> tuple[Tensor, Tensor]:
-    """Return the sequences as one tensor (n_samples, n_timesteps, n_features), zeros at their ends, and lengths."""
+    """Return the sequences as one tensor (n_samples, n_timesteps, n_features), padded with zeros, and their lengths."""
     steps = [torch.tensor(np.asarray(x), dtype=torch.float32) for x in X]
     return pad_sequence(steps, batch_first=True), torch.tensor([len(x) for x in steps])
 
 
 def features(X: Any) -> Array:
-    """Return one row a sequence: statistics, first and last step, length; all values too where lengths are equal."""
+    """Return one row per sequence: statistics, first and last step, length; also all values if lengths are equal."""
     summary = np.stack([_summary(np.asarray(x)) for x in X])
     return np.hstack([summary, X.reshape(len(X), -1)]) if isinstance(X, np.ndarray) else summary
 
@@ -119,14 +119,14 @@ METHODS: dict[str, Callable[[Problem, int], Array]] = {
 
 
 def measure(method: Callable[[Problem, int], Array], problem: Problem, seed: int) -> tuple[float, float]:
-    """Return the held-out score and the processor's seconds for fit and prediction."""
+    """Return the held-out score and the CPU seconds of fit and prediction."""
     begin = time.process_time()
     predicted = method(problem, seed)
     return float(SCORES[problem.score](problem.y_test, predicted)), time.process_time() - begin
 
 
 def row(make: Callable[[int], Problem], seeds: range) -> str:
-    """Return the table's line for a problem; the best score is bold."""
+    """Return the table row of a problem, with the best score in bold."""
     problems = [make(seed) for seed in seeds]
     results = [[measure(method, p, s) for p, s in zip(problems, seeds)] for method in METHODS.values()]
     scores = [statistics.median(score for score, _ in result) for result in results]

@@ -1,11 +1,11 @@
-"""Measure where torch's own kernels are faster than the engines that are asked before them, and keep it for the choice.
+"""Measure where torch's own kernels are faster than other engines, and save the results for the choice of an engine.
 
     python benchmarks/dispatch.py                                    # all kernels, half an hour on an idle machine
-    python benchmarks/dispatch.py --only lstm --threads 2/2          # a part; what was measured before of others stays
+    python benchmarks/dispatch.py --only lstm --threads 2/2          # a part; earlier results of others are kept
 
-Writes seqpipe/recurrence/engines/measured.json: for each kernel, mode, number of torch's and of an engine's threads, and engine,
-the speed relative to torch's kernel over a grid of sizes. An engine that is nowhere slower gets no entry. A fit holds
-torch to one thread while an engine keeps two ("1/2").
+Writes seqpipe/recurrence/engines/measured.json: for each kernel, mode, numbers of threads of torch and of an engine, and
+engine, the speed relative to torch's kernel over a grid of sizes. An engine that is never slower has no entry. A fit
+limits torch to one thread while an engine uses two ("1/2").
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ TABLE = Path(__file__).parents[1] / "seqpipe" / "recurrence" / "engines" / "meas
 KERNELS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn_tanh": nn.RNN}
 THREADS = ("1/1", "1/2", "2/2")
 ENGINES = ("c",)
-#: Multiplications of one pass from which more steps change nothing but the patience that is needed.
+#: Number of multiplications per pass above which more steps do not change the ratio.
 _ENOUGH = 4e9
-#: Below that an engine is asked after torch's kernel, see seqpipe.recurrence.engines._measured.
+#: Ratio below which torch's kernel is preferred, see seqpipe.recurrence.engines._measured.
 _SLOWER = 0.97
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The sizes that are measured."""
+    """The sizes to measure."""
 
     batch: tuple[int, ...] = (1, 8, 32, 128)
     n_timesteps: tuple[int, ...] = (1, 20, 100, 500)
@@ -56,7 +56,7 @@ TINY = Grid((1, 3), (1, 4), (2,))
 
 @contextmanager
 def on_threads(name: str) -> Iterator[None]:
-    """Run torch on the first number of threads of ``name``, engines on the second."""
+    """Run torch with the first number of threads in ``name``, and engines with the second."""
     of_torch, of_engines = map(int, name.split("/"))
     with threads(of_torch):
         token = allowed_threads.set(of_engines)
@@ -67,7 +67,7 @@ def on_threads(name: str) -> Iterator[None]:
 
 
 def speeds(kernel: str, mode: str, problem: Problem, rounds: int, least: float) -> dict[str, float]:
-    """Return how fast each engine is, relative to torch's kernel, for one layer."""
+    """Return the speed of each engine relative to torch's kernel, for one layer."""
     torch.manual_seed(0)
     recurrent = Recurrent.from_torch(KERNELS[kernel](problem.inputs, problem.hidden))
     x, w = batch_of(problem)
@@ -96,24 +96,24 @@ def _over_steps(
     for steps in grid.n_timesteps:
         if found and batch * steps * hidden**2 > _ENOUGH:
             found.append(found[-1])
-        else:  # the number of inputs hardly matters: half the hidden size stands for all
+        else:  # the number of inputs hardly matters: half the hidden size represents all
             found.append(speeds(kernel, mode, Problem(batch, steps, max(1, hidden // 2), hidden), rounds, least))
     return found
 
 
 def is_slower(table: Any) -> bool:
-    """Tell whether an engine is slower than torch's kernel anywhere."""
+    """Return whether an engine is slower than torch's kernel at any size."""
     return any(map(is_slower, table)) if isinstance(table, list) else table < _SLOWER
 
 
 def updated(
     kept: dict[str, Any], grid: Grid, kernel: str, mode: str, number: str, tables: dict[str, Any]
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the file's content with the tables of one kernel, mode and number of threads in place of older ones."""
+    """Return the content of the file, with the tables of one kernel, mode and number of threads replaced."""
     axes = {name: list(getattr(grid, name)) for name in ("batch", "n_timesteps", "hidden_size")}
     kind = {"made_for": machine_kind(), **axes}
     same = all(kept.get(name) == value for name, value in kind.items())
-    speed: dict[str, Any] = kept.get("speed", {}) if same else {}  # of another grid or machine nothing can be kept
+    speed: dict[str, Any] = kept.get("speed", {}) if same else {}  # results of another grid or machine are dropped
     slower = {name: table for name, table in tables.items() if is_slower(table)}
     modes = speed.setdefault(kernel, {})
     modes[mode] = {**modes.get(mode, {}), number: slower}
@@ -121,7 +121,7 @@ def updated(
 
 
 def written(content: dict[str, Any]) -> str:
-    """Return the file's text: a line for each batch size, without what is empty."""
+    """Return the text of the file: one line per batch size, without empty entries."""
     speed = {
         kernel: {
             mode: {number: engines for number, engines in sorted(numbers.items()) if engines}
@@ -151,12 +151,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", nargs="+", choices=THREADS, default=list(THREADS), help="torch's/an engine's")
     parser.add_argument("--rounds", type=int, default=5, help="alternations; 5 by default")
     parser.add_argument("--table", type=Path, default=TABLE, help="the file to write")
-    parser.add_argument("--tiny", action="store_true", help="sizes that say nothing, to see the script run")
+    parser.add_argument("--tiny", action="store_true", help="tiny sizes, to test the script")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, and keep after each part."""
+    """Measure, and save the results after each part."""
     options = parse(arguments)
     grid, least = (TINY, 0.0) if options.tiny else (Grid(), 0.03)
     print(machine())

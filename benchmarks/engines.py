@@ -1,10 +1,10 @@
-"""How fast the engines run cells along time, against torch.nn and against the loop written by hand.
+"""Compare the engines with torch.nn and with a hand-written loop over time.
 
-    python benchmarks/engines.py                                          # everything, some minutes
+    python benchmarks/engines.py                                          # everything, several minutes
     python benchmarks/engines.py --only gru --problems A,B --threads 2    # a part
 
-Every row first checks that both sides give the same outputs and gradients, to 1e-4 of their norm. Its figure is the
-ratio of the medians of alternating rounds, beside the lowest and the highest ratio of a single one.
+Before each measurement both sides are checked to give the same outputs and gradients, to 1e-4 of their norm. The result
+is the ratio of the medians of alternating rounds, with the lowest and highest ratio of a single round.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ CLAIMS: dict[str, Claim] = {
 
 
 def parse(arguments: list[str]) -> tuple[list[str], Options]:
-    """Return the claims to measure, and how."""
+    """Return the claims to measure and the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(CLAIMS), help=f"of {', '.join(CLAIMS)}; all by default")
     parser.add_argument("--problems", default=",".join(PROBLEMS), help="sizes, of A to E; all by default")
     parser.add_argument("--threads", default="1,2", help="torch's threads; 1,2 by default")
     parser.add_argument("--rounds", type=int, default=7, help="alternations; 7 by default")
-    parser.add_argument("--engine", default="auto", help="what runs gru, rnn and lstm; auto by default")
-    parser.add_argument("--tiny", action="store_true", help="sizes that say nothing, to see the script run; not kept")
+    parser.add_argument("--engine", default="auto", help="engine for gru, rnn and lstm; auto by default")
+    parser.add_argument("--tiny", action="store_true", help="tiny sizes, to test the script; results are not saved")
     given = parser.parse_args(arguments)
     claims = _chosen(parser, given.only, tuple(CLAIMS))
     problems = tuple(_chosen(parser, given.problems, tuple(PROBLEMS)))
@@ -60,7 +60,7 @@ def _chosen(parser: argparse.ArgumentParser, given: str, known: tuple[str, ...])
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print and keep; return 1 if the sides of any row disagreed."""
+    """Measure, print and save; return 1 if the sides of any row disagree."""
     claims, options = parse(arguments)
     print(machine())
     for number in options.threads:
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
         for row in CLAIMS[name](options):
             print(row, flush=True)
             failed = failed or row.reached is None
-            # Another engine than the one that is chosen by itself says nothing about the claim.
+            # Claims are about the engine that is chosen automatically.
             if not options.tiny and options.engine == "auto":
                 save_row(row, RESULTS)
     return int(failed)

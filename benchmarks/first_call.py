@@ -1,10 +1,10 @@
-"""What the first training step of a compiled cell costs over a later one: cold, and warm from the objects kept on disk.
+"""Measure the extra time of the first training step of a compiled cell: cold, and with compiled objects cached on disk.
 
     python benchmarks/first_call.py
 
-Prints medians over repeats, each in a process of its own, with torch and seqpipe imported and an optimizer made, which
-brings the parts of torch that it loads late. The first step traces the cell, plans it, compiles the loops forward and back
-or loads them, and compares them with the plain loop. At most 2 seconds are allowed cold, 0.3 warm.
+Prints medians over repeats, each in a separate process, after torch and seqpipe are imported and an optimizer is created,
+which loads further parts of torch. The first step traces and plans the cell, compiles or loads the loops of the forward
+and backward pass, and compares them with the plain loop. At most 2 seconds are allowed cold, 0.3 warm.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ print(first - later)
 
 
 def seconds(cell: str, cache: Path) -> float:
-    """Return what the first step took more than a later one, in a process of its own."""
+    """Return the extra seconds of the first step over a later one, in a separate process."""
     code = STEP.format(cell=cell, here=str(Path(__file__).parent))
     environment = {**os.environ, "SEQPIPE_CACHE": str(cache), "SEQPIPE_ENGINE": "auto"}
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
@@ -47,7 +47,7 @@ def seconds(cell: str, cache: Path) -> float:
 
 
 def main() -> None:
-    """Print a line a cell."""
+    """Print one line per cell."""
     print(f"Python {platform.python_version()}, {REPEATS} repeats")
     print("| cell | cold, s | warm, s |\n|---|---|---|")
     for name, cell in CELLS.items():

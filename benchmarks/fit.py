@@ -1,11 +1,11 @@
-"""What a fit costs beside a loop written by hand over the same network, engine, batches and optimizer.
+"""Compare the time of a fit with a hand-written loop over the same network, engine, batches and optimizer.
 
     python benchmarks/fit.py
 
 20,000 windows of 20 steps and 1 feature, hidden size 32, batches of 64. Both sides run in one process, alternating,
-and first show that they learn the same: the same loss in every epoch. Callbacks, history, the finite guard, clipping,
-the learning-rate schedule and the score after the fit are in the estimator's time; the loop clips and schedules too.
-Prints medians, their spread and the median of the ratios.
+and are checked to have the same loss in every epoch. The time of the estimator includes callbacks, history, the check for
+NaN, clipping, the learning-rate schedule and the score after the fit; the loop also clips and schedules. Prints medians,
+their spread and the median of the ratios.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WINDOWS, WINDOW, HIDDEN, BATCH, EPOCHS, REPEATS = 20_000, 20, 32, 64, 2, 7
 
 
 def series() -> tuple[Any, Any]:
-    """Return windows of a noisy wave, and the next value after each."""
+    """Return windows of a noisy wave and the next value after each."""
     t = np.arange(WINDOWS + WINDOW)
     noise = np.random.default_rng(0).normal(scale=0.1, size=len(t))
     wave = (np.sin(t / 7) + noise).astype(np.float32)[:, None]
@@ -49,7 +49,7 @@ def estimator_fit(windows: Any, y: Any) -> tuple[float, list[float]]:
 
 
 def loop_fit(windows: Any, y: Any) -> tuple[float, list[float]]:
-    """Return the same of a loop that a person would write."""
+    """Return the same for a hand-written loop."""
     begin = time.perf_counter()
     seed = int(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
     torch.manual_seed(seed)

@@ -1,11 +1,12 @@
-"""How fast the engines run cells on a GPU, against cuDNN and against the loop written by hand.
+"""Compare the engines on a GPU with cuDNN and with a hand-written loop.
 
     python benchmarks/gpu.py > benchmarks/results/gpu.md && python benchmarks/report.py       # on a machine with one
     python benchmarks/gpu.py --only lstm,MGU --problems A,E                                   # a part
 
-Prints a table: for each cell, size and mode the milliseconds of each engine that takes the cell, and by which factor it is
-faster than the loop and than torch's own module, with the lowest and the highest factor of a single round. Every sample
-ends when the GPU is done. Each engine's outputs and gradients are first compared with the loop's, to 1e-4 of their norm.
+Prints a table: for each cell, size and mode the milliseconds of each engine that supports the cell, and the factor by which
+it is faster than the loop and than torch's own module, with the lowest and highest factor of a single round. Every sample
+ends with a synchronisation of the GPU. Outputs and gradients of each engine are first compared with the loop's, to 1e-4 of
+their norm.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SIZES = {**PROBLEMS, "wide": Problem(256, 100, 64, 1024)}
 
 
 def sides_of(cell: str, problem: Problem, device: torch.device) -> dict[str, Side]:
-    """Return the loop's side, torch's module's where there is one, and those of the engines that take the cell."""
+    """Return the sides of the loop, of torch's module if there is one, and of the engines that support the cell."""
     torch.manual_seed(0)
     sides: dict[str, Side] = {}
     if cell in MODULES:
@@ -59,7 +60,7 @@ def sides_of(cell: str, problem: Problem, device: torch.device) -> dict[str, Sid
 
 
 def timed(sides: dict[str, Side], problem: Problem, mode: str, device: torch.device, rounds: int) -> Timing:
-    """Time all sides in turn; those that disagree with the loop are left out, with a word."""
+    """Time all sides in alternation; those that disagree with the loop are left out, with a message."""
     x, w = (tensor.to(device) for tensor in batch_of(problem))
     agreeing: dict[str, Callable[[], object]] = {}
     for name, side in sides.items():
@@ -68,7 +69,7 @@ def timed(sides: dict[str, Side], problem: Problem, mode: str, device: torch.dev
         except Disagreement as error:
             print(f"{name} is not timed: {error}", file=sys.stderr)
             continue
-        # An engine that was found wrong at its first use leaves the cell to the loop.
+        # An engine that gave wrong results at its first use is replaced by the loop.
         if name not in ENGINES or engines_of(side.module, name) == name:  # type: ignore[arg-type]
             agreeing[name] = partial(_finished, calls(side, mode, x, w), device)
     return compare(agreeing, rounds, least=0.05 if rounds > 1 else 0.0)
@@ -83,7 +84,7 @@ def _finished(call: Callable[[], Tensor], device: torch.device) -> None:
 def rows(
     cells: list[str], letters: list[str], device: torch.device, rounds: int, *, tiny: bool = False
 ) -> Iterator[str]:
-    """Measure, and return a line of the table for each engine."""
+    """Measure, and yield one table row per engine."""
     for cell in cells:
         for letter in letters:
             problem = (TINY if tiny else SIZES)[letter]
@@ -107,7 +108,7 @@ def _factor(timing: Timing, ours: str, theirs: str) -> str:
 
 
 def machine(device: torch.device) -> str:
-    """Return one line about the device, the versions and the day."""
+    """Return one line that describes the device, the versions and the date."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "a CPU"
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     return (
@@ -116,14 +117,14 @@ def machine(device: torch.device) -> str:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Return what to measure."""
+    """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = ",".join([*MODULES, *PLUGINS])
     parser.add_argument("--only", default=known, help=f"cells, of {known}")
     parser.add_argument("--problems", default=",".join(SIZES), help=f"sizes, of {', '.join(SIZES)}; all by default")
     parser.add_argument("--rounds", type=int, default=7, help="alternations; 7 by default")
-    parser.add_argument("--device", default="cuda", help="where; cuda by default")
-    parser.add_argument("--tiny", action="store_true", help="sizes that say nothing, to see the script run")
+    parser.add_argument("--device", default="cuda", help="device; cuda by default")
+    parser.add_argument("--tiny", action="store_true", help="tiny sizes, to test the script")
     return parser.parse_args(arguments)
 
 

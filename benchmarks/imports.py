@@ -1,9 +1,9 @@
-"""What it costs to import seqpipe and to ask the command for help, beside a bare start of Python.
+"""Measure the time to import seqpipe and to print the help of the command, compared with a bare start of Python.
 
     python benchmarks/imports.py
 
-Prints medians over alternating runs, each in a process of its own, and how many modules are loaded. The heavy ones,
-torch, mlflow, scikit-learn and pandas, are named where one is.
+Prints medians over alternating runs, each in a separate process, and the number of loaded modules, with the names of heavy
+ones (torch, mlflow, scikit-learn, pandas, …).
 """
 
 from __future__ import annotations

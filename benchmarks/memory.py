@@ -1,11 +1,11 @@
-"""What a fit and a prediction on windows of a long series take in memory, beside the series itself.
+"""Measure the memory of a fit and a prediction on windows of a long series, relative to the series.
 
     python benchmarks/memory.py                     # 10,000,000 steps, windows of 512
     python benchmarks/memory.py --steps 1000000
 
-Each line is measured in a process of its own: the resident memory at its peak, less what it was after the imports and
-a small fit, over the bytes of the series. The batch that is in the network at a time, with what the network keeps for
-it, is measured by the same fit and prediction on a series of three batches of prediction, and taken off.
+Each line is measured in a separate process: the peak of resident memory, minus the memory after the imports and a small
+fit, divided by the bytes of the series. The memory of a batch and its activations is measured by the same fit and
+prediction on a series of three prediction batches, and subtracted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WINDOW, HIDDEN, BATCH = 512, 8, 64
 
 
 def peak() -> float:
-    """Return the peak of this process's resident memory in MiB."""
+    """Return the peak of this process's resident memory, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
@@ -49,12 +49,12 @@ def measure(n_steps: int, n_features: int, stride: int, answer: Any) -> None:
 
 
 def few(stride: int) -> int:
-    """Return the steps of three batches of prediction."""
+    """Return the number of steps of three prediction batches."""
     return 3 * 2048 * stride + WINDOW
 
 
 def apart(*sizes: int) -> tuple[float, float, float]:
-    """Measure in a new process, whose peak begins low."""
+    """Measure in a new process, since the peak of a process never falls."""
     context = multiprocessing.get_context("spawn")
     answer = context.Queue()
     process = context.Process(target=measure, args=(*sizes, answer))

@@ -1,10 +1,10 @@
-"""How long a whole fit takes, against the libraries that one would else take, at equal settings.
+"""Compare the time of whole fits with other libraries, at equal settings.
 
-    python benchmarks/peers.py                  # all, some minutes
+    python benchmarks/peers.py                  # all, several minutes
     python benchmarks/peers.py --only skorch    # one
 
-Both sides have one GRU, the last output, AdamW at one rate, the same data, batches and epochs, and two threads; that both
-learn the same is checked on held-out data. A library that is not installed is said to be so.
+Both sides have one GRU, the last output, AdamW with a constant rate, the same data, batches and epochs, and two threads;
+held-out scores are checked to be equal. Libraries that are not installed are reported as such.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from _skorch_peer import plain_fits, ragged_fits
 
 __all__ = ["PEERS", "main", "rows"]
 
-#: What is installed as, fitted by, called in the table, at which size, and at least how many times slower.
+#: Distribution, fits, claim, size, and the minimum ratio.
 PEERS = {
     "skorch": (
         "skorch", plain_fits, "SequenceClassifier.fit against skorch around torch.nn.GRU",
@@ -44,17 +44,17 @@ PEERS = {
 
 
 def rows(name: str, options: Options) -> Iterator[Row]:
-    """Measure against one peer."""
+    """Compare with one peer."""
     peer, prepare, claim, where, required = PEERS[name]
     yield from fit_row(peer, prepare, options, claim=claim, where=where, required=required)
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print and keep; return 1 if a peer learned something else."""
+    """Measure, print and save; return 1 if the scores of any peer differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(PEERS), nargs="+", default=list(PEERS), help="all by default")
     parser.add_argument("--rounds", type=int, default=7, help="alternations; 7 by default")
-    parser.add_argument("--tiny", action="store_true", help="data that say nothing, to see the script run; not kept")
+    parser.add_argument("--tiny", action="store_true", help="tiny data, to test the script; results are not saved")
     given = parser.parse_args(arguments)
     print(machine())
     failed = False

@@ -1,4 +1,4 @@
-"""Eleven unlike problems on which the defaults are judged: data of the machine, and data made by a stated formula."""
+"""Eleven problems for the evaluation of the defaults: embedded data sets, and synthetic data."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Problem:
 
 
 def split(X: Any, y: Array, n_train: int, seed: int, score: str) -> Problem:
-    """Hold out what is beyond ``n_train``, by class where there are classes."""
+    """Split into ``n_train`` training samples and held-out samples, stratified by class if there are classes."""
     classes = None if score == "R²" else y
     parts = train_test_split(X, y, train_size=n_train, random_state=seed, stratify=classes)
     return Problem(parts[0], parts[2], parts[1], parts[3], score)
 
 
 def digits(seed: int) -> Problem:
-    """Handwritten digits, a row of pixels a time step, 10 classes."""
+    """Handwritten digits, one row of pixels per time step, 10 classes."""
     data = load_digits()
     return split(data.X, data.y, 1347, seed, "accuracy")
 
@@ -51,15 +51,15 @@ def place_names(seed: int) -> Problem:
 
 
 def waves(seed: int) -> Problem:
-    """t·sin(t)/3 + 2·sin(5t), t from 0 to 30 by 0.1: from 20 steps that begin anywhere, the next value."""
+    """t·sin(t)/3 + 2·sin(5t), t from 0 to 30 by 0.1: the next value after 20 steps from a random start."""
     X, y = make_waves(1000, 20, random_state=seed)
     return split(X, y[:, -1, 0], 500, seed, "R²")
 
 
 def share_swings(seed: int) -> Problem:
-    """Monthly log returns of ten shares and indices: from 24 months, the log of the next 12 months' deviation.
+    """Monthly log returns of ten shares and indices: from 24 months, the log of the standard deviation in the next 12.
 
-    Trained on windows whose targets end before 2010, tested on those that begin after; the seed plays no part.
+    Trained on windows whose targets end before 2010, tested on those that begin after; the seed is not used.
     """
     returns = np.log(load_stocks().frame).diff()
     early = returns.index < "2010"
@@ -93,7 +93,7 @@ def thirty_short(seed: int) -> Problem:
 
 
 def many_classes(seed: int) -> Problem:
-    """20 classes of 30 sequences: each a smooth curve of its own, 30 steps, 3 features; shifted, stretched, in noise."""
+    """20 classes of 30 sequences: each with its own smooth curve, 30 steps, 3 features; shifted, stretched, in noise."""
     rng = np.random.default_rng(seed)
     y = np.arange(1600) % 20
     curves = np.apply_along_axis(np.convolve, 1, rng.normal(size=(20, 64, 3)), np.ones(5) / 5**0.5, "valid")

@@ -1,11 +1,11 @@
-"""What a training step over a long sequence takes in memory and time, with everything kept and with chunks run again.
+"""Measure memory and time of a training step over a long sequence, with and without recomputation.
 
     python benchmarks/recompute.py                  # 10,000 steps, batch 16, a GRU of 256 units
     python benchmarks/recompute.py --steps 2000 --cells gru lstm
     SEQPIPE_ENGINE=loop python benchmarks/recompute.py --steps 2000
 
-Each line is measured in a process of its own: the resident memory at its peak, less what it was after the imports, the
-batch and a short step, which compiles what is compiled.
+Each line is measured in a separate process: the peak of resident memory, minus the memory after the imports, the batch and
+a short step, which compiles the cell.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ INPUTS, SHORT = 8, 16
 
 
 def peak() -> float:
-    """Return the peak of this process's resident memory in MiB."""
+    """Return the peak of this process's resident memory, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def step(recurrent: Recurrent, x: torch.Tensor) -> float:
-    """Take one training step's two ways, with a loss on every output; return the norm of the gradient."""
+    """Run one forward and backward pass, with a loss on every output; return the norm of the gradient."""
     recurrent.zero_grad()
     recurrent(x)[0].square().mean().backward()
     return float(torch.stack([p.grad.norm() for p in recurrent.parameters() if p.grad is not None]).norm())
@@ -54,7 +54,7 @@ def measure(name: str, memory: str, n_steps: int, batch: int, hidden: int, answe
 
 
 def apart(*case: Any) -> tuple[str, float, float, float]:
-    """Measure in a new process, whose peak begins low; return engine, MiB, seconds and the gradient's norm."""
+    """Measure in a new process; return engine, MiB, seconds and the norm of the gradient."""
     context = multiprocessing.get_context("spawn")
     answer = context.Queue()
     process = context.Process(target=measure, args=(*case, answer))

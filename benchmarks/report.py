@@ -1,8 +1,8 @@
-"""Write docs/speed.md from what the benchmarks measured and kept in benchmarks/results.
+"""Write docs/speed.md from the results of the benchmarks in benchmarks/results.
 
     python benchmarks/report.py
 
-A claim that was not reached stays in the table, with the reason that benchmarks/reasons.toml gives for it.
+Missed claims stay in the table, with the reason in benchmarks/reasons.toml.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from cells import PLUGINS, PROBLEMS
 __all__ = ["main", "report"]
 
 _HERE = Path(__file__).parent
-#: Rounds that a figure is made of, if nothing else is said.
+#: Number of rounds of a figure, unless its note states another.
 _ROUNDS = 7
 _FAMILIES = ("gru", "rnn", "lstm", "plugins", "busy", "linear", "ragged", "peers", "memory")
 
 _INTRODUCTION = """# Speed
 
-What the engines behind `Recurrent` reach, against torch's own modules, against a loop over time written by hand, and, for
-whole fits, against other libraries. `make bench` measures all of it in about twenty minutes and writes this page.
+The speed of the engines behind `Recurrent`, compared with torch's own modules, with a hand-written loop over time and, for
+whole fits, with other libraries. `make bench` runs all benchmarks in about twenty minutes and writes this page.
 
-A figure is a ratio of medians: how many times as long the other side takes, both sides in one process, in turn, over seven
-rounds or more where the note does not tell of fewer. The spread is the lowest and the highest ratio of a single round. Before a row is timed both sides are
-checked to give the same outputs and gradients, to 1e-4 of their norm (or, where a ReLU turns on the last bit of a sum, ours to be as near as
-theirs to what float64 gives), and whole fits to reach the same held-out score. A
-training step is forward and backward without optimizer. torch.nn and the loop get their input time first, which suits them.
+A figure is a ratio of medians, the time of the other side divided by ours; both sides alternate in one process over at
+least seven rounds, unless the note states fewer. The spread is the lowest and the highest ratio of a single round. Before a
+row is timed, both sides are checked to give the same outputs and gradients, to 1e-4 of their norm (or, where rounding
+decides the sign of a ReLU's input, ours to be as close as theirs to the result in float64), and whole fits to reach the same
+held-out score. A training step is one forward and backward pass without optimizer. torch.nn and the loop get their input
+time first, which is faster for them.
 """
 
 
@@ -43,11 +44,11 @@ def report(rows: list[Row], tables: dict[str, str], reasons: dict[str, str]) -> 
     Parameters
     ----------
     rows : list of Row
-        All that was measured.
+        All measurements.
     tables : dict of str
-        What other scripts printed, by name.
+        Output of other scripts, by name.
     reasons : dict of str
-        Why a claim was missed, by its name.
+        Reasons why claims were missed, by claim.
     """
     rows = sorted(rows, key=lambda row: _FAMILIES.index(row.family))
     parts = [_INTRODUCTION, _measured_on(rows), _sizes(), _claims(rows, reasons), _everywhere(rows)]
@@ -66,7 +67,7 @@ def _sizes() -> str:
         f"| {letter} | {p.batch} | {p.steps} | {p.inputs} | {p.hidden} | {p.layers} |" for letter, p in PROBLEMS.items()
     ]
     head = "| size | batch | steps | inputs | hidden | layers |\n|---|---|---|---|---|---|"
-    plugins = f"The plug-in cells are {', '.join(PLUGINS)}: `benchmarks/cells.py` has them, a plain `step` each."
+    plugins = f"The plug-in cells are {', '.join(PLUGINS)}: see `benchmarks/cells.py`; each has a plain `step`."
     return "\n".join([head, *lines, "", plugins, ""])
 
 
@@ -78,8 +79,8 @@ def _claims(rows: list[Row], reasons: dict[str, str]) -> str:
     lines = [_claim_line(group, reasons) for group in groups.values()]
     reached = sum(row.met is True for row in aimed)
     head = [
-        "## What had to be reached\n",
-        f"{reached} of {len(aimed)} figures are reached; one that is not is bold. ≤ marks what is to stay small.\n",
+        "## Targets\n",
+        f"{reached} of {len(aimed)} targets are reached; the others are bold. ≤ marks a maximum.\n",
         "| claim | at | at least | reached | spread | note |\n|---|---|---|---|---|---|",
     ]
     return "\n".join([*head, *lines, ""])
@@ -131,7 +132,7 @@ def _distinct(notes: Iterable[str]) -> list[str]:
 
 
 def _everywhere(rows: list[Row]) -> str:
-    """Return all ratios at A to E, a line a claim and number of threads."""
+    """Return all ratios at A to E, one line per claim and number of threads."""
     lettered = [row for row in rows if row.where.partition(", ")[0] in PROBLEMS and row.family != "busy"]
     if not lettered:
         return ""
@@ -141,8 +142,8 @@ def _everywhere(rows: list[Row]) -> str:
     lines = [_ratios(*key, found) for key, found in kept.items()]
     slower = sum(row.reached is not None and row.reached < NOWHERE_SLOWER for row in lettered)
     head = [
-        "## Nowhere slower\n",
-        f"Every size, on one thread and two, is to reach {NOWHERE_SLOWER}; {slower} of {len(lettered)} do not, in bold.\n",
+        "## All sizes\n",
+        f"Every size, on one thread and two, should reach {NOWHERE_SLOWER}; {slower} of {len(lettered)} do not (bold).\n",
         f"| claim | threads | {' | '.join(PROBLEMS)} |\n|---|---|{'---|' * len(PROBLEMS)}",
     ]
     return "\n".join([*head, *lines, ""])
@@ -158,7 +159,7 @@ def _ratios(claim: str, threads: str, found: dict[str, Row]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Read the results, write the page."""
+    """Read the results and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of results")
     parser.add_argument("--to", type=Path, default=_HERE.parent / "docs" / "speed.md", help="the page")

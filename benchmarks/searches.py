@@ -1,10 +1,10 @@
-"""What a search costs with one fit at a time, with two on threads, and with two in processes that have to start first.
+"""Compare the time of a search with one worker, two threads, and two processes including their start.
 
     python benchmarks/searches.py
 
-Prints medians over alternating repeats, from ``fit`` to its end, of GridSearchCV over four learning rates and three folds,
-without a refit. Scores have to be the same to 1e-3. Threads share Python's lock, which the kernels release and the rest of
-an update does not: they need steps of some size. Processes share nothing, and each imports torch and scikit-learn.
+Prints medians over alternating repeats of the fit of a GridSearchCV over four learning rates and three folds, without a
+refit. Scores are checked to agree within 0.05. Threads share Python's lock, which only the kernels release, so they
+need large steps. Processes share nothing, and each imports torch and scikit-learn.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ WORKERS: dict[str, dict[str, Any]] = {
     "two threads": {"backend": "threading", "n_jobs": 2},
     "two processes": {"backend": "loky", "n_jobs": 2},
 }
-#: Samples, steps, hidden size, samples a batch, epochs.
+#: Samples, steps, hidden size, samples per batch, epochs.
 SIZES = [(400, 8, 16, 32, 4), (400, 20, 32, 64, 6), (600, 100, 64, 64, 4)]
 
 
 def problem(n_samples: int, n_timesteps: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return sequences of three features, and which have a positive sum."""
+    """Return sequences of three features, labelled by the sign of a sum."""
     X = np.random.default_rng(0).normal(size=(n_samples, n_timesteps, 3)).astype(np.float32)
     return X, (X[:, :, 0].sum(axis=1) > 0).astype(np.int64)
 
 
 def searched(size: tuple[int, int, int, int, int], workers: dict[str, Any]) -> tuple[float, NDArray[np.float64]]:
-    """Return the seconds of a search, and its scores."""
+    """Return the seconds of a search and its scores."""
     n_samples, n_timesteps, hidden_size, batch_size, max_epochs = size
     X, y = problem(n_samples, n_timesteps)
     model = SequenceClassifier(hidden_size=hidden_size, batch_size=batch_size, max_epochs=max_epochs, random_state=0)
@@ -49,12 +49,12 @@ def searched(size: tuple[int, int, int, int, int], workers: dict[str, Any]) -> t
     with joblib.parallel_config(**workers):
         search.fit(X, y)
     seconds = time.perf_counter() - begin
-    get_reusable_executor().shutdown()  # the next processes start anew
+    get_reusable_executor().shutdown()  # so that the next search starts new processes
     return seconds, search.cv_results_["mean_test_score"]
 
 
 def main() -> None:
-    """Print a line a size."""
+    """Print one line per size."""
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"| samples, steps, hidden, batch, epochs | {', s | '.join(WORKERS)}, s |\n|---{'|---' * len(WORKERS)}|")
     for size in SIZES:
@@ -62,7 +62,7 @@ def main() -> None:
         rounds = [{name: searched(size, workers) for name, workers in WORKERS.items()} for _ in range(REPEATS)]
         for found in rounds:
             for _, scores in found.values():
-                # each worker has its share of torch's threads, so that gradients are rounded otherwise
+                # workers have different numbers of threads of torch, so gradients are rounded differently
                 np.testing.assert_allclose(scores, rounds[0]["alone"][1], atol=0.05)
         medians = [f"{statistics.median(found[name][0] for found in rounds):.1f}" for name in WORKERS]
         print(f"| {', '.join(map(str, size))} | {' | '.join(medians)} |", flush=True)

@@ -1,9 +1,9 @@
-"""What one step of a stream costs, beside a step of torch.nn.GRUCell.
+"""Compare the time of one step of a stream with a step of torch.nn.GRUCell.
 
     python benchmarks/stream.py
 
-Prints medians over alternating repeats in one process, and their ratio, for a fitted SequenceRegressor: hidden size
-64, 4 features, each pooling. What a stream adds to the cell is scaling, checks, pooling and the output layer.
+Prints medians over alternating repeats in one process, and their ratio, for a fitted SequenceRegressor with hidden size
+64, 4 features and each pooling. In addition to the cell a stream runs scaling, checks, pooling and the output layer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from seqpipe import SequenceRegressor
 HIDDEN, FEATURES, STEPS, REPEATS = 64, 4, 500, 9
 
 
-def seconds_a_step(step: Callable[[int], object]) -> float:
+def seconds_per_step(step: Callable[[int], object]) -> float:
     begin = time.perf_counter()
     for t in range(STEPS):
         step(t)
@@ -51,10 +51,10 @@ def plain_step(X: np.ndarray) -> Callable[[int], object]:
 def main() -> None:
     X = np.random.default_rng(0).normal(size=(32, STEPS, FEATURES))
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print("| pooling | stream, ms a step | GRUCell, ms a step | ratio |\n|---|---|---|---|")
+    print("| pooling | stream, ms per step | GRUCell, ms per step | ratio |\n|---|---|---|---|")
     for pooling in ("last", "mean", "last_mean", "max", "attention"):
         ours, plain = stream_step(pooling, X), plain_step(X)
-        pairs = [(seconds_a_step(ours), seconds_a_step(plain)) for _ in range(REPEATS)]
+        pairs = [(seconds_per_step(ours), seconds_per_step(plain)) for _ in range(REPEATS)]
         a, b = (1e3 * statistics.median(side) for side in zip(*pairs))
         print(f"| {pooling} | {a:.4f} | {b:.4f} | {a / b:.1f} |")
 

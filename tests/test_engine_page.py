@@ -31,7 +31,7 @@ def run(block: str, names: dict[str, Any]) -> str:
 
 
 def mgu() -> tuple[str, Any]:
-    """Return the block with the worked cell, and the cell, anew each time."""
+    """Return the block with the example cell, and a new instance of the cell."""
     block = next(content for language, content in BLOCKS if content.startswith("# mgu.py"))
     names: dict[str, Any] = {"__name__": "mgu"}
     run(block, names)

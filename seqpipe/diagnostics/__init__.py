@@ -1,4 +1,4 @@
-"""What happens inside a fitted network, and pictures of fits, as matplotlib figures that belong to no window."""
+"""Inspect fitted networks, and plot fits as matplotlib figures, independently of pyplot."""
 
 from seqpipe.diagnostics._attention import plot_attention
 from seqpipe.diagnostics._candidates import plot_candidates

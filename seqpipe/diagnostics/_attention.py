@@ -1,4 +1,4 @@
-"""Where a network looked for each step of its output."""
+"""Plot the attention weights of a network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from seqpipe.diagnostics._style import dress, fitted, new_figure, write_as_is
+from seqpipe.diagnostics._style import disable_math, new_figure, shorten, style_axes
 
 __all__ = ["plot_attention"]
 
@@ -17,14 +17,14 @@ _MOST_TICKS = 60
 
 
 def plot_attention(weights: ArrayLike, source: Sequence[object], output: Sequence[object]) -> Figure:
-    """Draw the weight of each source step for each output step.
+    """Plot the attention weight of each source token for each output token.
 
     Parameters
     ----------
     weights : array-like of shape (n_output, n_source)
-        From 0 to 1, each row with the sum 1.
+        Weights between 0 and 1; each row sums to 1.
     source, output : sequence of str
-        The tokens that were read and written; their ends included where the weights include them.
+        Source and output tokens, with end-of-sequence tokens if the weights include them.
 
     Returns
     -------
@@ -34,17 +34,17 @@ def plot_attention(weights: ArrayLike, source: Sequence[object], output: Sequenc
     Raises
     ------
     ValueError
-        If the weights have another shape than the tokens, or one is not between 0 and 1.
+        If the shape of the weights does not match the tokens, or a weight is not between 0 and 1.
     """
     array = np.asarray(weights, dtype=np.float64)
     if array.shape != (len(output), len(source)) or not array.size:
         raise ValueError(
-            f"weights must have one row an output token and one column a source token, ({len(output)}, {len(source)}) "
-            f"and none of them 0. Got shape {array.shape} instead."
+            f"weights must have one row per output token and one column per source token, ({len(output)}, {len(source)}), "
+            f"and at least one of each. Got shape {array.shape} instead."
         )
     if not ((array >= 0) & (array <= 1 + 1e-6)).all():
         raise ValueError(
-            f"weights must be from 0 to 1. Got {array.min():.3g} to {array.max():.3g}: apply the softmax first."
+            f"weights must be between 0 and 1. Got {array.min():.3g} to {array.max():.3g}: apply the softmax first."
         )
     figure = new_figure(*_size(*array.shape))
     axes = figure.subplots()
@@ -52,7 +52,7 @@ def plot_attention(weights: ArrayLike, source: Sequence[object], output: Sequenc
     bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     bar.set_label("weight", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    dress(axes, title="Attention", x="source", y="output")
+    style_axes(axes, title="Attention", x="source", y="output")
     axes.grid(False)
     _name_tokens(axes, source, output)
     return figure
@@ -65,19 +65,19 @@ def _size(n_output: int, n_source: int) -> tuple[float, float]:
 
 def _name_tokens(axes: Axes, source: Sequence[object], output: Sequence[object]) -> None:
     columns, rows = _ticks(len(source)), _ticks(len(output))
-    names = [_shown(source[i]) for i in columns]
-    upright = max(map(len, names)) > 2
+    names = [_label(source[i]) for i in columns]
+    rotated = max(map(len, names)) > 2
     points = 9 if max(len(columns), len(rows)) <= 30 else 7
-    axes.set_xticks(columns, names, fontsize=points, rotation=90 if upright else 0)
-    axes.set_yticks(rows, [_shown(output[i]) for i in rows], fontsize=points)
-    write_as_is([*axes.get_xticklabels(), *axes.get_yticklabels()])
+    axes.set_xticks(columns, names, fontsize=points, rotation=90 if rotated else 0)
+    axes.set_yticks(rows, [_label(output[i]) for i in rows], fontsize=points)
+    disable_math([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
 def _ticks(n_tokens: int) -> range:
     return range(0, n_tokens, -(-n_tokens // _MOST_TICKS))
 
 
-def _shown(token: object) -> str:
-    """Return a token's name; a blank is drawn as a sign that can be seen."""
+def _label(token: object) -> str:
+    """Return the label of a token, with a visible symbol for a space or line feed."""
     text = str(token)
-    return "␣" if text == " " else "⏎" if text == "\n" else fitted(text, width=18, lines=1)
+    return "␣" if text == " " else "⏎" if text == "\n" else shorten(text, width=18, lines=1)

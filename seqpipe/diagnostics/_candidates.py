@@ -1,4 +1,4 @@
-"""The candidates of a search: how good, how sure, how costly, and how they learnt."""
+"""Plot the candidates of a search: scores, their spread, costs and learning curves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqpipe.diagnostics._learning_curves import Curves, draw_curves
-from seqpipe.diagnostics._style import PALETTE, QUIET, dress, fitted, new_figure, plain_log_ticks, write_as_is
+from seqpipe.diagnostics._style import GREY, PALETTE, disable_math, new_figure, plain_log_ticks, shorten, style_axes
 
 __all__ = ["plot_candidates"]
 
@@ -17,16 +17,16 @@ _COLUMNS = ("name", "mean", "std", "seconds", "n_parameters")
 
 
 def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
-    """Draw a search: score and spread of each candidate, score against time, and learning curves.
+    """Plot a search: score and spread of each candidate, score against time, and learning curves.
 
     Parameters
     ----------
     table : DataFrame of shape (n_candidates, ...)
-        Columns ``name``, ``mean`` and ``std`` of the score over folds (greater is better; NaN where all folds
-        failed), ``seconds`` to fit and ``n_parameters``; ``compile_seconds`` before the fit is written beside them if it
-        is there. The best thirty are drawn, the best six in colour.
+        Columns ``name``, ``mean`` and ``std`` of the score over folds (greater is better; NaN if all folds failed),
+        ``seconds`` of a fit, ``n_parameters`` and optionally ``compile_seconds``. The best thirty are drawn, the best
+        six in colour.
     curves : mapping of str to sequence of mappings
-        A candidate's name and its ``history_``; those without one are left out of that panel.
+        The ``history_`` of each candidate by name; candidates without one have no learning curve.
 
     Returns
     -------
@@ -36,23 +36,23 @@ def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
     Raises
     ------
     ValueError
-        If the table is empty or lacks a column.
+        If the table is empty or a column is missing.
     """
     missing = [column for column in _COLUMNS if column not in table.columns]
     if missing or table.empty:
         raise ValueError(
-            f"The table of candidates needs rows and the columns {list(_COLUMNS)}; it lacks {missing or 'rows'}."
+            f"The table of candidates must have rows and the columns {list(_COLUMNS)}. It lacks {missing or 'rows'}."
         )
     ranked = table.sort_values("mean", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
     shown = ranked.iloc[:_MOST_ROWS]
-    colours = [PALETTE[i] if i < len(PALETTE) and np.isfinite(mean) else QUIET for i, mean in enumerate(shown["mean"])]
+    colours = [PALETTE[i] if i < len(PALETTE) and np.isfinite(mean) else GREY for i, mean in enumerate(shown["mean"])]
     scores_height = 1.1 + 0.36 * len(shown)
     figure = new_figure(9, scores_height + 3.6)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[scores_height, 3.6])[:, 0]
     _draw_scores(above.subplots(), shown, colours, len(ranked))
     costs, losses = below.subplots(1, 2)
     _draw_costs(costs, shown, colours)
-    coloured = {str(name): colour for name, colour in zip(shown["name"], colours) if colour != QUIET}
+    coloured = {str(name): colour for name, colour in zip(shown["name"], colours) if colour != GREY}
     draw_curves(losses, curves, coloured)
     return figure
 
@@ -60,17 +60,17 @@ def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
 def _draw_scores(axes: Axes, shown: pd.DataFrame, colours: list[str], n_candidates: int) -> None:
     for i, (mean, std) in enumerate(zip(shown["mean"], shown["std"])):
         axes.errorbar(mean, i, xerr=std, fmt="o", color=colours[i], markersize=6, capsize=3, linewidth=1.2)
-    names = [fitted(name, width=40) for name in shown["name"]]
+    names = [shorten(name, width=40) for name in shown["name"]]
     axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     best = f" (best {len(shown)} of {n_candidates})" if n_candidates > len(shown) else ""
-    dress(axes, title=f"Candidates{best}", x="score: mean ± standard deviation over folds")
-    write_as_is(axes.get_yticklabels())
+    style_axes(axes, title=f"Candidates{best}", x="score: mean ± standard deviation over folds")
+    disable_math(axes.get_yticklabels())
     _write_columns(axes, shown)
 
 
 def _write_columns(axes: Axes, shown: pd.DataFrame) -> None:
-    """Write score, time of a fit and size beside each row."""
+    """Write score, fit time and number of parameters beside each row."""
     compiled = shown.get("compile_seconds")
     lines = [f"{'score':>8} {'fit':>8} {'' if compiled is None else '  compile '}{'parameters':>11}"]
     for i, (mean, seconds, n_parameters) in enumerate(zip(shown["mean"], shown["seconds"], shown["n_parameters"])):
@@ -97,4 +97,4 @@ def _draw_costs(axes: Axes, shown: pd.DataFrame, colours: list[str]) -> None:
     if log:
         axes.set_xscale("log")
         plain_log_ticks(axes.xaxis)
-    dress(axes, title="Score against cost", x="time of a fit, without compilation (s)", y="mean score")
+    style_axes(axes, title="Score against cost", x="time of a fit, without compilation (s)", y="mean score")

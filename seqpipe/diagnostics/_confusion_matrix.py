@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Plot confusion matrices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix
 from sklearn.utils.multiclass import unique_labels
 
-from seqpipe.diagnostics._style import dress, fitted, new_figure, write_as_is
+from seqpipe.diagnostics._style import disable_math, new_figure, shorten, style_axes
 
 __all__ = ["plot_confusion_matrix"]
 
@@ -21,16 +21,16 @@ _MOST_TICKS = 60
 
 
 def plot_confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence[Any] | None = None) -> Figure:
-    """Draw the confusion matrix: the true class a row, the predicted one a column.
+    """Plot a confusion matrix, with one row per true class and one column per predicted class.
 
-    A cell's colour is its share of the row, its number the count of samples (left out above 25 classes).
+    The colour of a cell is its share of the row; its number is the count of samples (omitted above 25 classes).
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
         True and predicted labels.
     labels : sequence of shape (n_classes,), optional
-        The classes in the order to draw; by default all that occur, sorted.
+        Classes in the order of rows and columns; by default all that occur, sorted.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def plot_confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence
     bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     bar.set_label("share of the true class", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    dress(axes, title=_title(counts), x="predicted class", y="true class")
+    style_axes(axes, title=_title(counts), x="predicted class", y="true class")
     axes.grid(False)
     _name_classes(axes, classes)
     if len(classes) <= _MOST_WITH_COUNTS:
@@ -57,18 +57,18 @@ def plot_confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence
 
 def _title(counts: NDArray[np.int64]) -> str:
     accuracy = np.trace(counts) / max(counts.sum(), 1)
-    return f"Confusion matrix: {accuracy:.1%} of {counts.sum():,} right"
+    return f"Confusion matrix: {accuracy:.1%} of {counts.sum():,} correct"
 
 
 def _name_classes(axes: Axes, classes: NDArray[Any]) -> None:
     every = -(-len(classes) // _MOST_TICKS)
     ticks = np.arange(0, len(classes), every)
-    names = [fitted(name, width=18, lines=1) for name in classes[ticks]]
+    names = [shorten(name, width=18, lines=1) for name in classes[ticks]]
     points = 9 if len(classes) <= 15 else 7 if len(classes) <= 30 else 6
-    upright = max(map(len, names)) > 3
-    axes.set_xticks(ticks, names, fontsize=points, rotation=90 if upright else 0)
+    rotated = max(map(len, names)) > 3
+    axes.set_xticks(ticks, names, fontsize=points, rotation=90 if rotated else 0)
     axes.set_yticks(ticks, names, fontsize=points)
-    write_as_is([*axes.get_xticklabels(), *axes.get_yticklabels()])
+    disable_math([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
 def _write_counts(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:

@@ -1,4 +1,4 @@
-"""From what a user has fitted to the network inside, with data as the network takes it."""
+"""Find the network inside a fitted estimator, and prepare samples for it."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from torch import nn
 
 from seqpipe.recurrence import Recurrent
 
-__all__ = ["Subject", "subject_of"]
+__all__ = ["FittedNet", "fitted_net_of"]
 
-#: Samples whose states are kept at a time.
+#: Number of samples per batch, whose states are stored at the same time.
 _BATCH = 32
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A fitted net, and samples for it.
+class FittedNet:
+    """A fitted network with samples for it.
 
     Attributes
     ----------
     net : SequenceNet
-        Its ``infer``, ``get_loss``, ``get_iterator`` and ``module_`` are used.
+        The fitted network; its ``infer``, ``get_loss``, ``get_iterator`` and ``module_`` are used.
     samples : Samples
-        What the estimator's `as_samples` returns; without y where there was none.
+        The result of the estimator's `as_samples`; without y if no y was given.
     """
 
     net: Any
     samples: Any
 
     def recurrents(self) -> dict[str, Recurrent]:
-        """Return the recurrent layers by what tells them apart: nothing, where they are alone."""
+        """Return the recurrent layers by the name of their module, "" if there is only one."""
         found = {name: module for name, module in self.net.module_.named_modules() if isinstance(module, Recurrent)}
         if len(found) == 1:
             return {"": next(iter(found.values()))}
         return {name.removesuffix(".recurrent"): module for name, module in found.items()}
 
-    def take(self, indices: NDArray[np.int64]) -> Subject:
-        """Return some of the samples."""
-        return Subject(self.net, self.samples.take(indices))
+    def take(self, indices: NDArray[np.int64]) -> FittedNet:
+        """Return this network with a subset of its samples."""
+        return FittedNet(self.net, self.samples.take(indices))
 
-    def spread(self, n_samples: int | None) -> Subject:
-        """Return so many of the samples, spread evenly over them, or all."""
-        there = len(self.samples)
-        if n_samples is None or n_samples >= there:
+    def subsample(self, n_samples: int | None) -> FittedNet:
+        """Return this network with at most ``n_samples`` samples, evenly spaced; None for all."""
+        available = len(self.samples)
+        if n_samples is None or n_samples >= available:
             return self
-        return self.take(np.linspace(0, there - 1, n_samples).round().astype(np.int64))
+        return self.take(np.linspace(0, available - 1, n_samples).round().astype(np.int64))
 
     def batches(self) -> Iterator[tuple[NDArray[np.int64], dict[str, Any], Any]]:
-        """Yield the samples' numbers, inputs and targets, few at a time."""
+        """Yield indices, inputs and targets of the samples in batches."""
         for start in range(0, len(self.samples), _BATCH):
             part = self.take(np.arange(start, min(start + _BATCH, len(self.samples))))
             for inputs, y in self.net.get_iterator(part.samples):
                 yield start + inputs["indices"], inputs, y
 
     @contextmanager
-    def evaluated(self) -> Iterator[None]:
-        """Disable dropout, and put the network's mode back."""
+    def eval_mode(self) -> Iterator[None]:
+        """Put the network in evaluation mode, and restore its mode on exit."""
         module: nn.Module = self.net.module_
         training = module.training
         module.eval()
@@ -72,8 +72,8 @@ class Subject:
             module.train(training)
 
 
-def subject_of(estimator: Any, X: Any, y: Any = None) -> Subject:
-    """Look inside searches, pipelines and forecasters for the network, and bring the samples to it.
+def fitted_net_of(estimator: Any, X: Any, y: Any = None) -> FittedNet:
+    """Return the network inside an estimator, also of a search, pipeline or forecaster, with its samples.
 
     Raises
     ------
@@ -82,18 +82,18 @@ def subject_of(estimator: Any, X: Any, y: Any = None) -> Subject:
     TypeError
         If there is no recurrent network inside.
     ValueError
-        If X or y is unfit.
+        If X or y is invalid.
     """
     check_is_fitted(estimator)
     if hasattr(estimator, "best_estimator_"):
-        return subject_of(estimator.best_estimator_, X, y)
+        return fitted_net_of(estimator.best_estimator_, X, y)
     if hasattr(estimator, "steps"):
-        return subject_of(estimator[-1], estimator[:-1].transform(X) if len(estimator) > 1 else X, y)
+        return fitted_net_of(estimator[-1], estimator[:-1].transform(X) if len(estimator) > 1 else X, y)
     if hasattr(estimator, "inner_samples"):
-        return subject_of(estimator.estimator_, *estimator.inner_samples(X, y))
+        return fitted_net_of(estimator.estimator_, *estimator.inner_samples(X, y))
     if hasattr(estimator, "as_samples"):
-        return Subject(estimator.net_, estimator.as_samples(X, y))
+        return FittedNet(estimator.net_, estimator.as_samples(X, y))
     raise TypeError(
-        f"{type(estimator).__name__} holds no recurrent network: give a fitted estimator of seqpipe, such as "
+        f"{type(estimator).__name__} holds no recurrent network: pass a fitted estimator of seqpipe, such as "
         "SequenceClassifier, or a search, Pipeline or Forecaster around one."
     )

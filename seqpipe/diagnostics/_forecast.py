@@ -1,4 +1,4 @@
-"""A series, what came after it, and what was forecast."""
+"""Plot forecasts beside the true values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from seqpipe.diagnostics._style import INK, PALETTE, LineEnd, dress, fitted, label_ends
+from seqpipe.diagnostics._style import INK, PALETTE, LineEnd, label_ends, shorten, style_axes
 from seqpipe.diagnostics._time_panels import (
     MOST_PANELS,
     n_columns,
@@ -29,16 +29,16 @@ _TAIL = 4
 def plot_forecast(
     history: pd.Series | pd.DataFrame, truth: pd.Series | pd.DataFrame, forecasts: Mapping[str, ArrayLike]
 ) -> Figure:
-    """Draw the end of a series, what followed, and each forecast of it; one panel a column, twelve at most.
+    """Plot the end of a series, its true continuation and forecasts, with one panel per column, at most twelve.
 
     Parameters
     ----------
     history : Series or DataFrame of shape (n_timesteps, n_columns)
-        What the forecasts knew; its last steps are drawn, four times as many as were forecast.
+        Series before the forecasts; the last steps are drawn, four times as many as were forecast.
     truth : Series or DataFrame of shape (n_steps, n_columns)
-        What followed; its index goes on where that of ``history`` ends.
+        True continuation, with an index that continues that of ``history``.
     forecasts : mapping of str to array-like of shape (n_steps,) or (n_steps, n_columns)
-        Each forecast by its name; the first is drawn heavier than the others.
+        Forecasts by name; the first is emphasised.
 
     Returns
     -------
@@ -48,19 +48,19 @@ def plot_forecast(
     Raises
     ------
     ValueError
-        If a forecast has not as many values as ``truth``.
+        If the shape of a forecast differs from that of ``truth``.
     """
     history, truth = pd.DataFrame(history), pd.DataFrame(truth)
     values = {name: _shaped(name, forecast, truth) for name, forecast in forecasts.items()}
     tail = history.iloc[-max(_TAIL * len(truth), 12) :]
     names = list(truth.columns[:MOST_PANELS])
-    time = fitted(truth.index.name or "time step", lines=1)
+    time = shorten(truth.index.name or "time step", lines=1)
     figure, panels = panels_for(len(names))
     for i, (axes, name) in enumerate(zip(panels, names)):
         drawn = {key: forecast[:, i] for key, forecast in values.items()}
         ends = _draw(axes, tail.iloc[:, i], truth.iloc[:, i], drawn)
         lowest = i + n_columns(len(names)) >= len(names)
-        dress(axes, title=fitted(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
+        style_axes(axes, title=shorten(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
         show_time(axes, truth.index)
         if len(names) == 1:
             label_ends(axes, ends)
@@ -80,7 +80,7 @@ def _shaped(name: str, forecast: ArrayLike, truth: pd.DataFrame) -> NDArray[np.f
 
 
 def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, forecasts: Mapping[str, NDArray[np.float64]]) -> list[LineEnd]:
-    """Draw one column; return the ends of its lines."""
+    """Plot one column and return the ends of its lines."""
     x, ahead = positions(tail.index, truth.index)
     last = tail.to_numpy(dtype=np.float64)[-1:]
     joined = np.concatenate([x[-1:], ahead])
@@ -93,6 +93,6 @@ def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, forecasts: Mapping[str,
         marker = "o" if len(values) <= 24 and name == "truth" else None
         axes.plot(
             joined, np.concatenate([last, values]), color=colour, linewidth=width, linestyle=style,
-            label=fitted(name, lines=1), marker=marker, markersize=3,
+            label=shorten(name, lines=1), marker=marker, markersize=3,
         )  # fmt: skip
-    return [LineEnd(fitted(name), joined[-1], float(line[0][-1]), line[1]) for name, line in lines.items()]
+    return [LineEnd(shorten(name), joined[-1], float(line[0][-1]), line[1]) for name, line in lines.items()]

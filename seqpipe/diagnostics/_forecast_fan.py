@@ -1,4 +1,4 @@
-"""Forecasts from one origin after the other, and how far they are off with the distance."""
+"""Plot forecasts from successive origins, with bands of their errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from seqpipe.diagnostics._style import INK, PALETTE, QUIET, dress, fitted
+from seqpipe.diagnostics._style import GREY, INK, PALETTE, shorten, style_axes
 from seqpipe.diagnostics._time_panels import (
     MOST_PANELS,
     n_columns,
@@ -29,21 +29,21 @@ _BANDS = ((10, 90, 0.15), (25, 75, 0.25))
 def plot_forecast_fan(
     history: pd.Series | pd.DataFrame, truth: pd.Series | pd.DataFrame, forecasts: ArrayLike
 ) -> Figure:
-    """Draw forecasts from successive origins, and about the last one the spread of the errors before it.
+    """Plot forecasts from successive origins, the last one with bands of the errors of earlier ones.
 
-    The bands are the middle 50 % and 80 % of the errors that earlier forecasts made at the same distance, as far as they
-    were known when the last forecast was made; they are left out where these are fewer than five. One panel a column,
-    twelve at most; at most twelve earlier forecasts are drawn.
+    The bands are the middle 50 % and 80 % of the errors of earlier forecasts at the same distance, as far as they were
+    known when the last forecast was made; with fewer than five errors they are omitted. There is one panel per column,
+    at most twelve; at most twelve earlier forecasts are drawn.
 
     Parameters
     ----------
     history : Series or DataFrame of shape (n_timesteps, n_columns)
-        What came before the first origin; its last steps are drawn.
+        Series before the first origin; its last steps are drawn.
     truth : Series or DataFrame of shape (n_steps, n_columns)
-        What followed; its index goes on where that of ``history`` ends.
+        True continuation, with an index that continues that of ``history``.
     forecasts : array-like of shape (n_origins, horizon) or (n_origins, horizon, n_columns)
-        Row i knows the first i steps of ``truth``, and ``n_origins + horizon - 1 == n_steps``: what
-        `Forecaster.backtest` gives.
+        Forecasts as returned by `Forecaster.backtest`: row i is made after the first i steps of ``truth``, and
+        ``n_origins + horizon - 1 == n_steps``.
 
     Returns
     -------
@@ -53,18 +53,18 @@ def plot_forecast_fan(
     Raises
     ------
     ValueError
-        If the forecasts do not fit the truth.
+        If the shape of the forecasts does not match the truth.
     """
     history, truth = pd.DataFrame(history), pd.DataFrame(truth)
     fan = _shaped(forecasts, truth)
     tail = history.iloc[-max(len(truth), 12) :]
     names = list(truth.columns[:MOST_PANELS])
-    time = fitted(truth.index.name or "time step", lines=1)
+    time = shorten(truth.index.name or "time step", lines=1)
     figure, panels = panels_for(len(names))
     for i, (axes, name) in enumerate(zip(panels, names)):
         _draw(axes, tail.iloc[:, i], truth.iloc[:, i], fan[:, :, i])
         lowest = i + n_columns(len(names)) >= len(names)
-        dress(axes, title=fitted(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
+        style_axes(axes, title=shorten(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
         show_time(axes, truth.index)
     write_legend(figure, panels[0])
     write_title(figure, f"Forecasts of {fan.shape[1]} steps from {fan.shape[0]} origins", len(names), truth.shape[1])
@@ -86,11 +86,11 @@ def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, fan: NDArray[np.float64
     x, ahead = positions(tail.index, truth.index)
     values = np.concatenate([tail.to_numpy(dtype=np.float64)[-1:], truth.to_numpy(dtype=np.float64)])
     at = np.concatenate([x[-1:], ahead])
-    axes.plot(x, tail.to_numpy(dtype=np.float64), color=QUIET, linewidth=1.2, label="history")
+    axes.plot(x, tail.to_numpy(dtype=np.float64), color=GREY, linewidth=1.2, label="history")
     axes.plot(at, values, color=INK, linewidth=1.8, label="truth", zorder=4)
     *earlier, last = range(len(fan))
     steps = fan.shape[1] + 1
-    for n, i in enumerate(_few(earlier)):
+    for n, i in enumerate(_evenly_spaced(earlier)):
         line = np.concatenate([values[i : i + 1], fan[i]])
         label = "earlier forecasts" if n == 0 else None
         axes.plot(at[i : i + steps], line, color=PALETTE[5], linewidth=1.0, label=label, zorder=3)
@@ -103,14 +103,14 @@ def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, fan: NDArray[np.float64
         axes.fill_between(at[last:], *edges, color=PALETTE[0], alpha=alpha, linewidth=0, zorder=2, label=label)
 
 
-def _few(origins: list[int]) -> list[int]:
-    """Return at most twelve of the origins, spread evenly."""
+def _evenly_spaced(origins: list[int]) -> list[int]:
+    """Return at most twelve of the origins, evenly spaced."""
     every = -(-len(origins) // _MOST_LINES) or 1
     return origins[::-1][every - 1 :: every][::-1]
 
 
 def _bands(fan: NDArray[np.float64], truth: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return quantiles of the errors at each distance that were known at the last origin, shape (2, horizon) each."""
+    """Return quantiles, shape (2, horizon), of the errors at each distance that were known at the last origin."""
     last, horizon = len(fan) - 1, fan.shape[1]
     errors = [truth[k:last] - fan[: max(last - k, 0), k] for k in range(horizon)]
     if len(errors[-1]) < _FEWEST_ERRORS:

@@ -1,4 +1,4 @@
-"""The gradient's norm along time, as a picture."""
+"""Plot the norm of the gradient over time."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from seqpipe.diagnostics._gradient_flow import GradientFlow
-from seqpipe.diagnostics._style import PALETTE, QUIET, LineEnd, dress, fitted, label_ends, new_figure, plain_log_ticks
+from seqpipe.diagnostics._style import (
+    GREY,
+    PALETTE,
+    LineEnd,
+    label_ends,
+    new_figure,
+    plain_log_ticks,
+    shorten,
+    style_axes,
+)
 
 __all__ = ["plot_gradient_flow"]
 
 _MOST_SHADES = 2
-#: Spans of fewer times than this have room for 0.1, 0.2, 0.5.
+#: Axes that span less than this factor have ticks at 0.1, 0.2, 0.5, …
 _PLAIN_TICKS = 100
 
 
 def plot_gradient_flow(flow: GradientFlow) -> Figure:
-    """Draw ‖∂loss/∂h_t‖ against the step, a line a layer, on a logarithmic scale.
+    """Plot ‖∂loss/∂h_t‖ against the time step, one line per layer, on a logarithmic scale.
 
-    A line is the mean over the sequences that reach a step; for one or two layers a shade about it holds the middle
-    80 % of them. The title is the verdict. Six layers are in colour, further ones in grey.
+    A line is the mean over the sequences that reach a step; for one or two layers a shaded area shows the middle 80 % of
+    them. The title is the verdict. Six layers are in colour, further ones in grey.
 
     Parameters
     ----------
     flow : GradientFlow
-        What `gradient_flow` gave.
+        The result of `gradient_flow`.
 
     Returns
     -------
@@ -44,14 +53,14 @@ def plot_gradient_flow(flow: GradientFlow) -> Figure:
             _shade(axes, steps, flow.sample_norms[:, i], _colour(i))
     _scale(axes, norms)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    dress(axes, title=_title(flow), x="time step", y="‖∂loss/∂h‖ (log scale)")
+    style_axes(axes, title=_title(flow), x="time step", y="‖∂loss/∂h‖ (log scale)")
     if len(flow.layers) > 1:
         label_ends(axes, _ends(flow, steps, norms))
     return figure
 
 
 def _colour(i: int) -> str:
-    return PALETTE[i] if i < len(PALETTE) else QUIET
+    return PALETTE[i] if i < len(PALETTE) else GREY
 
 
 def _draw(axes: Axes, steps: NDArray[np.int64], mean: NDArray[np.float64], colour: str) -> None:
@@ -68,11 +77,11 @@ def _shade(axes: Axes, steps: NDArray[np.int64], norms: NDArray[np.float64], col
 
 
 def _scale(axes: Axes, norms: NDArray[np.float64]) -> None:
-    """Make the axis logarithmic, with plain numbers where it spans little."""
+    """Make the y-axis logarithmic, with plain numbers if it spans little."""
     finite = norms[np.isfinite(norms)]
     if not len(finite):
         axes.set(yticks=[])
-        axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", color=QUIET)
+        axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", color=GREY)
         return
     axes.set_yscale("log")
     if finite.max() < _PLAIN_TICKS * finite.min():
@@ -80,11 +89,11 @@ def _scale(axes: Axes, norms: NDArray[np.float64]) -> None:
 
 
 def _title(flow: GradientFlow) -> str:
-    """Return one line a layer, as many as there is room for."""
+    """Return one line per layer, for at most six layers."""
     if len(flow.layers) == 1:
         return f"Gradient flow. {flow.verdict[0].upper()}{flow.verdict[1:]}"
     lines = [f"{layer}: {verdict}" for layer, verdict in zip(flow.layers, flow.verdicts)]
-    return "\n".join(["Gradient flow", *(fitted(line, width=110, lines=1) for line in lines[: len(PALETTE)])])
+    return "\n".join(["Gradient flow", *(shorten(line, width=110, lines=1) for line in lines[: len(PALETTE)])])
 
 
 def _ends(flow: GradientFlow, steps: NDArray[np.int64], norms: NDArray[np.float64]) -> list[LineEnd]:
@@ -92,5 +101,5 @@ def _ends(flow: GradientFlow, steps: NDArray[np.int64], norms: NDArray[np.float6
     for i, (layer, line) in enumerate(zip(flow.layers, norms)):
         shown = np.flatnonzero(np.isfinite(line))
         if len(shown) and i < len(PALETTE):
-            ends.append(LineEnd(fitted(layer), float(steps[shown[-1]]), float(line[shown[-1]]), _colour(i)))
+            ends.append(LineEnd(shorten(layer), float(steps[shown[-1]]), float(line[shown[-1]]), _colour(i)))
     return ends

@@ -1,4 +1,4 @@
-"""The state after each step of one sequence."""
+"""Compute the hidden states of a fitted network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqpipe.diagnostics._fitted import subject_of
+from seqpipe.diagnostics._fitted import fitted_net_of
 from seqpipe.diagnostics._recording import Layer, LayerRun, recorded
 from seqpipe.recurrence import state_tensors
 
@@ -18,14 +18,14 @@ __all__ = ["HiddenStates", "hidden_states"]
 
 @dataclass(frozen=True, eq=False)
 class HiddenStates:
-    """What the recurrent layers held after each step of one sequence.
+    """States of the recurrent layers after each step of one sequence.
 
     Attributes
     ----------
     layers : tuple of Layer
-        What was run; ``str(layer)`` names it.
+        The layers; ``str(layer)`` names a layer.
     values : tuple of array of shape (n_timesteps, hidden_size)
-        One a layer; of a state of several tensors the first, an LSTM's h.
+        One array per layer; of a state with several tensors the first, for an LSTM h.
     """
 
     layers: tuple[Layer, ...]
@@ -33,18 +33,18 @@ class HiddenStates:
 
 
 def hidden_states(estimator: Any, X: Any, y: Any = None, *, sample: int = 0) -> HiddenStates:
-    """Run a fitted estimator's network along one sequence, and return what it held after each step.
+    """Return the hidden states of a fitted estimator's network after each step of one sequence.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted, with a recurrent network: one of seqpipe's, or a search, Pipeline or Forecaster around one.
+        Fitted estimator with a recurrent network: one of seqpipe's, or a search, Pipeline or Forecaster around one.
     X : sequences
-        As for ``fit``.
+        Sequences as for ``fit``.
     y : targets, optional
-        As for ``fit``; only networks that read their targets need them.
+        Targets as for ``fit``; required only by networks that read their targets.
     sample : int, default=0
-        The sequence's number in X, from 0; of a Forecaster the window's.
+        Index of the sequence in X; for a Forecaster the index of the window.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def hidden_states(estimator: Any, X: Any, y: Any = None, *, sample: int = 0) -> 
     TypeError
         If there is no recurrent network inside.
     ValueError
-        If X is unfit, or has no such sample.
+        If X is invalid or has no such sample.
 
     Examples
     --------
@@ -68,13 +68,13 @@ def hidden_states(estimator: Any, X: Any, y: Any = None, *, sample: int = 0) -> 
     >>> hidden_states(model, X).values[0].shape
     (30, 8)
     """
-    subject = subject_of(estimator, X, y)
-    n_samples = len(subject.samples)
+    fitted = fitted_net_of(estimator, X, y)
+    n_samples = len(fitted.samples)
     if not 0 <= sample < n_samples:
         raise ValueError(
-            f"The 'sample' parameter of hidden_states must be from 0 to {n_samples - 1}. Got {sample!r} instead."
+            f"The 'sample' parameter of hidden_states must be an int from 0 to {n_samples - 1}. Got {sample!r} instead."
         )
-    one = subject.take(np.array([sample]))
+    one = fitted.take(np.array([sample]))
     [(_, inputs, targets)] = one.batches()
     with torch.no_grad():
         runs, _ = recorded(one, lambda: one.net.infer(inputs, y=targets))

@@ -1,4 +1,4 @@
-"""The states along time, as heat maps."""
+"""Plot hidden states as heat maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from seqpipe.diagnostics._hidden_states import HiddenStates
-from seqpipe.diagnostics._style import dress, new_figure
+from seqpipe.diagnostics._style import new_figure, style_axes
 
 __all__ = ["plot_hidden_states"]
 
@@ -18,14 +18,14 @@ _MOST_PANELS = 8
 
 
 def plot_hidden_states(states: HiddenStates) -> Figure:
-    """Draw the state after each step of one sequence: time to the right, a row an entry of the state.
+    """Plot the state after each step of one sequence, with one row per entry of the state and time to the right.
 
-    There is one panel a layer and direction, eight at most, with one scale of colours, white at zero.
+    There is one panel per layer and direction, at most eight, with a common colour scale, white at zero.
 
     Parameters
     ----------
     states : HiddenStates
-        What `hidden_states` gave.
+        The result of `hidden_states`.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def plot_hidden_states(states: HiddenStates) -> Figure:
     images = [_draw(axes, values, largest) for axes, values in zip(panels, shown)]
     for axes, layer in zip(panels, states.layers):
         title = "Hidden states" if len(states.layers) == 1 else f"Hidden states: {layer}"
-        dress(axes, title=title, x="time step" if axes is panels[-1] else "", y="entry of the state")
+        style_axes(axes, title=title, x="time step" if axes is panels[-1] else "", y="entry of the state")
         axes.grid(False)
     bar = figure.colorbar(images[0], ax=panels, shrink=0.9, pad=0.02)
     bar.set_label("value", fontsize=9)

@@ -1,4 +1,4 @@
-"""The loss over the epochs of one fit, or of many."""
+"""Plot the loss over the epochs of one or more fits."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from seqpipe.diagnostics._style import (
+    GREY,
     INK,
     PALETTE,
-    QUIET,
     LineEnd,
-    dress,
-    fitted,
     label_ends,
     new_figure,
     plain_log_ticks,
+    shorten,
+    style_axes,
 )
 
 __all__ = ["Curves", "draw_curves", "last_loss", "plot_learning_curves"]
@@ -34,12 +34,12 @@ _DECADES_FOR_LOG = 1.3
 
 
 def plot_learning_curves(curves: Curves) -> Figure:
-    """Draw the training and validation loss of each fit against the epoch.
+    """Plot the training and validation loss of each fit against the epoch.
 
     Parameters
     ----------
     curves : mapping of str to sequence of mappings
-        A fit's name, and its ``history_``: one mapping an epoch with ``train_loss`` and perhaps ``epoch`` and
+        The ``history_`` of each fit by name: one mapping per epoch with ``train_loss`` and optionally ``epoch`` and
         ``valid_loss``. Of more than six fits the six with the lowest last loss are in colour.
 
     Returns
@@ -57,7 +57,7 @@ def plot_learning_curves(curves: Curves) -> Figure:
 
 
 def draw_curves(axes: Axes, curves: Curves, colours: Mapping[str, str]) -> None:
-    """Draw the losses into ``axes``, those without a colour in grey below the others."""
+    """Plot the losses into ``axes``, those without a colour in grey below the others."""
     drawn = set()
     for name, history in curves.items():
         for key in _STYLES:
@@ -70,16 +70,16 @@ def draw_curves(axes: Axes, curves: Curves, colours: Mapping[str, str]) -> None:
         axes.set_yscale("log")
         plain_log_ticks(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    dress(axes, title="Learning curves", x="epoch", y="loss (log scale)" if log else "loss")
+    style_axes(axes, title="Learning curves", x="epoch", y="loss (log scale)" if log else "loss")
     if len(drawn) > 1:
         _explain_styles(axes)
     if not drawn:
         axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "no epochs were recorded", transform=axes.transAxes, ha="center", color=QUIET)
+        axes.text(0.5, 0.5, "no epochs were recorded", transform=axes.transAxes, ha="center", color=GREY)
 
 
 def last_loss(history: Sequence[Mapping[str, float]]) -> float:
-    """Return the last validation loss, or training loss without one; infinity where it is not finite."""
+    """Return the last validation loss, else the last training loss; infinity if it is not finite."""
     loss = history[-1].get("valid_loss", history[-1].get("train_loss", np.inf))
     return float(loss) if np.isfinite(loss) else np.inf
 
@@ -88,7 +88,7 @@ def _draw(axes: Axes, epochs: NDArray[np.float64], losses: NDArray[np.float64], 
     axes.plot(
         epochs,
         losses,
-        color=colour or QUIET,
+        color=colour or GREY,
         linestyle=_STYLES[key][1],
         linewidth=1.6 if colour else 0.8,
         alpha=1.0 if colour else 0.6,
@@ -122,9 +122,9 @@ def _ends(curves: Curves, colours: Mapping[str, str]) -> list[LineEnd]:
         epochs, losses = points[1] if np.isfinite(points[1][1]).any() else points[0]
         finite = np.flatnonzero(np.isfinite(losses))
         if len(finite):
-            ends.append(LineEnd(fitted(name), float(epochs[finite[-1]]), float(losses[finite[-1]]), colour))
+            ends.append(LineEnd(shorten(name), float(epochs[finite[-1]]), float(losses[finite[-1]]), colour))
     others = [name for name in curves if name not in colours]
     if others and ends:
         lowest = min(ends, key=lambda end: end.y)
-        ends.insert(0, LineEnd(f"{len(others)} others in grey", lowest.x, lowest.y, QUIET))
+        ends.insert(0, LineEnd(f"{len(others)} others in grey", lowest.x, lowest.y, GREY))
     return ends

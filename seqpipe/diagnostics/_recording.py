@@ -1,4 +1,4 @@
-"""What recurrent layers go through while a fitted network runs."""
+"""Record the states of recurrent layers while a fitted network runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.cells import State
-from seqpipe.diagnostics._fitted import Subject
+from seqpipe.diagnostics._fitted import FittedNet
 from seqpipe.recurrence import RecordedRun, Recurrent, recorded_states
 
 __all__ = ["Layer", "LayerRun", "recorded"]
@@ -21,16 +21,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Layer:
-    """One direction of one recurrent layer; ``str`` names it.
+    """One direction of one recurrent layer; ``str(layer)`` is its name.
 
     Attributes
     ----------
     network : str
-        Where it stands, such as "encoder"; empty where there is nothing to tell apart.
+        Its part of the network, such as "encoder"; empty if there is only one.
     number : int
-        From 0, next to the input.
+        Index of the layer; 0 is next to the input.
     direction : {"", "forward", "backward"}
-        Along time; empty where there is but one.
+        Direction in time; empty if there is only one.
     """
 
     network: str
@@ -43,16 +43,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerRun:
-    """One layer along one batch.
+    """States of one layer for one batch.
 
     Attributes
     ----------
     layer : Layer
-        Which one.
+        The layer.
     lengths : array of int64, shape (batch,)
-        Valid steps of each row.
+        Number of valid steps per row.
     states : list of State
-        In the order in which they were reached: first the one before any step.
+        States in the order of computation, beginning with the initial state.
     """
 
     layer: Layer
@@ -60,7 +60,7 @@ class LayerRun:
     states: list[State]
 
     def in_time(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return values (batch, n_timesteps, …), one a step as the layer takes them, in time; NaN after the ends."""
+        """Return values (batch, n_timesteps, …) in the order of time, which come in the order of computation; NaN after the ends."""
         t = np.broadcast_to(np.arange(values.shape[1]), values.shape[:2])
         lengths = self.lengths[:, None]
         order = np.where(t < lengths, lengths - 1 - t, t) if self.layer.direction == "backward" else t
@@ -68,20 +68,18 @@ class LayerRun:
         return np.where((t < lengths)[extra], np.take_along_axis(values, order[extra], axis=1), np.nan)
 
 
-def recorded(subject: Subject, run: Callable[[], T]) -> tuple[list[LayerRun], T]:
-    """Run the network, and return what its layers went through, with what it gave.
+def recorded(fitted: FittedNet, run: Callable[[], T]) -> tuple[list[LayerRun], T]:
+    """Run the network, and return the states of its layers and its result.
 
-    A layer that a network runs more than once from the start is shown at its first run, one that it does not run not
-    at all.
+    Of a layer that runs several times from the start the first run is returned; a layer that does not run is left out.
     """
-    with subject.evaluated(), ExitStack() as stack:
+    with fitted.eval_mode(), ExitStack() as stack:
         recordings = {
-            name: (layers, stack.enter_context(recorded_states(layers)))
-            for name, layers in subject.recurrents().items()
+            name: (layers, stack.enter_context(recorded_states(layers))) for name, layers in fitted.recurrents().items()
         }
-        given = run()
+        result = run()
     found = [_layer_runs(name, layers, runs[0]) for name, (layers, runs) in recordings.items() if runs]
-    return [each for layers in found for each in layers], given
+    return [each for layers in found for each in layers], result
 
 
 def _layer_runs(name: str, layers: Recurrent, run: RecordedRun) -> list[LayerRun]:

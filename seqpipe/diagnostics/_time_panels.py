@@ -1,4 +1,4 @@
-"""Panels of series along time: one a column, dates where there are dates."""
+"""Panels of time series, one per column, with dates on the x-axis if the index has dates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from seqpipe.diagnostics._style import INK, new_figure, write_as_is
+from seqpipe.diagnostics._style import INK, disable_math, new_figure
 
 __all__ = ["MOST_PANELS", "n_columns", "panels_for", "positions", "show_time", "write_legend", "write_title"]
 
@@ -17,12 +17,12 @@ MOST_PANELS = 12
 
 
 def n_columns(n_panels: int) -> int:
-    """Return how many panels stand side by side."""
+    """Return the number of panels per row."""
     return 1 if n_panels == 1 else 2 if n_panels <= 4 else 3
 
 
 def panels_for(n_panels: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its panels, 900 pixels wide."""
+    """Return a figure 900 pixels wide and its panels."""
     columns = n_columns(n_panels)
     n_rows = -(-n_panels // columns)
     figure = new_figure(9, 4.5 if n_rows == 1 else 1.2 + 2.3 * n_rows)
@@ -33,7 +33,7 @@ def panels_for(n_panels: int) -> tuple[Figure, list[Axes]]:
 
 
 def positions(before: pd.Index, after: pd.Index) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return places on the x-axis: days for dates, the index where it is numeric, else row numbers."""
+    """Return positions on the x-axis: days for dates, the values of a numeric index, else row numbers."""
     if isinstance(after, pd.DatetimeIndex):
         return _days(before), _days(after)
     if pd.api.types.is_numeric_dtype(after):
@@ -47,7 +47,7 @@ def _days(index: pd.Index) -> NDArray[np.float64]:
 
 
 def show_time(axes: Axes, index: pd.Index) -> None:
-    """Write dates along the axis where the index has some, in its zone."""
+    """Format the x-axis as dates in the time zone of the index, if it has dates."""
     if isinstance(index, pd.DatetimeIndex):
         locator = AutoDateLocator(tz=index.tz, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
@@ -55,13 +55,13 @@ def show_time(axes: Axes, index: pd.Index) -> None:
 
 
 def write_title(figure: Figure, title: str, n_panels: int, n_series: int) -> None:
-    """Write a title above all panels, and how many series they leave out."""
+    """Write a title above all panels, with the number of series if some are left out."""
     left_out = f" (the first {n_panels} of {n_series} series)" if n_series > n_panels else ""
     figure.suptitle(title + left_out, x=0.01, ha="left", fontsize=11, color=INK)
 
 
 def write_legend(figure: Figure, axes: Axes) -> None:
-    """Write the legend of one panel below all of them."""
+    """Write the legend of one panel below all panels."""
     handles, labels = axes.get_legend_handles_labels()
     legend = figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
-    write_as_is(legend.get_texts())
+    disable_math(legend.get_texts())

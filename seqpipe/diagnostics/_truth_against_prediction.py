@@ -1,4 +1,4 @@
-"""How far predictions of numbers are from the truth."""
+"""Plot predicted against true values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from seqpipe.diagnostics._style import INK, PALETTE, QUIET, dress, fitted, new_figure
+from seqpipe.diagnostics._style import GREY, INK, PALETTE, new_figure, shorten, style_axes
 
 __all__ = ["plot_truth_against_prediction"]
 
@@ -19,16 +19,16 @@ _MOST_PANELS = 12
 def plot_truth_against_prediction(
     y_true: ArrayLike, y_pred: ArrayLike, *, names: Sequence[str] | None = None
 ) -> Figure:
-    """Draw each prediction against its truth, with the line where they are equal.
+    """Plot predicted against true values, with the line where they are equal.
 
-    There is one panel an output, twelve at most.
+    There is one panel per output, at most twelve.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
         True and predicted values.
     names : sequence of str of shape (n_outputs,), optional
-        What the outputs are called.
+        Names of the outputs.
 
     Returns
     -------
@@ -63,11 +63,11 @@ def _columns(y: ArrayLike) -> NDArray[np.float64]:
 
 def _draw(axes: Axes, truth: NDArray[np.float64], predicted: NDArray[np.float64], name: str) -> None:
     ends = np.array([min(truth.min(), predicted.min()), max(truth.max(), predicted.max())])
-    axes.plot(ends, ends, color=QUIET, linewidth=1.0, linestyle="--")
+    axes.plot(ends, ends, color=GREY, linewidth=1.0, linestyle="--")
     alpha = float(np.clip(60 / len(truth), 0.15, 0.8))
     axes.scatter(truth, predicted, s=18, color=PALETTE[0], alpha=alpha, linewidths=0, rasterized=len(truth) > 5000)
     error = np.abs(truth - predicted).mean()
-    dress(axes, title=fitted(name, width=28, lines=1), x="true value", y="predicted value")
+    style_axes(axes, title=shorten(name, width=28, lines=1), x="true value", y="predicted value")
     axes.text(
         0.03,
         0.97,

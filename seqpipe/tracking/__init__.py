@@ -1,4 +1,4 @@
-"""Fits as MLflow runs, and runs as tables: the only place that imports mlflow."""
+"""Record fits as MLflow runs and read runs as tables; the only package that imports mlflow."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ __all__ = [
     "ui_command",
 ]
 
-#: What needs MLflow at its import, and the module that it is in.
+#: Names whose module imports MLflow, and that module.
 _READERS = {
     "load_model": "_load",
     "newest_experiment": "_experiments",
@@ -40,7 +40,7 @@ _READERS = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import readers and the interface, and MLflow with them, on first use: worker processes import this package too."""
+    """Import the readers and the interface, which import MLflow, on first use: worker processes import this package too."""
     if name not in _READERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"seqpipe.tracking.{_READERS[name]}"), name)

@@ -1,6 +1,6 @@
-"""The callback that records fits, in the process that writes and in every worker.
+"""The callback that records fits, in the process that writes runs and in every worker.
 
-Workers get a copy by pickle, which knows nothing but where to send events.
+Workers unpickle a copy that holds only the settings and the channel to which it sends events.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from seqpipe.exceptions import TrackingWarning
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import Event, FitEnded
 from seqpipe.tracking._outcome import now, outcome_of
-from seqpipe.tracking._translate import began, ended, fit_began
+from seqpipe.tracking._translate import begin_events, end_events, fit_began
 from seqpipe.tracking._tree import RunTree
 from seqpipe.tracking._uri import redacted_uri, resolve_uri
 
@@ -32,7 +32,7 @@ __all__ = ["RecordedFits"]
 
 @dataclass(slots=True)
 class _Fit:
-    """An outermost fit that is under way in this process."""
+    """An outermost fit that is running in this process."""
 
     tree: RunTree
     handled_before: BaseException | None
@@ -41,7 +41,7 @@ class _Fit:
 
 
 class RecordedFits(FitListener):
-    """A callback that turns one outermost fit after the other into run trees."""
+    """A callback that records each outermost fit as a tree of runs."""
 
     def __init__(self, experiment: str, tracking_uri: str | None, run_name: str | None, tags: dict[str, str]) -> None:
         super().__init__()
@@ -50,10 +50,10 @@ class RecordedFits(FitListener):
         self.run_name = run_name
         self.tags = tags
         self._channel: Channel | None = None
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
-        """Hold nothing that belongs to the process that writes."""
+    def _reset(self) -> None:
+        """Clear the state that belongs to the process that writes."""
         self._writer: Writer | None = None
         self._writer_pid = 0
         self._fits: dict[UUID, _Fit] = {}
@@ -67,15 +67,15 @@ class RecordedFits(FitListener):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._forget()
+        self._reset()
 
     def opened(self, estimator: Any, task: FitTask) -> None:
-        """Make the parent run of an outermost fit.
+        """Create the parent run of an outermost fit.
 
         Raises
         ------
         TrackingError
-            If the store refuses.
+            If the store cannot be used.
         """
         self._warned = False
         name = self.run_name or type(estimator).__name__
@@ -86,39 +86,39 @@ class RecordedFits(FitListener):
         self._fits[task.tree] = _Fit(self._tree, sys.exc_info()[1])
 
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
-        """Record the begin of a task."""
+        """Record the start of a task."""
         if task.is_outermost and task.tree in self._fits:
             fit = self._fits[task.tree]
             fit.X, fit.y = X, y
-        self._tell(partial(began, estimator, task, X, y, self.tags.get("dataset", "training data")))
+        self._record(partial(begin_events, estimator, task, X, y, self.tags.get("dataset", "training data")))
 
     def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
-        """Record the end of a task, and what it reports."""
-        self._tell(partial(ended, estimator, task, metadata, self._travelling(task)))
+        """Record the end of a task and its metadata."""
+        self._record(partial(end_events, estimator, task, metadata, self._propagating(task)))
 
     def closed(self, estimator: Any, task: FitTask) -> None:
         """End the runs of an outermost fit."""
-        error, time = self._travelling(task), now()
+        error, time = self._propagating(task), now()
         fit = self._fits.pop(task.tree, None)
-        if fit is None:  # the store refused when the fit began
+        if fit is None:  # the store failed when the fit began
             return
         outcome = outcome_of(error)
-        self._receive([FitEnded(tree=task.tree, time=time, outcome=outcome, held=self._held)])
+        self._send([FitEnded(tree=task.tree, time=time, outcome=outcome, held=self._held)])
         if error is None:
-            self._keep(fit.tree, estimator, fit.X, fit.y)
-        self._settle()
+            self._log_fitted(fit.tree, estimator, fit.X, fit.y)
+        self._flush()
 
-    def _keep(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
-        """Do something with the fitted estimator."""
+    def _log_fitted(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
+        """Log the fitted estimator; does nothing here."""
 
-    def _travelling(self, task: FitTask) -> BaseException | None:
-        """Return the exception on its way out of the fit, not one that was handled when the fit began."""
+    def _propagating(self, task: FitTask) -> BaseException | None:
+        """Return the exception that is leaving the fit; one that was being handled when the fit began does not count."""
         fit, error = self._fits.get(task.tree), sys.exc_info()[1]
         return None if fit is not None and error is fit.handled_before else error
 
     def _open_writer(self) -> Writer:
         if self._writer is None or self._writer_pid != os.getpid():
-            # Imported where a fit begins: it brings MLflow, which takes a second and no worker needs.
+            # Imported when a fit begins: it imports MLflow, which takes a second and which no worker needs.
             from seqpipe.tracking._writer import Writer
 
             self._writer = Writer(resolve_uri(self.tracking_uri), self.experiment)
@@ -127,29 +127,31 @@ class RecordedFits(FitListener):
             weakref.finalize(self, self._writer.stop)
         return self._writer
 
-    def _tell(self, translate: Callable[[], Iterable[Event]]) -> None:
-        """Send what a task means; whatever goes wrong with that, the fit goes on."""
+    def _record(self, translate: Callable[[], Iterable[Event]]) -> None:
+        """Send the events of a task; an error in doing so does not stop the fit."""
         try:
             events = list(translate())
         except Exception as error:
             self._warn(f"A task of the fit was not recorded: {type(error).__name__}: {error}")
             return
-        self._receive(events)
+        self._send(events)
 
-    def _receive(self, events: list[Event]) -> None:
+    def _send(self, events: list[Event]) -> None:
         for event in events:
             if self._writer is not None:
                 self._writer.receive(event)
             elif self._channel is None or not self._channel.send(event):
-                self._warn("The process that writes runs cannot be reached from this one: its part is not recorded.")
+                self._warn(
+                    "The process that writes runs cannot be reached from this one, whose part of the fit is not recorded."
+                )
         if self._writer is not None and self._writer.failure is not None:
             self._warn(
-                f"The tracking store {redacted_uri(self._writer.uri)!r} refused a write "
-                f"({redacted_uri(self._writer.failure)}). The fit goes on; what was refused is kept and tried again."
+                f"A write to the tracking store {redacted_uri(self._writer.uri)!r} failed "
+                f"({redacted_uri(self._writer.failure)}). The fit continues; the data is kept and written again later."
             )
 
-    def _settle(self) -> None:
-        """Wait until all is written, or warn of what is not."""
+    def _flush(self) -> None:
+        """Wait until everything is written, and warn about what is not."""
         if self._writer is None:
             return
         lost = self._writer.drain()
@@ -160,12 +162,12 @@ class RecordedFits(FitListener):
         if lost:
             warnings.warn(
                 f"{lost} entries were not written to {store!r} ({redacted_uri(self._writer.failure or '')}). "
-                "The fitted estimator is not affected, its runs are incomplete.",
+                "The fitted estimator is not affected; its runs are incomplete.",
                 TrackingWarning,
                 stacklevel=2,
             )
         else:
-            self._receive([])
+            self._send([])
 
     def _warn(self, message: str) -> None:
         if not self._warned:

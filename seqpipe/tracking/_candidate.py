@@ -11,14 +11,14 @@ from seqpipe.tracking._run import Run
 
 __all__ = ["Candidate", "Search"]
 
-_UNSCORED = Outcome("FAILED", "the fit failed, or its scoring did; the warning at the search's end has the traceback")
-_NOT_BEGUN = Outcome("FAILED", "the fit was refused before it began; its FitFailedWarning has the traceback")
+_UNSCORED = Outcome("FAILED", "the fit or its scoring failed; the warning at the end of the search has the traceback")
+_NOT_BEGUN = Outcome("FAILED", "the fit failed before it began; its FitFailedWarning has the traceback")
 
 
 class Search:
-    """A search: its candidates, each with a fold for every split.
+    """A search: its candidates, each with one fold per split.
 
-    scikit-learn numbers the tasks of a search through: all splits of the first candidate, then all of the
+    scikit-learn numbers the tasks of a search consecutively: all splits of the first candidate, then all of the
     second.
     """
 
@@ -28,7 +28,7 @@ class Search:
         self._candidates: dict[int, Candidate] = {}
 
     def candidate_of(self, task: int, time: int, parent: Run) -> Candidate:
-        """Return the candidate that a task belongs to, a new one if the task is its first."""
+        """Return the candidate that a task belongs to, creating it with its first task."""
         number = task // self._n_splits
         if number not in self._candidates:
             searched = self._searched[number] if self._searched else {}
@@ -36,7 +36,7 @@ class Search:
         return self._candidates[number]
 
     def missing(self, event: SearchEnded, parent: Run) -> list[Run]:
-        """Make the runs that nobody began: an estimator may refuse its data before it tells of its fit."""
+        """Create the runs that were never started: an estimator may raise before it notifies its callbacks."""
         made = []
         for task in range(len(event.results.params) * self._n_splits):
             is_new = task // self._n_splits not in self._candidates
@@ -49,7 +49,7 @@ class Search:
         return made
 
     def score(self, event: SearchEnded) -> None:
-        """Hand the search's verdict to its candidates."""
+        """Pass the results of the search to its candidates."""
         for number, candidate in self._candidates.items():
             results = event.results
             candidate.score(results.params[number], results.candidates[number], results.folds[number], event.time)
@@ -68,12 +68,12 @@ class Candidate:
         self._folds: dict[int, Run] = {}
 
     def has(self, task: int) -> bool:
-        """Tell whether a task of this candidate has begun."""
+        """Return whether a task of this candidate has begun."""
         return task % self._n_splits in self._folds
 
     def begin_fold(self, task: int, time: int) -> Run:
-        """Return the run of a task of this candidate."""
-        self.run.start = min(self.run.start, time)  # workers are not heard in the order of their clocks
+        """Create the run of a task of this candidate and return it."""
+        self.run.start = min(self.run.start, time)  # events of workers may arrive out of order
         split = task % self._n_splits
         fold = self._folds[split] = Run(f"fold {split + 1}", "fold", time, self.run)
         fold.tags |= {**self._tags, "seqpipe.fold": str(split + 1)}
@@ -81,7 +81,7 @@ class Candidate:
         return fold
 
     def end_if_complete(self) -> None:
-        """End with the last fold, as badly as the first bad one of them."""
+        """End the run once all folds have ended, with the outcome of the first fold that did not finish."""
         outcomes = [fold.outcome for fold in self._folds.values() if fold.outcome is not None]
         if len(outcomes) == self._n_splits:
             last = max(fold.end or 0 for fold in self._folds.values())
@@ -90,7 +90,7 @@ class Candidate:
     def score(
         self, searched: dict[str, str], metrics: dict[str, float], folds: list[dict[str, float]], time: int
     ) -> None:
-        """Take the search's verdict: final parameters, scores, and failures that nobody else reported."""
+        """Record the results of the search: final parameters, scores, and failures that were not reported otherwise."""
         self.run.rename(short_name(searched) or self.run.name)
         self.run.add_params(searched)
         self.run.add_points(metrics, time)

@@ -1,4 +1,4 @@
-"""Runs and curves as tables."""
+"""Read runs and their curves as tables."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _PAGE = 1000
 
 
 def read_runs(experiment: str, tracking_uri: str | None = None, *, kinds: Iterable[Kind] = _COMPARED) -> pd.DataFrame:
-    """Return the runs of an experiment, the newest first.
+    """Return the runs of an experiment, newest first.
 
     Parameters
     ----------
     experiment : str
-        Its name.
+        Name of the experiment.
     tracking_uri : str, optional
-        The store; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+        URI of the store; by default MLFLOW_TRACKING_URI, else the embedded store of the working folder.
     kinds : iterable of {"search", "candidate", "fold", "refit", "fit"}
-        Which runs.
+        Kinds of runs to return.
 
     Returns
     -------
     runs : DataFrame
-        One row a run: name, kind, status, seconds from its begin to its end (NaN while it runs), run_id,
-        parent (the run_id above it, or None), data and data_digest (of an outermost fit the name of what it was fitted to
-        and a digest of that, inputs and targets; else None), and a column "params.x" for each parameter and "metrics.x"
-        for the last value of each metric.
+        One row per run: name, kind, status, seconds from start to end (NaN while it runs), run_id, parent (the run_id of
+        its parent, or None), data and data_digest (for an outermost fit the name of its data set and a digest of inputs
+        and targets; else None), and one column "params.x" per parameter and "metrics.x" for the last value of each
+        metric.
 
     Raises
     ------
@@ -53,19 +53,19 @@ def read_runs(experiment: str, tracking_uri: str | None = None, *, kinds: Iterab
 
 
 def read_curves(run_ids: str | Iterable[str], tracking_uri: str | None = None) -> pd.DataFrame:
-    """Return every value of every metric of some runs.
+    """Return all values of all metrics of some runs.
 
     Parameters
     ----------
     run_ids : str or iterable of str
-        The runs.
+        Ids of the runs.
     tracking_uri : str, optional
-        The store; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+        URI of the store; by default MLFLOW_TRACKING_URI, else the embedded store of the working folder.
 
     Returns
     -------
     curves : DataFrame
-        Columns run_id, key, step (an epoch counted from 1; 0 for what has no epoch) and value.
+        Columns run_id, key, step (the epoch, from 1; 0 for values without an epoch) and value.
 
     Raises
     ------
@@ -129,5 +129,5 @@ def _metrics_of(client: MlflowClient, run_id: str) -> list[str]:
         return list(client.get_run(run_id).data.metrics)
     except Exception as error:
         raise TrackingError(
-            f"There is no run {run_id!r} in {redacted_uri(client.tracking_uri)!r}: take one from read_runs()."
+            f"There is no run {run_id!r} in {redacted_uri(client.tracking_uri)!r}: read_runs() lists the ids of runs."
         ) from error

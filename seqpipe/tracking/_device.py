@@ -1,4 +1,4 @@
-"""The processor or GPU that a fit ran on."""
+"""Describe the processor or GPU that a fit ran on."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class DeviceReport:
     Attributes
     ----------
     device : str
-        As torch calls it: "cpu", "cuda:0".
+        Its name in torch, such as "cpu" or "cuda:0".
     name : str
-        The processor's or the GPU's model.
+        Model of the processor or GPU.
     total_memory_mib : float or None
         Memory of the GPU, in MiB.
     peak_memory_mib : float or None
-        Most memory that torch held on the GPU in this process, in MiB.
+        Peak memory that torch allocated on the GPU in this process, in MiB.
     utilisation_percent : float or None
-        Share of the last second in which the GPU computed; None without nvidia-ml-py.
+        Share of the last second in which the GPU was busy; None without nvidia-ml-py.
     """
 
     device: str
@@ -38,14 +38,14 @@ class DeviceReport:
     utilisation_percent: float | None = None
 
     def tags(self) -> dict[str, str]:
-        """Return what the device is, as a run's tags."""
+        """Return the description of the device as tags of a run."""
         tags = {"device": self.device, "device.name": self.name}
         if self.total_memory_mib is not None:
             tags["device.total_memory_mib"] = f"{self.total_memory_mib:.0f}"
         return tags
 
     def metrics(self) -> dict[str, float]:
-        """Return how it was used, as a run's metrics."""
+        """Return its usage as metrics of a run."""
         used = {
             "device_peak_memory_mib": self.peak_memory_mib,
             "device_utilisation_percent": self.utilisation_percent,
@@ -54,16 +54,16 @@ class DeviceReport:
 
 
 def describe_device(device: str, *, cuda: Any = None, nvml: Any = None) -> DeviceReport:
-    """Return what is known of a device that this process computes on.
+    """Describe a device that this process uses.
 
     Parameters
     ----------
     device : str
-        As torch calls it: "cpu", "cuda:0". Other GPUs of the host are not looked at.
+        Its name in torch, such as "cpu" or "cuda:0". Other GPUs of the host are ignored.
     cuda : module, optional
-        Stands in for ``torch.cuda``.
+        Replaces ``torch.cuda``.
     nvml : module, optional
-        Stands in for ``pynvml``.
+        Replaces ``pynvml``.
     """
     kind, _, index = device.partition(":")
     if kind != "cuda":
@@ -106,7 +106,7 @@ def _nvml() -> Any:
 
 
 def _utilisation(uuid: str, nvml: Any) -> float | None:
-    """Ask the driver about one GPU by its identity: its number there ignores CUDA_VISIBLE_DEVICES."""
+    """Ask the driver for the utilisation of a GPU by its UUID: the driver's index ignores CUDA_VISIBLE_DEVICES."""
     if nvml is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What is looked for inside a fitted network, and how a run tells it."""
+"""Diagnostics of a fitted network as figures, metrics and tags of a run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ DIAGNOSTICS: tuple[str, ...] = get_args(Diagnostic)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """Results of the diagnostics.
 
     Attributes
     ----------
     figures : dict of str to matplotlib.figure.Figure
-        By the diagnostics' names.
+        By name of the diagnostic.
     metrics : dict of str to float
-        ``gradient_growth``, and with several layers one for each.
+        ``gradient_growth``, and with several layers one value per layer.
     tags : dict of str to str
-        The verdict in words.
+        The verdict as text.
     """
 
     figures: dict[str, Figure] = field(default_factory=dict)
@@ -42,26 +42,26 @@ class Diagnosis:
 
 
 def check_diagnostics(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names.
+    """Return the names of diagnostics as a tuple.
 
     Raises
     ------
     UnknownNameError
-        If one is not known.
+        If a name is unknown.
     """
     names = (names,) if isinstance(names, str) else tuple(names)
     for name in names:
         if name not in DIAGNOSTICS:
             raise UnknownNameError(
-                f"The 'diagnostics' parameter of MLflowTracker must be of {list(DIAGNOSTICS)}. Got {name!r} instead."
+                f"The 'diagnostics' parameter of MLflowTracker must contain only names in {list(DIAGNOSTICS)}. Got {name!r} instead."
                 f"{did_you_mean(name, DIAGNOSTICS)}"
             )
     return names
 
 
 def diagnose(names: Iterable[str], estimator: Any, X: Any, y: Any) -> Diagnosis:
-    """Look inside a fitted estimator, with data such as it was fitted to."""
-    # Imported where it is wanted: it brings torch and matplotlib.
+    """Compute diagnostics of a fitted estimator on data of the kind it was fitted to."""
+    # Imported on use: it imports torch and matplotlib.
     from seqpipe import diagnostics
 
     found = Diagnosis()
@@ -77,7 +77,7 @@ def diagnose(names: Iterable[str], estimator: Any, X: Any, y: Any) -> Diagnosis:
 
 
 def _growth(flow: GradientFlow) -> dict[str, float]:
-    """Return the growth of the layer where it is farthest from 1, and that of each where there are several."""
+    """Return the growth that is farthest from 1 and, with several layers, that of each layer."""
     growth = [float(each) for each in flow.growth]
     farthest = max(growth, key=lambda each: -np.inf if np.isnan(each) else abs(np.log(each)))
     if len(growth) == 1:

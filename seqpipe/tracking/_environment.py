@@ -1,4 +1,4 @@
-"""Where a run came from: the machine, the code and the versions."""
+"""Describe the environment of a run: machine, code and versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGES = ("mlflow", "numpy", "scikit-learn", "seqpipe", "skorch", "torch")
 
 
 def environment_tags() -> dict[str, str]:
-    """Return tags that name user, script, git commit, versions and processor."""
+    """Return tags with the user, script, git commit, versions and processor."""
     return {**_tags_of_process(), **_git_tags(Path.cwd())}
 
 
@@ -49,12 +49,12 @@ def installed_version(distribution: str) -> str | None:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):  # a container may run under a user id without a name
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
 def _git_tags(folder: Path) -> dict[str, str]:
-    """Return the commit, and "true", "false" or "unknown" for whether files differ from it; nothing outside a repository."""
+    """Return tags with the commit and whether files differ from it ("true", "false" or "unknown"); none outside a repository."""
     repository = Repository.of(folder)
     commit = None if repository is None else repository.commit()
     if repository is None or commit is None:

@@ -1,16 +1,16 @@
-"""What a fit tells the run tree: small picklable records, made where the fit runs.
+"""Events of a fit from which the run tree is built: small picklable records, created where the fit runs.
 
 ::
 
     Event
-    ├── FitBegan      the outermost fit begins: the parent run
-    ├── DataSeen      what it is fitted to
-    ├── SearchBegan   a search begins: what its candidates are
-    ├── RunBegan      a candidate begins on one split, or the best one on all data: a run of its own
-    ├── Reported      an epoch or a fit ends with numbers, words or an error
-    ├── RunEnded      such a run is over
+    ├── FitBegan      the outermost fit begins; starts the parent run
+    ├── DataSeen      the data it is fitted to
+    ├── SearchBegan   a search begins, with its candidates
+    ├── RunBegan      a fold or the refit begins; starts a run
+    ├── Reported      metrics and tags of an epoch or a fit
+    ├── RunEnded      a fold or the refit ended
     ├── SearchEnded   the scores of all candidates
-    └── FitEnded      the outermost fit is over, well or not
+    └── FitEnded      the outermost fit ended, with or without an error
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened in the fit ``tree`` at ``time``, in milliseconds since the epoch."""
+    """An event of the fit ``tree`` at ``time``, in milliseconds since 1970."""
 
     tree: UUID
     time: int
@@ -56,14 +56,14 @@ class FitBegan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSeen(Event):
-    """The outermost fit was given this data."""
+    """The outermost fit received this data."""
 
     data: DataSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchBegan(Event):
-    """The search at ``path`` begins; ``searched`` is None where only its end will tell what it tried."""
+    """The search at ``path`` begins; ``searched`` is None where its candidates are known only at its end."""
 
     path: TaskPath
     n_splits: int
@@ -72,7 +72,7 @@ class SearchBegan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunBegan(Event):
-    """A fold or the refit begins; ``worker`` is the process and thread, which does one at a time."""
+    """A fold or the refit begins; ``worker`` is its process and thread, which runs one at a time."""
 
     path: TaskPath
     worker: tuple[int, int]
@@ -82,7 +82,7 @@ class RunBegan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported(Event):
-    """A task at or below a run has numbers and words; ``step`` is its epoch, counted from 1, or 0."""
+    """A task of a run reports metrics and tags; ``step`` is its epoch, from 1, or 0."""
 
     path: TaskPath
     step: int
@@ -92,7 +92,7 @@ class Reported(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded(Event):
-    """A task at ``path`` ended its run: the fold's or refit's own in good order, or any below it badly."""
+    """The task at ``path`` ended its run: the fold or refit itself, or a task below it that failed."""
 
     path: TaskPath
     outcome: Outcome
@@ -108,7 +108,7 @@ class SearchEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitEnded(Event):
-    """The outermost fit is over; with ``held`` its run stays open for more to be written."""
+    """The outermost fit ended; with ``held`` its run stays open for further entries."""
 
     outcome: Outcome
     held: bool

@@ -1,4 +1,4 @@
-"""Which data a model was fitted to: its size and a digest of its content."""
+"""Size and digest of the data that a model is fitted to."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class DataSet:
     Attributes
     ----------
     name : str
-        What the user calls it.
+        Name given by the user.
     sha256 : str
-        Digest of the inputs: their values, shape and type, and where sequences begin.
+        Digest of the inputs: their values, shape, dtype and the offsets of sequences.
     targets_sha256 : str or None
-        Digest of the targets, None without any.
+        Digest of the targets; None without targets.
     n_samples : int
         Number of samples.
     n_features : int or None
-        Columns of a sample, or of one of its time steps.
+        Number of features per sample or time step.
     shortest, longest : int or None
         Lengths of the sequences, in time steps; None for a table.
     """
@@ -46,7 +46,7 @@ class DataSet:
 
 
 def fingerprint(X: Any, y: Any = None, *, name: str = "training data") -> DataSet:
-    """Return the size and the digest of inputs X, of any kind that an estimator takes, and of targets y."""
+    """Return size and digest of inputs X, of any kind that an estimator accepts, and targets y."""
     X, y = _gathered(recorded(X)), recorded(y)
     shortest, longest = _lengths(X)
     return DataSet(
@@ -61,7 +61,7 @@ def fingerprint(X: Any, y: Any = None, *, name: str = "training data") -> DataSe
 
 
 def _gathered(X: Any) -> Any:
-    """Bring ragged lists, Series and object arrays to `Sequences`; leave the rest."""
+    """Convert ragged lists, Series and object arrays to `Sequences`; return other data unchanged."""
     if is_texts(X) or is_table(X) or isinstance(X, Sequences | Windows) or getattr(X, "ndim", 1) == 3:
         return X
     column = X.iloc[:, 0] if hasattr(X, "iloc") and X.ndim == 2 else X
@@ -101,7 +101,7 @@ def _parts(data: Any) -> list[NDArray[Any]]:
     if not hasattr(data, "iloc") and not hasattr(data, "tocsr"):
         try:
             array = np.asarray(data)
-        except ValueError:  # targets of unequal length, one a time step
+        except ValueError:  # targets of unequal length, one per time step
             return [np.array([joblib.hash(data)])]
         if array.dtype.kind in "fiubcSU":
             return [array]

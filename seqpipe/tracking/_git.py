@@ -1,4 +1,4 @@
-"""Which commit a folder's repository is at, read from its files: git itself runs what a repository configures."""
+"""Read the checked-out commit of a repository from its files: git itself runs commands that a repository configures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Repository", "read_capped"]
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/[^\x00-\x20~^:?*\[\\]+")
-#: Bytes of the longest file that is read: of one line, of a list of references, and of one commit.
+#: Largest files that are read, in bytes: a single line, a list of references, a commit.
 _LINE, _LIST, _COMMIT_SIZE = 2**12, 2**26, 2**20
 _COMMIT = 1
 _HASH = 20
@@ -21,16 +21,16 @@ _HASH = 20
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository of git, of which nothing runs.
+    """A git repository, read without running anything it configures.
 
     Attributes
     ----------
     root : Path
-        The folder that has ``.git``.
+        The folder with ``.git``.
     folder : Path
-        What belongs to this working tree: HEAD and the index.
+        Folder with HEAD and the index of this working tree.
     common : Path
-        What all working trees share: references and objects.
+        Folder with the references and objects that all working trees share.
     """
 
     root: Path
@@ -39,7 +39,7 @@ class Repository:
 
     @classmethod
     def of(cls, place: Path) -> Self | None:
-        """Return the repository that a folder lies in, None where there is none."""
+        """Return the repository that contains a folder, or None."""
         for root in (place, *place.parents):
             folder = _git_folder(root)
             if folder is not None:
@@ -48,16 +48,16 @@ class Repository:
         return None
 
     def commit(self) -> str | None:
-        """Return the id of the commit that is checked out, None where there is none that a file names."""
+        """Return the id of the checked-out commit, None if no file names it."""
         head = _line(self.folder / "HEAD") or ""
-        for _ in range(5):  # a reference may name another one
+        for _ in range(5):  # a reference may point to another one
             if _OBJECT_ID.fullmatch(head):
                 return head
             head = self._resolved(head.removeprefix("ref:").strip())
         return None
 
     def tree(self, commit: str) -> str | None:
-        """Return the id of a commit's tree, None where the commit is kept in a form that is not read here."""
+        """Return the id of a commit's tree, None if the commit is stored in an unsupported form."""
         content = self._loose(commit) or self._packed(bytes.fromhex(commit)) or b""
         found = re.match(rb"tree ([0-9a-f]{40})\n", content)
         return None if found is None else found[1].decode()
@@ -91,18 +91,18 @@ class Repository:
 
 
 def read_capped(path: Path, size: int) -> bytes | None:
-    """Return a regular file's content, None if there is none or it is longer than ``size`` bytes."""
+    """Return the content of a regular file, None if it is missing or larger than ``size`` bytes."""
     try:
         if not path.is_file() or path.stat().st_size > size:
             return None
         with path.open("rb") as file:
             return file.read(size)
-    except (OSError, ValueError):  # a name may hold what no path can
+    except (OSError, ValueError):  # a name may contain what no path may
         return None
 
 
 def _git_folder(root: Path) -> Path | None:
-    """Return the folder of a repository: ``.git``, or where a file of that name points, as in worktrees and submodules."""
+    """Return the folder of a repository: ``.git``, or the folder that a file of that name points to (worktrees, submodules)."""
     place = root / ".git"
     if place.is_dir():
         return place
@@ -123,7 +123,7 @@ def _inflated(content: bytes) -> bytes:
 
 
 def _offset_in_pack(file: BinaryIO, commit: bytes) -> int | None:
-    """Find an object in a pack's index: a header, 256 running totals, sorted ids, checksums, offsets."""
+    """Find an object in the index of a pack: header, 256 cumulative counts, sorted ids, checksums, offsets."""
     if file.read(8) != b"\xfftOc\0\0\0\2":
         return None
     totals = [*_numbers(file, 256)]
@@ -138,7 +138,7 @@ def _offset_in_pack(file: BinaryIO, commit: bytes) -> int | None:
         if found == commit:
             file.seek(ids + (_HASH + 4) * n + 4 * middle)
             offset = next(_numbers(file, 1), 2**31)
-            return offset if offset < 2**31 else None  # packs of more than 2 GiB keep it elsewhere
+            return offset if offset < 2**31 else None  # packs larger than 2 GiB store it elsewhere
         low, high = (middle + 1, high) if found < commit else (low, middle)
     return None
 
@@ -149,7 +149,7 @@ def _numbers(file: BinaryIO, count: int) -> Iterator[int]:
 
 
 def _commit_at(pack: Path, offset: int) -> bytes | None:
-    """Return a commit that is kept whole; as a difference to another one it is not read."""
+    """Return a commit that is stored whole, None if it is stored as a delta."""
     with pack.open("rb") as file:
         file.seek(offset)
         content = file.read(_COMMIT_SIZE)

@@ -1,4 +1,4 @@
-"""Whether a repository's files differ from its commit, by its index and their contents: no filter or hook of it runs."""
+"""Compare the files of a repository with its commit, by index and contents, without running its filters or hooks."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from seqpipe.tracking._git import Repository, read_capped
 
 __all__ = ["State", "state_of"]
 
-#: Whether files differ: "unknown" where only a filter or an unread form of the repository could tell.
+#: Whether files differ: "unknown" if that depends on a filter or the repository has an unsupported form.
 State = Literal["clean", "dirty", "unknown"]
 
 _INDEX_SIZE, _FILE_SIZE = 2**28, 2**28
-#: Bytes of an entry but for its path, and of an index without entries.
+#: Bytes of an entry without its path, and of an index without entries.
 _ENTRY, _SMALLEST = 62, 32
 _FOLDER, _LINK, _SUBMODULE = 0o40000, 0o120000, 0o160000
-#: Bits of an entry's flags: it has more of them; what git does not look at; what is in conflict; what is not staged yet.
+#: Flags of an entry: extended flags follow; assume-unchanged; merge conflict; skip-worktree; intent-to-add.
 _EXTENDED, _ASSUMED, _STAGE, _SKIPPED, _INTENDED = 1 << 14, 1 << 15, 3 << 12, 1 << 14, 1 << 13
-#: What comes after the entries, first of all, where most of them are kept elsewhere.
+#: First extension of a split index, whose entries are in another file.
 _SPLIT = b"link"
-#: Attributes that change contents between a commit and its working tree.
+#: Attributes that convert contents between commit and working tree.
 _CONVERSION = re.compile(rb"\b(filter|ident|working-tree-encoding)\b")
 
 
@@ -44,7 +44,7 @@ class _Entry:
 
 
 def state_of(repository: Repository, commit: str) -> State:
-    """Return whether tracked files, staged or not, have other contents than in a commit."""
+    """Return whether tracked files, staged or not, differ from a commit."""
     index = repository.folder / "index"
     content = read_capped(index, _INDEX_SIZE)
     if content is None or len(commit) != 40:
@@ -59,7 +59,7 @@ def state_of(repository: Repository, commit: str) -> State:
         if _tree_id(entries) != tree:
             return "dirty"
         return _worktree_state(repository, entries, index.stat().st_mtime_ns)
-    except (ValueError, OSError, RecursionError):  # a file that is cut off, or that something else writes
+    except (ValueError, OSError, RecursionError):  # a truncated file, or one that is being written
         return "unknown"
 
 
@@ -67,12 +67,12 @@ def _entries(content: bytes) -> Iterator[_Entry]:
     """Read an index of version 2, 3 or 4."""
     version, count = int.from_bytes(content[4:8], "big"), int.from_bytes(content[8:12], "big")
     if content[:4] != b"DIRC" or version not in (2, 3, 4) or len(content) < _SMALLEST:
-        raise ValueError("an index of another form")
+        raise ValueError("unsupported index format")
     at, path = 12, b""
     for _ in range(count):
         begin, fixed = at, content[at : at + _ENTRY]
         if len(fixed) < _ENTRY:
-            raise ValueError("the index is cut off")
+            raise ValueError("truncated index")
         mode, size = (int.from_bytes(fixed[i : i + 4], "big") for i in (24, 36))
         flags, more = int.from_bytes(fixed[60:62], "big"), 0
         at += _ENTRY
@@ -99,7 +99,7 @@ def _entries(content: bytes) -> Iterator[_Entry]:
             intended=bool(more & _INTENDED),
         )
     if content[at : at + 4] == _SPLIT:
-        raise ValueError("an index whose entries are in another file")
+        raise ValueError("split index")
 
 
 def _nanoseconds(content: bytes) -> int:
@@ -115,7 +115,7 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
 
 
 def _tree_id(entries: list[_Entry]) -> str:
-    """Return the id that git would give the tree of these entries."""
+    """Return the id of the git tree of these entries."""
     root: dict[str, Any] = {}
     for entry in entries:
         *folders, name = entry.path.rstrip("/").split("/")
@@ -147,7 +147,7 @@ def _worktree_state(repository: Repository, entries: list[_Entry], written: int)
 
 def _differs(root: Path, entry: _Entry, written: int) -> bool:
     if entry.path.startswith("/") or ".." in entry.path.split("/"):
-        raise ValueError("a path outside of the working tree")
+        raise ValueError("path outside the working tree")
     path = root / entry.path
     if entry.mode == _FOLDER:  # a folder that is not checked out
         return False
@@ -163,11 +163,11 @@ def _differs(root: Path, entry: _Entry, written: int) -> bool:
     if not stat.S_ISREG(found.st_mode):
         return True
     same = (found.st_ctime_ns, found.st_mtime_ns, found.st_size % 2**32) == (entry.ctime, entry.mtime, entry.size)
-    if same and entry.mtime < written:  # what was written after the index may have its times all the same
+    if same and entry.mtime < written:  # a later change may keep both times
         return False
     content = read_capped(path, _FILE_SIZE)
     if content is None:
-        raise ValueError("a file that is too large to be read")
+        raise ValueError("file too large")
     return entry.id not in (_blob_id(content), _blob_id(content.replace(b"\r\n", b"\n")))
 
 
@@ -176,7 +176,7 @@ def _blob_id(content: bytes) -> bytes:
 
 
 def _converts(repository: Repository, entries: list[_Entry]) -> bool:
-    """Tell whether an attribute may make a file differ from what is committed, though nobody changed it."""
+    """Return whether an attribute may make unchanged files differ from their commit."""
     files = [repository.common / "info" / "attributes", repository.root / ".gitattributes"]
     files += [repository.root / entry.path for entry in entries if entry.path.endswith("/.gitattributes")]
     return any(_CONVERSION.search(read_capped(file, 2**20) or b"") for file in files)

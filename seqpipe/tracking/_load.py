@@ -1,4 +1,4 @@
-"""A logged model read back: without pickle, and without a word of its own on what to trust."""
+"""Load logged models without pickle, regardless of which types a model itself declares as trusted."""
 
 from __future__ import annotations
 
@@ -22,22 +22,29 @@ __all__ = ["load_model"]
 
 
 def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[str, Any]]:
-    """Return the estimator of a model that `MLflowTracker` has logged, and the metadata it was logged with.
+    """Load a model that `MLflowTracker` logged.
 
     Parameters
     ----------
     model : str
-        "models:/<id>", "models:/<name>/<version>", "runs:/<run id>/model", or the model's folder.
+        "models:/<id>", "models:/<name>/<version>", "runs:/<run id>/model", or the folder of the model.
     tracking_uri : str, optional
-        The store; MLFLOW_TRACKING_URI if not given, else the embedded one of the working folder.
+        URI of the store; by default MLFLOW_TRACKING_URI, else the embedded store of the working folder.
+
+    Returns
+    -------
+    estimator : estimator
+        The fitted estimator.
+    metadata : dict
+        The metadata it was logged with.
 
     Raises
     ------
     TrackingError
-        If there is no such model, it was written with pickle, or it holds types that nobody vouches for, or whose
-        contents nobody checks.
+        If there is no such model, it was written with pickle, or it contains types that are not trusted, or whose
+        contents are not checked on loading.
     """
-    with _fetched(model, tracking_uri) as folder:
+    with _local_folder(model, tracking_uri) as folder:
         return _read(model, folder)
 
 
@@ -56,14 +63,14 @@ def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
         raise
     except BundleError as error:
         raise TrackingError(str(error)) from error
-    except Exception as error:  # a damaged folder may fail in any way
+    except Exception as error:  # a damaged folder may raise any error
         reason = " ".join(str(error).split())
         raise TrackingError(f"The model {model!r} cannot be read ({type(error).__name__}: {reason}).") from error
 
 
 @contextmanager
-def _fetched(model: str, tracking_uri: str | None) -> Iterator[Path]:
-    """Hold the model's folder, of which a copy is gone afterwards."""
+def _local_folder(model: str, tracking_uri: str | None) -> Iterator[Path]:
+    """Yield the local folder of a model; a downloaded copy is removed on exit."""
     if Path(model).is_dir():
         yield Path(model)
         return
@@ -75,15 +82,15 @@ def _fetched(model: str, tracking_uri: str | None) -> Iterator[Path]:
 def _download(client: MlflowClient, model: str, folder: str) -> Path:
     try:
         with quiet():
-            return Path(mlflow.artifacts.download_artifacts(_place(client, model), dst_path=folder))
+            return Path(mlflow.artifacts.download_artifacts(_artifact_uri(client, model), dst_path=folder))
     except Exception as error:
         store = redacted_uri(client.tracking_uri)
         reason = redacted_uri((str(error).strip() or type(error).__name__).splitlines()[0])
         raise TrackingError(f"There is no model {model!r} in {store!r} ({reason}).") from error
 
 
-def _place(client: MlflowClient, model: str) -> str:
-    """Ask this store, and not MLflow's global one, where a model's files are."""
+def _artifact_uri(client: MlflowClient, model: str) -> str:
+    """Return the location of a model's files in this store, which need not be MLflow's global one."""
     scheme, _, rest = model.partition(":/")
     name, _, part = rest.partition("/")
     if scheme == "models" and part:

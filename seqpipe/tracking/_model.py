@@ -1,4 +1,4 @@
-"""A fitted estimator as an MLflow model, kept without pickle."""
+"""Save fitted estimators as MLflow models without pickle."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "seqpipe", "skops"
 
 
 def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any] | None = None) -> None:
-    """Write a fitted estimator to ``folder`` as an MLflow model that predicts what the estimator predicts.
+    """Save a fitted estimator as an MLflow model that returns the same predictions.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted.
+        Fitted estimator.
     X : samples
-        At least one sample such as the estimator was fitted to; the first two go along as an example.
+        At least one sample of the kind the estimator was fitted to; the first two are stored as the input example.
     folder : Path
-        Must not exist.
+        Folder to write; must not exist.
     metadata : dict, optional
-        What the model says about itself, JSON's types only.
+        Metadata of the model, JSON types only.
 
     Raises
     ------
     TrackingError
-        If the estimator holds objects of types that nobody vouches for, or whose contents nobody checks when they are
-        read, or cannot be written without pickle.
+        If the estimator contains types that are not trusted, or whose contents are not checked on loading, or cannot be
+        written without pickle.
     """
     estimator = without_callbacks(estimator)
     try:
@@ -50,7 +50,7 @@ def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any]
     except BundleError as error:
         raise TrackingError(str(error)) from error
     with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's hints on integer columns and its deprecations
+        warnings.simplefilter("ignore")  # MLflow's hints about integer columns, and its deprecations
         described = describe_input(estimator, X)
         mlflow.sklearn.save_model(
             estimator,
@@ -62,28 +62,28 @@ def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any]
             pip_requirements=_requirements(),
             metadata=metadata or None,
         )
-    _let_seqpipe_serve(folder, described)
+    _set_loader(folder, described)
 
 
 def upload_model(publisher: Publisher, run: Run, folder: Path) -> str:
-    """Make a saved model an output of ``run`` and return its URI, "models:/<id>"."""
+    """Upload a saved model as an output of ``run`` and return its URI, "models:/<id>"."""
     client, run_id = publisher.client, publisher.publish(run)
     entry = client.create_logged_model(publisher.experiment_id, name="model", source_run_id=run_id)
-    _name_its_place(folder, entry, run_id)
+    _set_identity(folder, entry, run_id)
     client.log_model_artifacts(entry.model_id, str(folder))
     client.finalize_logged_model(entry.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])
     return f"models:/{entry.model_id}"
 
 
-def _let_seqpipe_serve(folder: Path, described: InputDescription) -> None:
+def _set_loader(folder: Path, described: InputDescription) -> None:
     model = Model.load(str(folder))
     model.flavors["python_function"]["loader_module"] = "seqpipe.tracking.serving"
     model.add_flavor(FLAVOR, input=described.form, columns=described.columns)
     model.save(str(folder / "MLmodel"))
 
 
-def _name_its_place(folder: Path, entry: Any, run_id: str) -> None:
+def _set_identity(folder: Path, entry: Any, run_id: str) -> None:
     model = Model.load(str(folder))
     model.run_id, model.artifact_path = run_id, entry.artifact_location
     model.model_id = model.model_uuid = entry.model_id

@@ -1,4 +1,4 @@
-"""How a fit ended, in MLflow's words."""
+"""Outcomes of fits as MLflow run statuses."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["FINISHED", "Outcome", "Status", "now", "outcome_of"]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-#: Exit codes of a process that a signal ended: Ctrl-C and SIGTERM.
+#: Exit codes of a process ended by Ctrl-C or SIGTERM.
 _SIGNAL_EXITS = (128 + 2, 128 + 15)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A run's last status, and the reason where it is not FINISHED."""
+    """The final status of a run, with the reason if it is not FINISHED."""
 
     status: Status
     reason: str = ""
@@ -26,7 +26,7 @@ FINISHED = Outcome("FINISHED")
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
-    """Return what an exception that leaves a fit, or None, makes of its run."""
+    """Return the outcome of a fit that raised an exception, or of one that did not (None)."""
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return FINISHED
     reason = f"{type(error).__name__}: {error}".removesuffix(": ")
@@ -35,5 +35,5 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
 
 def now() -> int:
-    """Return the time in milliseconds since the epoch, as MLflow counts it."""
+    """Return the time in milliseconds since 1970, as MLflow expects."""
     return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""Telling the store what it does not know yet about a run."""
+"""Write the pending entries of runs to the store."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from seqpipe.tracking._stale import process_tags
 
 __all__ = ["Publisher"]
 
-#: MLflow takes 1,000 entries at once, 100 of them parameters and 100 tags; names and values up to a length.
+#: Limits of MLflow: 1,000 entries per request, of which 100 parameters and 100 tags; lengths of names and values.
 _POINTS, _PARAMS, _TAGS = 800, 100, 100
 _KEY_LENGTH, _TAG_LENGTH = 250, 5000
-_FOREIGN = re.compile(r"[^\w .:/-]")
-#: What MLflow answers to an entry that it will never take.
+_INVALID = re.compile(r"[^\w .:/-]")
+#: Error codes for entries that MLflow never accepts.
 _PERMANENT = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
 
 Entry = Metric | Param | RunTag
@@ -35,20 +35,20 @@ Entry = Metric | Param | RunTag
 class Publisher:
     """Writes runs to one experiment.
 
-    Every write is safe to repeat, so a refused one is simply tried again: an entry leaves the run's outbox
-    when the store has it. What the store will never take leaves it too, and is named in ``left_out``.
+    Every write is safe to repeat, so a failed one is simply retried: an entry leaves the outbox of its run once the
+    store has it. Entries that the store never accepts are dropped and listed in ``left_out``.
 
     Parameters
     ----------
     client : MlflowClient
         Client of the store.
     experiment_id : str
-        Where new runs go.
+        Experiment of new runs.
 
     Attributes
     ----------
     left_out : dict of str to str
-        Entries that the store will never take, and why.
+        Entries that the store never accepts, with the reason.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str) -> None:
@@ -57,11 +57,11 @@ class Publisher:
         self.left_out: dict[str, str] = {}
 
     def publish(self, run: Run) -> str:
-        """Write all that is pending about a run and return its id; raises what the store raises."""
+        """Write all pending entries of a run and return its id; errors of the store propagate."""
         run_id = run.run_id or self._create(run)
         try:
             self._write_contents(run, run_id)
-        finally:  # how a run ended must not wait for its contents
+        finally:  # the status must not wait for the contents
             self._write_status(run, run_id)
         return run_id
 
@@ -110,7 +110,7 @@ class Publisher:
             del run.tags[key]
 
     def _write_entries(self, run_id: str, entries: list[Entry]) -> None:
-        """Write entries, those that the store would take although it refuses them all for one that is bad."""
+        """Write entries; if the store rejects a batch because of one entry, split it and write the others."""
         try:
             self.client.log_batch(
                 run_id,
@@ -140,7 +140,7 @@ class Publisher:
         self.left_out[what] = str(error).strip().partition("\n")[0]
 
     def _write_file(self, run_id: str, name: str, content: bytes) -> None:
-        path = PurePosixPath(_normal(name))
+        path = PurePosixPath(_normalized(name))
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / path.name
             local.write_bytes(content)
@@ -148,16 +148,16 @@ class Publisher:
 
 
 def _key(run: Run, kind: str, name: str) -> str:
-    """Return the key under which a run keeps an entry: one that MLflow takes and no other name has."""
-    key = _normal(_FOREIGN.sub("_", name)[:_KEY_LENGTH])
+    """Return the key of an entry: valid in MLflow and unique within its run."""
+    key = _normalized(_INVALID.sub("_", name)[:_KEY_LENGTH])
     if run.keys.setdefault((kind, key), name) == name:
         return key
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{key[: _KEY_LENGTH - 9]}-{digest}"
 
 
-def _normal(name: str) -> str:
-    """Return a name that, read as a path, leads to itself; MLflow takes no other."""
+def _normalized(name: str) -> str:
+    """Return a name without empty, "." and ".." path components, which MLflow rejects."""
     return "/".join(part for part in name.split("/") if part not in ("", ".", "..")) or "_"
 
 
@@ -166,7 +166,7 @@ def _metric(run: Run, point: Point) -> Metric:
 
 
 def _dataset_input(data: DataSet) -> DatasetInput:
-    """Describe training data to MLflow, whose digests are at most 36 characters long; with another one it is another."""
+    """Return training data as MLflow's input of a run; its digest has at most 36 characters."""
     profile = json.dumps(asdict(data))
     digest = data.sha256[:24] + (data.targets_sha256 or "")[:12]
     dataset = Dataset(data.name, digest, source_type="code", source="{}", profile=profile)

@@ -1,4 +1,4 @@
-"""Silence for what MLflow and its libraries say on their own."""
+"""Silence the messages of MLflow and its libraries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")
 
 
 def _silence() -> Callable[[], None]:
-    """Silence this process and return what undoes it."""
+    """Silence the loggers in this process and return a function that restores them."""
     levels = {name: logging.getLogger(name).level for name in _NOISY}
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -39,5 +39,5 @@ _SILENCE = Shared(_silence)
 
 
 def quiet() -> AbstractContextManager[None]:
-    """Keep what MLflow and its libraries log and print to themselves: what matters is raised."""
+    """Suppress what MLflow and its libraries log and print; errors are still raised."""
     return _SILENCE.held()

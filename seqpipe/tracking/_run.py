@@ -1,4 +1,4 @@
-"""One run: what it is, and what about it the store has not been told yet."""
+"""A run, with the entries that are not in the store yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kind = Literal["search", "candidate", "fold", "refit", "fit"]
 
 
 class Point(NamedTuple):
-    """One value of a metric; ``time`` in milliseconds since the epoch."""
+    """One value of a metric; ``time`` in milliseconds since 1970."""
 
     key: str
     value: float
@@ -27,8 +27,7 @@ class Point(NamedTuple):
 class Run:
     """A run of the tree.
 
-    The tree fills its outbox and the publisher empties it, so that what a store refuses today is still there
-    tomorrow.
+    The tree fills the outbox and the publisher empties it, so that entries are kept until they are written.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Run:
     outcome: Outcome | None = None
     end: int | None = None
     known_params: set[str] = field(default_factory=set)
-    #: The names behind the keys that the store knows, by kind of entry and key.
+    #: The original names of the keys in the store, by kind of entry and key.
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
     # The outbox.
@@ -56,28 +55,28 @@ class Run:
 
     @property
     def pending(self) -> int:
-        """Entries that the store does not have yet."""
+        """Number of entries that are not in the store yet."""
         entries = len(self.tags) + len(self.params) + len(self.points) + len(self.files)
         return entries + (self.run_id is None) + (self.data is not None) + self.renamed + self.ending
 
     def rename(self, name: str) -> None:
-        """Call the run something else."""
+        """Rename the run."""
         if name != self.name:
             self.name = name
             self.renamed = True
 
     def add_params(self, params: Mapping[str, str]) -> None:
-        """Add parameters; one that the run has already stays as it is, since a store never changes it."""
+        """Add parameters; existing ones are kept, since MLflow does not allow changing them."""
         for name in params.keys() - self.known_params:
             self.params[name] = params[name]
         self.known_params |= params.keys()
 
     def add_points(self, metrics: Mapping[str, float], time: int, step: int = 0) -> None:
-        """Add one value for each metric."""
+        """Add one value per metric."""
         self.points += [Point(key, value, time, step) for key, value in metrics.items()]
 
     def finish(self, outcome: Outcome, time: int) -> None:
-        """End the run, or correct how it ended."""
+        """End the run, or correct its outcome."""
         if outcome.status != "FINISHED":
             self.tags["seqpipe.error"] = outcome.reason
         self.outcome, self.end, self.ending = outcome, time, True

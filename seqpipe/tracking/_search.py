@@ -1,4 +1,4 @@
-"""What a scikit-learn search tries, and what it found."""
+"""Read candidates and results of scikit-learn searches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sklearn.model_selection import (
 
 from seqpipe.tracking._params import as_text
 
-__all__ = ["SearchResults", "numbers_its_folds", "results_of", "searched_params"]
+__all__ = ["SearchResults", "has_indexed_folds", "results_of", "searched_params"]
 
 _OF_CANDIDATE = re.compile(r"(mean|std|rank)_(test|train)_.+|mean_fit_time")
 _OF_FOLD = re.compile(r"split(\d+)_((?:test|train)_.+)")
@@ -25,18 +25,18 @@ _OF_FOLD = re.compile(r"split(\d+)_((?:test|train)_.+)")
 
 @dataclass(frozen=True, slots=True)
 class SearchResults:
-    """The scores of a search, by candidate.
+    """The scores of a search, per candidate.
 
     Attributes
     ----------
     params : list of dict
-        Searched parameters of each candidate, as text.
+        Searched parameters of each candidate, as strings.
     candidates : list of dict
-        Mean, spread and rank of each candidate's scores, and its mean fit time in seconds.
+        Mean, standard deviation and rank of each candidate's scores, and its mean fit time in seconds.
     folds : list of list of dict
         Scores of each candidate on each split.
     best_score : float or None
-        Mean score of the best candidate; None where several metrics leave that open.
+        Mean score of the best candidate; None if several metrics leave that undefined.
     """
 
     params: list[dict[str, str]]
@@ -45,20 +45,20 @@ class SearchResults:
     best_score: float | None
 
 
-def numbers_its_folds(search: Any) -> bool:
-    """Tell whether a fold's number says whose it is: a search of another kind may try candidates in rounds."""
+def has_indexed_folds(search: Any) -> bool:
+    """Return whether the index of a fold determines its candidate, which does not hold for searches in rounds."""
     known = (GridSearchCV._run_search, RandomizedSearchCV._run_search)
     return getattr(type(search), "_run_search", None) in known
 
 
 def searched_params(search: Any) -> list[dict[str, str]] | None:
-    """Return what each candidate of a search sets, None if only the search itself knows, at its end."""
+    """Return the parameters that each candidate sets, None if they are known only at the end of the search."""
     if isinstance(search, GridSearchCV):
         return [_as_texts(params) for params in ParameterGrid(search.param_grid)]
     if isinstance(search, RandomizedSearchCV) and isinstance(search.random_state, numbers.Integral):
         sampler = ParameterSampler(search.param_distributions, search.n_iter, random_state=search.random_state)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the search itself warns of a space smaller than n_iter
+            warnings.simplefilter("ignore")  # the search itself warns about a space smaller than n_iter
             return [_as_texts(params) for params in sampler]
     return None
 

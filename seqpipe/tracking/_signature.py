@@ -1,4 +1,4 @@
-"""What a served model accepts and returns."""
+"""Describe inputs and outputs of served models."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from seqpipe.transformers import is_texts
 
 __all__ = ["COLUMN", "FLAVOR", "Form", "InputDescription", "describe_input"]
 
-#: The column that holds ragged sequences, each a list of time steps.
+#: Column of ragged sequences, each a list of time steps.
 COLUMN = "sequence"
 
-#: Where the file MLmodel says what form the input has.
+#: Flavor in the file MLmodel that describes the form of the input.
 FLAVOR = "seqpipe"
 
 Form = Literal["sequences", "array", "table", "texts"]
@@ -29,19 +29,19 @@ Form = Literal["sequences", "array", "table", "texts"]
 
 @dataclass(frozen=True)
 class InputDescription:
-    """Two samples as a served model takes them, and what is to be known of their kind.
+    """Two samples in the form that a served model accepts, and a description of this form.
 
     Attributes
     ----------
     example : DataFrame or array
         The samples.
     form : {"sequences", "array", "table", "texts"}
-        A column of lists of time steps, an array, a table of one row a sample, or a column of texts.
+        A column of lists of time steps, an array, a table with one row per sample, or a column of texts.
     columns : list of [name, bool]
-        Of a table, and whether each holds numbers; else empty.
+        Names of the columns of a table, and whether each is numeric; else empty.
     signature : ModelSignature, or False for none
-        MLflow's. It says nothing of numbers that go in, of which MLflow would let the training data's very type pass
-        only: `seqpipe.tracking.serving` judges them.
+        Signature for MLflow. It leaves out numeric inputs, of which MLflow would accept the dtype of the training data
+        only; `seqpipe.tracking.serving` checks them instead.
     """
 
     example: Any
@@ -51,11 +51,11 @@ class InputDescription:
 
 
 def describe_input(estimator: Any, X: Any) -> InputDescription:
-    """Describe the input of a fitted estimator by two samples of its training data.
+    """Describe the input of a fitted estimator, given samples of its training data.
 
-    An array of shape (n_samples, n_timesteps, n_features), or with tensors as steps, is an array of any n_samples and
-    n_timesteps. Ragged sequences become a table whose one column, "sequence", holds lists of time steps. A table stays
-    as it is; texts become a table of that column. Predictions of unequal length have no signature either.
+    An array of shape (n_samples, n_timesteps, n_features), or with tensors as steps, accepts any n_samples and
+    n_timesteps. Ragged sequences become a table with a single column, "sequence", of lists of time steps. A table is
+    unchanged; texts become a table with that column. Predictions of unequal length have no signature.
     """
     X = recorded(X)
     samples = X.iloc[:2] if hasattr(X, "iloc") else X[:2]

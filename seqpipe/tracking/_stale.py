@@ -1,4 +1,4 @@
-"""Runs that a dead process left open."""
+"""Close runs left open by processes that no longer run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["close_stale_runs", "process_tags"]
 
 _HOST, _PID, _STARTED = "seqpipe.host", "seqpipe.pid", "seqpipe.process_start"
 _REASON = "process ended without closing the run"
-#: Seconds by which two readings of one process's start may differ.
+#: Seconds by which two readings of the start time of a process may differ.
 _TOLERANCE = 2.0
 
 
 def process_tags() -> dict[str, str]:
-    """Return tags that tell this process from every other."""
+    """Return tags that identify this process."""
     return _tags_of(os.getpid())
 
 
@@ -31,7 +31,7 @@ def _tags_of(pid: int) -> dict[str, str]:
 
 
 def close_stale_runs(client: MlflowClient) -> None:
-    """End the runs of this host's dead processes as KILLED."""
+    """End the open runs of processes of this host that no longer run, as KILLED."""
     for run in _open_runs_of_this_host(client):
         if not _is_alive(run.data.tags) and _is_open(client, run.info.run_id):
             client.log_batch(run.info.run_id, tags=[RunTag("seqpipe.error", _REASON)])
@@ -39,7 +39,7 @@ def close_stale_runs(client: MlflowClient) -> None:
 
 
 def _is_open(client: MlflowClient, run_id: str) -> bool:
-    """Read the run again: its process may have closed it and ended since the runs were listed."""
+    """Read the run again: its process may have closed it after the runs were listed."""
     return bool(client.get_run(run_id).info.status == "RUNNING")
 
 

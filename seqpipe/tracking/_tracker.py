@@ -1,4 +1,4 @@
-"""`MLflowTracker`: hand it to an estimator, and its fit becomes a tree of runs."""
+"""`MLflowTracker`, the callback that records fits as trees of MLflow runs."""
 
 from __future__ import annotations
 
@@ -31,53 +31,53 @@ __all__ = ["MLflowTracker"]
 class MLflowTracker(RecordedFits):
     """Record fits as MLflow runs, while they happen.
 
-    A search becomes parent → candidate → fold runs and one for the refit, a fit without a search one run.
-    Each has its parameters, its curves by epoch, scores, real times, and ends FINISHED, FAILED or KILLED with
-    the reason. Works with any ``n_jobs``: worker processes send what happens to this one, which alone writes.
+    A search is recorded as a parent run with candidate, fold and refit runs, a fit without a search as a single run.
+    Each run has parameters, curves per epoch, scores and real times, and ends as FINISHED, FAILED or KILLED with the
+    reason. Works with any ``n_jobs``: worker processes send events to this process, which alone writes.
 
-    As a context manager it keeps the parent run open after the fit, for scores on held-out data and pictures,
-    and ends it with the block.
+    As a context manager it keeps the parent run open after the fit, for scores on held-out data and pictures, and
+    ends it with the block.
 
     Parameters
     ----------
     experiment : str, default="seqpipe"
-        Name of the MLflow experiment; made if there is none.
+        Name of the MLflow experiment; created if it does not exist.
     tracking_uri : str, optional
-        Where runs are kept; MLFLOW_TRACKING_URI if not given, else mlruns/mlflow.db in the working folder.
+        URI of the store; by default MLFLOW_TRACKING_URI, else mlruns/mlflow.db in the working folder.
     run_name : str, optional
-        Name of the parent run; the estimator's class if not given.
+        Name of the parent run; by default the class of the estimator.
     log_model : bool, default=True
-        Whether to keep the fitted estimator as a model that ``mlflow.pyfunc.load_model`` loads: the refitted
-        one of a search.
+        Whether to log the fitted estimator (of a search the refitted one) as a model that
+        ``mlflow.pyfunc.load_model`` loads.
     model_metadata : mapping, optional
-        What a logged model says about itself, JSON's types only; `load_model` gives it back.
+        Metadata of a logged model, JSON types only; `load_model` returns it.
     tags : mapping of str to str, optional
         Tags of the parent run; "dataset" also names the data.
     diagnostics : sequence of {"gradient_flow", "hidden_states"}, default=()
-        What to look for in the fitted estimator, the refitted one of a search, on its training data: pictures, the
-        metric ``gradient_growth`` and the tag ``seqpipe.gradient_flow``; see `seqpipe.diagnostics`.
+        Diagnostics of the fitted estimator (of a search the refitted one) on its training data: pictures, the metric
+        ``gradient_growth`` and the tag ``seqpipe.gradient_flow``; see `seqpipe.diagnostics`.
 
     Attributes
     ----------
     run_id_ : str
-        The parent run of the last fit.
+        Id of the parent run of the last fit.
     refit_run_id_ : str or None
-        Its refit's run; None without a search that refits.
+        Id of its refit run; None without a search that refits.
     experiment_id_ : str
-        Where both are.
+        Id of the experiment of both.
     artifact_uri_ : str
-        Where the parent run's files are.
+        URI of the artifacts of the parent run.
     model_uri_ : str or None
-        The logged model, such as "models:/m-0123"; None if none was logged.
+        URI of the logged model, such as "models:/m-0123"; None if none was logged.
     tracking_uri_ : str
-        The store.
+        URI of the store.
     figures_ : dict of str to matplotlib.figure.Figure
-        The diagnostics of the last fit by name.
+        Figures of the diagnostics of the last fit, by name.
 
     Raises
     ------
     UnknownNameError
-        If there is no such diagnostic.
+        If a diagnostic is unknown.
 
     Examples
     --------
@@ -101,21 +101,21 @@ class MLflowTracker(RecordedFits):
         super().__init__(
             experiment, tracking_uri, run_name, {name: as_text(value) for name, value in (tags or {}).items()}
         )
-        self._keeps_model = log_model
+        self._logs_model = log_model
         self._model_metadata = dict(model_metadata or {})
         self._diagnostics = check_diagnostics(diagnostics)
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _reset(self) -> None:
+        super()._reset()
         self._model_uri: str | None = None
         self._figures: dict[str, Figure] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_keeps_model", "_model_metadata", "_diagnostics")
+        own = ("_logs_model", "_model_metadata", "_diagnostics")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in own}}
 
     def opened(self, estimator: Any, task: FitTask) -> None:
-        """Make the parent run of an outermost fit."""
+        """Create the parent run of an outermost fit."""
         self._model_uri, self._figures = None, {}
         super().opened(estimator, task)
 
@@ -129,117 +129,117 @@ class MLflowTracker(RecordedFits):
         self._held = False
         if self._writer is not None:
             self._writer.release(outcome_of(error))
-            self._settle()
+            self._flush()
 
     @property
     def run_id_(self) -> str:
-        """The parent run of the last fit."""
-        return _known(self._fitted_tree("run_id_").root)
+        """Id of the parent run of the last fit."""
+        return _id_of(self._fitted_tree("run_id_").root)
 
     @property
     def refit_run_id_(self) -> str | None:
-        """The run of its refit, None without a search that refits."""
+        """Id of its refit run, None without a search that refits."""
         refit = self._fitted_tree("refit_run_id_").refit
-        return None if refit is None else _known(refit)
+        return None if refit is None else _id_of(refit)
 
     @property
     def figures_(self) -> dict[str, Figure]:
-        """The diagnostics of the last fit by name."""
+        """Figures of the diagnostics of the last fit, by name."""
         return dict(self._figures)
 
     @property
     def experiment_id_(self) -> str:
-        """The experiment of the last fit's runs."""
+        """Id of the experiment of the last fit."""
         self._fitted_tree("experiment_id_")
         return self._open_writer().publish(lambda publisher: publisher.experiment_id)
 
     @property
     def artifact_uri_(self) -> str:
-        """Where the files of the parent run of the last fit are."""
+        """URI of the artifacts of the parent run of the last fit."""
         run_id = self.run_id_
         return self._open_writer().publish(lambda publisher: str(publisher.client.get_run(run_id).info.artifact_uri))
 
     @property
     def model_uri_(self) -> str | None:
-        """The model logged last, None if none was."""
+        """URI of the model logged last, None if none was."""
         self._fitted_tree("model_uri_")
         return self._model_uri
 
     @property
     def tracking_uri_(self) -> str:
-        """The store of the last fit's runs."""
+        """URI of the store of the last fit."""
         self._fitted_tree("tracking_uri_")
         return self._open_writer().uri
 
     def log_metrics(self, metrics: Mapping[str, float], *, refit: bool = False) -> None:
-        """Add numbers to the parent run, or to the run that made the final model.
+        """Log metrics to the parent run, or to the refit run.
 
         Parameters
         ----------
         metrics : mapping of str to float
-            NaN and infinity are kept as they are.
+            Values by name; NaN and infinity are kept.
         refit : bool, default=False
-            Add them to the refit's run, where there is one.
+            Log to the refit run, if there is one.
 
         Raises
         ------
         TrackingError
-            If nothing was fitted yet.
+            If no estimator was fitted yet.
         """
         self._edit(partial(_add_points, self._required_tree(), dict(metrics), now(), refit=refit))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Add words to the parent run.
+        """Set tags of the parent run.
 
         Raises
         ------
         TrackingError
-            If nothing was fitted yet.
+            If no estimator was fitted yet.
         """
         root = self._required_tree().root
         self._edit(partial(root.tags.update, {name: as_text(value) for name, value in tags.items()}))
 
     def log_figure(self, figure: Figure, name: str) -> None:
-        """Add a matplotlib figure to the parent run, in the format of the name's suffix.
+        """Log a matplotlib figure to the parent run, in the format given by the suffix of the name.
 
         Raises
         ------
         TrackingError
-            If nothing was fitted yet.
+            If no estimator was fitted yet.
         """
         picture = io.BytesIO()
         figure.savefig(picture, format=PurePosixPath(name).suffix[1:] or "png")
         self._add_file(name, picture.getvalue())
 
     def log_text(self, text: str, name: str) -> None:
-        """Add a text file to the parent run.
+        """Log a text file to the parent run.
 
         Raises
         ------
         TrackingError
-            If nothing was fitted yet.
+            If no estimator was fitted yet.
         """
         self._add_file(name, text.encode())
 
     def log_table(self, table: pd.DataFrame, name: str) -> None:
-        """Add a table to the parent run, as CSV without its index.
+        """Log a table to the parent run, as CSV without its index.
 
         Raises
         ------
         TrackingError
-            If nothing was fitted yet.
+            If no estimator was fitted yet.
         """
         self._add_file(name, table.to_csv(index=False).encode())
 
     def log_model(self, estimator: Any, X: Any) -> str:
-        """Keep a fitted estimator as an MLflow model, of the refit's run where there is one.
+        """Log a fitted estimator as an MLflow model of the refit run, or of the parent run without a refit.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted.
+            Fitted estimator.
         X : samples
-            Some such as it was fitted to; the first two go along as an example.
+            Samples of the kind it was fitted to; the first two are stored as the input example.
 
         Returns
         -------
@@ -249,8 +249,8 @@ class MLflowTracker(RecordedFits):
         Raises
         ------
         TrackingError
-            If nothing was fitted yet, if the estimator cannot be kept without pickle, or holds objects of
-            types that neither seqpipe nor a plug-in brings.
+            If no estimator was fitted yet, or this one cannot be saved without pickle or contains types that are not
+            trusted.
         """
         return self._log_model(self._required_tree(), estimator, X)
 
@@ -260,19 +260,19 @@ class MLflowTracker(RecordedFits):
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / "model"
             save_model(estimator, X, place, metadata=self._model_metadata)
-            # the writer's thread knows of the refit when all that came before is applied
+            # on the writer's thread, after all earlier events: only then is the refit run known
             model_uri = self._open_writer().publish(
                 lambda publisher: upload_model(publisher, tree.refit or tree.root, place)
             )
         self._model_uri = model_uri
         return model_uri
 
-    def _keep(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
-        """Log the model of a fit that went well, and what is to be seen inside it, if that is wished and it is one."""
+    def _log_fitted(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
+        """Log model and diagnostics of a successful fit, if requested and if the estimator predicts."""
         model = getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
         if X is None or not hasattr(model, "predict"):
             return
-        if self._keeps_model:
+        if self._logs_model:
             try:
                 self._log_model(tree, model, X)
             except Exception as error:
@@ -295,7 +295,7 @@ class MLflowTracker(RecordedFits):
     def _edit(self, change: Any) -> None:
         self._open_writer().post(change)
         if not self._held:
-            self._settle()
+            self._flush()
 
     def _required_tree(self) -> RunTree:
         if self._tree is None:
@@ -322,7 +322,7 @@ def _add_diagnosis(tree: RunTree, found: Diagnosis, time: int) -> None:
             run.tags.update(found.tags)
 
 
-def _known(run: Run) -> str:
+def _id_of(run: Run) -> str:
     if run.run_id is None:
         raise TrackingError(f"The run {run.name!r} could not be written to the store, so it has no id.")
     return run.run_id

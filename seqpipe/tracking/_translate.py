@@ -1,4 +1,4 @@
-"""From the tasks of fits to events."""
+"""Translate the tasks of fits to events."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from seqpipe.tracking._events import (
 )
 from seqpipe.tracking._fingerprint import fingerprint
 from seqpipe.tracking._outcome import FINISHED, Outcome, now, outcome_of
-from seqpipe.tracking._params import numbers_in, scalar_params, words_in
-from seqpipe.tracking._search import numbers_its_folds, results_of, searched_params
+from seqpipe.tracking._params import numbers_in, scalar_params, texts_in
+from seqpipe.tracking._search import has_indexed_folds, results_of, searched_params
 from seqpipe.tracking._tree import run_path
 
-__all__ = ["began", "ended", "fit_began"]
+__all__ = ["begin_events", "end_events", "fit_began"]
 
 
 def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str]) -> FitBegan:
-    """Return the event of an outermost fit."""
+    """Return the event that starts an outermost fit."""
     is_search = isinstance(estimator, BaseSearchCV)
     return FitBegan(
         tree=task.tree,
@@ -44,16 +44,16 @@ def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str]) ->
     )
 
 
-def began(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) -> Iterator[Event]:
-    """Yield what the begin of a task means for the runs."""
+def begin_events(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) -> Iterator[Event]:
+    """Yield the events of the start of a task."""
     tree, time, path = task.tree, now(), task.path
     if not path and X is not None:
         yield DataSeen(tree=tree, time=time, data=fingerprint(X, y, name=data_name))
-    if task.name == SEARCH and not run_path(path) and numbers_its_folds(estimator):
+    if task.name == SEARCH and not run_path(path) and has_indexed_folds(estimator):
         searched = searched_params(estimator)
         yield SearchBegan(tree=tree, time=time, path=path[:-1], n_splits=estimator.n_splits_, searched=searched)
     if path and run_path(path) == path:
-        # An estimator without callbacks never begins a task; then the search does, in its place.
+        # If the estimator does not support callbacks, the search notifies them instead.
         yield RunBegan(
             tree=tree,
             time=time,
@@ -64,13 +64,13 @@ def began(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) -> Iter
         )
 
 
-def ended(estimator: Any, task: FitTask, metadata: dict[str, Any], travelling: BaseException | None) -> Iterator[Event]:
-    """Yield what the end of a task means for the runs.
+def end_events(estimator: Any, task: FitTask, metadata: dict[str, Any], error: BaseException | None) -> Iterator[Event]:
+    """Yield the events of the end of a task.
 
-    ``travelling`` is the exception on its way out of the fit, if any.
+    ``error`` is the exception that is leaving the fit, if any.
     """
     tree, time, path = task.tree, now(), task.path
-    outcome, metrics, tags = outcome_of(travelling), numbers_in(metadata), words_in(metadata)
+    outcome, metrics, tags = outcome_of(error), numbers_in(metadata), texts_in(metadata)
     if "error" in tags:
         outcome = Outcome("KILLED" if outcome.status == "KILLED" else "FAILED", tags.pop("error"))
     if metrics or tags:

@@ -1,4 +1,4 @@
-"""The runs of one outermost fit, grown from its events."""
+"""The runs of one outermost fit, built from its events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning ha
 
 
 def run_path(path: TaskPath) -> TaskPath:
-    """Return the path of the run that the task at ``path`` belongs to; () is the outermost fit's."""
+    """Return the path of the run that the task at ``path`` belongs to; () for the outermost fit."""
     for depth, (role, _) in enumerate(path, start=1):
         if role in (FOLD, REFIT):
             return path[:depth]
@@ -32,17 +32,17 @@ def run_path(path: TaskPath) -> TaskPath:
 
 
 class RunTree:
-    """Parent → candidate → fold, and the refit.
+    """The parent run of a fit, with its candidates, folds and refit.
 
     Attributes
     ----------
     runs : list of Run
-        Every run, parents before their children.
+        All runs, parents before their children.
     root : Run
         The run of the outermost fit.
     refit : Run or None
         The run of the refit, once it has begun.
-    over : bool
+    ended : bool
         Whether the outermost fit has ended.
     """
 
@@ -52,17 +52,17 @@ class RunTree:
         self.root.add_params(began.params)
         self.runs = [self.root]
         self.refit: Run | None = None
-        self.over = False
+        self.ended = False
         self._fit_outcome = FINISHED
         self._at: dict[TaskPath, Run] = {(): self.root}
         self._searches: dict[TaskPath, Search] = {}
         self._candidates: dict[TaskPath, Candidate] = {}
-        self._busy: dict[tuple[int, int], TaskPath] = {}
+        self._current: dict[tuple[int, int], TaskPath] = {}
         self._device: dict[str, str] = {}
 
     def apply(self, event: Event) -> None:
-        """Grow by one event; what arrives after the end, from a worker that was stopped, changes nothing."""
-        if self.over:
+        """Apply an event; events that arrive after the end, from a stopped worker, are ignored."""
+        if self.ended:
             return
         match event:
             case DataSeen():
@@ -81,25 +81,25 @@ class RunTree:
                 self._end_fit(event)
 
     def release(self, outcome: Outcome, time: int) -> None:
-        """End the root of a fit that was held open; a fit that went wrong stays so, whatever came after."""
+        """End the root run of a fit that was held open; a failed fit stays failed, regardless of ``outcome``."""
         self.root.finish(outcome if self._fit_outcome == FINISHED else self._fit_outcome, time)
 
     def _begin(self, event: RunBegan) -> None:
         if event.path[-1][0] == FOLD and event.path[:-2] not in self._searches:
-            return  # a search that does not say which candidate this is
-        self._end_forgotten(event)
+            return  # a search whose candidates are unknown
+        self._end_previous(event)
         run = self._begin_fold(event) if event.path[-1][0] == FOLD else self._begin_refit(event)
         run.tags |= event.tags
         run.add_params(event.params)
         self._at[event.path] = run
         self.runs.append(run)
 
-    def _end_forgotten(self, event: RunBegan) -> None:
-        """End what the worker did before: a fit that failed in a transformer never says so."""
-        previous = self._busy.get(event.worker)
+    def _end_previous(self, event: RunBegan) -> None:
+        """End the previous run of the worker: a fit that failed in a transformer does not notify callbacks."""
+        previous = self._current.get(event.worker)
         if previous is not None and self._at[previous].outcome is None:
             self._end(previous, _UNFINISHED, event.time)
-        self._busy[event.worker] = event.path
+        self._current[event.worker] = event.path
 
     def _begin_fold(self, event: RunBegan) -> Run:
         candidate = self._searches[event.path[:-2]].candidate_of(event.path[-1][1], event.time, self.root)
@@ -126,7 +126,7 @@ class RunTree:
             self.root.tags |= device
 
     def _end(self, path: TaskPath, outcome: Outcome, time: int) -> None:
-        """End a fold or the refit; the outermost fit is ended by `FitEnded`, which always comes."""
+        """End a fold or the refit; the outermost fit is ended by `FitEnded`, which is always sent."""
         run = self._at.get(path)
         if run is None or run is self.root or run.outcome is not None:
             return
@@ -147,8 +147,8 @@ class RunTree:
             self._end(path, _UNFINISHED, time)
 
     def _end_fit(self, event: FitEnded) -> None:
-        """End every run that is still open, the root last and only if nobody holds it."""
-        self.over = True
+        """End all open runs, the root last and only if it is not held open."""
+        self.ended = True
         self._fit_outcome = event.outcome
         for run in reversed(self.runs[1:]):
             if run.outcome is None:

@@ -1,4 +1,4 @@
-"""MLflow's own interface on a store."""
+"""Serve the MLflow interface of a store."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from seqpipe.tracking._uri import redacted_uri, resolve_uri
 
 __all__ = ["serve", "ui_command"]
 
-#: Seconds that the server has to end in, and between two looks whether it has.
-_PATIENCE, _INTERVAL = 10.0, 0.05
+#: Seconds that the server has to end, and between two checks of whether it has.
+_TIMEOUT, _INTERVAL = 10.0, 0.05
 
 
 def ui_command(
     *, host: str = "127.0.0.1", port: int = 5000, tracking_uri: str | None = None
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command that serves MLflow's interface, and the environment to run it in.
+    """Return the command that serves the MLflow interface, and its environment.
 
     Raises
     ------
     TrackingError
-        If the store is a database file that is not there yet, cannot be opened, or is a server, which has its own interface.
+        If the store is a missing database file, cannot be opened, or is a server, which has its own interface.
     """
     uri = resolve_uri(tracking_uri)
     if urlsplit(uri).scheme in ("http", "https"):
@@ -45,19 +45,20 @@ def ui_command(
 
 
 def serve(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run a server until it ends, or until a signal ends this process: nothing that it started outlives that.
+    """Run a server until it ends or a signal ends this process, and end all its child processes.
 
     Returns
     -------
     code : int
-        The server's exit code, as a shell tells it.
+        The exit code of the server, as a shell reports it.
     """
-    if sys.platform == "win32":  # a console's Ctrl-C reaches all that it runs
+    if sys.platform == "win32":  # a console sends Ctrl-C to all processes
         return subprocess.run(command, env=environment, check=False).returncode
-    process = subprocess.Popen(command, env=environment, process_group=0)  # or a Ctrl-C would reach a part of it alone
+    # In its own process group: otherwise Ctrl-C would reach only some of its processes.
+    process = subprocess.Popen(command, env=environment, process_group=0)
     try:
         with hangup_exits():
-            # Not blocked for good: polars, which MLflow imports where it is installed, lets a Ctrl-C interrupt no such wait.
+            # With a timeout: polars, which MLflow imports if installed, keeps Ctrl-C from interrupting a wait without one.
             code = process.wait(timeout=math.inf)
     finally:
         _end(process)
@@ -65,12 +66,12 @@ def serve(command: list[str], environment: Mapping[str, str]) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it has started: asked first, forced if that takes too long or this is interrupted."""
-    started = _started_by(process)
+    """Terminate a process and its children; kill them if that takes too long or is interrupted."""
+    started = _process_tree(process)
     try:
         _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + _PATIENCE
-        while any(map(_lives, started)) and time.monotonic() < deadline:
+        deadline = time.monotonic() + _TIMEOUT
+        while any(map(_is_running, started)) and time.monotonic() < deadline:
             process.poll()
             time.sleep(_INTERVAL)
     finally:
@@ -78,20 +79,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _started_by(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def _process_tree(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(process.pid)
         return [parent, *parent.children(recursive=True)]
     return []
 
 
-def _lives(process: psutil.Process) -> bool:
-    """Tell whether a process runs; one that has ended stays a zombie where nobody asks for its exit code."""
+def _is_running(process: psutil.Process) -> bool:
+    """Return whether a process is running; a zombie is not."""
     with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # its processes are gone, or have been taken over
+    with suppress(ProcessLookupError, PermissionError):  # its processes have ended, or belong to another user
         os.killpg(process.pid, number)

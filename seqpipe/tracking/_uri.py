@@ -1,4 +1,4 @@
-"""Which tracking store is meant."""
+"""Resolve the URI of a tracking store."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from seqpipe.exceptions import TrackingError
 
 __all__ = ["database_path", "redacted_uri", "require_database", "resolve_uri"]
 
-#: What URIs of SQLite files begin with: the second as `_database_uri` writes those of paths that have to be quoted.
+#: Prefixes of URIs of SQLite files; `_database_uri` uses the second for paths that have to be quoted.
 _SQLITE, _QUOTED = "sqlite:///", "sqlite+pysqlite:///"
-#: The options at the end of a URI; a question mark that is followed by anything else belongs to a folder's name.
+#: The options at the end of a URI; any other question mark is part of a folder's name.
 _OPTIONS = re.compile(r"\?[\w.]+=[^/?]*$")
 _USERINFO = re.compile(r"://[^/\s]+@")
 
@@ -24,7 +24,7 @@ def resolve_uri(uri: str | None = None) -> str:
     Raises
     ------
     TrackingError
-        If no URI leads to the SQLite file that is meant.
+        If the path of the SQLite file cannot be written as a URI.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
@@ -34,14 +34,15 @@ def resolve_uri(uri: str | None = None) -> str:
 
 
 def _database_uri(database: Path, options: str = "") -> str:
-    """Return the URI of a SQLite file, as it is where SQLAlchemy reads it so, else quoted.
+    """Return the URI of a SQLite file, quoted only where SQLAlchemy requires it.
 
-    MLflow makes the folder that stands in a URI of the first form, unread: a quoted path must not look like one.
+    MLflow creates the folder named in a URI with the first prefix without unquoting it, so a quoted path needs the other
+    prefix.
     """
     plain = f"{_SQLITE}{database}{options}"
     if not re.search("[?%]", str(database)):
         return plain
-    from sqlalchemy.engine import make_url  # only where a path asks for it: it takes a moment
+    from sqlalchemy.engine import make_url  # imported on use: it is slow to import
 
     for uri in (plain, f"{_QUOTED}{quote(str(database))}{options}"):
         if make_url(uri).database == str(database):
@@ -58,7 +59,7 @@ def _options(uri: str) -> str:
 
 
 def redacted_uri(text: str) -> str:
-    """Return a URI, or a text that quotes some, without the user names and passwords in it.
+    """Return a URI, or a text with URIs, with user names and passwords masked.
 
     Examples
     --------
@@ -80,7 +81,7 @@ def database_path(uri: str) -> Path | None:
 
 
 def require_database(uri: str) -> None:
-    """Raise `TrackingError` if ``uri`` names a SQLite file that is not there: it holds nothing to read."""
+    """Raise `TrackingError` if ``uri`` names a SQLite file that does not exist."""
     database = database_path(uri)
     if database is not None and not database.is_file():
-        raise TrackingError(f'There are no runs yet: {database} does not exist. Make some with "seqpipe run digits".')
+        raise TrackingError(f'There are no runs yet: {database} does not exist. Create some with "seqpipe run digits".')

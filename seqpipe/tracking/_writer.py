@@ -1,4 +1,4 @@
-"""The one thread that talks to the store."""
+"""The thread that writes to the store."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from seqpipe.tracking._outcome import Outcome, now
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._run import Run
-from seqpipe.tracking._store import check_reachable, experiment_id, open_client, refused
+from seqpipe.tracking._store import check_reachable, experiment_id, open_client, store_error
 from seqpipe.tracking._tree import RunTree
 
 __all__ = ["Writer"]
 
 T = TypeVar("T")
 
-#: Seconds between two rounds of writing, and between two tries while somebody waits.
+#: Seconds between two writes, and between two retries while a caller waits.
 _INTERVAL = 1.0
 _RETRY = 0.5
-#: Seconds without progress after which a fit's end no longer waits; an opening or upload may take longer.
-_PATIENCE = 10.0
-_LONG_PATIENCE = 120.0
+#: Seconds without progress after which the end of a fit stops waiting; opening a store and uploads may take longer.
+_TIMEOUT = 10.0
+_LONG_TIMEOUT = 120.0
 
 
 class Writer:
-    """Grows run trees from events and writes them, in a thread of its own.
+    """Builds run trees from events and writes them, in its own thread.
 
-    An event may come from any thread; it is handed over and never waits for the store.
+    Events may come from any thread; passing one never waits for the store.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ class Writer:
         self._trees: dict[UUID, RunTree] = {}
         self._left_out: dict[str, str] = {}
         self._dirty = False
-        self._next_round = 0.0
+        self._next_write = 0.0
         self._progress = 0.0
-        #: What first went wrong in the present fit, None where nothing did.
+        #: The first failure of the current fit, or None.
         self.failure: str | None = None
-        threading.Thread(target=self._work, name="seqpipe-tracking", daemon=True).start()
+        threading.Thread(target=self._run, name="seqpipe-tracking", daemon=True).start()
 
     def open(self) -> None:
         """Open the store, which may take seconds the first time.
@@ -65,71 +65,71 @@ class Writer:
         Raises
         ------
         TrackingError
-            If the store refuses.
+            If the store cannot be used.
         """
         self.publish(lambda _: None)
 
     def begin(self, event: FitBegan) -> RunTree:
-        """Make the parent run of a fit and return the tree that grows from it.
+        """Create the parent run of a fit and return its tree.
 
         Raises
         ------
         TrackingError
-            If the store refuses.
+            If the store cannot be used.
         """
-        return self.ask(partial(self._begin, event), patience=_LONG_PATIENCE)
+        return self.ask(partial(self._begin, event), timeout=_LONG_TIMEOUT)
 
     def receive(self, event: Event) -> None:
-        """Take an event of a fit."""
+        """Apply an event of a fit, asynchronously."""
         self.post(partial(self._apply, event))
 
     def post(self, task: Callable[[], object]) -> None:
-        """Run a task that changes runs on the writer's thread, some time soon."""
+        """Run a task that changes runs on the writer's thread, asynchronously."""
         self._tasks.put(task)
 
-    def ask(self, task: Callable[[], T], *, patience: float = _PATIENCE) -> T:
-        """Run a task on the writer's thread and return what it returns.
+    def ask(self, task: Callable[[], T], *, timeout: float = _TIMEOUT) -> T:
+        """Run a task on the writer's thread and return its result.
 
         Raises
         ------
         TrackingError
-            If the store neither answers nor makes progress for ``patience`` seconds.
+            If the store neither responds nor makes progress for ``timeout`` seconds.
         """
         future: Future[T] = Future()
-        self._tasks.put(partial(_answer, future, task))
+        self._tasks.put(partial(_resolve, future, task))
         progress = None
         while not future.done() and progress != self._progress:
             progress = self._progress
-            wait([future], timeout=patience)
+            wait([future], timeout=timeout)
         if not future.done():
-            raise refused(self.uri, TimeoutError(f"no answer in {patience:.0f} seconds"))
+            raise store_error(self.uri, TimeoutError(f"no response in {timeout:.0f} seconds"))
         return future.result()
 
     def publish(self, upload: Callable[[Publisher], T]) -> T:
-        """Run something that writes on the writer's thread, at once, and return what it returns.
+        """Run an upload on the writer's thread and return its result.
 
         Raises
         ------
         TrackingError
-            If the store refuses.
+            If the store cannot be used.
         """
         try:
-            return self.ask(lambda: upload(self._open()), patience=_LONG_PATIENCE)
+            return self.ask(lambda: upload(self._open()), timeout=_LONG_TIMEOUT)
         except TrackingError:
             raise
         except Exception as error:
-            raise refused(self.uri, error) from error
+            raise store_error(self.uri, error) from error
 
     def drain(self) -> int:
-        """Write everything; return the number of entries that the store would not take."""
+        """Write everything; return the number of entries that could not be written."""
         try:
-            return self.ask(self._drain, patience=2 * _PATIENCE)
+            return self.ask(self._drain, timeout=2 * _TIMEOUT)
         except TrackingError as error:
-            self._note(error)
+            self._set_failure(error)
             return self._pending()
 
     def take_left_out(self) -> dict[str, str]:
-        """Return what is in no run and never will be, with the reasons, once."""
+        """Return and clear the entries that were dropped, with the reasons."""
         left_out, self._left_out = self._left_out, {}
         if self._publisher is not None:
             left_out |= self._publisher.left_out
@@ -137,32 +137,32 @@ class Writer:
         return left_out
 
     def release(self, outcome: Outcome) -> None:
-        """End the runs of the fits that are over but were held open."""
+        """End the root runs of ended fits that were held open."""
         self.post(partial(self._release, outcome, now()))
 
     def stop(self) -> None:
-        """Let the thread end."""
+        """Stop the thread."""
         self._tasks.put(None)
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         while True:
             try:
-                task = self._tasks.get(timeout=self._seconds_to_next_round() if self._dirty else None)
+                task = self._tasks.get(timeout=self._seconds_to_next_write() if self._dirty else None)
             except queue.Empty:
-                self._round()
+                self._write_pending()
                 continue
             if task is None:
                 return
             try:
                 task()
             except Exception as error:
-                self._note(error)
+                self._set_failure(error)
             self._dirty = True
 
-    def _seconds_to_next_round(self) -> float:
-        return max(0.0, self._next_round - time.monotonic())
+    def _seconds_to_next_write(self) -> float:
+        return max(0.0, self._next_write - time.monotonic())
 
-    def _note(self, error: Exception) -> None:
+    def _set_failure(self, error: Exception) -> None:
         self.failure = self.failure or f"{type(error).__name__}: {error}"
 
     def _open(self) -> Publisher:
@@ -178,7 +178,7 @@ class Writer:
             check_reachable(self.uri)
             publisher.publish(tree.root)
         except Exception as error:
-            raise refused(self.uri, error) from error
+            raise store_error(self.uri, error) from error
         self._trees = {key: kept for key, kept in self._trees.items() if _is_open(kept)}
         self._trees[event.tree] = tree
         return tree
@@ -188,12 +188,12 @@ class Writer:
             return
         try:
             self._trees[event.tree].apply(event)
-        except Exception as error:  # not the store's fault, so nothing to try again
+        except Exception as error:  # not an error of the store, so a retry would not help
             self._left_out[type(event).__name__] = f"{type(error).__name__}: {error}"
 
     def _release(self, outcome: Outcome, time: int) -> None:
         for tree in self._trees.values():
-            if tree.over and tree.root.outcome is None:
+            if tree.ended and tree.root.outcome is None:
                 tree.release(outcome, time)
 
     def _pending(self) -> int:
@@ -201,15 +201,15 @@ class Writer:
 
     def _drain(self) -> int:
         self._progress = time.monotonic()
-        self._round()
-        while self._dirty and time.monotonic() - self._progress < _PATIENCE:
+        self._write_pending()
+        while self._dirty and time.monotonic() - self._progress < _TIMEOUT:
             time.sleep(_RETRY)
-            self._round()
+            self._write_pending()
         return self._pending()
 
-    def _round(self) -> None:
-        """Write what is pending, each run for itself: one that is refused does not hold up the others."""
-        self._next_round = time.monotonic() + _INTERVAL
+    def _write_pending(self) -> None:
+        """Write pending entries run by run, so that a failing run does not block the others."""
+        self._next_write = time.monotonic() + _INTERVAL
         self._dirty = False
         runs = [run for tree in self._trees.values() for run in tree.runs if run.pending]
         try:
@@ -217,7 +217,7 @@ class Writer:
                 check_reachable(self.uri)
         except OSError as error:
             self._dirty = True
-            self._note(error)
+            self._set_failure(error)
             return
         with quiet():
             for run in runs:
@@ -229,14 +229,14 @@ class Writer:
             self._progress = time.monotonic()
         except Exception as error:
             self._dirty = True
-            self._note(error)
+            self._set_failure(error)
 
 
 def _is_open(tree: RunTree) -> bool:
     return tree.root.outcome is None or any(run.pending for run in tree.runs)
 
 
-def _answer(future: Future[T], task: Callable[[], T]) -> None:
+def _resolve(future: Future[T], task: Callable[[], T]) -> None:
     try:
         future.set_result(task())
     except BaseException as error:

@@ -1,8 +1,8 @@
-"""What a logged model does with what a client sends: MLflow loads this module to serve it.
+"""The MLflow flavor that serves logged models: checks and converts the input of a client.
 
-MLflow holds numbers to the very types of the training data, so that ``[[1, 2], [3, 4]]`` is refused by a model of
-floats. The signatures of seqpipe's models leave types open, and this module judges what comes: numbers of any type are
-numbers, texts are none, and what is missing goes to the estimator as NaN, which says where it is.
+MLflow requires the exact dtype of the training data, so that a model of floats would refuse ``[[1, 2], [3, 4]]``. The
+signatures of seqpipe's models leave dtypes open, and this module checks the input: numbers of any type are accepted,
+texts are not numbers, and missing values are passed to the estimator as NaN; its error states their place.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ __all__ = ["RefusedInputError", "ServedModel"]
 
 
 class RefusedInputError(InvalidSequencesError, MlflowException):
-    """Input that a served model cannot take: a server answers it with the status 400 and the message."""
+    """Input that a served model does not accept; a server responds with status 400 and the message."""
 
     def __init__(self, message: str) -> None:
         MlflowException.__init__(self, message, error_code=INVALID_PARAMETER_VALUE)
 
 
 class ServedModel:
-    """A model as MLflow calls it.
+    """The model object that MLflow calls.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted.
+        Fitted estimator.
     form : {"sequences", "array", "table", "texts"}
-        What its input is: a column of lists of time steps, an array, a table of one row a sample, or a column of texts.
+        Form of its input: a column of lists of time steps, an array, a table with one row per sample, or a column of texts.
     columns : list of (name, bool)
-        Of a table, and whether each holds numbers.
+        Names of the columns of a table, and whether each is numeric.
     """
 
     def __init__(self, estimator: Any, form: Form, columns: list[tuple[Any, bool]]) -> None:
@@ -60,7 +60,7 @@ class ServedModel:
         Raises
         ------
         RefusedInputError
-            If the estimator cannot take the data; the message says where and why.
+            If the estimator does not accept the data; the message states the place and the reason.
         """
         try:
             return self.estimator.predict(self._read(data))
@@ -82,7 +82,7 @@ class ServedModel:
         return data
 
     def _table(self, data: Any) -> pd.DataFrame:
-        """Return the training table's columns in their order; others are left out."""
+        """Return the columns of the training table in their order; others are dropped."""
         names = [str(name) for name, _ in self.columns]
         frame = _as_frame(data, names)
         given = {str(name): frame.iloc[:, i] for i, name in enumerate(frame.columns)}
@@ -97,7 +97,7 @@ class ServedModel:
 
 
 def _load_pyfunc(path: str) -> ServedModel:
-    """Return the model in a folder; MLflow calls this function by its name."""
+    """Load the model in a folder; MLflow calls this function by name."""
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     described = Model.load(str(folder)).flavors[FLAVOR]
     columns = [(name, numeric) for name, numeric in described["columns"]]
@@ -114,7 +114,7 @@ def _as_frame(data: Any, names: list[str]) -> pd.DataFrame:
         return pd.DataFrame(rows if rows.ndim == 2 else rows[None], columns=names)
     except ValueError as error:
         raise RefusedInputError(
-            f"The input must be a table with the columns {', '.join(names)}. It cannot be made one: {error}."
+            f"The input must be a table with the columns {', '.join(names)}. It cannot be converted: {error}."
         ) from error
 
 
@@ -125,19 +125,19 @@ def _cells(data: Any) -> list[Any]:
 
 
 def _sequence(cell: Any, place: str) -> NDArray[np.float64]:
-    """Return the steps of one sequence, shape (n_timesteps, n_features); plain numbers are steps of one feature."""
+    """Return one sequence of shape (n_timesteps, n_features); plain numbers are steps of one feature."""
     if not isinstance(cell, list | tuple | np.ndarray):
         raise RefusedInputError(f"{place} must be a list of time steps, each a list of numbers. Got {cell!r} instead.")
     found = _numbers(cell, place)
     try:
         steps = np.array(found, dtype=np.float64)
     except ValueError as error:
-        raise RefusedInputError(f"{place}: every time step must be a list of equally many numbers.") from error
+        raise RefusedInputError(f"{place}: all time steps must be lists of equally many numbers.") from error
     return steps.reshape(len(steps), -1) if steps.size else np.empty((0, 1))
 
 
 def _array(data: Any) -> Any:
-    """Return an array of numbers, or a list of sequences where they are unequally long; a Series keeps its index."""
+    """Return an array of numbers, or a list of sequences of unequal length; a Series keeps its index."""
     if isinstance(data, pd.Series):
         return _column(data)
     if isinstance(data, pd.DataFrame):
@@ -154,7 +154,7 @@ def _array(data: Any) -> Any:
 
 
 def _numbers(value: Any, place: str) -> Any:
-    """Return an array of numbers as it is, and lists of numbers as lists of floats."""
+    """Return an array of numbers unchanged, and lists of numbers as lists of floats."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
         return value
     if isinstance(value, list | tuple | np.ndarray):
@@ -171,11 +171,11 @@ def _number(value: Any, place: str) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise RefusedInputError(f"{place} is too large for a number of 64 bits.") from error
+        raise RefusedInputError(f"{place} is too large for a 64-bit number.") from error
 
 
 def _column(cells: pd.Series) -> pd.Series:
-    """Return a column of numbers of any type; what is missing is NaN."""
+    """Return a column of numbers of any type, with NaN for missing values."""
     if pd.api.types.is_numeric_dtype(cells.dtype):
         return cells if isinstance(cells.dtype, np.dtype) else cells.astype("float64")
     found = [_number(cell, f"{cells.name}[{row}]") for row, cell in enumerate(cells)]

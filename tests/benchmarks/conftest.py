@@ -1,4 +1,4 @@
-"""The benchmarks are scripts: their modules are found as a script finds its neighbours."""
+"""Put the folder of the benchmarks on the path, since they are scripts."""
 
 import sys
 from pathlib import Path

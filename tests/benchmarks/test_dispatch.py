@@ -1,4 +1,4 @@
-"""The script behind measured.json: what it writes is what the choice reads."""
+"""The script that writes measured.json."""
 
 import json
 from pathlib import Path

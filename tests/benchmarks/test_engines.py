@@ -1,4 +1,4 @@
-"""Every claim about the engines, at sizes that take no time: both sides agree."""
+"""Both sides of each claim about engines agree, at tiny sizes."""
 
 import copy
 

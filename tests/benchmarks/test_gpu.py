@@ -1,4 +1,4 @@
-"""The table for a GPU, made on a CPU at sizes that take no time."""
+"""The GPU table, measured on a CPU at tiny sizes."""
 
 import gpu
 import pytest

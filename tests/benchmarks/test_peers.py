@@ -1,4 +1,4 @@
-"""Whole fits against other libraries, on next to nothing."""
+"""Whole fits against other libraries, on tiny data."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""The page that is made of the rows."""
+"""The page that is written from the rows."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_the_sizes_of_a_claim_share_a_line_and_a_missed_one_is_bold_with_its_rea
         "| gru, training, against torch.nn.GRU | A, B; 2 threads | 5, 3.5 | 6.00, **3.00** | 5.50–6.50, 2.50–3.50 "
         "| c; the gates are not in the tile |"
     ) in page
-    assert "1 of 2 figures are reached" in page
+    assert "1 of 2 targets are reached" in page
 
 
 def test_claims_measured_by_turns_keep_a_line_each() -> None:

@@ -1,4 +1,4 @@
-"""Rows are judged, printed and kept."""
+"""Rows are evaluated, printed and saved."""
 
 from pathlib import Path
 

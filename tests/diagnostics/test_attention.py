@@ -17,11 +17,11 @@ def test_the_colours_mean_the_same_in_every_picture():
 
 @pytest.mark.parametrize("weights", [[[1.0]], np.empty((0, 2)), [0.5, 0.5]])
 def test_weights_that_do_not_fit_the_tokens_are_refused(weights):
-    with pytest.raises(ValueError, match=r"one row an output token and one column a source token, \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"one row per output token and one column per source token, \(1, 2\)"):
         plot_attention(weights, source="ab", output="x")
 
 
 @pytest.mark.parametrize("weights", [[[-1.0, 2.0]], [[np.nan, 1.0]]])
 def test_scores_are_no_weights(weights):
-    with pytest.raises(ValueError, match="weights must be from 0 to 1. Got .* apply the softmax first"):
+    with pytest.raises(ValueError, match="weights must be between 0 and 1. Got .* apply the softmax first"):
         plot_attention(weights, source="ab", output="x")

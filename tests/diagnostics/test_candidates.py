@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from seqpipe.diagnostics import plot_candidates
-from seqpipe.diagnostics._style import PALETTE, QUIET
+from seqpipe.diagnostics._style import GREY, PALETTE
 
 HISTORY = [{"epoch": 1, "train_loss": 1.0}, {"epoch": 2, "train_loss": 0.5}]
 
@@ -66,7 +66,7 @@ def test_the_best_thirty_of_many_are_drawn():
 
 def test_more_than_six_candidates_leave_the_rest_grey():
     _, costs, losses = plot_candidates(table(np.linspace(1, 0, 8)), {"fit 7": HISTORY}).axes
-    assert [line.get_color() for line in losses.lines] == [QUIET]
+    assert [line.get_color() for line in losses.lines] == [GREY]
     assert len(costs.collections[0].get_offsets()) == 8
 
 
@@ -76,10 +76,10 @@ def test_times_of_unlike_size_are_drawn_on_a_log_scale():
 
 
 def test_a_table_without_a_column_is_refused():
-    with pytest.raises(ValueError, match=r"it lacks \['seconds'\]"):
+    with pytest.raises(ValueError, match=r"It lacks \['seconds'\]"):
         plot_candidates(table([0.5]).drop(columns="seconds"), {})
 
 
 def test_a_table_without_rows_is_refused():
-    with pytest.raises(ValueError, match="it lacks rows"):
+    with pytest.raises(ValueError, match="It lacks rows"):
         plot_candidates(table([]), {})

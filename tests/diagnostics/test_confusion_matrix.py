@@ -26,8 +26,10 @@ def test_a_cell_tells_its_count_where_there_is_one():
     assert written == {(0, 0): "2", (2, 1): "1", (0, 2): "1", (2, 2): "2"}
 
 
-def test_the_title_tells_the_share_that_is_right():
-    assert axes_of(plot_confusion_matrix(Y_TRUE, Y_PRED)).get_title(loc="left") == "Confusion matrix: 66.7% of 6 right"
+def test_the_title_states_the_share_of_correct_predictions():
+    assert (
+        axes_of(plot_confusion_matrix(Y_TRUE, Y_PRED)).get_title(loc="left") == "Confusion matrix: 66.7% of 6 correct"
+    )
 
 
 def test_classes_are_sorted_and_named():

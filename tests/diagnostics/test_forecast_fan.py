@@ -1,4 +1,4 @@
-"""Forecasts from successive origins, with bands of errors that were known."""
+"""Forecasts from successive origins, with bands of earlier errors."""
 
 import numpy as np
 import pandas as pd

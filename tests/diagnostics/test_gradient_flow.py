@@ -1,4 +1,4 @@
-"""What the gradient by each state says of a fitted estimator."""
+"""Gradients with respect to the states of a fitted estimator."""
 
 import numpy as np
 import pytest
@@ -40,11 +40,11 @@ class ScalarCell(Cell):
 
 
 def scalar_net(w_h, n_timesteps, dtype="float64"):
-    """Return the net y = w_y h_L with these weights, and one sequence whose target lies one below the prediction."""
+    """Return the network y = w_y h_L with these weights, and one sequence whose target is the prediction minus one."""
     X = np.zeros((2, n_timesteps, 1))
     model = SequenceRegressor(
         ScalarCell, hidden_size=1, pooling="last", scale_inputs=False, max_epochs=1, dtype=dtype, random_state=0
-    ).fit(X, [-1.0, 1.0])  # of mean 0 and spread 1: targets are what the net sees
+    ).fit(X, [-1.0, 1.0])  # mean 0 and standard deviation 1: targets are not rescaled
     with torch.no_grad():
         model.net_.module_.recurrent.cells[0].w_h.fill_(w_h)
         model.net_.module_.head.weight.fill_(1.0)
@@ -174,7 +174,10 @@ def test_each_network_of_a_translator_is_named_and_measured_to_the_end_of_its_ow
     flow = gradient_flow(model, X, y)
     assert [str(layer) for layer in flow.layers] == ["encoder layer 0", "decoder layer 0"]
     steps = (~np.isnan(flow.sample_norms)).sum(axis=2)
-    assert steps.T.tolist() == [[len(text) for text in X], [len(text) + 1 for text in y]]  # with the end
+    assert steps.T.tolist() == [
+        [len(text) for text in X],
+        [len(text) + 1 for text in y],
+    ]  # with the end-of-sequence token
 
 
 def test_one_long_text_is_looked_at_in_parts_as_long_as_gradients_reach():
@@ -240,11 +243,11 @@ def test_what_cannot_be_looked_into_is_refused(classifier, ragged):
     X, y = ragged
     with pytest.raises(NotFittedError, match="not fitted yet"):
         gradient_flow(SequenceClassifier(), X, y)
-    with pytest.raises(TypeError, match="LinearRegression holds no recurrent network: give a fitted estimator"):
+    with pytest.raises(TypeError, match="LinearRegression holds no recurrent network: pass a fitted estimator"):
         gradient_flow(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), X, y)
-    with pytest.raises(ValueError, match="The loss of SequenceClassifier needs targets: give y as for fit"):
+    with pytest.raises(ValueError, match="The loss of SequenceClassifier needs targets: pass y as for fit"):
         gradient_flow(classifier, X)
-    with pytest.raises(ValueError, match="'max_samples' parameter of gradient_flow must be an int from 1, or None"):
+    with pytest.raises(ValueError, match="'max_samples' parameter of gradient_flow must be an int >= 1, or None"):
         gradient_flow(classifier, X, y, max_samples=0)
     with pytest.raises(ValueError, match=r"labels that are not among the classes of the first fit: \[7\]"):
         gradient_flow(classifier, X[:1], [7])

@@ -1,4 +1,4 @@
-"""What a fitted network held after each step."""
+"""States of a fitted network after each step."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_dropout_rests_and_the_mode_is_put_back(X):
 @pytest.mark.parametrize("sample", [-1, 4])
 def test_a_sample_that_is_not_there_is_refused(X, sample):
     with pytest.raises(
-        ValueError, match=f"'sample' parameter of hidden_states must be from 0 to 3. Got {sample} instead"
+        ValueError, match=f"'sample' parameter of hidden_states must be an int from 0 to 3. Got {sample} instead"
     ):
         hidden_states(fitted("gru", X), X, sample=sample)
 

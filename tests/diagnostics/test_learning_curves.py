@@ -1,8 +1,10 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from seqpipe.diagnostics import plot_learning_curves
-from seqpipe.diagnostics._style import PALETTE, QUIET
+from seqpipe.diagnostics._style import GREY, PALETTE
 
 
 def history(losses, valid=None):
@@ -49,13 +51,13 @@ def test_each_fit_is_named_at_its_end():
 def test_the_six_best_of_many_fits_are_in_colour():
     curves = {f"fit {i}": history([2.0, 1.0 + i]) for i in range(9)}
     axes = axes_of(curves)
-    assert [line.get_color() for line in axes.lines] == [*PALETTE, QUIET, QUIET, QUIET]
+    assert [line.get_color() for line in axes.lines] == [*PALETTE, GREY, GREY, GREY]
     assert "3 others in grey" in [text.get_text() for text in axes.texts]
 
 
 def test_a_fit_that_diverged_is_the_last_to_get_a_colour():
     curves = {"diverged": history([1.0, np.nan])} | {f"fit {i}": history([1.0, 0.5]) for i in range(6)}
-    assert axes_of(curves).lines[0].get_color() == QUIET
+    assert axes_of(curves).lines[0].get_color() == GREY
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
@@ -68,6 +70,16 @@ def test_a_loss_over_decades_is_drawn_on_a_log_scale():
     axes = axes_of({"gru": history([10.0, 1.0, 0.01])})
     assert axes.get_yscale() == "log"
     assert axes.get_ylabel() == "loss (log scale)"
+
+
+@pytest.mark.parametrize("decades", [2, 4, 7, 12, 25])
+def test_ticks_on_a_log_scale_do_not_overlap(decades, drawn):
+    (axes,) = drawn(plot_learning_curves({"gru": history([10.0 ** (decades / 2), 1.0, 10.0 ** (-decades / 2)])})).axes
+    low, high = axes.get_ylim()
+    labels = [tick.label1 for tick in axes.yaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    boxes = [label.get_window_extent() for label in labels]
+    assert len(boxes) >= 2
+    assert all(above.y0 > below.y1 for below, above in itertools.pairwise(boxes))
 
 
 def test_a_loss_below_zero_is_drawn_on_a_linear_scale():

@@ -1,4 +1,4 @@
-"""What docs/diagnostics.md shows is what happens."""
+"""The examples and pictures of docs/diagnostics.md."""
 
 import doctest
 import re

@@ -1,4 +1,4 @@
-"""Diagnostics look into estimators by their public methods alone."""
+"""Diagnostics use only public methods of estimators."""
 
 from __future__ import annotations
 

@@ -376,7 +376,7 @@ def test_a_stream_gives_each_steps_answer_alone_or_in_chunks(
     np.testing.assert_allclose(shares.push(x), classifier.predict_proba([x])[0], rtol=1e-5, atol=1e-6)
 
 
-def test_a_stream_begins_anew_after_a_reset(regressor: StepRegressor) -> None:
+def test_a_stream_starts_again_after_a_reset(regressor: StepRegressor) -> None:
     stream = regressor.stream()
     first = stream.push(X[0][0])
     stream.push(X[0][1])

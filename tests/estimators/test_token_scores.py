@@ -17,7 +17,7 @@ def test_each_score_is_what_it_says() -> None:
     assert found == {"exact_match": 0.25, "token_accuracy": 7 / 11, "edit_distance": 1.0}
 
 
-def test_words_are_compared_whatever_stands_between_them() -> None:
+def test_words_are_compared_regardless_of_white_space() -> None:
     assert text_scores(["a  b\tc"], ["a b c"], level="word")["exact_match"] == 1.0
     assert text_scores([["a", "b"]], [["a", "c"]], level="token")["token_accuracy"] == 0.5
 

@@ -1,4 +1,4 @@
-"""From all steps to one vector: over valid steps only, whatever the padding holds."""
+"""Pooling over valid steps only, regardless of values in the padding."""
 
 from __future__ import annotations
 

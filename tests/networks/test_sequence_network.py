@@ -42,9 +42,7 @@ def test_every_sequence_gives_its_outputs(pooling: str, bidirectional: bool, num
 @either_way
 @settings(max_examples=10, deadline=None)
 @given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5), extra=st.integers(0, 5))
-def test_padding_does_not_matter_whatever_it_holds(
-    pooling: str, bidirectional: bool, lengths: list[int], extra: int
-) -> None:
+def test_values_in_the_padding_do_not_matter(pooling: str, bidirectional: bool, lengths: list[int], extra: int) -> None:
     network = make(pooling=pooling, bidirectional=bidirectional)
     x = torch.randn(len(lengths), max(lengths) + extra, 3).double()
     together = network(x, torch.tensor(lengths))

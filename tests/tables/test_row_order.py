@@ -128,14 +128,14 @@ def test_an_index_of_times_that_has_other_values_is_refused(index, message):
         pd.Index(list("abcde")),
     ],
 )
-def test_targets_at_the_same_instants_agree_with_x_whatever_their_form(other):
+def test_targets_at_the_same_instants_agree_with_x_in_any_form(other):
     X = rows(DAYS.tz_localize("Europe/Berlin"))
     check_one_series(X, rows(other)["load"], owner="Forecaster")
     check_one_series(rows(other), X["load"], owner="Forecaster")
 
 
 @pytest.mark.parametrize("name", ["periods", "Arrow timestamps", "Arrow dates", "date objects", "text", "categories"])
-def test_targets_on_the_same_days_agree_with_x_whatever_their_form(name):
+def test_targets_on_the_same_days_agree_with_x_in_any_form(name):
     check_one_series(rows(DAYS), rows(OF_TIMES[name])["load"], owner="Forecaster")
 
 

@@ -1,4 +1,4 @@
-"""A store that the tests share, and an estimator that reports as seqpipe's own do."""
+"""A store shared by the tests, and an estimator that notifies callbacks as seqpipe's do."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from seqpipe.tracking._store import open_client
 
 
 class Net(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
-    """Learns nothing, but tells of it: epochs, a summary, and its errors.
+    """Learns nothing, but reports epochs, a summary and its errors.
 
-    ``fail`` is raised in the second epoch, ``loss`` replaces the losses, ``on_epoch`` is called with epochs.
+    ``fail`` is raised in the second epoch, ``loss`` replaces the losses, ``on_epoch`` is called with each epoch.
     """
 
     def __init__(self, cell="gru", *, hidden_size=8, max_epochs=3, fail=None, loss=None, on_epoch=None):
@@ -63,14 +63,14 @@ class Net(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
 @pytest.fixture(scope="session")
 def net() -> type[Net]:
-    """The estimator's class, in a way that worker processes can unpickle."""
+    """The class of the estimator, registered so that worker processes can unpickle it."""
     register_pickle_by_value(sys.modules[Net.__module__])
     return Net
 
 
 @pytest.fixture(scope="session")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database that one migration serves for all tests."""
+    """A database shared by all tests, so that it is migrated once."""
     return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
 
 
@@ -86,7 +86,7 @@ def experiment(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make_tracker(uri: str, experiment: str) -> Callable[..., MLflowTracker]:
-    """Make a tracker of this test's own experiment."""
+    """Create a tracker with an experiment named after the test."""
 
     def make(**options: Any) -> MLflowTracker:
         return MLflowTracker(experiment, **{"tracking_uri": uri, "log_model": False, **options})
@@ -96,7 +96,7 @@ def make_tracker(uri: str, experiment: str) -> Callable[..., MLflowTracker]:
 
 @pytest.fixture
 def runs(client: MlflowClient, experiment: str) -> Callable[..., list[Run]]:
-    """Read this test's runs back, in the order of the search, perhaps of one kind only."""
+    """Read the runs of the test in the order of the search, optionally of one kind only."""
 
     def read(kind: str | None = None) -> list[Run]:
         found = client.get_experiment_by_name(experiment)

@@ -1,4 +1,4 @@
-"""Device reports; a GPU is stood in for by objects with torch's and NVML's names."""
+"""Device reports; GPUs are simulated by objects with the interfaces of torch and NVML."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ class NVMLError(Exception):
 
 
 class Nvml(SimpleNamespace):
-    """Two GPUs, of which the second is busy; they are known by identity only."""
+    """Two GPUs, of which the second is busy; they are found by UUID only."""
 
     NVMLError = NVMLError
 

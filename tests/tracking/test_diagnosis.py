@@ -1,4 +1,4 @@
-"""Pictures and metrics of what happens inside a fitted network, where a run was asked for them."""
+"""Pictures and metrics of diagnostics that a run requests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where a run came from."""
+"""The environment of a run."""
 
 import getpass
 

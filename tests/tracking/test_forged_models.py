@@ -1,4 +1,4 @@
-"""Model folders of trusted types alone, made by an enemy: nothing of them runs, and nothing ends the process."""
+"""Malicious model folders of trusted types only: none of their code runs, and none crashes the process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fitted() -> SequenceClassifier:
 
 @pytest.fixture
 def forged(tmp_path: Path) -> Any:
-    """Put any object in the place of a sound model, and return the model's folder."""
+    """Save any object in place of a valid model, and return the folder of the model."""
 
     def forge(estimator: Any) -> Path:
         folder = tmp_path / "model"
@@ -47,7 +47,7 @@ def forged(tmp_path: Path) -> Any:
 
 
 def with_state(monkeypatch: pytest.MonkeyPatch, **entries: Any) -> None:
-    """Let what is written of a classifier say something else."""
+    """Replace entries of the state that is saved of a classifier."""
     state = SequenceClassifier.__getstate__
     monkeypatch.setattr(SequenceClassifier, "__getstate__", lambda self: {**state(self), **entries})
 

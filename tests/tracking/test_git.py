@@ -1,4 +1,4 @@
-"""The commit of a folder's repository, told without running anything."""
+"""The commit of a folder's repository, read without running anything."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     return git
 
 
-def told() -> tuple[str | None, str | None]:
+def recorded() -> tuple[str | None, str | None]:
     tags = environment_tags()
     return tags.get("mlflow.source.git.commit"), tags.get("seqpipe.git.dirty")
 
@@ -52,9 +52,9 @@ def by_git(git: Git) -> tuple[str, str]:
 
 
 def test_the_commit_is_told_and_whether_files_differ_from_it(git: Git):
-    assert told() == (git("rev-parse", "HEAD"), "false")
+    assert recorded() == (git("rev-parse", "HEAD"), "false")
     Path("file").write_text("two")
-    assert told() == (git("rev-parse", "HEAD"), "true")
+    assert recorded() == (git("rev-parse", "HEAD"), "true")
 
 
 def detached(git: Git) -> None:
@@ -137,14 +137,14 @@ def untracked(git: Git) -> None:
 )
 def test_commit_and_state_are_those_that_git_tells(change: Callable[[Git], None], git: Git):
     change(git)
-    found = told()
+    found = recorded()
     assert found == by_git(git)
 
 
 def test_a_folder_inside_a_repository_belongs_to_it(git: Git, monkeypatch: pytest.MonkeyPatch):
     commit = git("rev-parse", "HEAD")
     monkeypatch.chdir("folder")
-    assert told() == (commit, "false")
+    assert recorded() == (commit, "false")
 
 
 def test_another_working_tree_has_a_commit_of_its_own(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -152,7 +152,7 @@ def test_another_working_tree_has_a_commit_of_its_own(git: Git, tmp_path: Path, 
     other = git_in(tmp_path / "other")
     other("commit", "-q", "--allow-empty", "-m", "second")
     monkeypatch.chdir(tmp_path / "other")
-    found = told()
+    found = recorded()
     assert found == by_git(other)
     assert found[0] != git("rev-parse", "HEAD")
 
@@ -161,9 +161,9 @@ def test_a_submodule_at_another_commit_is_a_difference(git: Git, tmp_path: Path)
     git("clone", "-q", ".", str(tmp_path / "library"))
     git("submodule", "add", "-q", str(tmp_path / "library"), "library")
     git("commit", "-q", "-m", "with a library")
-    assert told() == by_git(git) == (git("rev-parse", "HEAD"), "false")
+    assert recorded() == by_git(git) == (git("rev-parse", "HEAD"), "false")
     git_in(Path("library").absolute())("commit", "-q", "--allow-empty", "-m", "second")
-    found = told()
+    found = recorded()
     assert found == by_git(git)
     assert found[1] == "true"
 
@@ -171,27 +171,27 @@ def test_a_submodule_at_another_commit_is_a_difference(git: Git, tmp_path: Path)
 def test_line_ends_that_git_converts_are_no_difference(git: Git):
     git("config", "core.autocrlf", "true")
     Path("folder", "a b.csv").write_bytes(b"a,b\r\n")
-    assert told()[1] == "false"
+    assert recorded()[1] == "false"
 
 
 def test_where_only_a_filter_could_tell_the_state_is_unknown(git: Git):
     Path(".gitattributes").write_text("*.csv filter=f\n")
     Path("folder", "a b.csv").write_text("other")
-    assert told()[1] == "unknown"
+    assert recorded()[1] == "unknown"
 
 
 def test_without_a_commit_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     git_in(tmp_path)("init", "-q")
     monkeypatch.chdir(tmp_path)
-    assert told() == (None, None)
+    assert recorded() == (None, None)
 
 
-# ---- made by an enemy
+# ---- malicious repositories
 
 
 @pytest.fixture
 def marker(git: Git, tmp_path: Path) -> Iterator[Path]:
-    """A file that must not be there at the end, though the repository's settings name commands that make it."""
+    """A file that must not exist at the end, although commands in the repository's settings create it."""
     marker = tmp_path / "ran"
     script = tmp_path / "run"
     script.write_text(f"#!/bin/sh\ntouch {marker}\nexit 1\n")
@@ -213,7 +213,7 @@ def marker(git: Git, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_nothing_that_a_repository_configures_runs(git: Git, marker: Path):
-    assert told()[1] == "false"
+    assert recorded()[1] == "false"
 
 
 def test_nothing_of_it_runs_in_a_fit_that_logs_a_model(net, data, git: Git, marker: Path, make_tracker, client):
@@ -242,7 +242,7 @@ def test_a_git_file_that_points_elsewhere_is_only_read(git: Git, marker: Path, t
     elsewhere.mkdir()
     (elsewhere / ".git").write_text(f"gitdir: {Path.cwd() / '.git'}\n")
     monkeypatch.chdir(elsewhere)
-    assert told() == (commit, "true")  # none of its files is there
+    assert recorded() == (commit, "true")  # none of its files exists
 
 
 @pytest.mark.parametrize(
@@ -260,19 +260,19 @@ def test_a_git_file_that_points_elsewhere_is_only_read(git: Git, marker: Path, t
 )
 def test_a_head_that_names_no_reference_has_no_commit(head: str, git: Git):
     Path(".git", "HEAD").write_text(head)
-    assert told() == (None, None)
+    assert recorded() == (None, None)
 
 
 def test_references_that_name_each_other_end(git: Git):
     Path(".git", "refs", "heads", "main").write_text("ref: refs/heads/main\n")
-    assert told() == (None, None)
+    assert recorded() == (None, None)
 
 
 @pytest.mark.parametrize("name", ["HEAD", "index"])
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, git: Git):
     Path(".git", name).unlink()
     os.mkfifo(Path(".git", name))
-    assert told()[1] in (None, "unknown")
+    assert recorded()[1] in (None, "unknown")
 
 
 @pytest.mark.parametrize("cut", [4, 11, 40, 90, -30])
@@ -290,4 +290,4 @@ def test_an_index_does_not_lead_out_of_its_folder(git: Git, tmp_path: Path):
     git("commit", "-q", "-m", "second")
     index = Path(".git", "index")
     index.write_bytes(index.read_bytes().replace(b"aa/aaaaaa", b"../secret"))
-    assert told()[1] == "true"  # its tree is not the commit's; no path is looked at
+    assert recorded()[1] == "true"  # its tree is not that of the commit; no path is read

@@ -1,4 +1,4 @@
-"""Logged models read back as estimators."""
+"""Logged models loaded as estimators."""
 
 import shutil
 import tempfile
@@ -70,7 +70,7 @@ def test_a_model_that_is_not_there_is_an_error(uri, client, model, reason):
         load_model(model, uri)
 
 
-def test_a_model_of_foreign_types_is_refused_whatever_its_own_list_says(logged, client, tmp_path):
+def test_a_model_of_untrusted_types_is_refused_even_if_it_lists_them_as_trusted(logged, client, tmp_path):
     folder = copied(logged, client, tmp_path)
     skops.io.dump(Path("x"), folder / "model.skops")
     text = (folder / "MLmodel").read_text()

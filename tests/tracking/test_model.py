@@ -1,4 +1,4 @@
-"""Logged models, loaded and asked again."""
+"""Logged models, loaded and used to predict."""
 
 import warnings
 from pathlib import Path
@@ -27,7 +27,7 @@ def load(uri, monkeypatch):
     """
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow warns of its own type hints when it is imported
+        warnings.simplefilter("ignore")  # MLflow warns about its own type hints on import
         return mlflow.pyfunc.load_model
 
 
@@ -104,7 +104,7 @@ def test_a_model_that_skops_cannot_write_is_an_error(data, make_tracker):
 
 
 class FirstStep(ClassifierMixin, BaseEstimator):
-    """Tells the sign of a sequence's first value; stands here for what takes sequences of any kind."""
+    """Predicts whether the first value of a sequence is positive; accepts sequences of any kind."""
 
     __module__ = "seqpipe.stand_in"
 
@@ -115,7 +115,7 @@ class FirstStep(ClassifierMixin, BaseEstimator):
 
 @pytest.fixture
 def described(monkeypatch):
-    """Describe a stand-in's input without writing it."""
+    """Describe the input of `FirstStep` without saving it."""
     from seqpipe.tracking._signature import describe_input
 
     return lambda X: describe_input(FirstStep(), X)
@@ -158,7 +158,7 @@ def test_a_table_stays_a_table(data):
 
 @pytest.fixture(scope="module")
 def sequences():
-    """40 padded sequences of 6 steps and 2 features, and what to tell of them."""
+    """40 padded sequences of 6 steps and 2 features, and their labels."""
     X = np.random.default_rng(0).normal(size=(40, 6, 2)).astype(np.float32)
     return X, np.where(X[:, :, 0].mean(axis=1) > 0, "up", "down")
 

@@ -52,7 +52,7 @@ def test_a_path_that_sqlalchemy_cannot_be_told_of_is_an_error(tmp_path: Path, mo
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, client: MlflowClient) -> Path:
-    """A working folder with a store of its own and a logged model in it, made from a copy of an empty database."""
+    """A working folder with its own store and a logged model in it, created from a copy of an empty database."""
     folder = tmp_path / "what? 50%20off ü's"
     (folder / "mlruns").mkdir(parents=True)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -1,4 +1,4 @@
-"""What an exception makes of a run."""
+"""Outcomes of runs after exceptions."""
 
 import pytest
 

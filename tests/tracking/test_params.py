@@ -1,4 +1,4 @@
-"""Parameters and metadata as a run keeps them."""
+"""Parameters and metadata as stored in a run."""
 
 import math
 
@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from seqpipe.tracking._params import MAX_LENGTH, as_text, numbers_in, scalar_params, short_name, words_in
+from seqpipe.tracking._params import MAX_LENGTH, as_text, numbers_in, scalar_params, short_name, texts_in
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_metadata_is_sorted_into_numbers_and_words():
     numbers = numbers_in(metadata)
     assert math.isnan(numbers.pop("loss"))
     assert numbers == {"n": 3.0, "zero": 0.0}
-    assert words_in(metadata) == {"stop_reason": "patience"}
+    assert texts_in(metadata) == {"stop_reason": "patience"}

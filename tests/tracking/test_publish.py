@@ -1,4 +1,4 @@
-"""Entries with names that MLflow does not take as they are, or not at all."""
+"""Entries whose names MLflow does not accept unchanged, or that it rejects."""
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -49,7 +49,7 @@ def test_a_refusal_that_may_pass_is_no_reason_to_leave_anything_out(net, data, m
 
         monkeypatch.setattr(publisher.client, "log_batch", busy_once)
         tracker.log_metrics({"good": 3.0})
-        with pytest.warns(TrackingWarning, match="kept and tried again"):
+        with pytest.warns(TrackingWarning, match="kept and written again"):
             tracker.__exit__(None, None, None)
 
     (run,) = runs()

@@ -1,4 +1,4 @@
-"""A search's run tree, read back from the store."""
+"""The run tree of a search, read from the store."""
 
 from contextlib import nullcontext
 
@@ -233,7 +233,7 @@ def test_a_fit_that_is_refused_before_it_begins_has_its_failed_run_too(data, mak
 
     assert [run.info.status for run in runs("fold")] == ["FAILED", "FINISHED"] * 2
     assert [run.info.status for run in runs("candidate")] == ["FAILED"] * 2
-    assert "refused before it began" in runs("fold")[0].data.tags["seqpipe.error"]
+    assert "failed before it began" in runs("fold")[0].data.tags["seqpipe.error"]
     assert [run.info.run_name for run in runs("candidate")] == ["C=0.1", "C=1.0"]
 
 

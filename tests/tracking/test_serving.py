@@ -1,4 +1,4 @@
-"""What clients send to a served model, through the code of MLflow's own scoring server."""
+"""Requests to served models, through the code of MLflow's scoring server."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ WHOLE = pd.DataFrame(RNG.integers(0, 9, size=(16, 3)), columns=list("abc"))
 
 
 class Served:
-    """A model, and the server that answers for it."""
+    """A model and its server."""
 
     def __init__(self, folder: Path, estimator: Any, X: Any, y: Any) -> None:
         self.estimator = estimator.fit(X, y)
         save_model(self.estimator, X, folder)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MLflow warns of its own type hints when it is imported
+            warnings.simplefilter("ignore")  # MLflow warns about its own type hints on import
             from mlflow.pyfunc import scoring_server
 
             self.model = mlflow.pyfunc.load_model(str(folder))
         self._app = scoring_server.init(self.model)
 
     def post(self, body: Any, content_type: str = "application/json") -> tuple[int, Any]:
-        """Return the status and what is answered: the predictions, or the message."""
+        """Return the status and the response: predictions or an error message."""
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        status, answer = asyncio.run(self._answer(content, content_type))
+        status, answer = asyncio.run(self._respond(content, content_type))
         return status, answer["predictions"] if status == 200 else answer["message"]
 
     def columns(self, data: list[Any], columns: Any = ("sequence",)) -> tuple[int, Any]:
         return self.post({"dataframe_split": {"columns": list(columns), "data": data}})
 
-    async def _answer(self, content: bytes, content_type: str) -> tuple[int, Any]:
+    async def _respond(self, content: bytes, content_type: str) -> tuple[int, Any]:
         sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
@@ -123,7 +123,7 @@ def test_sequences_of_unequal_length_go_into_one_request(ragged: Served) -> None
         ([["1", "2"]], r"sequence\[0\]\[0\]\[0\] must be a number. Got '1' instead"),
         ([[1, 2], [3, True]], r"sequence\[0\]\[1\]\[1\] must be a number. Got True instead"),
         ([[1, 10**400]], r"sequence\[0\]\[0\]\[1\] is too large"),
-        ([[1, 2], [1]], r"sequence\[0\]: every time step must be a list of equally many numbers"),
+        ([[1, 2], [1]], r"sequence\[0\]: all time steps must be lists of equally many numbers"),
         ([[1, None]], r"Input X contains NaN: sample 0 .*step 0, feature 1"),
         ([[1, float("nan")]], r"Input X contains NaN: sample 0 .*step 0, feature 1"),
         ([[1, float("inf")]], r"Input X contains infinity: sample 0 .*step 0, feature 1"),

@@ -1,4 +1,4 @@
-"""Which open runs are dead."""
+"""Open runs of processes that no longer run."""
 
 import os
 
@@ -10,7 +10,7 @@ from seqpipe.tracking._store import experiment_id
 
 @pytest.fixture
 def status_after(client):
-    """Make an open run with some tags, look for the dead, return its status."""
+    """Create an open run with some tags, close stale runs, and return its status."""
 
     def status(tags):
         run = client.create_run(experiment_id(client, "stale"), tags=tags)

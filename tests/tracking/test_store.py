@@ -1,4 +1,4 @@
-"""Which store, and what it says when it cannot be used."""
+"""Choice of the store, and errors when it cannot be used."""
 
 import logging
 import os
@@ -44,7 +44,7 @@ def test_artifacts_of_a_database_file_lie_beside_it(client, uri):
 
 def test_a_deleted_experiment_is_refused_with_the_way_back(client):
     client.delete_experiment(experiment_id(client, "gone"))
-    with pytest.raises(TrackingError, match=r"'gone' in .* was deleted: use another name, or bring it back"):
+    with pytest.raises(TrackingError, match=r"'gone' in .* was deleted: use another name, or restore it"):
         experiment_id(client, "gone")
 
 
@@ -52,7 +52,7 @@ def test_a_server_that_refuses_stops_the_fit_at_once_with_a_remedy(net, data):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(TrackingError, match=rf"'{uri}' refused \(ConnectionRefusedError.*Start the server"):
+        with pytest.raises(TrackingError, match=rf"'{uri}' cannot be used \(ConnectionRefusedError.*Start the server"):
             net().set_callbacks(MLflowTracker(tracking_uri=uri)).fit(*data)
 
 
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(TrackingError, match="Check that its folder can be written to"):
+    with pytest.raises(TrackingError, match="Check that its folder is writable"):
         open_client(f"sqlite:///{tmp_path}/file/mlflow.db", create=True)
 
 
@@ -96,7 +96,9 @@ def test_opening_is_quiet_and_leaves_the_global_store_alone(tmp_path, capfd, cap
 
 def test_no_password_is_told(monkeypatch):
     monkeypatch.setattr("seqpipe.tracking._store.check_reachable", _refuse)
-    with pytest.raises(TrackingError, match=r"'http://\*\*\*@host' refused \(OSError: http://\*\*\*@host is down"):
+    with pytest.raises(
+        TrackingError, match=r"'http://\*\*\*@host' cannot be used \(OSError: http://\*\*\*@host is down"
+    ):
         open_client("http://bob:secret@host")
     assert redacted_uri("sqlite:////a@b/mlflow.db") == "sqlite:////a@b/mlflow.db"
 

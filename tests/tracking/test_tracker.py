@@ -284,14 +284,14 @@ def test_a_refused_write_warns_once_and_is_made_good(net, data, make_tracker, cl
         if epoch == 5:
             tables.restore()
 
-    with pytest.warns(TrackingWarning, match="kept and tried again") as caught:
+    with pytest.warns(TrackingWarning, match="kept and written again") as caught:
         net(on_epoch=on_epoch, max_epochs=6).set_callbacks(tracker).fit(*data)
     assert len(caught) == 1
     assert len(client.get_metric_history(tracker.run_id_, "train_loss")) == 6
 
 
 def test_what_is_lost_in_the_end_is_said(net, data, make_tracker, tables, monkeypatch):
-    monkeypatch.setattr("seqpipe.tracking._writer._PATIENCE", 0.1)
+    monkeypatch.setattr("seqpipe.tracking._writer._TIMEOUT", 0.1)
     on_epoch = {1: tables.hide}
     with pytest.warns(TrackingWarning, match="entries were not written"):
         net(on_epoch=lambda epoch: on_epoch.get(epoch, int)()).set_callbacks(make_tracker()).fit(*data)
@@ -299,7 +299,7 @@ def test_what_is_lost_in_the_end_is_said(net, data, make_tracker, tables, monkey
 
 @pytest.fixture
 def tables(uri):
-    """The store's table of metrics, which can be taken away and brought back."""
+    """The metrics table of the store, which can be renamed away and restored."""
     with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database:
         yield types.SimpleNamespace(
             hide=lambda: database.execute("ALTER TABLE metrics RENAME TO hidden"),

@@ -1,4 +1,4 @@
-"""The run tree alone, without a store."""
+"""The run tree without a store."""
 
 from uuid import uuid4
 
@@ -38,8 +38,8 @@ def searching(n_splits, n_candidates):
 
 
 @given(st.data(), st.integers(1, 4), st.integers(1, 4), st.integers(1, 3))
-def test_whatever_the_order_the_tree_is_whole(data, n_candidates, n_splits, n_workers):
-    """Folds begin and end in any order that workers allow; some fail, some are not heard of again."""
+def test_the_tree_is_complete_for_any_order_of_events(data, n_candidates, n_splits, n_workers):
+    """Folds begin and end in any order that workers allow; some fail, some never report their end."""
     tree = searching(n_splits, n_candidates)
     tasks = list(range(n_candidates * n_splits))
     working: dict[int, int] = {}
@@ -83,7 +83,7 @@ def test_a_worker_that_begins_a_fold_has_ended_the_one_before():
     assert running.outcome is None
 
 
-def test_a_candidate_spans_its_folds_in_whatever_order_workers_are_heard():
+def test_a_candidate_spans_its_folds_in_any_order_of_events():
     tree = searching(2, 1)
     for event in (start(1, 12, 1), start(0, 10, 0), end(1, 30), end(0, 20)):
         tree.apply(event)

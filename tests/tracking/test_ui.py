@@ -1,4 +1,4 @@
-"""The command of MLflow's interface, and which experiment is the newest."""
+"""The command of the MLflow interface, and the newest experiment."""
 
 import pytest
 
@@ -23,9 +23,9 @@ def test_the_interface_needs_a_store(tmp_path):
 @pytest.mark.parametrize(
     ("uri", "match"),
     [
-        ("foo://x", "The tracking store 'foo://x' refused"),
+        ("foo://x", "The tracking store 'foo://x' cannot be used"),
         ("http://127.0.0.1:1", "is a server: open that address in a browser"),
-        ("postgresql://127.0.0.1:1/runs", "refused .*Connection refused"),
+        ("postgresql://127.0.0.1:1/runs", "cannot be used .*Connection refused"),
     ],
 )
 def test_a_store_that_cannot_be_served_is_told_before_a_server_starts(uri, match):

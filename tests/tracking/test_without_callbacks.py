@@ -1,4 +1,4 @@
-"""Runs of searches and pipelines that notify no callbacks, as those of scikit-learn before 1.9."""
+"""Runs of searches and pipelines without callbacks, as in scikit-learn before 1.9."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The convolutional LSTM, against the paper's equations and seqpipe's checks."""
+"""The convolutional LSTM, tested against the equations of the paper and with seqpipe's checks."""
 
 import pickle
 import re
@@ -25,7 +25,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def convolved(kernels: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """Sum over input channels of each kernel laid over its map, zeros outside."""
+    """Return the convolutions with zero padding, summed over input channels."""
     return np.array([sum(correlate2d(m, k, mode="same") for m, k in zip(maps, each)) for each in kernels])
 
 
@@ -63,7 +63,7 @@ def test_maps_keep_their_place_through_layers_and_both_directions() -> None:
     layers = Recurrent(ConvLSTMCell(48, 3, element_shape=(1, 6, 8)), num_layers=2, bidirectional=True)
     assert layers.cells[2].W_x.in_channels == 6
     x = torch.zeros(1, 1, 48)
-    x[0, 0, 0] = 1.0  # the upper left corner reaches two pixels further a layer of 3 by 3 kernels, of W_x alone
+    x[0, 0, 0] = 1.0  # two layers of 3 by 3 kernels spread the corner by two pixels, through W_x alone
     moved = (layers(x)[0] - layers(torch.zeros_like(x))[0]).abs().reshape(6, 6, 8).amax(dim=0) > 0
     assert moved[:3, :3].all()
     assert not moved[3:].any()
@@ -97,7 +97,7 @@ def test_shapes_that_do_not_fit_are_refused(given: dict, message: str) -> None:
 
 @pytest.fixture
 def frames() -> tuple[list[np.ndarray], np.ndarray]:
-    """Ragged films of a spot on a 4 by 4 canvas, which ends in its left or its right half."""
+    """Ragged films of 4 by 4 pixels with a spot in the left or right half of the last frame."""
     rng = np.random.default_rng(0)
     films = [np.zeros((n, 1, 4, 4)) for n in rng.integers(2, 5, size=24)]
     ends = rng.integers(4, size=24)
@@ -125,7 +125,7 @@ def test_cells_and_kernels_are_searched_over_films(frames) -> None:
     assert clone(search.best_estimator_).fit(films, y).element_shape_ == (1, 4, 4)
 
 
-def test_a_target_a_frame_is_learned_with_the_cell_in_a_wrapper(frames) -> None:
+def test_one_target_per_frame_is_learned_with_the_cell_in_a_wrapper(frames) -> None:
     films, _ = frames
     targets = [film.sum(axis=(1, 2, 3)) for film in films]
     model = StepRegressor("convlstm", **TINY, wrappers=["residual"], cell_params={"kernel_size": 1}, num_layers=2)

@@ -1,4 +1,4 @@
-"""The minimal gated unit, against the paper's equations and seqpipe's checks."""
+"""The minimal gated unit, tested against the equations of the paper and with seqpipe's checks."""
 
 import numpy as np
 import pytest

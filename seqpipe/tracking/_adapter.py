@@ -20,7 +20,7 @@ from seqpipe.exceptions import TrackingWarning
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import Event, FitEnded
 from seqpipe.tracking._outcome import now, outcome_of
-from seqpipe.tracking._translate import begin_events, end_events, fit_began
+from seqpipe.tracking._task_events import begin_events, end_events, fit_began
 from seqpipe.tracking._tree import RunTree
 from seqpipe.tracking._uri import redacted_uri, resolve_uri
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 
 from seqpipe.tracking._events import SearchBegan, SearchEnded
-from seqpipe.tracking._outcome import FINISHED, Outcome
+from seqpipe.tracking._outcome import FINISHED, NOT_BEGUN, UNSCORED
 from seqpipe.tracking._params import short_name
 from seqpipe.tracking._run import Run
 
 __all__ = ["Candidate", "Search"]
-
-_UNSCORED = Outcome("FAILED", "the fit or its scoring failed; the warning at the end of the search has the traceback")
-_NOT_BEGUN = Outcome("FAILED", "the fit failed before it began; its FitFailedWarning has the traceback")
 
 
 class Search:
@@ -43,7 +40,7 @@ class Search:
             candidate = self.candidate_of(task, event.time, parent)
             if not candidate.has(task):
                 fold = candidate.begin_fold(task, event.time)
-                fold.finish(_NOT_BEGUN, event.time)
+                fold.finish(NOT_BEGUN, event.time)
                 candidate.end_if_complete()
                 made += [candidate.run, fold] if is_new else [fold]
         return made
@@ -103,4 +100,4 @@ class Candidate:
     def _fail(self, fold: Run) -> None:
         for run in (fold, self.run):
             if run.outcome == FINISHED and run.end is not None:
-                run.finish(_UNSCORED, run.end)
+                run.finish(UNSCORED, run.end)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FINISHED", "Outcome", "Status", "now", "outcome_of"]
+__all__ = ["FINISHED", "NOT_BEGUN", "UNFINISHED", "UNSCORED", "Outcome", "Status", "now", "outcome_of"]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -23,13 +23,25 @@ class Outcome:
 
 
 FINISHED = Outcome("FINISHED")
+# A search continues when a fit inside it fails, so that no exception leaves the search.
+NOT_BEGUN = Outcome("FAILED", "the fit failed before it began; its FitFailedWarning has the traceback")
+UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning has the traceback")
+UNSCORED = Outcome("FAILED", "the fit or its scoring failed; the warning at the end of the search has the traceback")
 
 
-def outcome_of(error: BaseException | None) -> Outcome:
-    """Return the outcome of a fit that raised an exception, or of one that did not (None)."""
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+def outcome_of(error: BaseException | None, reported: str | None = None) -> Outcome:
+    """Return the outcome of a fit.
+
+    Parameters
+    ----------
+    error : BaseException or None
+        The exception that it raised.
+    reported : str or None
+        The error that it reported by itself, if any.
+    """
+    if reported is None and (error is None or (isinstance(error, SystemExit) and error.code in (None, 0))):
         return FINISHED
-    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    reason = f"{type(error).__name__}: {error}".removesuffix(": ") if reported is None else reported
     stopped = isinstance(error, KeyboardInterrupt) or (isinstance(error, SystemExit) and error.code in _SIGNAL_EXITS)
     return Outcome("KILLED" if stopped else "FAILED", reason)
 

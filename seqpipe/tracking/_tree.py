@@ -15,12 +15,10 @@ from seqpipe.tracking._events import (
     SearchBegan,
     SearchEnded,
 )
-from seqpipe.tracking._outcome import FINISHED, Outcome
+from seqpipe.tracking._outcome import FINISHED, UNFINISHED, Outcome
 from seqpipe.tracking._run import Run
 
 __all__ = ["RunTree", "run_path"]
-
-_UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning has the traceback")
 
 
 def run_path(path: TaskPath) -> TaskPath:
@@ -98,7 +96,7 @@ class RunTree:
         """End the previous run of the worker: a fit that failed in a transformer does not notify callbacks."""
         previous = self._current.get(event.worker)
         if previous is not None and self._at[previous].outcome is None:
-            self._end(previous, _UNFINISHED, event.time)
+            self._end(previous, UNFINISHED, event.time)
         self._current[event.worker] = event.path
 
     def _begin_fold(self, event: RunBegan) -> Run:
@@ -144,7 +142,7 @@ class RunTree:
 
     def _end_open_folds(self, time: int) -> None:
         for path in self._candidates:
-            self._end(path, _UNFINISHED, time)
+            self._end(path, UNFINISHED, time)
 
     def _end_fit(self, event: FitEnded) -> None:
         """End all open runs, the root last and only if it is not held open."""
@@ -152,6 +150,6 @@ class RunTree:
         self._fit_outcome = event.outcome
         for run in reversed(self.runs[1:]):
             if run.outcome is None:
-                run.finish(_UNFINISHED if event.outcome == FINISHED else event.outcome, event.time)
+                run.finish(UNFINISHED if event.outcome == FINISHED else event.outcome, event.time)
         if not event.held:
             self.root.finish(event.outcome, event.time)

@@ -78,7 +78,7 @@ def test_a_fit_on_a_gpu_puts_the_report_into_its_runs(net, data, make_tracker, r
     def describe(device):
         return describe_device("cuda:1", cuda=make_cuda(), nvml=Nvml())
 
-    monkeypatch.setattr("seqpipe.tracking._translate.describe_device", describe)
+    monkeypatch.setattr("seqpipe.tracking._task_events.describe_device", describe)
     net().set_callbacks(make_tracker()).fit(*data)
 
     (run,) = runs()
@@ -90,7 +90,7 @@ def test_a_report_that_fails_does_not_stop_the_fit(net, data, make_tracker, runs
     def describe(device):
         raise RuntimeError("driver is gone")
 
-    monkeypatch.setattr("seqpipe.tracking._translate.describe_device", describe)
+    monkeypatch.setattr("seqpipe.tracking._task_events.describe_device", describe)
     with pytest.warns(UserWarning, match="not recorded: RuntimeError: driver is gone"):
         net().set_callbacks(make_tracker()).fit(*data)
     assert runs()[0].info.status == "FINISHED"

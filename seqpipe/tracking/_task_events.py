@@ -23,7 +23,7 @@ from seqpipe.tracking._events import (
     SearchEnded,
 )
 from seqpipe.tracking._fingerprint import fingerprint
-from seqpipe.tracking._outcome import FINISHED, Outcome, now, outcome_of
+from seqpipe.tracking._outcome import FINISHED, now, outcome_of
 from seqpipe.tracking._params import numbers_in, scalar_params, texts_in
 from seqpipe.tracking._search import has_indexed_folds, results_of, searched_params
 from seqpipe.tracking._tree import run_path
@@ -70,9 +70,8 @@ def end_events(estimator: Any, task: FitTask, metadata: dict[str, Any], error: B
     ``error`` is the exception that is leaving the fit, if any.
     """
     tree, time, path = task.tree, now(), task.path
-    outcome, metrics, tags = outcome_of(error), numbers_in(metadata), texts_in(metadata)
-    if "error" in tags:
-        outcome = Outcome("KILLED" if outcome.status == "KILLED" else "FAILED", tags.pop("error"))
+    metrics, tags = numbers_in(metadata), texts_in(metadata)
+    outcome = outcome_of(error, reported=tags.pop("error", None))
     if metrics or tags:
         yield _report(tree, time, path, metrics, tags)
     if outcome != FINISHED or (path and run_path(path) == path):

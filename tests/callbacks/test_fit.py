@@ -35,7 +35,7 @@ def test_an_estimator_with_support_is_fitted_with_its_callbacks(guess, diary, da
 @pytest.mark.usefixtures("without_support")
 def test_a_search_notifies_of_itself_and_of_its_refit_and_says_so_once(guess, diary, data):
     search = GridSearchCV(guess(), {"max_epochs": [1, 2]}, cv=2)
-    remedy = r"GridSearchCV of scikit-learn .* does not notify callbacks: .*pip install -U 'scikit-learn>=1.9'"
+    remedy = r"GridSearchCV of scikit-learn .* does not notify callbacks .*pip install -U 'scikit-learn>=1.9'"
     with pytest.warns(TrackingWarning, match=remedy) as warned:
         fit_with_callbacks(search, [diary], *data)
 

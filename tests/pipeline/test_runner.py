@@ -124,10 +124,10 @@ def test_the_recipe_that_was_run_runs_again(searched: RunResult):
 
 @pytest.mark.live_tree
 def test_two_processes_find_what_one_finds(searched: RunResult, store: str):
-    recipe = {**SEARCH, "name": "two", "steps": ["scale"], "tracking": {"uri": store}}
+    recipe = {**SEARCH, "name": "two processes", "steps": ["scale"], "tracking": {"uri": store}}
     one, two = run_recipe({**recipe, **UNTRACKED}), run_recipe(recipe, jobs=2)
     pd.testing.assert_frame_equal(one.table.drop(columns=SECONDS), two.table.drop(columns=SECONDS))
-    assert read_runs("two", store)["kind"].tolist().count("candidate") == 4
+    assert read_runs("two processes", store)["kind"].tolist().count("candidate") == 4
 
 
 @pytest.mark.live_tree

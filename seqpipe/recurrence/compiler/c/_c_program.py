@@ -89,7 +89,7 @@ class CProgram:
         return CompiledKernel(emit_forward(self.program, self.layout, self.target, keep=False))
 
     @cached_property
-    def keeping_kernel(self) -> CompiledKernel:
+    def training_kernel(self) -> CompiledKernel:
         """The forward loop for training, which stores activations for the backward pass."""
         return CompiledKernel(emit_forward(self.program, self.layout, self.target, keep=True))
 
@@ -128,7 +128,7 @@ class CProgram:
         addresses = self._addresses(run, keep)
         for k, (state, final) in enumerate(zip(states, finals)):
             addresses[("initial", k)], addresses[("final", k)] = state.data_ptr(), final.data_ptr()
-        kernel = self.keeping_kernel if keep else self.forward_kernel
+        kernel = self.training_kernel if keep else self.forward_kernel
         numbers = self._numbers(batch, keep) | run.bound.strides
         work = self._work(batch.x)
         parts = POLICY.parts(work, n, n_threads())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.recurrence.compiler.cudagraph._recording import Record, Recording
-from seqpipe.recurrence.compiler.eager import EagerProgram, Packing, Passed
+from seqpipe.recurrence.compiler.eager import EagerProgram, ForwardRun, Packing
 
 __all__ = ["Captured", "Lease"]
 
@@ -74,7 +74,7 @@ class Captured:
     def _record_back(self, record: Record) -> Recording:
         n = len(self._states)
         output, *rest = (t for t in self._forward.results if t is not None)
-        passed = Passed(self._packing, rest[n : 2 * n], rest[2 * n :])
+        passed = ForwardRun(self._packing, rest[n : 2 * n], rest[2 * n :])
         self._output_grad = torch.zeros_like(output)
         self._state_grads = [torch.zeros_like(s) for s in self._states]
 

@@ -58,7 +58,7 @@ class TritonProgram:
         return forward_kernel(self.division, self._real, input_width=self._input_width, keep=False)
 
     @cached_property
-    def keeping_kernel(self) -> TritonKernel:
+    def training_kernel(self) -> TritonKernel:
         """The loop that stores what the way back needs."""
         return forward_kernel(self.division, self._real, input_width=self._input_width, keep=True)
 
@@ -70,7 +70,7 @@ class TritonProgram:
     @property
     def source(self) -> str:
         """The text of a training step's two kernels."""
-        return file_of(self.keeping_kernel, self.back_kernel)
+        return file_of(self.training_kernel, self.back_kernel)
 
     def launch(self, kernel: TritonKernel, lengths: Tensor, given: dict[str, Tensor], values: Sequence[Any]) -> None:
         """Run a kernel.

@@ -102,7 +102,7 @@ class _Run:
         kept = division.kept(keep=keep)
         self.kept = self._space(sum(a.width for a in kept))
         output = self._space(layout.output_width) if self._stores_output else self.x
-        kernel = self.program.keeping_kernel if keep else self.program.inference_kernel
+        kernel = self.program.training_kernel if keep else self.program.inference_kernel
         self._launch(kernel, {"output": output})
         output = self._late_output(kept) if division.output_late else output
         output = output if layout.output_state is None else self.stacks[layout.output_state][1:]

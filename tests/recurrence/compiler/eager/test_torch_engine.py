@@ -234,8 +234,8 @@ def test_operations_need_no_rule_of_their_own(
         (Ranking, "aten.sort.default mixes samples"),
         (Relating, "aten.mm.default relates samples to samples"),
         (Sharing, "aten.div.Tensor mixes samples"),
-        (Numbering, "aten.add.Tensor uses the number of samples"),
-        (Clocked, "aten.mul.Tensor is given another number each time"),
+        (Numbering, "aten.add.Tensor depends on the number of samples"),
+        (Clocked, "aten.mul.Tensor takes a number that changes between calls"),
     ],
 )
 def test_a_step_that_does_not_treat_each_sample_alike_runs_in_the_plain_loop(cls: type[Cell], words: str) -> None:

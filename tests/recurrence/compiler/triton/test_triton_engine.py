@@ -146,8 +146,8 @@ def test_products_of_x_are_one_before_the_loop_and_those_of_its_gradient_come_af
     program = program_of(GRUCell(3, 16))
     [ahead] = program.division.ahead
     assert (ahead.start, ahead.end) == (0, 48)
-    assert program.keeping_kernel.text.count("tl.dot(") == program.back_kernel.text.count("tl.dot(") == 3
-    assert "x_t" not in program.keeping_kernel.text
+    assert program.training_kernel.text.count("tl.dot(") == program.back_kernel.text.count("tl.dot(") == 3
+    assert "x_t" not in program.training_kernel.text
 
 
 def place_of(pointer: str, step: int) -> tuple[str, int]:
@@ -181,10 +181,10 @@ def races(kernel: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_threads_hand_each_other_stands_behind_a_barrier(make: Make, name: str) -> None:
     program = program_of(make(name))
-    for kernel in (program.inference_kernel, program.keeping_kernel, program.back_kernel):
+    for kernel in (program.inference_kernel, program.training_kernel, program.back_kernel):
         assert races(kernel.text) == []
-    without = program.keeping_kernel.text.replace("tl.debug_barrier()", "pass")
-    assert bool(races(without)) == ("tl.debug_barrier()" in program.keeping_kernel.text)
+    without = program.training_kernel.text.replace("tl.debug_barrier()", "pass")
+    assert bool(races(without)) == ("tl.debug_barrier()" in program.training_kernel.text)
 
 
 @pytest.mark.usefixtures("chosen")
@@ -266,7 +266,7 @@ from seqpipe.recurrence.compiler.triton._triton_program import TritonProgram
 assert "triton" not in sys.modules
 for dtype, name, precision, capability in ((torch.float32, "fp32", "tf32", 80), (torch.float64, "fp64", "ieee", 90)):
     program = TritonProgram(GRUCell(3, 20).to(dtype), dtype, input_grad=True, parameter_grads=(True,) * 4)
-    for kernel in (program.keeping_kernel, program.back_kernel):
+    for kernel in (program.training_kernel, program.back_kernel):
         function = load_kernels(kernel.file)[kernel.name]
         import triton
         from triton.backends.compiler import GPUTarget

@@ -34,10 +34,10 @@ def emit_backward(program: StepProgram, layout: Layout, target: Target) -> CKern
     storage = Storage(file)
     inputs = step_inputs(storage, layout)
     _address_results(storage, inputs, program, layout)
-    at_hand = set(storage.addresses)
+    addressed = set(storage.addresses)
 
     def available(atom: Atom) -> bool:
-        return isinstance(atom, Input) or atom in at_hand
+        return isinstance(atom, Input) or atom in addressed
 
     carries = _Carries(storage, program, layout)
     goals = carries.goals
@@ -46,7 +46,7 @@ def emit_backward(program: StepProgram, layout: Layout, target: Target) -> CKern
         goals += _put_x_grad(storage, inputs, program.x_grad)
     if program.x_grad is not None:
         carries.begin.add(_clear_x_grad(file, sum(a.width for a in program.x_grad)))
-    chunks = _Chunks(storage, goals, inputs, at_hand)
+    chunks = _Chunks(storage, goals, inputs, addressed)
     sums, sizes = _sum_code(layout, chunks)
     sums.add(_sunk_code(sunk, chunks))
     steps = write_stages(storage, schedule(goals, available))
@@ -150,7 +150,7 @@ class _Chunks:
     storage: Storage
     goals: list[Atom]
     inputs: CWriter
-    at_hand: set[Atom]
+    addressed: set[Atom]
     found: dict[Atom, tuple[str, int]] = field(default_factory=dict)
 
     def of(self, atom: Atom) -> tuple[str, int]:
@@ -159,7 +159,7 @@ class _Chunks:
             width = self.storage.file.target.padded(atom.width)
             name = self.storage.file.buffer(f"C * R * {width}")
             self.inputs.declare("REAL *", **{f"at_{name}": f"{name} + slot * R * {width}"})
-            computed = atom if atom not in self.at_hand else copy(atom)
+            computed = atom if atom not in self.addressed else copy(atom)
             address = Address(f"at_{name}", str(width))
             self.storage.store(computed, address)
             if computed is atom:

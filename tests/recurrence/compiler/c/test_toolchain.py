@@ -45,7 +45,7 @@ def test_the_chosen_compiler_goes_first_and_keeps_its_arguments(
 @pytest.mark.parametrize("nonsense", ["no-such-compiler", "false", "'open"])
 def test_a_chosen_compiler_that_does_not_run_is_named(monkeypatch: pytest.MonkeyPatch, nonsense: str) -> None:
     monkeypatch.setenv("SEQPIPE_CC", nonsense)
-    with pytest.raises(CompilerError, match=rf"SEQPIPE_CC=.*{nonsense}.* is no"):
+    with pytest.raises(CompilerError, match=rf"SEQPIPE_CC=.*{nonsense}.* is not"):
         find_compiler()
 
 

@@ -57,7 +57,7 @@ class Truncation:
     state that an earlier update, with its weights, computed there. Thus the state is carried from the first step to the
     last, while no gradient flows back further than k2 steps from the end of a part.
 
-    - (1, n), n the longest sequence: an update per step, through all steps before it.
+    - (1, n), n the longest sequence: an update per step, through all steps so far.
     - (n, n): an update per batch, through all steps; no truncation.
     - k1 = k2 < n: adjacent parts, each step run once.
     - k1 < k2 < n: overlapping parts; each step is run k2 / k1 times.

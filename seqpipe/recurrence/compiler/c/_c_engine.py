@@ -27,7 +27,7 @@ class CompiledEngine(PlannedEngine):
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
         """Accept float32 and float64 on a CPU."""
         if device.type != "cpu" or dtype not in (torch.float32, torch.float64):
-            return f"it compiles for float32 and float64 on a CPU, not {dtype} on {device.type}"
+            return f"it supports float32 and float64 on a CPU, not {dtype} on {device.type}"
         return None
 
     @compiling()

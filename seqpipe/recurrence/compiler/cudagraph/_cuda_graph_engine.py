@@ -40,7 +40,7 @@ class GraphEngine(PlannedEngine):
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
         """Accept float32 and float64 on a GPU."""
         if dtype not in (torch.float32, torch.float64):
-            return f"it plans for float32 and float64, not {dtype}"
+            return f"it supports float32 and float64, not {dtype}"
         if device.type != self._device_type:
             return f"a CUDA graph needs a GPU, and the cell is on {device.type}"
         return None

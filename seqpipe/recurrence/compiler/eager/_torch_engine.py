@@ -28,7 +28,7 @@ class TorchEngine(PlannedEngine):
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
         """Accept float32 and float64 on any device."""
-        return None if dtype in (torch.float32, torch.float64) else f"it plans for float32 and float64, not {dtype}"
+        return None if dtype in (torch.float32, torch.float64) else f"it supports float32 and float64, not {dtype}"
 
     def worthwhile(self, program: Any, x: Tensor) -> bool:
         """Return False for short sequences and, on a CPU, for wide steps: the plain loop is as fast."""

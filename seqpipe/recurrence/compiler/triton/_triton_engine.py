@@ -28,9 +28,9 @@ class TritonEngine(PlannedEngine):
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
         """Accept float32 and float64 on a GPU or, in Triton's interpreter, on a CPU."""
         if dtype not in (torch.float32, torch.float64):
-            return f"it compiles for float32 and float64, not {dtype}"
+            return f"it supports float32 and float64, not {dtype}"
         if device.type != "cuda" and not (device.type == "cpu" and is_interpreted()):
-            return f"it compiles for a GPU, and the cell is on {device.type}"
+            return f"it needs a GPU, and the cell is on {device.type}"
         return None if has_triton() else "Triton is not installed: pip install triton"
 
     @compiling()

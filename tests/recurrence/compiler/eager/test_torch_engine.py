@@ -286,7 +286,7 @@ def test_a_plan_that_is_wrong_warns_and_is_not_used(monkeypatch: pytest.MonkeyPa
 def test_a_cell_in_half_precision_is_left_to_the_plain_loop() -> None:
     (choice,) = make(Gated, torch.bfloat16).explain()
     assert choice.engine == "loop"
-    assert "it plans for float32 and float64, not torch.bfloat16" in choice.reason
+    assert "it supports float32 and float64, not torch.bfloat16" in choice.reason
 
 
 def test_what_x_alone_decides_is_taken_out_of_the_loop() -> None:

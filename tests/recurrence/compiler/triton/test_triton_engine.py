@@ -214,7 +214,7 @@ def refusal(cell: Cell) -> str:
 
 @pytest.mark.usefixtures("chosen")
 def test_what_it_cannot_run_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
-    assert "it compiles for float32 and float64, not torch.bfloat16" in refusal(make("mgu", dtype=torch.bfloat16))
+    assert "it supports float32 and float64, not torch.bfloat16" in refusal(make("mgu", dtype=torch.bfloat16))
     assert "it computes along inner dimensions or moves columns, which the kernels do not support" in refusal(
         Softmax(4, 4)
     )
@@ -222,7 +222,7 @@ def test_what_it_cannot_run_is_refused_with_the_reason(monkeypatch: pytest.Monke
     assert "it keeps 300 columns in registers, more than the maximum of 256" in refusal(GRUCell(3, 300))
     assert "a step reads 1.5 MiB of matrices" in refusal(GRUCell(3, 256).double())
     monkeypatch.setenv("TRITON_INTERPRET", "0")
-    assert "it compiles for a GPU, and the cell is on cpu" in refusal(make("mgu"))
+    assert "it needs a GPU, and the cell is on cpu" in refusal(make("mgu"))
     monkeypatch.setattr(_triton_engine, "has_triton", lambda: False)
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     assert "Triton is not installed: pip install triton" in refusal(make("mgu"))

@@ -92,7 +92,7 @@ def compare(
         bool, typer.Option("--all-data", help="Include searches and fits scored on other data.")
     ] = False,
 ) -> None:
-    """Compare the searches and fits of an experiment, on the data of the newest one, as a table and a picture."""
+    """Compare the searches and fits of an experiment on its newest data, as a table and a picture."""
     with _clean_errors():
         from seqpipe.pipeline import COLUMNS_EXPLAINED, compare_experiment, print_table
 

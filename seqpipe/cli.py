@@ -59,7 +59,7 @@ def _options(
 
 @app.command()
 def run(
-    recipe: Annotated[str, typer.Argument(help="YAML file, or name of a built-in recipe such as digits.")],
+    recipe: Annotated[str, typer.Argument(help="YAML file, or name of a shipped recipe such as digits.")],
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Override a field, such as search.cv=5; may be repeated."),

@@ -1,8 +1,7 @@
 """The command ``seqpipe``.
 
-Exit codes: 0 all went well, 1 it failed, 2 wrong use (a recipe that cannot be run among it), 130 stopped by Ctrl-C,
-141 the reader of its output has left, 143 stopped by SIGTERM. Imports wait until a command needs them, so that help is
-instant.
+Exit codes: 0 success, 1 failure, 2 usage error (including invalid recipes), 130 interrupted by Ctrl-C, 141 output
+closed by its reader, 143 terminated by SIGTERM. Imports are lazy, so that ``--help`` is instant.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_FAILED, _WRONG_USE, _INTERRUPTED, _UNREAD = 1, 2, 130, 141
-#: Columns of tables where no terminal says how wide it is.
+_FAILED, _USAGE_ERROR, _INTERRUPTED, _OUTPUT_CLOSED = 1, 2, 130, 141
+#: Width of tables when the output is not a terminal.
 _PLAIN_WIDTH = 120
 
 app = typer.Typer(
@@ -48,8 +47,8 @@ def main() -> None:
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error was raised.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
     if debug:
         context.with_resource(variable("SEQPIPE_DEBUG", "1"))
@@ -60,16 +59,16 @@ def _options(
 
 @app.command()
 def run(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe, such as digits.")],
+    recipe: Annotated[str, typer.Argument(help="YAML file, or name of a shipped recipe such as digits.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as search.cv=5."),
+        typer.Option("--set", metavar="FIELD=VALUE", help="Override a field, such as search.cv=5; may be repeated."),
     ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Fits at the same time; -1 for one a core.")] = None,
-    device: Annotated[str | None, typer.Option(help="Where to train, such as cpu or cuda.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Number of parallel fits; -1 uses all cores.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device to train on, such as cpu or cuda.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Train, tune, judge and record what a recipe describes."""
+    """Train, tune, evaluate and record the model of a recipe."""
     with _clean_errors():
         from seqpipe.pipeline import run_recipe
 
@@ -78,20 +77,22 @@ def run(
 
 @app.command()
 def compare(
-    experiment: Annotated[str | None, typer.Argument(help="Its name; the one that changed last by default.")] = None,
-    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write the picture.")] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(help="Name of the experiment; by default the last modified one.")
+    ] = None,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write the picture to.")] = None,
     runs: Annotated[
         list[str] | None,
         typer.Option(
-            "--run", metavar="ID", help="A search or fit to compare, by the begin of its id; may be repeated."
+            "--run", metavar="ID", help="Search or fit to compare, by its id or a prefix of it; may be repeated."
         ),
     ] = None,
     all_data: Annotated[
-        bool, typer.Option("--all-data", help="Compare all searches and fits, also those scored on other data.")
+        bool, typer.Option("--all-data", help="Include searches and fits scored on other data.")
     ] = False,
 ) -> None:
-    """Show what an experiment has tried, as a table and a picture: the searches and fits over the newest one's data."""
+    """Compare the searches and fits of an experiment on its newest data, as a table and a picture."""
     with _clean_errors():
         from seqpipe.pipeline import COLUMNS_EXPLAINED, compare_experiment, print_table
 
@@ -110,15 +111,15 @@ def compare(
 
 @app.command()
 def predict(
-    model: Annotated[str, typer.Argument(help="A model URI that a run printed, or a model's folder.")],
+    model: Annotated[str, typer.Argument(help="Model URI printed by a run, or a model folder.")],
     data: Annotated[
-        Path | None, typer.Argument(help="CSV or Parquet with the recipe's columns, or .txt with texts.")
+        Path | None, typer.Argument(help="CSV or Parquet file with the recipe's columns, or .txt file of texts.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV, Parquet or .txt to write.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Time steps to forecast, instead of DATA.")] = None,
-    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV, Parquet or .txt file to write.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of time steps to forecast, instead of DATA.")] = None,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
 ) -> None:
-    """Predict for a table with a model that a run has logged."""
+    """Predict for a table, or forecast, with a logged model."""
     with _clean_errors():
         from seqpipe.pipeline import predict_table, print_table, write_table
 
@@ -134,18 +135,22 @@ def predict(
 
 @app.command()
 def generate(
-    model: Annotated[str, typer.Argument(help="A model URI that a run printed, or a model's folder.")],
-    prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
-    length: Annotated[int, typer.Option(min=1, help="Most tokens to add to the prompt.")] = 500,
-    temperature: Annotated[float, typer.Option(min=0, help="Below 1 likely tokens become likelier.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from that many likeliest tokens only.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Draw from the likeliest tokens of this probability.")] = None,
-    stop: Annotated[str | None, typer.Option(help="The text ends with the first of these.")] = None,
-    label: Annotated[str | None, typer.Option(help="The class of the text, if the model knows classes.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same text.")] = None,
-    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
+    model: Annotated[str, typer.Argument(help="Model URI printed by a run, or a model folder.")],
+    prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
+    length: Annotated[int, typer.Option(min=1, help="Maximum number of tokens to generate.")] = 500,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Sampling temperature; below 1, likely tokens become more likely.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the k most likely tokens only.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Sample from the most likely tokens with this total probability only.")
+    ] = None,
+    stop: Annotated[str | None, typer.Option(help="End the text after the first occurrence of this string.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class of the text, if the model has classes.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Random seed for reproducible text.")] = None,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
 ) -> None:
-    """Write a text with a language model that a run has logged, token by token."""
+    """Generate text, token by token, with a logged language model."""
     with _clean_errors():
         from seqpipe.pipeline import generate_text
 
@@ -155,7 +160,7 @@ def generate(
 
 @app.command()
 def plugins() -> None:
-    """List cells, engines and tasks, who offers them, and the plug-ins that could not be used."""
+    """List cells, engines and tasks with their distributions, and plug-ins that failed to load."""
     with _clean_errors():
         from rich.table import Table
         from rich.text import Text
@@ -169,29 +174,29 @@ def plugins() -> None:
 @app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 5000,
-    host: Annotated[str, typer.Option(help="Address to serve on; this machine only by default.")] = "127.0.0.1",
-    uri: Annotated[str | None, typer.Option(help="The tracking store; mlruns/mlflow.db by default.")] = None,
+    host: Annotated[str, typer.Option(help="Address to serve on; by default only this machine.")] = "127.0.0.1",
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
 ) -> None:
-    """Browse the recorded runs in MLflow's own interface."""
+    """Browse recorded runs in the MLflow UI."""
     with _clean_errors():
         from seqpipe.tracking import serve, ui_command
 
         command, environment = ui_command(host=host, port=port, tracking_uri=uri)
-        typer.echo(f"http://{host}:{port} (Ctrl-C ends it)")
+        typer.echo(f"http://{host}:{port} (press Ctrl-C to stop)")
         raise typer.Exit(serve(command, environment))
 
 
 def _check_picture(path: Path, formats: Mapping[str, str]) -> None:
     if path.suffix[1:].lower() not in formats:
         raise SeqpipeError(
-            f"{path}: pictures are written to files that end in {sorted(formats)}. Got {path.suffix!r} instead."
+            f"{path}: the file extension of the picture must be one of {sorted(formats)}. Got {path.suffix!r} instead."
         )
     if not path.parent.is_dir():
-        raise SeqpipeError(f"{path}: there is no folder {str(path.parent)!r} to write the picture to.")
+        raise SeqpipeError(f"{path}: the folder {str(path.parent)!r} does not exist. Create it or choose another one.")
 
 
 def _write_pieces(pieces: Iterable[str]) -> None:
-    """Write each piece as soon as it is there; end without a word if the reader has seen enough, as ``head`` has."""
+    """Write each piece as soon as it is generated; exit silently if the reader closes the output, as ``head`` does."""
     try:
         for piece in pieces:
             sys.stdout.write(piece)
@@ -201,18 +206,18 @@ def _write_pieces(pieces: Iterable[str]) -> None:
         typer.echo()
         raise
     except BrokenPipeError:
-        # or Python tells of it once more when it flushes at its end
+        # else Python reports it again when it flushes stdout on exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(_UNREAD) from None
+        raise typer.Exit(_OUTPUT_CLOSED) from None
 
 
 def _plugin_rows() -> Iterator[tuple[str, ...]]:
-    """Yield what is offered, with its summary for a reason, then what could not be loaded."""
+    """Yield a row per registered offer, with its summary as the reason, then per plug-in that failed to load."""
     from seqpipe.exceptions import PluginWarning
     from seqpipe.plugins import host
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # the table tells it
+        warnings.simplefilter("ignore", PluginWarning)  # shown in the table
         found = host()
     for kind, offers in found.registered().items():
         for name in sorted(offers):
@@ -236,7 +241,7 @@ def _version(distribution: str) -> str:
 
 @contextmanager
 def _clean_errors() -> Iterator[None]:
-    """Turn whatever goes wrong into one line on stderr and the exit code that belongs to it."""
+    """Turn any exception into one line on stderr and its exit code."""
     try:
         yield
     except (typer.Exit, typer.BadParameter):
@@ -244,9 +249,9 @@ def _clean_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         _fail("stopped", _INTERRUPTED)
     except RecipeError as error:
-        _fail(_told(error), _WRONG_USE)
+        _fail(_message(error), _USAGE_ERROR)
     except Exception as error:
-        _fail(_told(error), _FAILED)
+        _fail(_message(error), _FAILED)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -256,14 +261,14 @@ def _fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _told(error: Exception) -> str:
-    """Return an error's message, with the page that explains it, or its type where it is not one that speaks to users."""
+def _message(error: Exception) -> str:
+    """Return an error's message, with its documentation page, or its type if it is not an error for users."""
     text = " ".join(str(error).split())
     if isinstance(error, SeqpipeError):
         return f"{text} (see {error.page})"
     if isinstance(error, OSError):
         return text
-    return f"{type(error).__name__}: {text} (SEQPIPE_DEBUG=1 shows where)"
+    return f"{type(error).__name__}: {text} (set SEQPIPE_DEBUG=1 for the traceback)"
 
 
 def _show_warning(message: Warning | str, *where: object, **more: object) -> None:

@@ -1,16 +1,15 @@
-"""Everything that seqpipe changes for its whole process: changed here, for the time of a block, and put back at its end.
+"""Context managers for all process-wide state that seqpipe changes and restores.
 
-- SIGTERM exits with 143, `sys.unraisablehook` sends a signal again that struck where no exception can be raised, and
-  `warnings.showwarning` writes one line to stderr: `command_line`, while a command of ``seqpipe`` runs.
-- `warnings.showwarning` takes warnings of failed fits: `intercepted_warnings`, while a recipe's search is fitted.
-- SIGINT is noted: `noted_interrupts`, while callbacks are notified of the end of an epoch.
-- SIGHUP exits with 129: `hangup_exits`, while ``seqpipe ui`` serves.
-- SEQPIPE_DEBUG is set: `variable`, while a command of ``seqpipe --debug`` runs.
-- `csv.field_size_limit` is raised: `allow_csv_cells`, while a CSV file is read.
+- `command_line`, while a command of ``seqpipe`` runs: SIGTERM exits with 143, `sys.unraisablehook` sends a signal again
+  that arrived where no exception can be raised, and `warnings.showwarning` writes one line to stderr.
+- `intercepted_warnings`, while a recipe's search is fitted: `warnings.showwarning` intercepts warnings of failed fits.
+- `noted_interrupts`, while callbacks are notified of the end of an epoch: SIGINT is recorded.
+- `hangup_exits`, while ``seqpipe ui`` serves: SIGHUP exits with 129.
+- `variable`, while a command of ``seqpipe --debug`` runs: SEQPIPE_DEBUG is set.
+- `allow_csv_cells`, while a CSV file is read: `csv.field_size_limit` is raised.
 
-Two more are changed by the same rule, beside the library that they belong to: torch's number of threads
-(`seqpipe.training._threads`), and what MLflow prints, by two environment variables and the levels of three loggers
-(`seqpipe.tracking._quiet`).
+Two more changes follow the same rule in other modules: torch's number of threads (`seqpipe.training._threads`), and
+MLflow's output, through two environment variables and the levels of three loggers (`seqpipe.tracking._quiet`).
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ __all__ = [
 
 
 class Shared:
-    """A change that threads share: the first to enter makes it, and the last to leave undoes it.
+    """A change shared by threads: the first to enter makes it, and the last to exit undoes it.
 
     Parameters
     ----------
     change : callable
-        Makes the change, and returns what undoes it.
+        Makes the change and returns a function that undoes it.
     """
 
     def __init__(self, change: Callable[[], Callable[[], object]]) -> None:
@@ -55,7 +54,7 @@ class Shared:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep the change inside."""
+        """Hold the change in the context."""
         with self._lock:
             if self._holders == 0:
                 self._undo = self._change()
@@ -74,7 +73,7 @@ class Shared:
 
 @contextmanager
 def command_line(show_warning: Callable[..., None]) -> Iterator[None]:
-    """Handle signals and warnings as a command does; ``show_warning`` is called as `warnings.showwarning` is."""
+    """Handle signals and warnings as a command does; ``show_warning`` replaces `warnings.showwarning`."""
     terminate, unraisable, show = signal.getsignal(signal.SIGTERM), sys.unraisablehook, warnings.showwarning
     signal.signal(signal.SIGTERM, _exit)
     sys.unraisablehook = _signal_again
@@ -92,7 +91,7 @@ def _exit(number: int, frame: object) -> NoReturn:
 
 
 def _signal_again(ignored: Any) -> None:
-    """Send a signal once more that struck in a callback of the garbage collector, which no exception leaves."""
+    """Send a signal again that arrived in a callback of the garbage collector, from which exceptions do not propagate."""
     numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
     if ignored.exc_type in numbers:
         threading.Timer(0.1, _send, (numbers[ignored.exc_type],)).start()
@@ -101,7 +100,7 @@ def _signal_again(ignored: Any) -> None:
 
 
 def _send(number: signal.Signals) -> None:
-    """Send a signal to the main thread, which also ends what it waits for."""
+    """Send a signal to the main thread, which also interrupts its blocking calls."""
     if sys.platform == "win32":
         _thread.interrupt_main(number)
     else:
@@ -110,7 +109,7 @@ def _send(number: signal.Signals) -> None:
 
 @contextmanager
 def variable(name: str, value: str) -> Iterator[None]:
-    """Set a variable of the environment inside."""
+    """Set an environment variable in the context."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -127,9 +126,9 @@ def variable(name: str, value: str) -> Iterator[None]:
 
 @contextmanager
 def noted_interrupts() -> Iterator[list[int]]:
-    """Hold a list that gets an entry from each SIGINT, before its handler runs.
+    """Yield a list to which each SIGINT is appended before its handler runs.
 
-    Signals are handled in the main thread: the list stays empty in others, and where SIGINT is ignored.
+    Signals are handled in the main thread: in other threads, or if SIGINT is ignored, the list stays empty.
     """
     noted: list[int] = []
     handler = signal.getsignal(signal.SIGINT)
@@ -145,14 +144,14 @@ def noted_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, note)
         yield noted
     finally:
-        if signal.getsignal(signal.SIGINT) is note:  # a callback may have set its own
+        if signal.getsignal(signal.SIGINT) is note:  # a callback may have set another handler
             signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager
 def hangup_exits() -> Iterator[None]:
-    """Let the end of the terminal, which a group of processes of its own does not hear of, end what is inside."""
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # nohup wants it to go on
+    """Exit on SIGHUP in the context, so that child process groups, which do not receive it, can be ended."""
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # ignored, as under nohup
         yield
         return
     before = signal.signal(signal.SIGHUP, _exit)
@@ -167,7 +166,7 @@ def hangup_exits() -> Iterator[None]:
 
 @contextmanager
 def intercepted_warnings(take: Callable[[Warning | str, type[Warning]], bool]) -> Iterator[None]:
-    """Hand each warning that is about to be shown to ``take``, and show it if that returns False."""
+    """Pass each warning to ``take`` before it is shown, and show it only if that returns False."""
     show = warnings.showwarning
 
     def intercept(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
@@ -182,5 +181,5 @@ def intercepted_warnings(take: Callable[[Warning | str, type[Warning]], bool]) -
 
 
 def allow_csv_cells(longest: int) -> Callable[[], object]:
-    """Let `csv` read cells of so many characters, and return what undoes that."""
+    """Let `csv` read cells of up to ``longest`` characters; return a function that undoes it."""
     return partial(csv.field_size_limit, csv.field_size_limit(longest))

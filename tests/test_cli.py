@@ -245,7 +245,7 @@ def test_an_error_that_nobody_foresaw_is_told_with_its_type(monkeypatch: pytest.
     ran = seqpipe("run", "tiny.yaml")
     assert (ran.exit_code, ran.stderr) == (
         1,
-        "error: ZeroDivisionError: all gone (SEQPIPE_DEBUG=1 shows where)\n",
+        "error: ZeroDivisionError: all gone (set SEQPIPE_DEBUG=1 for the traceback)\n",
     )
 
 

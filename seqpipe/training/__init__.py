@@ -1,4 +1,4 @@
-"""The skorch net, fed whole batches, and what watches over it."""
+"""The skorch net trained on whole batches: losses, optimizers, schedules, early stopping and callbacks."""
 
 from seqpipe.training._batches import Batches
 from seqpipe.training._budget import auto_batch_size, auto_epochs

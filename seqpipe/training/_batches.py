@@ -1,4 +1,4 @@
-"""Whole batches gathered by index, sequences of like length together."""
+"""Whole batches gathered by index, with sequences of similar length together."""
 
 from __future__ import annotations
 
@@ -22,33 +22,32 @@ Result = TypeVar("Result")
 #: Inputs and targets.
 Batch = tuple[dict[str, Any], Tensor]
 
-#: Batches that are sorted by length together: enough to save most padding, few enough to stay random.
+#: Number of batches sorted by length together: enough to avoid most padding, few enough to stay random.
 _POOL = 10
 
 
 class Batches:
-    """Iterates over samples in batches, without touching a sample alone.
+    """Iterates over samples in whole batches.
 
-    For a GPU a thread gathers the next batch into pinned memory while the GPU works on the last one.
+    For a GPU, a thread gathers the next batch into pinned memory while the GPU works on the current one.
 
     Parameters
     ----------
     samples : Samples
-        All of them.
     batch_size : int
-        Samples a batch; the last may be smaller.
+        Samples per batch; the last batch may be smaller.
     device : torch.device
-        Where the tensors go.
+        Device of the tensors.
     random : numpy Generator, optional
-        Shuffles anew each time; with none the batches come by falling length, for prediction.
+        Shuffles in each iteration; by default batches come in decreasing order of length, for prediction.
 
     Yields
     ------
     inputs : dict
-        ``x`` (batch, n_timesteps, n_features), and where samples have them ``lengths``, ``y_lengths``, ``weight``
-        (batch,), and as numpy arrays ``step_weight`` (batch, n_timesteps) and ``indices`` (batch,).
+        ``x`` (batch, n_timesteps, n_features); if the samples have them, ``lengths``, ``y_lengths`` and ``weight``
+        (batch,); and as numpy arrays ``step_weight`` (batch, n_timesteps) and ``indices`` (batch,).
     y : tensor
-        Targets, padded with zeros to (batch, n_timesteps, n_outputs) where they are sequences; empty where there are none.
+        Targets; sequences are zero-padded to (batch, n_timesteps, n_outputs). Empty without targets.
     """
 
     def __init__(
@@ -69,8 +68,8 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         if self.device.type == "cuda":
-            return map(self._sent, _one_ahead(self._pinned, self._order()))
-        return map(self._sent, map(self._gather, self._order()))
+            return map(self._to_device, _prefetched(self._pinned, self._order()))
+        return map(self._to_device, map(self._gather, self._order()))
 
     def _order(self) -> list[NDArray[np.int64]]:
         n = len(self.samples)
@@ -112,23 +111,23 @@ class Batches:
         with torch.cuda.device(self.device):
             return _moved(self._gather(indices), Tensor.pin_memory)
 
-    def _sent(self, batch: Batch) -> Batch:
+    def _to_device(self, batch: Batch) -> Batch:
         return _moved(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
 
 
 def _longest_first(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the order in which the recurrence takes the rows of a batch: it then needs no copy of them."""
+    """Return the indices that sort rows by decreasing length, as the recurrence needs them without a copy."""
     return np.argsort(-lengths, kind="stable")
 
 
 def _moved(batch: Batch, move: Callable[[Tensor], Tensor]) -> Batch:
-    """Move what is computed with; lengths are read on the host."""
+    """Move the tensors used on the device; lengths are read on the host."""
     inputs, y = batch
     return {k: move(v) if k in ("x", "weight") else v for k, v in inputs.items()}, move(y)
 
 
-def _one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Map items in a thread, which works on the next one while the caller has the last."""
+def _prefetched(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Map items in a thread, which computes the next result while the caller uses the current one."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         coming: deque[Future[Result]] = deque()
         for item in items:

@@ -1,4 +1,4 @@
-"""How long to train: small data needs updates, not epochs."""
+"""Default batch size and number of epochs, chosen for a minimum number of updates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MIN_EPOCHS = 10
 
 
 def auto_batch_size(n_samples: int) -> int:
-    """Return a power of two from 32 to 256 that gives about 32 batches an epoch or more; all samples if fewer than 32."""
+    """Return a power of two from 32 to 256 for about 32 batches per epoch or more; at most ``n_samples``."""
     size = 2 ** int(math.log2(max(n_samples / 32, 1)))
     return min(n_samples, max(32, min(size, 256)))
 
 
 def auto_epochs(n_batches: int) -> int:
-    """Return the epochs that make at least 600 updates, and at least 10."""
+    """Return the number of epochs for at least 600 updates, at least 10."""
     return max(_MIN_EPOCHS, math.ceil(_MIN_UPDATES / n_batches))

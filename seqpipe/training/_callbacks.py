@@ -1,4 +1,4 @@
-"""What happens beside the updates: the progress bar, the notification of callbacks."""
+"""The progress bar and the per-epoch notification of callbacks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["EpochListener", "ProgressBar", "last_epoch"]
 
 
 class ProgressBar(Callback):
-    """Show epochs done, time left and the losses.
+    """Show a progress bar with epochs done, time left and losses.
 
     Parameters
     ----------
     max_epochs : int
-        Epochs of the fit.
+        Number of epochs of the fit.
     """
 
     def __init__(self, max_epochs: int) -> None:
@@ -31,7 +31,7 @@ class ProgressBar(Callback):
         self.bar_ = tqdm(total=self.max_epochs, unit="epoch")
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Go on by one epoch."""
+        """Advance the bar by one epoch."""
         epoch = last_epoch(net)
         self.bar_.set_postfix({k: f"{v:.4f}" for k, v in epoch.items() if k.endswith("_loss")})
         self.bar_.update()
@@ -42,26 +42,26 @@ class ProgressBar(Callback):
 
 
 class EpochListener(Callback):
-    """Give each epoch's record to a function; a true answer stops training.
+    """Pass each epoch's record to a function, which may stop training.
 
     Parameters
     ----------
     listener : callable (dict) -> bool
-        Called at each epoch's end.
+        Called at the end of each epoch; returns True to stop training.
     """
 
     def __init__(self, listener: Callable[[dict[str, Any]], bool]) -> None:
         self.listener = listener
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Record the learning rate, then tell."""
+        """Record the learning rate, then call the listener."""
         net.history.record("lr", float(net.optimizer_.param_groups[0]["lr"]))
         if self.listener(last_epoch(net)):
             raise StopTraining("a callback stopped it")
 
 
 def last_epoch(net: Any) -> dict[str, Any]:
-    """Return the last epoch's numbers, as builtins."""
+    """Return the values of the last epoch as built-in numbers."""
     record = net.history[-1]
     return {
         key: value if isinstance(value, int) else float(value)

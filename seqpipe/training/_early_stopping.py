@@ -1,4 +1,4 @@
-"""`EarlyStopping`: training ends when the validation loss has stopped falling."""
+"""`EarlyStopping`: stops training when the validation loss no longer improves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqpipe.training._stopping import StopTraining
 
 __all__ = ["EarlyStopping"]
 
-#: By which part of itself the lowest loss has to fall to count as lower.
+#: Minimum relative decrease of the lowest loss that counts as an improvement.
 _TOLERANCE = 1e-4
 
 
@@ -29,14 +29,14 @@ class EarlyStopping(Callback):
         self.patience = patience
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Forget an earlier training."""
+        """Reset the state."""
         self.misses_ = 0
         self.limit_ = math.inf
         self.best_epoch_ = 0
         self.best_weights_: dict[str, Any] | None = None
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Keep the weights of the best epoch so far, or stop if it is too long ago."""
+        """Store the weights of the best epoch so far, or stop after ``patience`` epochs without improvement."""
         epoch, loss = net.history[-1, ("epoch", "valid_loss")]
         if loss < self.limit_:
             self.misses_ = 0

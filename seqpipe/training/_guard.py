@@ -1,4 +1,4 @@
-"""The finite guard: a fit that diverges stops at once and keeps the last weights that worked."""
+"""Gradient clipping, and a guard that stops a diverging fit and restores the last good weights."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from seqpipe.training._stopping import Diverged
 
 __all__ = ["GradientGuard"]
 
-#: Weights a million times as large as at the start are lost, long before they overflow.
+#: Weights this many times larger than at the start count as diverged, long before they overflow.
 _EXPLODED = 1e6
 
 
 class GradientGuard(Callback):
-    """Clip the gradient, and stop before a loss, gradient or weight that is not finite does harm.
+    """Clip the gradient, and stop training before a loss, gradient or weight that is not finite does harm.
 
-    Before each update the weights that just gave a finite loss and gradient are kept; when the next ones do not, they
-    are put back. Loss and norms are read together, once an update: on a GPU each reading waits for all work before it.
+    Before each update the weights, which gave a finite loss and gradient, are stored; if the next ones do not, they are
+    restored. Loss and norms are read together, once per update: on a GPU each read synchronizes.
 
     Parameters
     ----------
     max_norm : float or None
-        Largest norm of the gradient; None clips nothing.
+        The gradient is clipped to this norm; None disables clipping.
     """
 
     def __init__(self, max_norm: float | None) -> None:
         self.max_norm = max_norm
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Keep the first weights and their norm."""
+        """Store the initial weights and their norm."""
         self.weights_ = [p.detach() for group in net.optimizer_.param_groups for p in group["params"]]
         self.parameters_ = [p for group in net.optimizer_.param_groups for p in group["params"]]
         self.kept_ = [weight.clone() for weight in self.weights_]
@@ -45,15 +45,15 @@ class GradientGuard(Callback):
         self.norms_: list[float] = []
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        """Begin a new mean of the gradient's norm."""
+        """Reset the mean norm of the gradient."""
         self.norms_ = []
 
     def on_loss_computed(self, loss: Tensor) -> None:
-        """Remember the loss until its gradient is there; the net calls this between forward and backward."""
+        """Store the loss until its gradient is computed; the net calls this between forward and backward."""
         self.loss_ = loss.detach()
 
     def on_grad_computed(self, net: Any, named_parameters: Iterable[Any], **kwargs: Any) -> None:
-        """Stop if loss, gradient or weights are lost; else clip, and keep the weights."""
+        """Stop if loss, gradient or weights are not finite; else clip the gradient and store the weights."""
         gradients = [p.grad for p in self.parameters_ if p.grad is not None]
         loss, norm, weight_norm = self._read(gradients)
         if not math.isfinite(loss):
@@ -61,20 +61,20 @@ class GradientGuard(Callback):
         if not math.isfinite(norm):
             self._diverge("the gradient is not finite")
         self._check_weights(weight_norm)
-        if self.max_norm is not None and norm + 1e-6 > self.max_norm:  # torch.nn.utils.clip_grad_norm_'s allowance
+        if self.max_norm is not None and norm + 1e-6 > self.max_norm:  # as torch.nn.utils.clip_grad_norm_
             torch._foreach_mul_(gradients, self.max_norm / (norm + 1e-6))
         torch._foreach_copy_(self.kept_, self.weights_)
         self.norms_.append(norm)
         self.n_updates_ += 1
 
     def _read(self, gradients: list[Tensor]) -> tuple[float, float, float]:
-        """Return the loss, and the norms of gradient and weights."""
+        """Return the loss and the norms of gradient and weights."""
         norms = torch._foreach_norm([*gradients, *self.weights_])
         loss, *found = torch.stack([self.loss_.to(norms[0].device), *norms]).tolist()
         return loss, math.hypot(*found[: len(gradients)]), math.hypot(*found[len(gradients) :])
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Check what the last update left, and record the mean norm of the gradient before clipping."""
+        """Check the weights after the last update, and record the mean norm of the gradient before clipping."""
         self._check_weights(_weight_norm(self.weights_))
         if self.norms_:
             net.history.record("grad_norm", statistics.fmean(self.norms_))

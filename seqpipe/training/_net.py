@@ -1,4 +1,4 @@
-"""`SequenceNet`: a skorch net that is fed whole batches."""
+"""`SequenceNet`: a skorch net that is trained on whole batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqpipe.training._guard import GradientGuard
 from seqpipe.training._objective import Objective, SampleLoss, StepObjective
 from seqpipe.training._precision import autocast
 from seqpipe.training._samples import Samples
-from seqpipe.training._stopping import Diverged, StopTraining, stops_asked_for
+from seqpipe.training._stopping import Diverged, StopTraining, requested_stops
 from seqpipe.training._threads import threads_for
 from seqpipe.training._truncation import Truncation
 
@@ -30,36 +30,36 @@ __all__ = ["SequenceNet"]
 
 T = TypeVar("T")
 
-#: Samples of one batch in prediction, where nothing is kept for a backward pass.
+#: Maximum number of samples per batch in prediction, where no activations are stored for a backward pass.
 _PREDICTION_BATCH = 2048
-#: What callbacks may be told in every update.
-_OFTEN = frozenset({"on_batch_begin", "on_grad_computed", "on_batch_end"})
-#: Outputs of one layer in a batch of prediction: 64 MiB in float32.
+#: Events of which callbacks are notified in every update.
+_BATCH_EVENTS = frozenset({"on_batch_begin", "on_grad_computed", "on_batch_end"})
+#: Maximum number of outputs of one layer per batch in prediction: 64 MiB in float32.
 _PREDICTION_VALUES = 2**24
 
 
 class SequenceNet(skorch.NeuralNet):
-    """A net over `Samples`, with weights, and a guard against numbers that are not finite; Ctrl-C ends a fit.
+    """A skorch net over `Samples`, with sample weights and a guard against non-finite values; Ctrl-C ends a fit.
 
     Parameters
     ----------
     guard : GradientGuard
-        Watches every update.
+        Checks every update.
     random : numpy Generator
         Shuffles the batches.
     objective : Objective, optional
         Reduces the criterion over a batch; the mean over sequences by default.
     truncation : Truncation, optional
-        Takes several updates along each batch; the objective has to be a `StepObjective`.
+        Makes several updates per batch, along time; requires a `StepObjective`.
     mixed_precision : bool, default=False
         Whether the forward pass of training runs in bfloat16 where that is safe.
     **kwargs
-        skorch's.
+        Parameters of `skorch.NeuralNet`.
 
     Attributes
     ----------
     kept_optimizer : dict or None
-        The state of the optimizer that trained a net which was loaded and only predicts; None where there is an optimizer.
+        State of the optimizer that trained a net loaded for prediction only; None if the net has an optimizer.
     """
 
     kept_optimizer: dict[str, Any] | None = None
@@ -83,12 +83,12 @@ class SequenceNet(skorch.NeuralNet):
         super().__init__(*args, **kwargs)
 
     def train(self, samples: Samples, validation: Samples | None, epochs: int) -> str | None:
-        """Train for some epochs; return why training stopped early, or None. `seqpipe.training._stopping` tells how.
+        """Train for some epochs; return the reason if training stopped early, else None; see `seqpipe.training._stopping`.
 
         Raises
         ------
         Diverged
-            If a loss, gradient or weight left the finite numbers; the last good weights are in place.
+            If a loss, gradient or weight is not finite; the last good weights are restored.
         """
         self.batches_done_ = 0.0
         self.notify("on_train_begin", X=samples, y=None)
@@ -106,7 +106,7 @@ class SequenceNet(skorch.NeuralNet):
     def outputs(self, samples: Samples) -> NDArray[Any]:
         """Return the network's outputs, shape (n_samples, n_outputs), in the samples' order."""
         result: NDArray[Any] | None = None
-        for indices, _, outputs in self._inferred(samples):
+        for indices, _, outputs in self._infer_batches(samples):
             if result is None:
                 result = np.empty((len(samples), *outputs.shape[1:]), dtype=outputs.dtype)
             result[indices] = outputs
@@ -114,10 +114,10 @@ class SequenceNet(skorch.NeuralNet):
         return result
 
     def step_outputs(self, samples: Samples) -> NDArray[Any]:
-        """Return the outputs of a network with one a step, shape (total_steps, n_outputs), one sequence after the other."""
+        """Return the outputs of a network with one per step, for all sequences concatenated: (total_steps, n_outputs)."""
         offsets = samples.step_offsets
         result: NDArray[Any] | None = None
-        for indices, lengths, outputs in self._inferred(samples):
+        for indices, lengths, outputs in self._infer_batches(samples):
             if result is None:
                 result = np.empty((offsets[-1], outputs.shape[2]), dtype=outputs.dtype)
             steps = np.arange(outputs.shape[1])
@@ -126,8 +126,10 @@ class SequenceNet(skorch.NeuralNet):
         assert result is not None  # there is at least one sample
         return result
 
-    def _inferred(self, samples: Samples) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[Any]]]:
-        """Yield indices, lengths if they differ, and outputs, a batch at a time."""
+    def _infer_batches(
+        self, samples: Samples
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[Any]]]:
+        """Yield indices, lengths if they differ, and outputs per batch."""
 
         def infer(inputs: dict[str, Any], _: Tensor) -> tuple[NDArray[np.int64] | None, NDArray[Any]]:
             return inputs["lengths"].numpy() if "lengths" in inputs else None, self.infer(inputs).cpu().numpy()
@@ -138,16 +140,15 @@ class SequenceNet(skorch.NeuralNet):
     def each_batch(
         self, samples: Samples, function: Callable[[dict[str, Any], Tensor], T], *, rows: int = 1
     ) -> Iterator[tuple[NDArray[np.int64], T]]:
-        """Yield each batch's indices and what a function makes of its inputs and targets, in evaluation mode.
+        """Yield each batch's indices and the result of a function of its inputs and targets, in evaluation mode.
 
         Parameters
         ----------
         samples : Samples
-            All of them.
         function : callable (inputs, y) -> object
-            Runs without gradients; takes what `Batches` yields.
+            Takes the items of `Batches`, and runs without gradients.
         rows : int
-            Rows that the network runs for each sample.
+            Number of rows that the network runs per sample.
         """
         self._set_training(False)
         batch_size = max(1, self._prediction_batch(samples) // rows)
@@ -155,7 +156,7 @@ class SequenceNet(skorch.NeuralNet):
             with torch.no_grad(), self._threads(batch_size * rows):
                 result = function(inputs, y)
             indices = inputs["indices"]
-            del inputs, y  # or two batches are there at a time
+            del inputs, y  # else two batches are in memory at a time
             yield indices, result
 
     def _prediction_batch(self, samples: Samples) -> int:
@@ -170,25 +171,25 @@ class SequenceNet(skorch.NeuralNet):
 
     @property
     def recurrents(self) -> list[Recurrent]:
-        """The recurrent layers of the module, in the order of the data's way."""
+        """The recurrent layers of the module, in the order of the data flow."""
         return [module for module in self.module_.modules() if isinstance(module, Recurrent)]
 
     def check_data(self, X: Any, y: Any = None) -> None:
-        """Do nothing: estimators check."""
+        """Do nothing: estimators validate the data."""
 
     def get_split_datasets(self, X: Any, y: Any = None, **kwargs: Any) -> Any:
-        """Return the training and validation samples that `train` was given."""
+        """Return the training and validation samples passed to `train`."""
         return X
 
     def get_iterator(self, dataset: Samples, training: bool = False) -> Batches:
-        """Return whole batches: shuffled for training; for validation by length, as large as in prediction."""
+        """Return whole batches: shuffled for training; for validation sorted by length, of prediction size."""
         device = torch.device(self.device)
         if training:
             return Batches(dataset, self.batch_size, device, self.random)
         return Batches(dataset, self._prediction_batch(dataset), device)
 
     def infer(self, x: dict[str, Any], *, y: Tensor | None = None, **kwargs: Any) -> Tensor:
-        """Return the module's outputs for a batch, or a part; one with ``takes_targets`` is given the targets as well."""
+        """Return the module's outputs for a batch or a part; a module with ``takes_targets`` also gets the targets."""
         if "window" in x:
             outputs: Tensor = x["window"].outputs(self.module_)
             return outputs
@@ -202,7 +203,7 @@ class SequenceNet(skorch.NeuralNet):
     def run_single_epoch(
         self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
-        """Take a step a batch, or several along it, and record losses and sizes; do nothing without an iterator."""
+        """Take one or more steps per batch, and record losses and sizes; do nothing if ``iterator`` is None."""
         if iterator is None:
             return
         super()._set_training(training)
@@ -216,14 +217,14 @@ class SequenceNet(skorch.NeuralNet):
                 if training:
                     self.batches_done_ = before + part[0].get("done", 1)
                 self.notify("on_batch_end", batch=part, training=training, **step)
-                del part, step  # or two batches, and what the backward pass kept, are there at a time
+                del part, step  # else two batches and their activations are in memory at a time
             if training:
-                self.batches_done_ = before + 1.0  # its last parts may have had no update
+                self.batches_done_ = before + 1.0  # the last parts may have had no update
             del batch
         self.history.record(prefix + "_batch_count", len(iterator))
 
     def _parts(self, batch: Any, training: bool) -> Iterator[Any]:
-        """Give the batch, or the parts of it that have an update each; the others are run for their state alone."""
+        """Yield the batch, or the parts of it that are updates; other parts are run for their state only."""
         if self.truncation is None or not training:
             yield batch
             return
@@ -238,7 +239,7 @@ class SequenceNet(skorch.NeuralNet):
                 self.infer(part[0])
 
     def _set_training(self, training: bool = True) -> None:
-        """Set the mode where it changes: to walk all modules at each batch costs as much as a small step."""
+        """Set the mode if it changes: visiting all modules for each batch costs as much as a small step."""
         if self.module_.training != training:
             super()._set_training(training)
 
@@ -263,7 +264,7 @@ class SequenceNet(skorch.NeuralNet):
             return {"loss": self.get_loss(y_pred, y, X=inputs), "y_pred": y_pred}
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Take one update; an optimizer that evaluates the loss again may."""
+        """Take one update; the optimizer may evaluate the loss several times."""
         steps: list[dict[str, Any]] = []
 
         def closure() -> Tensor:
@@ -279,24 +280,24 @@ class SequenceNet(skorch.NeuralNet):
         return steps[0]
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Call the callbacks; at the end of an epoch one may ask for a stop."""
-        if method_name in _OFTEN:
+        """Notify callbacks; at the end of an epoch one may stop training."""
+        if method_name in _BATCH_EVENTS:
             getattr(self, method_name)(self, **cb_kwargs)
-            for callback in self._listening(method_name):
+            for callback in self._handlers(method_name):
                 getattr(callback, method_name)(self, **cb_kwargs)
             return
-        self._listeners = None  # what follows may add callbacks, or take some away
-        with stops_asked_for() if method_name == "on_epoch_end" else nullcontext():
+        self._listeners = None  # callbacks may be added or removed from here on
+        with requested_stops() if method_name == "on_epoch_end" else nullcontext():
             super().notify(method_name, **cb_kwargs)
 
-    def _listening(self, method_name: str) -> list[Any]:
-        """Return the callbacks that do something then: to call all of them costs as much as a small step."""
+    def _handlers(self, method_name: str) -> list[Any]:
+        """Return the callbacks that handle an event: calling all of them costs as much as a small step."""
         if self._listeners is None:
             callbacks = [callback for _, callback in self.callbacks_]
-            self._listeners = {name: [c for c in callbacks if _acts(c, name)] for name in _OFTEN}
+            self._listeners = {name: [c for c in callbacks if _overrides(c, name)] for name in _BATCH_EVENTS}
         return self._listeners[method_name]
 
 
-def _acts(callback: Any, method_name: str) -> bool:
-    """Tell whether a callback does something then, be it by its class or by itself."""
+def _overrides(callback: Any, method_name: str) -> bool:
+    """Return whether a callback, its class or the instance, overrides a method."""
     return getattr(getattr(callback, method_name), "__func__", None) is not getattr(Callback, method_name)

@@ -1,4 +1,4 @@
-"""From what a network gives and the targets to the one number that is minimised."""
+"""Objectives: reduce a criterion over outputs and targets to the scalar loss that is minimized."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 __all__ = ["Criterion", "Objective", "SampleLoss", "StepObjective"]
 
-#: Maps outputs and targets to one loss an entry: a torch criterion with ``reduction="none"``.
+#: Maps outputs and targets to one loss per element: a torch criterion with ``reduction="none"``.
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -19,45 +19,50 @@ class Objective(Protocol):
     """Reduces a criterion over a batch."""
 
     def __call__(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, inputs: dict[str, Any]) -> Tensor:
-        """Return the loss, a scalar.
+        """Return the scalar loss.
 
         Parameters
         ----------
         criterion : callable
-            Gives one loss an entry.
+            Returns one loss per element.
         y_pred : tensor of shape (batch, …)
-            What the network gave.
+            Outputs of the network.
         y_true : tensor of shape (batch, …)
             Targets as `Batches` gathers them.
         inputs : dict
-            The batch's other entries: ``x``, and where there are such ``lengths``, ``y_lengths``, ``weight`` and
+            The other entries of the batch: ``x``, and if present ``lengths``, ``y_lengths``, ``weight`` and
             ``step_weight``.
         """
 
 
 @runtime_checkable
 class StepObjective(Objective, Protocol):
-    """Reduces a criterion over the time steps of a batch, which truncated back-propagation can cut.
+    """Reduces a criterion over the time steps of a batch, which truncated backpropagation can split.
 
-    Where a batch is cut, the inputs of a part have ``chosen``, the part's columns of what `chosen` gave for the batch,
-    which a call takes in place of its own choice, or it would take the last step of a part for a sequence's last;
-    ``n_chosen``, the chosen steps of the whole batch; and ``share``, how much of their weight the part holds.
+    The inputs of a part of a split batch have ``chosen``, the part's columns of the result of `chosen` for the batch,
+    used instead of a new selection, which would take the last step of a part for that of a sequence; ``n_chosen``, the
+    number of chosen steps of the whole batch; and ``share``, the fraction of their weight in the part.
     """
 
     def chosen(self, inputs: dict[str, Any], n_samples: int, n_timesteps: int) -> NDArray[np.bool_]:
-        """Return which steps of a batch have a loss, shape (n_samples, n_timesteps); none in the padding."""
+        """Return a mask of the steps of a batch with a loss, shape (n_samples, n_timesteps), False in the padding."""
 
 
 class SampleLoss:
-    """The weighted mean over sequences; a criterion that gives (batch, n_outputs) is averaged over outputs."""
+    """The weighted mean over sequences; losses of shape (batch, n_outputs) are averaged over outputs."""
 
     def __call__(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, inputs: dict[str, Any]) -> Tensor:
         """Return the loss of outputs (batch, n_outputs) for targets (batch,) or (batch, n_outputs)."""
         if y_true.is_floating_point() and y_pred.shape != y_true.shape:
-            raise ValueError(f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}.")
+            raise ValueError(
+                f"The network's output must have the shape of the targets, {tuple(y_true.shape)}. "
+                f"Got {tuple(y_pred.shape)} instead."
+            )
         loss = criterion(y_pred, y_true)
         if loss.ndim == 0:
-            raise ValueError("The criterion must give one loss a sample, so that weights count: leave its mean out.")
+            raise ValueError(
+                "The criterion must return one loss per sample, so that weights apply. Use reduction='none'."
+            )
         if "weight" not in inputs:
             return loss.mean()
         return ((loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss) * inputs["weight"]).mean()

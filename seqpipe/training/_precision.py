@@ -1,4 +1,4 @@
-"""Mixed precision: what of a training step runs in bfloat16."""
+"""Mixed precision: runs the forward pass of training in bfloat16 where that is safe."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["autocast", "check_precision"]
 
 
 def autocast(enabled: bool, device: torch.device) -> AbstractContextManager[object]:
-    """Return a context in which torch computes in bfloat16 what loses nothing by it, or, if not enabled, in full precision.
+    """Return a context of autocast to bfloat16, or of full precision if not enabled.
 
-    bfloat16 has float32's range, so gradients need no scaling.
+    bfloat16 has the range of float32, so gradients need no scaling.
     """
     if not enabled and not torch.is_autocast_enabled(device.type):
         return nullcontext()
@@ -20,18 +20,19 @@ def autocast(enabled: bool, device: torch.device) -> AbstractContextManager[obje
 
 
 def check_precision(mixed_precision: bool, dtype: str, device: str) -> None:
-    """Refuse mixed precision where it would have no meaning, or no hardware.
+    """Check that mixed precision suits the dtype and is supported by the device.
 
     Raises
     ------
     ValueError
-        If dtype is "float64", or the device does not compute in bfloat16.
+        If dtype is not "float32", or the device does not support bfloat16.
     """
     if not mixed_precision:
         return
     if dtype != "float32":
         raise ValueError(
-            f"mixed_precision=True computes in bfloat16 and float32, but dtype={dtype!r} asks for more. Set one of them back."
+            f"mixed_precision=True computes in bfloat16 and float32, but dtype={dtype!r}. Set mixed_precision=False or "
+            "dtype='float32'."
         )
     kind = torch.device(device).type
     if kind == "cuda":
@@ -40,5 +41,5 @@ def check_precision(mixed_precision: bool, dtype: str, device: str) -> None:
         able = torch.amp.is_autocast_available(kind)
     if not able:
         raise ValueError(
-            f"mixed_precision=True, but the device {device!r} does not compute in bfloat16. Set it to False."
+            f"mixed_precision=True, but the device {device!r} does not support bfloat16. Set mixed_precision=False."
         )

@@ -1,4 +1,4 @@
-"""What a net is fitted to."""
+"""The training data of a net."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Samples:
     Attributes
     ----------
     X : Sequences or Windows
-        Of the network's dtype.
+        Input, of the network's dtype.
     y : array of shape (n_samples,) of int64, or (n_samples, n_outputs) of the network's dtype, or Sequences; or None
-        Class numbers or standardised targets; a sequence of them a sample; None to predict.
+        Class indices or standardized targets, or one sequence of them per sample; None for prediction.
     weight : array of shape (n_samples,), or None
-        Of mean 1 over the training samples.
+        Sample weights, of mean 1 over the training samples.
     step_weight : Sequences of one feature, or None
-        Weight of each time step of X, in place of ``weight`` in the loss, 0 for a step that has none.
+        Weight of each time step of X, used in the loss instead of ``weight``; 0 excludes a step.
     """
 
     X: Sequences | Windows
@@ -39,12 +39,12 @@ class Samples:
 
     @property
     def step_offsets(self) -> NDArray[np.int64]:
-        """Where each sequence begins when all stand one after the other, and where the last ends: (n_samples + 1,)."""
+        """Offsets of the sequences when concatenated, and the total number of steps: (n_samples + 1,)."""
         X = self.X
         return X.offsets if isinstance(X, Sequences) else np.arange(len(X) + 1) * X.window
 
     def take(self, indices: NDArray[np.int64]) -> Samples:
-        """Return some of the samples."""
+        """Return the samples at the given indices."""
         y, weight, step_weight = self.y, self.weight, self.step_weight
         return Samples(
             self.X[indices],

@@ -1,4 +1,4 @@
-"""Learning-rate schedules by torch's names, over exactly one fit."""
+"""Learning-rate schedules of torch, by name, over exactly one fit."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from seqpipe.exceptions import UnknownNameError, did_you_mean
 
 __all__ = ["BY_FUNCTION", "SCHEDULES", "Schedule", "check_schedule", "check_schedule_params"]
 
-#: Those that are made of others.
-_UNFIT = {"ChainedScheduler", "LRScheduler", "SequentialLR", "_LRScheduler"}
+#: Base classes, and schedules composed of others.
+_UNSUPPORTED = {"ChainedScheduler", "LRScheduler", "SequentialLR", "_LRScheduler"}
 #: The schedules of torch, by name.
 SCHEDULES: dict[str, type[LRScheduler]] = {
     name: kind
     for name, kind in sorted(vars(lr_scheduler).items())
-    if isinstance(kind, type) and issubclass(kind, LRScheduler) and name not in _UNFIT
+    if isinstance(kind, type) and issubclass(kind, LRScheduler) and name not in _UNSUPPORTED
 }
-#: Those that a function of the epoch makes.
+#: Schedules defined by a function of the epoch.
 BY_FUNCTION = {name for name, kind in SCHEDULES.items() if "lr_lambda" in inspect.signature(kind).parameters}
-#: Those that move on at every update, as torch's documentation has it; the others do at each epoch's end.
+#: Schedules that step after every update, as torch documents; the others step after each epoch.
 _BY_UPDATE = {"CyclicLR", "OneCycleLR"}
 
 
 def check_schedule(name: str | None, *, owner: str) -> None:
-    """Refuse a schedule that torch does not have.
+    """Check that torch has a schedule of this name.
 
     Raises
     ------
     UnknownNameError
-        Names those that it has.
+        If it has not; the message lists the schedules.
     """
     if name is not None and name not in SCHEDULES:
         raise UnknownNameError(
@@ -44,14 +44,14 @@ def check_schedule(name: str | None, *, owner: str) -> None:
 
 
 def check_schedule_params(name: str | None, params: Mapping[str, Any] | None, *, owner: str) -> None:
-    """Refuse parameters that a schedule does not take.
+    """Check that a schedule accepts these parameters.
 
     Raises
     ------
     UnknownNameError
         If the schedule has no such parameter.
     ValueError
-        If there are parameters but no schedule, or one that torch demands and no fit knows is missing.
+        If there are parameters but no schedule, or ``lr_lambda`` is required and missing.
     """
     if name is None:
         if params:
@@ -63,8 +63,8 @@ def check_schedule_params(name: str | None, params: Mapping[str, Any] | None, *,
     for param in params or {}:
         if param not in known:
             raise UnknownNameError(
-                f"The 'lr_schedule_params' parameter of {owner} holds {param!r}, which {name} does not take."
-                f"{did_you_mean(param, known)} It takes {list(known)}."
+                f"The 'lr_schedule_params' parameter of {owner} holds {param!r}, which {name} does not accept."
+                f"{did_you_mean(param, known)} It accepts {list(known)}."
             )
     if name in BY_FUNCTION and "lr_lambda" not in (params or {}):
         raise ValueError(
@@ -73,25 +73,25 @@ def check_schedule_params(name: str | None, params: Mapping[str, Any] | None, *,
 
 
 class Schedule(Callback):
-    """Change the learning rate as one of torch's schedules does, over exactly one fit.
+    """Set the learning rate by one of torch's schedules, over exactly one fit.
 
-    "OneCycleLR" (Smith and Topin, 2018, arXiv:1708.07120) and "CyclicLR" move on at every update, the others at each
-    epoch's end; "ReduceLROnPlateau" looks at the validation loss, or the training loss where there is none. Where a batch
-    takes several updates, as many steps of the schedule are planned for it as the longest batch takes, and a shorter one
-    skips some: so the schedule ends with the fit, whatever batches come.
+    "OneCycleLR" (Smith and Topin, 2018, arXiv:1708.07120) and "CyclicLR" step after every update, the others after each
+    epoch; "ReduceLROnPlateau" monitors the validation loss, or without validation the training loss. If batches have
+    several updates, the schedule plans as many steps per batch as the longest batch takes, and skips some for shorter
+    ones: so it ends with the fit for any batches.
 
     Parameters
     ----------
     name : str
         One of `SCHEDULES`.
     epochs : int
-        Of the fit.
+        Number of epochs of the fit.
     n_batches : int
-        Of an epoch.
+        Number of batches per epoch.
     params : dict, optional
-        The schedule's parameters; what torch demands and a fit knows is filled in.
+        Parameters of the schedule; required ones that follow from the fit are filled in.
     updates_per_batch : int, default=1
-        Of the longest batch.
+        Number of updates of the longest batch.
     """
 
     def __init__(
@@ -110,22 +110,22 @@ class Schedule(Callback):
         self.updates_per_batch = updates_per_batch
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Begin the schedule."""
+        """Create the schedule."""
         total = self.epochs * self.n_batches * self.updates_per_batch
         self.left_ = total - 1 if self.name in _BY_UPDATE else 0
         self.done_ = 0
         if self.name in _BY_UPDATE and total < 2:
-            return  # the only update is made at lr
+            return  # the only update uses lr
         settings = _defaults(self.name, net.lr, self.epochs, total, net.optimizer_) | dict(self.params or {})
         try:
             self.schedule_ = SCHEDULES[self.name](net.optimizer_, **settings)
-        except Exception as error:  # torch takes what it is given, and fails in any way
+        except Exception as error:  # torch does not validate its arguments, so anything may be raised
             raise ValueError(
-                f"lr_schedule={self.name!r} cannot be made with lr_schedule_params={settings}: {error}"
+                f"lr_schedule={self.name!r} cannot be created with lr_schedule_params={settings}: {error}"
             ) from error
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
-        """Go on to where the fit is, if the schedule goes by updates."""
+        """Catch up with the fit, if the schedule steps per update."""
         if not training:
             return
         planned = round(net.batches_done_ * self.updates_per_batch)
@@ -135,7 +135,7 @@ class Schedule(Callback):
             self.left_ -= 1
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Go on by one epoch, if the schedule goes by epochs."""
+        """Take one step, if the schedule steps per epoch."""
         if self.name in _BY_UPDATE:
             return
         if isinstance(self.schedule_, ReduceLROnPlateau):
@@ -149,12 +149,12 @@ class Schedule(Callback):
             self.schedule_.step(*losses)  # type: ignore[arg-type]
         except Exception as error:
             raise ValueError(
-                f"lr_schedule={self.name!r} cannot go on with lr_schedule_params={self.params}: {error}"
+                f"lr_schedule={self.name!r} failed with lr_schedule_params={self.params}: {error}"
             ) from error
 
 
 def _defaults(name: str, lr: float, epochs: int, n_updates: int, optimizer: Optimizer) -> dict[str, Any]:
-    """Return what a schedule demands and a fit knows."""
+    """Return the required parameters of a schedule that follow from the fit."""
     cycled = "betas" in optimizer.defaults or optimizer.defaults.get("momentum", 0) > 0
     known: dict[str, dict[str, Any]] = {
         "CosineAnnealingLR": {"T_max": epochs},

@@ -1,4 +1,4 @@
-"""The loss at chosen time steps: at all of them, at the last ones, or wherever a rule says."""
+"""The loss at selected time steps: all of them, the last ones, or those given by a function."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ StepRule = str | int | Callable[[int], Any]
 
 
 def chosen_steps(loss_on: StepRule, lengths: NDArray[np.int64], n_timesteps: int) -> NDArray[np.bool_]:
-    """Return which steps count, shape (n_samples, n_timesteps), none of them in the padding.
+    """Return a mask of the steps that count, shape (n_samples, n_timesteps), False in the padding.
 
     Parameters
     ----------
     loss_on : "all", "last", int or callable
-        All valid steps, the last one, that many last ones (all of a shorter sequence), or a function that takes a
-        sequence's length and returns a boolean array of that length.
+        All valid steps, the last one, that many last ones (all of a shorter sequence), or a function that maps the
+        length of a sequence to a boolean array of that length.
     lengths : array of int, shape (n_samples,)
-        Valid steps of each sequence.
+        Number of valid steps of each sequence.
     n_timesteps : int
-        Steps of the padded batch.
+        Number of steps of the padded batch.
 
     Raises
     ------
     ValueError
-        If the function gives anything but a boolean array of that length.
+        If the function does not return a boolean array of that length.
     """
     steps = np.arange(n_timesteps)
     valid = steps < lengths[:, None]
@@ -53,25 +53,25 @@ def _mask(rule: Callable[[int], Any], length: int) -> NDArray[np.bool_]:
     if mask.shape != (length,) or mask.dtype != bool:
         raise ValueError(
             "The 'loss_on' parameter as a function must take a number of time steps and return a boolean array of that "
-            f"length. For {length} it gave shape {mask.shape} and dtype {mask.dtype} instead."
+            f"length. For {length} it returned shape {mask.shape} and dtype {mask.dtype} instead."
         )
     return mask
 
 
 class StepLoss:
-    """The weighted mean of a criterion over the chosen valid steps of a batch, without those that weigh nothing.
+    """The weighted mean of a criterion over the selected valid steps of a batch, excluding steps with weight 0.
 
     Parameters
     ----------
     loss_on : "all", "last", int or callable, default="all"
-        Which steps count, see `chosen_steps`.
+        Steps that count, see `chosen_steps`.
     labels : bool, default=False
-        Whether targets are class numbers; the criterion then takes (n_steps, n_classes) and int64 (n_steps,), else
+        Whether targets are class indices; the criterion then takes (n_steps, n_classes) and int64 (n_steps,), else
         (n_steps, n_outputs) twice.
     steps_per_sample : float, optional
-        Chosen steps of a sequence on the average of all data. With it a batch's sum is divided by what it has on the
-        average, not by what it happens to have: then each step of the data has the same share in an epoch, whether its
-        batch holds long sequences or short ones, and the batches' losses average to the mean over all steps.
+        Average number of selected steps per sequence in the training data. If given, the sum over a batch is divided
+        by its expected instead of its actual number of steps: then each step has the same share in an epoch, whether
+        its batch holds long or short sequences, and the batch losses average to the mean over all steps.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class StepLoss:
         self.steps_per_sample = steps_per_sample
 
     def __call__(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, inputs: dict[str, Any]) -> Tensor:
-        """Return the loss of outputs (batch, n_timesteps, n_outputs) for targets of as many steps, a scalar."""
+        """Return the scalar loss of outputs (batch, n_timesteps, n_outputs) for targets with as many steps."""
         self._check(y_pred, y_true)
         n_samples, n_timesteps = y_pred.shape[:2]
         rows = self._rows(inputs, n_samples, n_timesteps)
@@ -98,7 +98,9 @@ class StepLoss:
             targets = targets[:, 0].long()
         loss = criterion(outputs, targets)
         if loss.ndim == 0:
-            raise ValueError("The criterion must give one loss a step, so that weights count: leave its mean out.")
+            raise ValueError(
+                "The criterion must return one loss per step, so that weights apply. Use reduction='none'."
+            )
         loss = loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss
         if "step_weight" in inputs:
             loss = loss * torch.from_numpy(inputs["step_weight"].reshape(-1)[rows]).to(loss)
@@ -111,17 +113,20 @@ class StepLoss:
     def _check(self, y_pred: Tensor, y_true: Tensor) -> None:
         aligned = y_pred.shape[:2] == y_true.shape[:2]
         if not aligned or (not self.labels and y_pred.shape != y_true.shape):
-            raise ValueError(f"The network gives {tuple(y_pred.shape)} where the targets have {tuple(y_true.shape)}.")
+            raise ValueError(
+                f"The network's output must have the shape of the targets, {tuple(y_true.shape)}. "
+                f"Got {tuple(y_pred.shape)} instead."
+            )
 
     def chosen(self, inputs: dict[str, Any], n_samples: int, n_timesteps: int) -> NDArray[np.bool_]:
-        """Return which steps of a batch count, shape (n_samples, n_timesteps)."""
+        """Return a mask of the steps of a batch that count, shape (n_samples, n_timesteps)."""
         lengths = inputs.get("lengths")
         known = np.full(n_samples, n_timesteps) if lengths is None else lengths.numpy()
         chosen = chosen_steps(self.loss_on, known, n_timesteps)
         return chosen & (inputs["step_weight"] > 0) if "step_weight" in inputs else chosen
 
     def _rows(self, inputs: dict[str, Any], n_samples: int, n_timesteps: int) -> NDArray[np.int64]:
-        """Return the places of chosen steps in a batch whose sequences follow one another."""
+        """Return the indices of selected steps in a flattened batch."""
         if "chosen" in inputs:
             return np.flatnonzero(inputs["chosen"])
         if not {"lengths", "step_weight"} & inputs.keys() and self.loss_on == "all":

@@ -1,13 +1,13 @@
-"""How training stops before its last epoch: by an exception that `SequenceNet.train` turns into a reason.
+"""Exceptions that stop training before its last epoch; `SequenceNet.train` returns their message as the reason.
 
 ::
 
-    StopTraining             a callback of seqpipe asks for it, such as `EarlyStopping` or `EpochListener`
-    ├── Diverged             `GradientGuard` asks for it; the estimator warns
-    └── (KeyboardInterrupt)  a callback of skorch, or of a user, raises it at the end of an epoch, which is skorch's own
-                             way to ask: `stops_asked_for` makes it a StopTraining
+    StopTraining             raised by a callback of seqpipe, such as `EarlyStopping` or `EpochListener`
+    ├── Diverged             raised by `GradientGuard`; the estimator warns
+    └── (KeyboardInterrupt)  raised by a callback of skorch or of a user at the end of an epoch, skorch's convention for
+                             stopping: `requested_stops` turns it into a StopTraining
 
-All that was learned until then is kept. Every other exception ends the fit, as does a Ctrl-C, wherever it strikes.
+The weights learned until then are kept. Any other exception, and Ctrl-C at any time, ends the fit.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from contextlib import contextmanager
 
 from seqpipe.process import noted_interrupts
 
-__all__ = ["Diverged", "StopTraining", "stops_asked_for"]
+__all__ = ["Diverged", "StopTraining", "requested_stops"]
 
 
 class StopTraining(Exception):
-    """Ends training; what was learned so far is kept."""
+    """Stops training; the weights learned so far are kept."""
 
 
 class Diverged(StopTraining):
-    """Ends training because a number is no longer finite."""
+    """Stops training because a value is no longer finite."""
 
 
 @contextmanager
-def stops_asked_for() -> Iterator[None]:
-    """Make a KeyboardInterrupt that a callback raises inside a `StopTraining`; one that SIGINT raises stays what it is.
+def requested_stops() -> Iterator[None]:
+    """Turn a KeyboardInterrupt raised by a callback in the context into `StopTraining`, but not one raised by SIGINT.
 
     Raises
     ------
     StopTraining
-        If a callback asked for it.
+        If a callback raised KeyboardInterrupt.
     """
     with noted_interrupts() as signals:
         try:

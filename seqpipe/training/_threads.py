@@ -1,4 +1,4 @@
-"""How many threads a net is run on: a small step is not worth the wait of threads for each other."""
+"""The number of threads for running a net: for small steps, synchronizing threads costs more than it saves."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["threads_for"]
 
 @contextmanager
 def threads_for(batch_size: int, hidden_size: int) -> Iterator[None]:
-    """Run torch on one thread inside if a step is small, and put its number of threads back.
+    """Run torch on one thread in the context if a step is small, and restore its number of threads.
 
-    torch's threads meet at a barrier after every operation of every time step. With a small step they gain little even
-    on an idle machine, and where another process wants a core they wait for each other most of the time. The compiled
-    engine cuts the batch instead, so its threads never meet: it keeps their number.
+    torch's threads synchronize after every operation of every time step. For a small step they gain little even on an
+    idle machine, and if another process uses a core they mostly wait for each other. The compiled engine splits the
+    batch instead, so its threads never synchronize: it keeps their number.
 
-    In a pool of threads, such as joblib's, each worker has its share of them.
+    In a pool of threads, such as joblib's, the workers share the threads equally.
 
     Parameters
     ----------
     batch_size, hidden_size : int
-        Of the net.
+        Sizes of the net.
     """
-    if allowed_threads.get() is not None:  # a net that is run inside the run of another
+    if allowed_threads.get() is not None:  # a net run within another net
         yield
         return
     before = _enter()
@@ -44,7 +44,7 @@ def threads_for(batch_size: int, hidden_size: int) -> Iterator[None]:
 
 
 def _share(n_threads: int) -> int:
-    """Return how many threads are for this one: all, but for the workers of a pool, which divide them."""
+    """Return the number of threads of the current thread: all of them, or a worker's share in a pool."""
     if not isinstance(threading.current_thread(), DummyProcess):
         return n_threads
     workers = sum(isinstance(thread, DummyProcess) for thread in threading.enumerate())
@@ -52,13 +52,13 @@ def _share(n_threads: int) -> int:
 
 
 _lock = threading.Lock()
-_inside: list[int] = []  # one entry a thread that is inside: the number of torch's threads to put back
+_inside: list[int] = []  # the number of torch threads to restore, per thread in the context
 
 
 def _enter() -> int:
-    """Return the number of torch's threads, which each thread has for itself, without those that others set for a while.
+    """Return this thread's number of torch threads, ignoring numbers that other threads have set temporarily.
 
-    A thread that is new to torch begins with the number that any thread set last.
+    The setting is per thread, but a thread new to torch starts with the number that any thread set last.
     """
     with _lock:
         _inside.append(max([torch.get_num_threads(), *_inside]))

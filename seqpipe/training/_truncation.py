@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time: a batch is walked in parts, and the state goes on from part to part."""
+"""Truncated backpropagation through time: a batch is processed in parts, and the state is carried between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Span", "Truncation", "Window", "check_tbptt"]
 
 
 class Advancing(Protocol):
-    """A network that goes on from a state, as `StepNetwork` does."""
+    """A network that continues from a state, such as `StepNetwork`."""
 
     def advance(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State]:
         """Return outputs (batch, n_timesteps, n_outputs) and the new state."""
@@ -28,18 +28,18 @@ class Advancing(Protocol):
 
 @dataclass(frozen=True)
 class Span:
-    """The steps of one update, each counted from a sequence's first, ends excluded.
+    """The steps of one update, as indices into the sequences.
 
     Attributes
     ----------
     start : int
-        Where the way back ends: the state before this step is a constant.
+        First step of the backward pass: the state before it is a constant.
     first : int
-        The first step that has a loss; the last update took those before it.
+        First step with a loss; previous updates covered those before it.
     mark : int
-        Where the next update's way back ends: the state before this step is kept.
+        ``start`` of the next update: the state before this step is kept.
     stop : int
-        After the last step.
+        End of the steps, exclusive.
     """
 
     start: int
@@ -50,24 +50,24 @@ class Span:
 
 @dataclass(frozen=True)
 class Truncation:
-    """An update every k1 steps, each back-propagated through k2 steps: BPTT(h; h') of Williams and Peng.
+    """An update every k1 steps, each backpropagated through k2 steps: BPTT(h; h') of Williams and Peng.
 
-    After the steps k1, 2·k1, … and after the last one, the mean loss of the steps since the last update is lowered. Its
-    gradient is that of a run over the last k2 steps with the weights of now, which begins at the state kept before them,
-    a constant: the state that the earlier update's run, with that update's weights, had there. So a state is carried from
-    the first step to the last, while no gradient goes back further than k2 steps from the end of a part.
+    After steps k1, 2·k1, … and after the last one, an update lowers the mean loss of the steps since the previous
+    one. Its gradient is that of a run over the last k2 steps with the current weights, starting from a constant: the
+    state that an earlier update, with its weights, computed there. Thus the state is carried from the first step to the
+    last, while no gradient flows back further than k2 steps from the end of a part.
 
-    - (1, n), n the longest sequence: an update each step, all the way back.
-    - (n, n): an update a batch, all the way back; no truncation.
-    - k1 = k2 < n: parts side by side, each run once.
-    - k1 < k2 < n: overlapping parts; a step is run k2 / k1 times.
+    - (1, n), n the longest sequence: an update per step, through all steps so far.
+    - (n, n): an update per batch, through all steps; no truncation.
+    - k1 = k2 < n: adjacent parts, each step run once.
+    - k1 < k2 < n: overlapping parts; each step is run k2 / k1 times.
 
     Parameters
     ----------
     k1 : int
-        Steps between two updates.
+        Steps between updates.
     k2 : int
-        Steps of the way back, from k1: with fewer the losses at the first k1 − k2 of each k1 steps would be lost.
+        Steps of the backward pass, >= k1: otherwise the losses at the first k1 − k2 of each k1 steps would be lost.
 
     References
     ----------
@@ -79,11 +79,11 @@ class Truncation:
     k2: int
 
     def n_updates(self, n_timesteps: int) -> int:
-        """Return the updates of a batch whose longest sequence has so many steps."""
+        """Return the number of updates for a batch whose longest sequence has ``n_timesteps`` steps."""
         return -(-n_timesteps // self.k1)
 
     def n_scored(self, chosen: NDArray[np.bool_]) -> int:
-        """Return the updates of one sequence whose steps, shape (n_timesteps,), are chosen to have a loss or not."""
+        """Return the number of updates with a loss for one sequence, given a mask of its steps, (n_timesteps,)."""
         return len(np.unique(np.flatnonzero(chosen) // self.k1))
 
     def spans(self, n_timesteps: int) -> list[Span]:
@@ -96,10 +96,10 @@ class Truncation:
     def walk(
         self, inputs: dict[str, Any], y: Tensor, objective: StepObjective
     ) -> Iterator[tuple[dict[str, Any], Tensor]]:
-        """Yield the parts of a batch, each like a batch of the steps that it scores.
+        """Yield the parts of a batch, each in the form of a batch of the steps that it scores.
 
-        Its inputs have ``chosen``, ``n_chosen`` and ``share``, as `StepObjective` has it, ``done``, how much of the
-        batch's time steps is behind when it is, and ``window``, which the outputs come from.
+        Additional inputs are ``chosen``, ``n_chosen`` and ``share``, see `StepObjective`; ``done``, the fraction of the
+        batch's time steps processed after the part; and ``window``, which computes the outputs.
         """
         n_samples, n_timesteps = inputs["x"].shape[:2]
         chosen = objective.chosen(inputs, n_samples, n_timesteps)
@@ -120,23 +120,23 @@ class Truncation:
 
 @dataclass
 class _Carried:
-    """The state that the next window begins at; None before the first."""
+    """The initial state of the next window; None before the first."""
 
     state: State | None = None
 
 
 @dataclass(frozen=True)
 class Window:
-    """The steps that one update runs: those that it scores, and those before them on the way back.
+    """The steps that one update runs: those that it scores, and those before them in its backward pass.
 
     Attributes
     ----------
     x : tensor of shape (batch, n_timesteps, n_features)
-        Their input.
+        Input of these steps.
     lengths : tensor of shape (batch,), or None
-        Their valid steps, from 0.
+        Number of valid steps in the window, possibly 0.
     mark, first : int
-        As in `Span`, counted from the window's first step.
+        As in `Span`, relative to the window's first step.
     """
 
     x: Tensor
@@ -147,13 +147,13 @@ class Window:
 
     @classmethod
     def of(cls, inputs: dict[str, Any], span: Span, carried: _Carried) -> Window:
-        """Cut it out of a batch."""
+        """Return the window of a batch at a span."""
         x = inputs["x"][:, span.start : span.stop]
         lengths = _within(inputs.get("lengths"), span.start, span.stop)
         return cls(x, lengths, span.mark - span.start, span.first - span.start, carried)
 
     def outputs(self, network: Advancing) -> Tensor:
-        """Return the outputs at the scored steps, and keep the state that the next window begins at."""
+        """Return the outputs at the scored steps, and keep the initial state of the next window."""
         state, found = self._carried.state, []
         for start, stop in ((0, self.mark), (self.mark, self.x.shape[1])):
             if start < stop:
@@ -165,7 +165,7 @@ class Window:
 
 
 def _step_weights(chosen: NDArray[np.bool_], inputs: dict[str, Any]) -> NDArray[np.float64]:
-    """Return what each time step of a batch weighs in its loss, shape (n_timesteps,)."""
+    """Return the weight of each time step in the loss of a batch, shape (n_timesteps,)."""
     if "step_weight" in inputs:
         return np.where(chosen, inputs["step_weight"], 0.0).sum(axis=0, dtype=np.float64)
     weight = inputs.get("weight")
@@ -183,7 +183,7 @@ def _cut_entries(inputs: dict[str, Any], span: Span) -> dict[str, Any]:
 
 
 def _within(lengths: Tensor | None, start: int, stop: int) -> Tensor | None:
-    """Return how many of the steps from start to stop are valid."""
+    """Return the number of valid steps between start and stop."""
     return None if lengths is None else (lengths - start).clamp(0, stop - start)
 
 
@@ -192,20 +192,20 @@ def _is_count(k: Any) -> bool:
 
 
 def check_tbptt(tbptt: Any, *, bidirectional: bool, owner: str) -> Truncation | None:
-    """Return the truncation that an estimator's parameter stands for, or None.
+    """Return the truncation for an estimator's ``tbptt`` parameter, or None.
 
     Raises
     ------
     ValueError
-        If it is not two whole numbers with 1 <= k1 <= k2, or the estimator is bidirectional.
+        If it is not two ints with 1 <= k1 <= k2, or the estimator is bidirectional.
     """
     if tbptt is None:
         return None
     pair = tuple(tbptt) if isinstance(tbptt, list | tuple) else ()
     if len(pair) != 2 or not all(_is_count(k) for k in pair):
         raise ValueError(
-            f"The 'tbptt' parameter of {owner} must be None or two whole numbers (k1, k2), 1 <= k1 <= k2: an update every "
-            f"k1 steps, back-propagated through k2. Got {tbptt!r} instead."
+            f"The 'tbptt' parameter of {owner} must be None or two ints (k1, k2) with 1 <= k1 <= k2: an update every k1 "
+            f"steps, backpropagated through k2. Got {tbptt!r} instead."
         )
     k1, k2 = map(int, pair)
     if k2 < k1:
@@ -215,7 +215,7 @@ def check_tbptt(tbptt: Any, *, bidirectional: bool, owner: str) -> Truncation | 
         )
     if bidirectional:
         raise ValueError(
-            f"The 'tbptt' parameter of {owner} cuts sequences along time, and bidirectional=True reads them from their end: "
-            "there is no state to carry. Set tbptt=None or bidirectional=False."
+            f"The 'tbptt' parameter of {owner} cannot be used with bidirectional=True: the backward direction starts at "
+            "the end of a sequence, so no state can be carried. Set tbptt=None or bidirectional=False."
         )
     return Truncation(k1, k2)

@@ -226,7 +226,9 @@ def test_a_net_parameter_without_effect_is_refused(name: str, words: str) -> Non
 
 
 def test_a_misspelt_parameter_of_the_optimizer_is_refused() -> None:
-    with pytest.raises(ValueError, match="The optimizer 'AdamW' of SequenceClassifier cannot be made with .*momentun"):
+    with pytest.raises(
+        ValueError, match="The optimizer 'AdamW' of SequenceClassifier cannot be created with .*momentun"
+    ):
         SequenceClassifier(**TINY).set_params(net__optimizer__momentun=0.9).fit(X, y)
 
 

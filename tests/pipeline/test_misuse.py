@@ -73,15 +73,15 @@ def test_a_recipe_that_cannot_be_run_is_told_with_its_field(recipe: dict[str, An
     [
         (
             {"net_params": {"optimizer__nope": 1}},
-            "optimizer 'AdamW' of SequenceClassifier cannot be made with {'nope': 1}",
+            "optimizer 'AdamW' of SequenceClassifier cannot be created with {'nope': 1}",
         ),
-        ({"net_params": {"optimizer__betas": [1, 2, 3]}}, "optimizer 'AdamW' of SequenceClassifier cannot be made"),
-        ({"net_params": {"optimizer__eps": "x"}}, "optimizer 'AdamW' of SequenceClassifier cannot be made"),
-        ({"lr_schedule": "StepLR", "lr_schedule_params": {"step_size": 0}}, "lr_schedule='StepLR' cannot go on with"),
-        ({"lr_schedule": "StepLR", "lr_schedule_params": {"step_size": "x"}}, "lr_schedule='StepLR' cannot go on with"),
+        ({"net_params": {"optimizer__betas": [1, 2, 3]}}, "optimizer 'AdamW' of SequenceClassifier cannot be created"),
+        ({"net_params": {"optimizer__eps": "x"}}, "optimizer 'AdamW' of SequenceClassifier cannot be created"),
+        ({"lr_schedule": "StepLR", "lr_schedule_params": {"step_size": 0}}, "lr_schedule='StepLR' failed with"),
+        ({"lr_schedule": "StepLR", "lr_schedule_params": {"step_size": "x"}}, "lr_schedule='StepLR' failed with"),
         (
             {"lr_schedule": "CyclicLR", "lr_schedule_params": {"max_lr": "x"}},
-            "lr_schedule='CyclicLR' cannot be made with",
+            "lr_schedule='CyclicLR' cannot be created with",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import Batches, Samples
-from seqpipe.training._batches import _one_ahead
+from seqpipe.training._batches import _prefetched
 
 CPU = torch.device("cpu")
 some = settings(max_examples=60, deadline=None)
@@ -142,16 +142,16 @@ def test_the_next_batch_is_gathered_while_the_caller_has_the_last_and_no_further
         return i
 
     seen = []
-    for i in _one_ahead(gather, range(5)):
+    for i in _prefetched(gather, range(5)):
         seen.append(i)
         assert i == 4 or begun[i + 1].wait(10)
         assert not any(event.is_set() for event in begun[i + 2 :])
     assert seen == [0, 1, 2, 3, 4]
-    assert list(_one_ahead(gather, [])) == []
+    assert list(_prefetched(gather, [])) == []
 
 
 def test_what_fails_in_the_thread_is_raised_where_the_batch_is_wanted() -> None:
-    batches = _one_ahead(lambda i: 1 // (2 - i), range(4))
+    batches = _prefetched(lambda i: 1 // (2 - i), range(4))
     assert [next(batches), next(batches)] == [0, 1]
     with pytest.raises(ZeroDivisionError, match="by zero"):
         next(batches)

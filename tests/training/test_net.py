@@ -119,7 +119,7 @@ def test_targets_of_another_shape_than_the_outputs_are_never_broadcast(
     make_net: Any, make_samples: Any, shape: tuple[int, ...]
 ) -> None:
     samples = make_samples(20)
-    with pytest.raises(ValueError, match=r"The network gives \((\d), 1\) where the targets have \(\1,"):
+    with pytest.raises(ValueError, match=r"shape of the targets, \((\d),.*\)\. Got \(\1, 1\) instead"):
         make_net().train(Samples(samples.X, np.zeros(shape)), None, 1)
 
 

@@ -67,7 +67,7 @@ def test_a_class_is_taken_as_it_is() -> None:
     [
         ("adamw", r"must be one of \['ASGD', .* Got 'adamw' instead\. Did you mean 'AdamW'"),
         ("Optimizer", "Got 'Optimizer' instead"),
-        ("LBFGS", "LBFGS evaluates the loss several times an update"),
+        ("LBFGS", "LBFGS evaluates the loss several times per update"),
         (torch.optim.SparseAdam, "SparseAdam takes sparse gradients only"),
         ("Muon", "Muon takes matrices only"),
     ],
@@ -85,7 +85,7 @@ def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
 
 @pytest.mark.parametrize("settings", [{"optimizer__nope": 1}, {"optimizer__betas": 3}, {"optimizer__eps": "x"}])
 def test_settings_that_an_optimizer_does_not_take_are_refused(settings: Any) -> None:
-    with pytest.raises(ValueError, match=r"The optimizer 'AdamW' of Net cannot be made with \{"):
+    with pytest.raises(ValueError, match=r"The optimizer 'AdamW' of Net cannot be created with \{"):
         check_optimizer_params(torch.optim.AdamW, settings, owner="Net")
 
 

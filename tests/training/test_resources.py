@@ -16,7 +16,7 @@ def with_gpus(monkeypatch: pytest.MonkeyPatch, n: int, current: int = 0) -> None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: n > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: n)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: current)
-    monkeypatch.setattr(_resources, "_holds_numbers", lambda device: device.type in ("cpu", "cuda"))
+    monkeypatch.setattr(_resources, "_is_usable", lambda device: device.type in ("cpu", "cuda"))
 
 
 def test_auto_is_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, dev
 
 @pytest.mark.parametrize("device", ["gpu", "", "cuda:-1", "cuda:x", "CPU"])
 def test_an_unknown_device_is_refused(device: str) -> None:
-    with pytest.raises(ValueError, match="'device' parameter must be 'auto' or a device of torch such as 'cpu'"):
+    with pytest.raises(ValueError, match="'device' parameter must be 'auto' or a torch device such as 'cpu'"):
         resolve_device(device)
 
 

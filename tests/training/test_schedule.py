@@ -209,8 +209,8 @@ def test_a_schedule_made_of_others_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("StepLR", {"stepsize": 3}, "holds 'stepsize', which StepLR does not take. Did you mean 'step_size'"),
-        ("StepLR", {"optimizer": 3}, "holds 'optimizer', which StepLR does not take"),
+        ("StepLR", {"stepsize": 3}, "holds 'stepsize', which StepLR does not accept. Did you mean 'step_size'"),
+        ("StepLR", {"optimizer": 3}, "holds 'optimizer', which StepLR does not accept"),
         (None, {"gamma": 0.1}, "has no effect with lr_schedule=None"),
         ("LambdaLR", None, "needs lr_schedule_params={'lr_lambda': function of the epoch}"),
     ],
@@ -222,6 +222,6 @@ def test_parameters_that_do_not_fit_the_schedule_are_refused(name: Any, params: 
 
 def test_values_that_torch_refuses_are_named_before_training(make_net: Any, make_samples: Any) -> None:
     with pytest.raises(
-        ValueError, match=r"lr_schedule='OneCycleLR' cannot be made with .*'pct_start': 7.*: Expected float"
+        ValueError, match=r"lr_schedule='OneCycleLR' cannot be created with .*'pct_start': 7.*: Expected float"
     ):
         trained(make_net, make_samples(), Schedule("OneCycleLR", 2, 3, params={"pct_start": 7}))

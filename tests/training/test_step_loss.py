@@ -40,7 +40,7 @@ def test_the_rule_chooses_valid_steps_counted_from_each_sequences_end(loss_on: A
 
 @pytest.mark.parametrize("rule", [lambda n: np.ones(n + 1, dtype=bool), lambda n: np.ones(n), lambda n: True])
 def test_a_rule_that_gives_no_mask_is_refused(rule: Any) -> None:
-    with pytest.raises(ValueError, match=r"'loss_on' parameter as a function .* For 2 it gave shape"):
+    with pytest.raises(ValueError, match=r"'loss_on' parameter as a function .* For 2 it returned shape"):
         chosen_steps(rule, np.array([2]), 2)
 
 
@@ -111,12 +111,12 @@ def test_a_batch_without_a_chosen_step_has_no_loss_and_no_gradient() -> None:
 
 
 def test_targets_of_another_shape_are_never_broadcast() -> None:
-    with pytest.raises(ValueError, match=r"gives \(3, 5, 2\) where the targets have \(3, 5, 1\)"):
+    with pytest.raises(ValueError, match=r"shape of the targets, \(3, 5, 1\)\. Got \(3, 5, 2\) instead"):
         StepLoss()(MSE, draw(3, 5, 2), draw(3, 5, 1), {})
 
 
 def test_a_criterion_that_means_by_itself_is_refused() -> None:
-    with pytest.raises(ValueError, match="must give one loss a step"):
+    with pytest.raises(ValueError, match="must return one loss per step"):
         StepLoss()(nn.MSELoss(), draw(3, 5, 1), draw(3, 5, 1), {})
 
 

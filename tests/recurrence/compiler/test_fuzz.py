@@ -225,7 +225,7 @@ def programs(first: int) -> list[tuple[int, Random, CProgram]]:
         made = compile_together(sources, found[0][2].target)
         patch.setattr(_compiled_kernel, "load", made.__getitem__)
         for _, _, program in found:
-            _ = program.keeping_kernel, program.backward_kernel
+            _ = program.training_kernel, program.backward_kernel
     return found
 
 

@@ -1,4 +1,4 @@
-"""The loop back through time as C."""
+"""The backward time loop as C."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def emit_backward(program: StepProgram, layout: Layout, target: Target) -> CKern
     storage = Storage(file)
     inputs = step_inputs(storage, layout)
     _address_results(storage, inputs, program, layout)
-    at_hand = set(storage.addresses)
+    addressed = set(storage.addresses)
 
     def available(atom: Atom) -> bool:
-        return isinstance(atom, Input) or atom in at_hand
+        return isinstance(atom, Input) or atom in addressed
 
     carries = _Carries(storage, program, layout)
     goals = carries.goals
@@ -46,7 +46,7 @@ def emit_backward(program: StepProgram, layout: Layout, target: Target) -> CKern
         goals += _put_x_grad(storage, inputs, program.x_grad)
     if program.x_grad is not None:
         carries.begin.add(_clear_x_grad(file, sum(a.width for a in program.x_grad)))
-    chunks = _Chunks(storage, goals, inputs, at_hand)
+    chunks = _Chunks(storage, goals, inputs, addressed)
     sums, sizes = _sum_code(layout, chunks)
     sums.add(_sunk_code(sunk, chunks))
     steps = write_stages(storage, schedule(goals, available))
@@ -70,7 +70,7 @@ def emit_backward(program: StepProgram, layout: Layout, target: Target) -> CKern
 
 
 def _address_results(storage: Storage, inputs: CWriter, program: StepProgram, layout: Layout) -> None:
-    """Address what forward has left, and the gradient of the output."""
+    """Assign addresses to the values stored by the forward loop and to the gradient of the output."""
     arguments = storage.file.arguments
     for k, (atoms, width) in enumerate(zip(program.new_states, layout.state_widths)):
         start = 0
@@ -96,7 +96,7 @@ def _put_x_grad(storage: Storage, inputs: CWriter, x_grad: tuple[Atom, ...]) -> 
 
 
 def _clear_x_grad(file: CFile, width: int) -> CWriter:
-    """Return the code that sets the gradient of x to zero where a row has ended."""
+    """Return the code that sets the gradient of x to zero past the end of each row."""
     out, arguments = CWriter(), file.arguments
     to = arguments.pointer("x_grad")
     step, row = arguments.number("x_grad_step"), arguments.number("x_grad_row")
@@ -106,14 +106,14 @@ def _clear_x_grad(file: CFile, width: int) -> CWriter:
 
 
 class _Carries:
-    """The gradient of each state, in two buffers that change places at every step.
+    """The gradient of each state, in two buffers that are swapped at every step.
 
     Attributes
     ----------
     goals : list of Atom
-        What each step has to compute.
+        Atoms that each step computes.
     begin, swap, end : CWriter
-        What comes before the steps of a block, after each of them, and after all.
+        Code before the steps of a block, after each step, and after all of them.
     """
 
     def __init__(self, storage: Storage, program: StepProgram, layout: Layout) -> None:
@@ -131,7 +131,7 @@ class _Carries:
         padded = file.target.padded(width)
         after, before = file.arguments.pointer("final_grad", k), file.arguments.pointer("state_grad", k)
         self.begin.declare("REAL *", **{f"carry{k}": one, f"next{k}": two})
-        # What is left in memory could be denormal numbers beyond the last column, which are slow to compute with.
+        # Uninitialized memory past the last column could hold denormal numbers, which are slow to compute with.
         self.begin.write(clear(one, f"rows * {padded}"), clear(two, f"rows * {padded}"))
         with self.begin.block(f"if ({after})", for_each("r", "rows")):
             for buffer in buffers:
@@ -145,21 +145,21 @@ class _Carries:
 
 @dataclass
 class _Chunks:
-    """What the backward loop stores for a chunk of steps, the last step first."""
+    """Buffers of the backward loop for a chunk of steps, last step first."""
 
     storage: Storage
     goals: list[Atom]
     inputs: CWriter
-    at_hand: set[Atom]
+    addressed: set[Atom]
     found: dict[Atom, tuple[str, int]] = field(default_factory=dict)
 
     def of(self, atom: Atom) -> tuple[str, int]:
-        """Return where an atom's chunk starts, and how wide its rows are."""
+        """Return the buffer of an atom's chunk and the width of its rows."""
         if atom not in self.found:
             width = self.storage.file.target.padded(atom.width)
             name = self.storage.file.buffer(f"C * R * {width}")
             self.inputs.declare("REAL *", **{f"at_{name}": f"{name} + slot * R * {width}"})
-            computed = atom if atom not in self.at_hand else copy(atom)
+            computed = atom if atom not in self.addressed else copy(atom)
             address = Address(f"at_{name}", str(width))
             self.storage.store(computed, address)
             if computed is atom:
@@ -170,7 +170,7 @@ class _Chunks:
 
 
 def _sum_code(layout: Layout, chunks: _Chunks) -> tuple[CWriter, tuple[int, ...]]:
-    """Return the code that sums over the rows and steps of a chunk, and where each sum starts."""
+    """Return the code that sums over the rows and steps of a chunk, and the offset of each sum."""
     out, file = CWriter(), chunks.storage.file
     sizes, start = [], 0
     for found in layout.sums:
@@ -193,7 +193,7 @@ def _sum_code(layout: Layout, chunks: _Chunks) -> tuple[CWriter, tuple[int, ...]
 
 
 def _row_operand(atom: Atom, layout: Layout, chunks: _Chunks) -> tuple[str, str, str]:
-    """Return pointer at the chunk's first step, and strides from step to step and from row to row."""
+    """Return a pointer to the chunk's first step, and the strides of steps and rows."""
     file = chunks.storage.file
     arguments = file.arguments
     if isinstance(atom, Input) and atom.source == "x":
@@ -214,7 +214,7 @@ def _row_operand(atom: Atom, layout: Layout, chunks: _Chunks) -> tuple[str, str,
 def _sunk(
     program: StepProgram, layout: Layout, target: Target, available: Callable[[Atom], bool]
 ) -> tuple[Product, ...]:
-    """Return the products that make up the gradient of x, if no step waits for them and the matrices are many."""
+    """Return the products of the gradient of x to sink out of the step, if no step needs them and cache is short."""
     wanted = program.x_grad or ()
     sums = [a for found in layout.sums for a in (found.columns, found.rows) if a is not None]
     loop = schedule([*(a for atoms in program.state_grads for a in atoms), *sums], available)
@@ -225,7 +225,7 @@ def _sunk(
 
 
 def _sunk_code(sunk: tuple[Product, ...], chunks: _Chunks) -> CWriter:
-    """Return the code that multiplies the rows of all steps of a chunk, panel by panel."""
+    """Return the code of the sunk products, for all steps of a chunk, panel by panel."""
     out, storage = CWriter(), chunks.storage
     if not sunk:
         return out
@@ -234,7 +234,7 @@ def _sunk_code(sunk: tuple[Product, ...], chunks: _Chunks) -> CWriter:
     to = f"{arguments.pointer('x_grad')} + (t + slot - 1 - s) * {step} + b * {row}"
     per_step = [for_each("s", "slot"), declaration("const L", m="ms[s]"), declaration("REAL *", to_x=to)]
     storage.put(sunk, "to_x", row, padded=False)
-    operands = dict.fromkeys(a for found in sunk for a, _ in found.terms)  # in order: a set's differs between processes
+    operands = dict.fromkeys(a for found in sunk for a, _ in found.terms)  # not a set: its order varies by process
     stored = {a: chunks.of(copy(a) if isinstance(a, (Input, Const)) else a) for a in operands}
     addresses = dict(storage.addresses)
     storage.addresses |= {a: Address(f"({name} + s * R * {width})", str(width)) for a, (name, width) in stored.items()}

@@ -19,25 +19,25 @@ __all__ = ["CompiledEngine"]
 
 
 class CompiledEngine(PlannedEngine):
-    """Takes a cell on a CPU whose step can be planned, where there is a C compiler."""
+    """Runs cells on a CPU whose step can be planned; needs a C compiler."""
 
     name = "c"
     made = "compiled"
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
-        """Take float32 and float64 on a CPU."""
+        """Accept float32 and float64 on a CPU."""
         if device.type != "cpu" or dtype not in (torch.float32, torch.float64):
-            return f"it compiles for float32 and float64 on a CPU, not {dtype} on {device.type}"
+            return f"it supports float32 and float64 on a CPU, not {dtype} on {device.type}"
         return None
 
     @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
-        """Plan the step as C; it is compiled when it is first called."""
+        """Plan the step as C, which is compiled on its first call."""
         find_compiler()
         return CProgram(cell, dtype, **wanted)
 
     def call(
         self, program: Any, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Run the C; see `PlannedEngine.call`."""
+        """Run the C program; see `PlannedEngine.call`."""
         return run_on_real_states(run_compiled, program, x, lengths, states, tensors)

@@ -1,4 +1,4 @@
-"""A whole C file: what surrounds a loop, and the arguments and the memory that the loop asks for."""
+"""A complete C file: the code around a loop, with the arguments and buffers that the loop requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from seqpipe.recurrence.compiler.program import Target
 
 __all__ = ["Arguments", "CFile"]
 
-#: Rows that go through all time steps together, rows times steps whose gradients are summed at once, and rows of x that
-#: are multiplied ahead of their steps.
+#: Rows processed together through all time steps, rows times steps per gradient sum, and rows of x multiplied ahead of
+#: their steps.
 _BLOCK_ROWS = 48
 _CHUNK_ROWS = 384
 _AHEAD_ROWS = 96
@@ -19,12 +19,12 @@ _AHEAD_ROWS = 96
 
 @dataclass
 class Arguments:
-    """What a kernel is given: pointers and numbers, by keys that the caller resolves.
+    """The arguments of a kernel: pointers and integers, under keys that the caller resolves.
 
     Attributes
     ----------
     pointers, numbers : list of tuple
-        The keys, in the order of the arguments; those that every kernel has come first.
+        The keys in argument order, starting with those that every kernel has.
     """
 
     pointers: list[tuple[object, ...]] = field(default_factory=lambda: [("lengths",)])
@@ -33,13 +33,13 @@ class Arguments:
     )
 
     def pointer(self, *key: object) -> str:
-        """Return the C for a pointer, made an argument."""
+        """Return the C expression of a pointer, adding it to the arguments."""
         if key not in self.pointers:
             self.pointers.append(key)
         return f"((REAL *)p[{self.pointers.index(key)}])"
 
     def number(self, *key: object) -> str:
-        """Return the C for a number, made an argument."""
+        """Return the C expression of an integer, adding it to the arguments."""
         if key not in self.numbers:
             self.numbers.append(key)
         return f"n[{self.numbers.index(key)}]"
@@ -56,9 +56,9 @@ class CFile:
     setup : list of str
         Statements that fill buffers before the loop.
     functions : set of str
-        Rare functions that the loop calls.
+        Optional library functions that the loop calls.
     kernels : set of (int, int)
-        Products of so many rows with so many vectors that it calls.
+        (rows, vectors) of each product kernel that the loop calls.
     """
 
     target: Target
@@ -69,13 +69,13 @@ class CFile:
     _buffers: list[tuple[str, str]] = field(default_factory=list)
 
     def buffer(self, size: str) -> str:
-        """Return the name of working memory for so many numbers."""
+        """Allocate a buffer of ``size`` numbers and return its name."""
         name = f"w{len(self._buffers)}"
         self._buffers.append((name, size))
         return name
 
     def source(self, body: CWriter, sums_size: int = 0) -> str:
-        """Return the text of the file around the body of ``run``, which leaves so many sums per part of a batch."""
+        """Return the source of the file for a body of ``run`` that writes ``sums_size`` sums per part of a batch."""
         head = preamble(
             double=self.target.double,
             vector_bytes=self.target.vector_bytes,

@@ -1,4 +1,4 @@
-"""A cell's program as native code: compiled, called with the batch's memory, and differentiated."""
+"""A cell's program as native code: compiles it, and runs it forward and backward over a batch."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ __all__ = ["Batch", "CProgram", "ForwardRun"]
 
 @dataclass
 class Batch:
-    """A batch as the kernels read it: rows sorted by length, longest first.
+    """A batch as the kernels read it: rows in decreasing order of length.
 
     Attributes
     ----------
     x : tensor of shape (batch, n_timesteps, n_features)
-        What stands in the padding is not read.
+        The padding is not read.
     lengths : tensor of int64, shape (batch,)
     """
 
@@ -47,7 +47,7 @@ class Batch:
 
 @dataclass
 class ForwardRun:
-    """What a forward pass leaves for the backward pass: memory laid out time-major, rows in whole vectors.
+    """Values stored for the backward pass, time-major, each row padded to whole vectors.
 
     Attributes
     ----------
@@ -55,9 +55,9 @@ class ForwardRun:
     bound : Bound
         The row-free values.
     outputs : tensor
-        The outputs, or all of the state that is the output.
+        The outputs; if a state is the output, that state at all steps.
     kept : tensor
-        The other states, and what was kept of the steps.
+        The other states, and the stored activations of each step.
     """
 
     batch: Batch
@@ -67,12 +67,12 @@ class ForwardRun:
 
 
 class CProgram:
-    """One cell's step, planned and compiled for one type of numbers and one set of wanted gradients."""
+    """One cell's step, planned and compiled for one dtype and one set of requested gradients."""
 
     def __init__(self, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> None:
         self.dtype = dtype
         self.input_grad = input_grad
-        #: Whether inference (False) and training (True) were found right.
+        #: Whether inference (False) and training (True) matched the plain loop.
         self.checked: dict[bool, bool] = {}
         self.program: StepProgram = merge_products(
             plan_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
@@ -85,27 +85,27 @@ class CProgram:
 
     @cached_property
     def forward_kernel(self) -> CompiledKernel:
-        """The loop for inference."""
+        """The forward loop for inference."""
         return CompiledKernel(emit_forward(self.program, self.layout, self.target, keep=False))
 
     @cached_property
-    def keeping_kernel(self) -> CompiledKernel:
-        """The loop that keeps what backward needs."""
+    def training_kernel(self) -> CompiledKernel:
+        """The forward loop for training, which stores activations for the backward pass."""
         return CompiledKernel(emit_forward(self.program, self.layout, self.target, keep=True))
 
     @cached_property
     def backward_kernel(self) -> CompiledKernel:
-        """The loop back through time."""
+        """The backward loop through time."""
         return CompiledKernel(emit_backward(self.program, self.layout, self.target))
 
     @cached_property
     def gradients(self) -> Gradients:
-        """What puts the parameters' gradients together."""
+        """Assembles the gradients of the parameters."""
         return Gradients(self.program, self.layout, self.target, self.backward_kernel, self.free)
 
     @property
     def source(self) -> str:
-        """The C of a training step: the loop forward, the loop back."""
+        """The C of a training step: the forward loop, then the backward loop."""
         return "\n".join(
             kernel.source
             for kernel in (
@@ -117,7 +117,7 @@ class CProgram:
     def forward(
         self, batch: Batch, states: Sequence[Tensor], tensors: Sequence[Tensor], *, keep: bool
     ) -> tuple[ForwardRun, list[Tensor]]:
-        """Run over a batch from contiguous states; return what the backward pass needs, and the states after."""
+        """Run over a batch from contiguous states; return the values stored for backward and the final states."""
         n, n_timesteps = batch.x.shape[:2]
         outputs, kept = (
             torch.empty(self._outputs_size(n, n_timesteps), dtype=self.dtype),
@@ -128,7 +128,7 @@ class CProgram:
         addresses = self._addresses(run, keep)
         for k, (state, final) in enumerate(zip(states, finals)):
             addresses[("initial", k)], addresses[("final", k)] = state.data_ptr(), final.data_ptr()
-        kernel = self.keeping_kernel if keep else self.forward_kernel
+        kernel = self.training_kernel if keep else self.forward_kernel
         numbers = self._numbers(batch, keep) | run.bound.strides
         work = self._work(batch.x)
         parts = POLICY.parts(work, n, n_threads())
@@ -145,7 +145,7 @@ class CProgram:
     def backward(
         self, run: ForwardRun, output_grad: Tensor, state_grads: Sequence[Tensor | None], tensors: Sequence[Tensor]
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
-        """Return the gradients of x, of the states before (batch, width), and of parameters and buffers."""
+        """Return the gradients of x, of the initial states (batch, width), and of parameters and buffers."""
         batch, work = run.batch, self._work(run.batch.x)
         parts = POLICY.parts(work, len(batch.x), n_threads())
         output_grad = output_grad if output_grad.stride(2) == 1 else output_grad.contiguous()
@@ -173,7 +173,7 @@ class CProgram:
         return rows * self.target.padded(self.layout.output_width) + self.target.lanes
 
     def _states(self, n: int, n_timesteps: int, keep: bool) -> list[int]:
-        """Return how many numbers each state but the output's takes: all steps, or two that take turns."""
+        """Return the buffer size of each state but the output: all steps, or two alternating buffers."""
         steps = n_timesteps + 1 if keep else 2
         return [
             0 if k == self.layout.output_state else steps * n * self.target.padded(width)
@@ -185,7 +185,7 @@ class CProgram:
         return torch.empty(size + self.target.lanes, dtype=self.dtype)
 
     def _addresses(self, run: ForwardRun, keep: bool) -> dict[tuple[object, ...], int]:
-        """Return where the kernels find what they share."""
+        """Return the addresses that the forward and backward kernels share."""
         x, lengths = run.batch.x, run.batch.lengths
         outputs, kept = run.outputs.data_ptr(), run.kept.data_ptr()
         addresses = {("lengths",): lengths.data_ptr(), ("x",): x.data_ptr(), **run.bound.addresses}
@@ -204,5 +204,5 @@ class CProgram:
         return numbers
 
     def _work(self, x: Tensor) -> int:
-        """Return the multiplications of a run over a batch."""
+        """Return the number of multiplications for a batch."""
         return self.work * x.shape[0] * x.shape[1]

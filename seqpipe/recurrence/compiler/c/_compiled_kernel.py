@@ -1,4 +1,4 @@
-"""A compiled kernel, and how it is called: its arguments by name, the batch in parts, one for each thread."""
+"""Calls a compiled kernel: resolves its arguments by key and splits the batch into one part per thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 
 
 class CompiledKernel:
-    """A kernel, built when this is made.
+    """A kernel, compiled on construction.
 
     Parameters
     ----------
@@ -43,23 +43,23 @@ class CompiledKernel:
     def run(
         self, numbers: Mapping[_Key, int], addresses: Mapping[_Key, int], parts: int, *, short: bool, alive: Any
     ) -> None:
-        """Run all parts of a batch, at the same time where that is faster.
+        """Run all parts of a batch, in parallel where that is faster.
 
         Parameters
         ----------
         numbers, addresses : mapping
-            By the kernel's keys; what is missing is 0.
+            Arguments by the kernel's keys; missing ones are 0.
         parts : int
-            Into how many parts of about as many steps the rows are cut.
+            Number of parts, of about equal numbers of steps, into which the rows are split.
         short : bool
-            Whether the run is over so soon that threads may cost more than they save.
+            Whether the run is so short that threads may cost more than they save.
         alive : object
-            Holds the memory at these addresses, even where Ctrl-C ends the waiting for a thread.
+            Keeps the memory at these addresses alive, even if Ctrl-C interrupts the wait for a thread.
 
         Raises
         ------
         MemoryError
-            If there is none for the kernel's own buffers.
+            If the kernel cannot allocate its own buffers.
         """
         n = self._numbers(*[numbers.get(key, 0) for key in self.kernel.numbers])
         p = self._pointers(*[addresses.get(key, 0) for key in self.kernel.pointers])
@@ -78,7 +78,7 @@ class CompiledKernel:
             self._pace.took(together, (time.perf_counter() - start) / (numbers[("B",)] * numbers[("T",)]))
 
     def gather(self, index: Tensor, sums: Tensor) -> Tensor:
-        """Add up the sums of all parts, shape (parts, n_sums), and return them at an index of int32, shape (n,)."""
+        """Return the sums (parts, n_sums), added over all parts, at ``index``, of int32 and shape (n,)."""
         gathered = torch.empty(len(index), dtype=sums.dtype)
         self._gather(gathered.data_ptr(), index.data_ptr(), len(index), sums.data_ptr(), len(sums))
         return gathered

@@ -1,4 +1,4 @@
-"""The compiled recurrence as a function that torch can differentiate."""
+"""The compiled recurrence as a differentiable torch function."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["run_compiled"]
 def run_compiled(
     program: CProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
     if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
         output, *finals = _CRecurrence.apply(  # type: ignore[no-untyped-call]
             program, lengths, len(states), x, *states, *tensors
         )
         return output, tuple(finals)
     batch, order = _sorted(x.detach(), lengths)
-    run, finals = program.forward(batch, _take(states, order), tensors, keep=False)
-    return _back(program.output_of(run), order), tuple(_back(f, order) for f in finals)
+    run, finals = program.forward(batch, _reorder(states, order), tensors, keep=False)
+    return _restore_order(program.output_of(run), order), tuple(_restore_order(f, order) for f in finals)
 
 
 class _CRecurrence(torch.autograd.Function):
@@ -35,14 +35,14 @@ class _CRecurrence(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         states, tensors = rest[:n_states], rest[n_states:]
         batch, order = _sorted(x, lengths)
-        run, finals = program.forward(batch, _take(states, order), tensors, keep=True)
-        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in
-        # place. Detached, they stay what they were even if a parameter is given other memory.
+        run, finals = program.forward(batch, _reorder(states, order), tensors, keep=True)
+        # Saved through torch, which frees them after the backward pass and detects changes in place. Detached, they
+        # keep their values even if a parameter is assigned other memory.
         ctx.save_for_backward(batch.x, run.outputs, run.kept, *[t.detach() for t in tensors])
         ctx.program, ctx.lengths, ctx.bound, ctx.order = program, batch.lengths, run.bound, order
         ctx.state_shapes = [s.shape for s in states]
         ctx.set_materialize_grads(False)
-        return _back(program.output_of(run), order), *(_back(f, order) for f in finals)
+        return _restore_order(program.output_of(run), order), *(_restore_order(f, order) for f in finals)
 
     @staticmethod
     def backward(ctx: Any, output_grad: Tensor | None, *state_grads: Tensor | None) -> Any:
@@ -55,19 +55,19 @@ class _CRecurrence(torch.autograd.Function):
         elif ctx.order is not None:
             output_grad = output_grad[ctx.order]
         x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, tensors)
-        x_grad = None if x_grad is None else _back(x_grad, ctx.order)
+        x_grad = None if x_grad is None else _restore_order(x_grad, ctx.order)
         return (
             None,
             None,
             None,
             x_grad,
-            *(_back(g, ctx.order).view(s) for g, s in zip(before, ctx.state_shapes)),
+            *(_restore_order(g, ctx.order).view(s) for g, s in zip(before, ctx.state_shapes)),
             *parameters,
         )
 
 
 def _sorted(x: Tensor, lengths: Tensor | None) -> tuple[Batch, Tensor | None]:
-    """Return the batch with its longest rows first, and the order, None where it is that already."""
+    """Return the batch in decreasing order of length, and the order, or None if it already was."""
     x = x if x.stride(2) == 1 else x.contiguous()
     if lengths is None:
         return Batch(x, _full(*x.shape[:2])), None
@@ -83,12 +83,12 @@ def _full(n_rows: int, n_timesteps: int) -> Tensor:
     return torch.full((n_rows,), n_timesteps, dtype=torch.int64)
 
 
-def _take(tensors: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, ...]:
-    """Return states as the kernels read them."""
+def _reorder(tensors: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, ...]:
+    """Return states in the order of the batch, contiguous."""
     return tuple([t.detach().contiguous() if order is None else t.detach()[order] for t in tensors])
 
 
-def _back(tensor: Tensor, order: Tensor | None) -> Tensor:
+def _restore_order(tensor: Tensor, order: Tensor | None) -> Tensor:
     if order is None:
         return tensor
     result = torch.empty_like(tensor, memory_format=torch.contiguous_format)

@@ -1,4 +1,4 @@
-"""The time loop forward as C."""
+"""The forward time loop as C."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["emit_forward"]
 
 
 def emit_forward(program: StepProgram, layout: Layout, target: Target, *, keep: bool) -> CKernel:
-    """Return the C of the forward loop, which keeps what backward needs if asked to."""
+    """Return the C of the forward loop; with ``keep``, it stores activations for the backward pass."""
     file = CFile(target)
     storage = Storage(file)
     inputs = step_inputs(storage, layout)
@@ -38,7 +38,7 @@ def emit_forward(program: StepProgram, layout: Layout, target: Target, *, keep: 
 
 
 def _goals(storage: Storage, inputs: CWriter, program: StepProgram, layout: Layout, *, keep: bool) -> list[Atom]:
-    """Let the new states, the output and what is kept be stored; return what has to be computed for it."""
+    """Store the new states, the output and the kept activations; return the atoms to compute for that."""
     arguments, target = storage.file.arguments, storage.file.target
     goals: list[Atom] = []
     for k, (atoms, width) in enumerate(zip(program.new_states, layout.state_widths)):
@@ -56,7 +56,7 @@ def _goals(storage: Storage, inputs: CWriter, program: StepProgram, layout: Layo
 
 
 def _finish(file: CFile, layout: Layout) -> CWriter:
-    """Return the code for rows that have ended ``at`` some step: their final states, and zeros in the padding."""
+    """Return the code for rows that end at step ``at``: copy their final states and zero the padding."""
     out, arguments = CWriter(), file.arguments
     with out.block("while (m && len[b + m - 1] == at)"):
         out.write("m--;")
@@ -77,9 +77,9 @@ def _write_finish(out: CWriter, finish: CWriter, at: str) -> None:
 
 
 def _initial_states(file: CFile, layout: Layout) -> CWriter:
-    """Return the code that puts the states before the first step in their places.
+    """Return the code that copies the initial states into their buffers.
 
-    What follows a row's end is cleared: it might be numbers that are slow to compute with.
+    The padding of each row is cleared: it might hold denormal numbers, which are slow to compute with.
     """
     out, arguments = CWriter(), file.arguments
     for k, width in enumerate(layout.state_widths):

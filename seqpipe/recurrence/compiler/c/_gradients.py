@@ -1,4 +1,4 @@
-"""From the sums that the backward loop leaves to the gradients of the parameters."""
+"""Computes the gradients of the parameters from the sums of the backward loop."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqpipe.recurrence.compiler.program import FreeValues, Layout, StepProgram,
 
 __all__ = ["Gradients"]
 
-#: Numbers up to which gathering them one by one is cheaper than torch's operations on blocks of them.
-_MOST = 2**17
+#: Number of sums up to which one gather is cheaper than torch's operations on blocks.
+_MAX_GATHERED = 2**17
 
 
 class Gradients:
-    """Puts together the gradients of one program.
+    """Assembles the gradients of one program.
 
-    Most often they are the sums in another order, and zeros. That order is found once, by putting numbered sums
-    together as torch would; from then on a single operation gathers them all.
+    Usually they are a permutation of the sums, with zeros. The permutation is found once, by assembling numbered sums
+    with torch; from then on a single operation gathers all gradients.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Gradients:
     layout : Layout
     target : Target
     kernel : CompiledKernel
-        The loop back, which leaves the sums.
+        The backward loop, which computes the sums.
     free : FreeValues
         The row-free values of the program.
     """
@@ -43,7 +43,7 @@ class Gradients:
         self._kernel, self._free = kernel, free
         self._starts = kernel.kernel.sum_sizes
         self._order: _Order | None = None
-        self._searched = self._starts[-1] > _MOST
+        self._searched = self._starts[-1] > _MAX_GATHERED
 
     def of(self, sums: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """Return the gradient of each parameter and buffer.
@@ -51,19 +51,19 @@ class Gradients:
         Parameters
         ----------
         sums : tensor of shape (n_parts, n_sums + …)
-            As the loop leaves them, and zeros, for each part of the batch.
+            As the loop computes them, then zeros, for each part of the batch.
         tensors : sequence of tensor
             Parameters and buffers.
         """
         if not self._searched:
-            with suppress(RuntimeError):  # an operation that does not take the numbers put in: it is no reordering
+            with suppress(RuntimeError):  # an operation refuses the numbered sums: it is no permutation
                 self._order = self._find_order(self._free.all(tensors))
             self._searched = True
         if self._order is not None:
             return self._order.of(self._kernel.gather(self._order.index, sums))
-        return self._put_together(sums[0] if len(sums) == 1 else sums.sum(0), self._free.all(tensors))
+        return self._assemble(sums[0] if len(sums) == 1 else sums.sum(0), self._free.all(tensors))
 
-    def _put_together(self, sums: Tensor, values: Sequence[Any]) -> list[Tensor | None]:
+    def _assemble(self, sums: Tensor, values: Sequence[Any]) -> list[Tensor | None]:
         values = list(values)
         for found, start, end in zip(self._layout.sums, self._starts, self._starts[1:]):
             width = found.columns.width
@@ -75,9 +75,9 @@ class Gradients:
     def _find_order(self, values: Sequence[Any]) -> _Order | None:
         n = self._starts[-1]
         with forked_generators():
-            places = self._put_together(torch.arange(1.0, n + 2, dtype=torch.float64), _drawn_like(values))
+            places = self._assemble(torch.arange(1.0, n + 2, dtype=torch.float64), _random_like(values))
             probe = torch.cat([torch.rand(n, dtype=torch.float64) + 1, torch.zeros(1, dtype=torch.float64)])
-            expected = self._put_together(probe, _drawn_like(values))
+            expected = self._assemble(probe, _random_like(values))
         index = torch.cat([p.reshape(-1) for p in places if p is not None] or [torch.empty(0)]).long() - 1
         index[index < 0] = n
         if len(index) == 0 or int(index.max()) > n:
@@ -89,7 +89,7 @@ class Gradients:
 
 
 class _Order:
-    """Which of the sums each number of the gradients is."""
+    """Index of the sum that each element of the gradients equals."""
 
     def __init__(self, index: Tensor, shapes: list[torch.Size | None]) -> None:
         self.index = index
@@ -100,12 +100,12 @@ class _Order:
             start += 0 if shape is None else shape.numel()
 
     def of(self, gathered: Tensor) -> list[Tensor | None]:
-        """Cut the gathered numbers into the gradients."""
+        """Split the gathered numbers into the gradients."""
         return [None if place is None else gathered.as_strided(*place) for place in self._places]
 
 
-def _drawn_like(values: Sequence[Any]) -> list[Any]:
-    """Return other numbers in place of the row-free values: what depends on these is no reordering of the sums."""
+def _random_like(values: Sequence[Any]) -> list[Any]:
+    """Return random row-free values: a gradient that depends on them is no permutation of the sums."""
     return [
         torch.rand_like(v, dtype=torch.float64) if isinstance(v, Tensor) and v.is_floating_point() else v
         for v in values

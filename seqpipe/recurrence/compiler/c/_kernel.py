@@ -1,4 +1,4 @@
-"""What the emitter hands to the compiler: a C file, and what its arguments stand for."""
+"""The emitted kernel: C source and the keys of its arguments."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["CKernel"]
 
 @dataclass
 class CKernel:
-    """C source, and what its arguments are, in order: keys that the caller resolves.
+    """C source, and keys from which the caller resolves its arguments.
 
     Attributes
     ----------
     source : str
-        The whole file.
+        The complete file.
     pointers, numbers : list of tuple
-        A key per argument.
+        One key per argument, in order.
     sum_sizes : tuple of int
-        Where each sum over rows and steps starts among those that the loop leaves, and where the last one ends.
+        Offset of each sum over rows and steps in the loop's result, then the end of the last one.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""What the loop forward and the loop back have in common: blocks of rows, and the inputs of a step."""
+"""Code shared by the forward and the backward loop: blocks of rows, and the inputs of a step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["blocks_of_rows", "outgrows_cache", "step_inputs"]
 
 @contextmanager
 def blocks_of_rows(out: CWriter) -> Iterator[None]:
-    """Open the loop over blocks of rows, each of ``rows`` rows from row ``b`` on."""
+    """Open the loop over blocks of rows, each of ``rows`` rows starting at row ``b``."""
     out.declare("const L", blocks="(b1 - b0 + R - 1) / R")
     with out.block(for_each("block", "blocks")):
         out.declare("const L", b="b0 + (b1 - b0) * block / blocks", rows="b0 + (b1 - b0) * (block + 1) / blocks - b")
@@ -22,7 +22,7 @@ def blocks_of_rows(out: CWriter) -> Iterator[None]:
 
 
 def step_inputs(storage: Storage, layout: Layout) -> CWriter:
-    """Address x and the states before and after the step, and return the code that points to them."""
+    """Assign addresses to x and the states before and after the step; return the code that declares them."""
     out, arguments = CWriter(), storage.file.arguments
     step, row = arguments.number("x_step"), arguments.number("x_row")
     out.point("const REAL *", x=f"{arguments.pointer('x')} + t * {step} + b * {row}")
@@ -40,7 +40,7 @@ def step_inputs(storage: Storage, layout: Layout) -> CWriter:
 
 
 def outgrows_cache(stages: list[Stage], target: Target) -> bool:
-    """Tell whether the matrices that a step multiplies with would push each other out of a core's cache."""
+    """Return whether the matrices of a step exceed a core's cache."""
     products = [a for stage in stages for a in stage.atoms if isinstance(a, Product)]
     numbers = sum(a.width * product.width for product in products for a, _ in product.terms)
     return numbers * (8 if target.double else 4) > target.cache_bytes

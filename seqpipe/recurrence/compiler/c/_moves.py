@@ -1,4 +1,4 @@
-"""The C that moves the columns of a row, or puts some of them together."""
+"""The C that reorders or reduces the columns of a row."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from seqpipe.recurrence.compiler.program import Atom, Const, Fold, Select
 
 __all__ = ["literal", "write_fold", "write_select"]
 
-#: Where a row of an atom is, and whether whole vectors may be read there.
+#: Returns the address of a row of an atom, and whether whole vectors may be read there.
 _RowOf = Callable[[Atom], tuple[str, bool]]
 
-#: How deep loops that move columns are nested; what is less regular is a table.
-_MOST_LOOPS = 3
+#: Maximum nesting of loops that move columns; less regular moves use a table.
+_MAX_LOOPS = 3
 _TOGETHER = {
     "sum": "{0} + {1}", "prod": "{0} * {1}", "max": "{1} > {0} || {1} != {1} ? {1} : {0}",
     "min": "{1} < {0} || {1} != {1} ? {1} : {0}",
@@ -23,7 +23,7 @@ _TOGETHER_VECTORS = {"sum": "{0} + {1}", "prod": "{0} * {1}", "max": "vmax({1}, 
 
 
 def literal(value: float) -> str:
-    """Return a number as C."""
+    """Return a number as a C literal."""
     if value != value:
         return "(REAL)NAN"
     if value in (float("inf"), float("-inf")):
@@ -32,7 +32,7 @@ def literal(value: float) -> str:
 
 
 def write_fold(out: CWriter, atom: Fold, row_of: _RowOf) -> set[str]:
-    """Write the code that puts columns together into row ``d``; return the rare functions that it calls."""
+    """Write the code that reduces columns into row ``d``; return the optional library functions that it calls."""
     source, whole = row_of(atom.of)
     outer, size, inner = atom.width // atom.inner, atom.size, atom.inner
     out.write(f"const REAL *const s = {source};")
@@ -45,7 +45,7 @@ def write_fold(out: CWriter, atom: Fold, row_of: _RowOf) -> set[str]:
         if by_vectors:
             out.declare("V", z="load(a)")
             _write_terms(out, size, f"const V x = load(a + k * {inner});", _TOGETHER_VECTORS[atom.op])
-            # What is stored beyond a group is overwritten by the next one, or lies beyond the row.
+            # Elements stored past a group are overwritten by the next one, or lie past the row.
             out.write(f"store(d + o * {inner} + j, z);")
         else:
             out.declare("REAL", z="a[0]")
@@ -60,7 +60,7 @@ def _write_terms(out: CWriter, size: int, read: str, together: str) -> None:
 
 
 def write_select(out: CWriter, atom: Select, row_of: _RowOf) -> set[str]:
-    """Write the code that puts chosen columns into row ``d``; return the rare functions that it calls."""
+    """Write the code that gathers columns into row ``d``; return the optional library functions that it calls."""
     moves: dict[Atom | None, list[tuple[int, int]]] = {}
     bounds = _bounds(atom.terms)
     for to, column in enumerate(atom.columns):
@@ -81,7 +81,7 @@ def _bounds(terms: Sequence[Atom]) -> list[tuple[Atom, int, int]]:
 
 
 def _write_moves_of(out: CWriter, term: Atom | None, moves: list[tuple[int, int]], row_of: _RowOf) -> set[str]:
-    """Write the moves from one atom's columns: loops, where they are regular, or a table."""
+    """Write the moves of one atom's columns: loops if they are regular, else a table."""
     with out.block():
         if term is None or isinstance(term, Const):
             moves = [(to, 0) for to, _ in moves]
@@ -95,21 +95,21 @@ def _write_moves_of(out: CWriter, term: Atom | None, moves: list[tuple[int, int]
         return _write_nested(out, moves[0], loops)
 
 
-def _loops_of(moves: Sequence[tuple[int, int]], most: int = _MOST_LOOPS) -> list[tuple[int, int, int]] | None:
-    """Return the nested loops, the outermost first, that make moves: how many, and the steps to and from.
+def _loops_of(moves: Sequence[tuple[int, int]], max_loops: int = _MAX_LOOPS) -> list[tuple[int, int, int]] | None:
+    """Return nested loops, outermost first, that perform the moves: count, target step and source step of each.
 
-    None if they are not that regular.
+    Return None if the moves are not regular enough.
     """
     if len(moves) == 1:
         return []
-    if most == 0:
+    if max_loops == 0:
         return None
     steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(moves)]
     number = next((i for i, step in enumerate(steps) if step != steps[0]), len(steps)) + 1
     groups = [steps[i : i + number - 1] for i in range(0, len(moves), number)]
     if len(moves) % number or any(step != steps[0] for group in groups for step in group):
         return None
-    outer = _loops_of(moves[::number], most - 1)
+    outer = _loops_of(moves[::number], max_loops - 1)
     return None if outer is None else [*outer, (number, *steps[0])]
 
 

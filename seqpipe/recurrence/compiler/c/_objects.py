@@ -1,7 +1,7 @@
-"""Shared objects made from C: compiled once, kept in the user's cache, loaded once per process.
+"""Shared objects built from C: compiled once, cached on disk, loaded once per process.
 
-An object's file name holds the key of what it was made from and the digest of what it holds, so that one rename
-publishes it whole, and a damaged one is known before the dynamic linker, which may crash on it, sees it.
+An object's file name holds the key of its build recipe and the digest of its content. It is published atomically by a
+rename, and a damaged file is detected before it reaches the dynamic linker, which may crash on it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from seqpipe.recurrence.engines import compiling
 
 __all__ = ["load"]
 
-#: Libraries that are remembered by their source. One that is forgotten stays loaded, and is found on disk again.
-_MOST_LIBRARIES = 1024
+#: Size of the in-memory cache of libraries. An evicted library stays loaded, and is found on disk again.
+_MAX_LIBRARIES = 1024
 _SUFFIX = ".dll" if os.name == "nt" else ".so"
 
 
 @dataclass(frozen=True)
 class _Recipe:
-    """All that an object is made from."""
+    """Everything that an object is built from."""
 
     source: str
     compiler: Compiler
@@ -38,15 +38,15 @@ class _Recipe:
 
     @property
     def key(self) -> str:
-        """What tells this recipe, on this machine, from any other."""
+        """Identifies this recipe on this machine."""
         return digest_of(repr((self, processor())).encode())
 
 
 class _Process:
-    """What belongs to one process; a fork starts with its own lock, and with the libraries of its parent."""
+    """State of one process; a forked child has its own lock and the libraries of its parent."""
 
     def __init__(self) -> None:
-        self.libraries: Recent[_Recipe, ctypes.CDLL] = Recent(_MOST_LIBRARIES)
+        self.libraries: Recent[_Recipe, ctypes.CDLL] = Recent(_MAX_LIBRARIES)
         self.start()
 
     def start(self) -> None:
@@ -60,25 +60,25 @@ if hasattr(os, "register_at_fork"):
 
 @compiling()
 def load(source: str) -> ctypes.CDLL:
-    """Compile C11 ``source`` into a shared object, unless that was done before, and load it.
+    """Compile C11 ``source`` into a shared object, unless it is cached, and load it.
 
-    Objects are kept in the folder ``compiler`` of ``SEQPIPE_CACHE``, else of ``seqpipe`` in the user's cache folder. A
-    folder that cannot be written, or that others could write, is replaced by a private one that ends with the process.
+    Objects are cached in the folder ``compiler`` of ``SEQPIPE_CACHE``, else of ``seqpipe`` in the user's cache folder.
+    If that folder is not writable, or is writable by others, a private folder is used until the process ends.
 
     Parameters
     ----------
     source : str
-        The whole translation unit.
+        A complete translation unit.
 
     Returns
     -------
     ctypes.CDLL
-        The library; the same one whenever this process asks for the same again.
+        The library; the same object for repeated calls in one process.
 
     Raises
     ------
     CompilerError
-        If there is no C compiler, or it refuses the source, or what it made cannot be loaded.
+        If there is no C compiler, compilation fails, or the object cannot be loaded.
     """
     compiler = find_compiler()
     recipe = _Recipe(source, compiler, object_flags(compiler))
@@ -90,25 +90,25 @@ def load(source: str) -> ctypes.CDLL:
 
 
 def _load(recipe: _Recipe) -> ctypes.CDLL:
-    """Load the kept object, else a new one in the cache, else a new one in a private folder."""
+    """Load the cached object, else build one in the cache, else in a private folder."""
     folder = cache_folder()
     if folder is not None:
-        with suppress(OSError):  # a full or read-only disk, or one that nothing may be run from
-            return _load_kept(folder, recipe) or _build(folder, recipe)
+        with suppress(OSError):  # a full, read-only or noexec disk
+            return _load_cached(folder, recipe) or _build(folder, recipe)
     try:
         return _build(private_folder(), recipe)
     except OSError as error:
         raise CompilerError(
-            f"What {recipe.compiler.version!r} made cannot be stored or loaded: {error}. Set SEQPIPE_CACHE to a folder "
-            f"of yours with room in it, on a disk that programs may be run from."
+            f"The output of {recipe.compiler.version!r} cannot be stored or loaded: {error}. Set SEQPIPE_CACHE to a "
+            f"folder of yours with free space, on a disk that allows running programs."
         ) from error
 
 
-def _load_kept(folder: Path, recipe: _Recipe) -> ctypes.CDLL | None:
-    """Load the object from ``folder``; without one that is whole, return None."""
+def _load_cached(folder: Path, recipe: _Recipe) -> ctypes.CDLL | None:
+    """Load the object from ``folder``; return None if there is no intact one."""
     for path in sorted(folder.glob(f"{recipe.key}.*{_SUFFIX}")):
         if not is_trusted(path):
-            raise PermissionError(f"{path} is not this user's alone")
+            raise PermissionError(f"{path} is not private to this user")
         with suppress(OSError):
             if path.name == _object_name(recipe, path.read_bytes()):
                 library = ctypes.CDLL(str(path))
@@ -120,7 +120,7 @@ def _load_kept(folder: Path, recipe: _Recipe) -> ctypes.CDLL | None:
 
 
 def _build(folder: Path, recipe: _Recipe) -> ctypes.CDLL:
-    """Compile in a folder of one's own, publish the object by one rename, and load it."""
+    """Compile in a temporary folder, publish the object by a rename, and load it."""
     discard_unused(folder)
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder, ignore_cleanup_errors=True) as workplace:
         built = Path(workplace) / f"cell{_SUFFIX}"

@@ -1,4 +1,4 @@
-"""The C that is the same for every cell: vectors, their mathematics, small matrix products and sums over rows."""
+"""The C shared by all cells: vectors, their mathematics, small matrix products and sums over rows."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ static void reset_mode(L mode) { (void)mode; }
 #endif
 """
 
-#: A call: the batch cut into parts with about as many steps in each, and ``run`` for each part. In an OpenMP team,
-#: whose functions the caller brings and which may be smaller than was asked for, or part by part.
+#: A call: splits the batch into parts of about equal numbers of steps and calls ``run`` for each, either one by one or
+#: in an OpenMP team, whose functions the caller passes and which may be smaller than requested.
 CALL = r"""
 typedef struct { const L *n; void *const *p; L parts; int (*number)(void), (*size)(void); int failed; } Call;
 static L cut(const Call *c, L part) {
@@ -111,7 +111,7 @@ _NAMES = (
     "log", "sin", "cos", "erf", "log1p", "expm1", "floor", "ceil", "trunc", "round", "exp2", "log2", "log10", "tan",
     "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc",
 )  # fmt: skip
-#: Under which name the C library has a function, where it is another one: ``round`` is torch's, to even.
+#: Name of a function in the C library, where it differs: ``round`` is torch's, which rounds half to even.
 _IN_C = {"round": "rint"}
 _LIBRARY = {
     name: f"static V v{name}(V a) {{ EACH(a[l] = CALL({_IN_C.get(name, name)})(a[l])) return a; }}\n" for name in _NAMES
@@ -241,16 +241,16 @@ static void column_sum(V *dst, L nv, const REAL *a, L at, L ar, L nt, const L *r
 
 
 def preamble(*, double: bool, vector_bytes: int, registers: int, functions: set[str]) -> str:
-    """Return the C that every program starts with.
+    """Return the C at the start of every program.
 
     Parameters
     ----------
     double : bool
-        float64 instead of float32.
+        Whether numbers are float64 instead of float32.
     vector_bytes, registers : int
-        Of the machine's vector unit.
+        Width in bytes, and number, of the machine's vector registers.
     functions : set of str
-        Rare functions that the program calls.
+        Optional library functions that the program calls.
     """
     lanes = vector_bytes // (8 if double else 4)
     rows, vectors = (6, 4) if registers >= 32 else (4, 2)
@@ -266,7 +266,7 @@ def preamble(*, double: bool, vector_bytes: int, registers: int, functions: set[
     )
 
 
-#: The parameters of the functions that emitted code calls with arguments by name, and of every `microkernel`.
+#: Parameters of the functions that emitted code calls by keyword, and of every `microkernel`.
 PARAMETERS = {
     name: tuple(parameter.split()[-1].lstrip("*") for parameter in parameters.split(","))
     for name, parameters in re.findall(r"^static void (\w+)\(([^)]*)\) {", _SUMS, flags=re.MULTILINE)
@@ -275,7 +275,7 @@ KERNEL_PARAMETERS = ("K", "a", "lda", "b", "z", "zs", "o")
 
 
 def microkernel(rows: int, vectors: int) -> CWriter:
-    """Return the C of a product of ``rows`` rows with a panel of ``vectors`` vectors, added to sums in registers."""
+    """Return the C that adds the product of ``rows`` rows with a panel of ``vectors`` vectors to sums in registers."""
     out = CWriter()
     cells = [(i, v) for i in range(rows) for v in range(vectors)]
     head = f"static void mk{rows}_{vectors}"

@@ -1,4 +1,4 @@
-"""Products as C: panels of columns, cut into tiles of rows whose sums stay in registers."""
+"""Products as C: panels of columns, split into tiles of rows whose sums stay in registers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _Calls = dict[int, list[str]]
 
 @dataclass(frozen=True)
 class Tiling:
-    """How the columns and rows of products are cut.
+    """The tiling of the columns and rows of products.
 
     Attributes
     ----------
     width, n_vectors : int
-        Columns of each product, and the vectors that they fill.
+        Columns of each product, and the vectors that hold them.
     per_product, total : int
-        Vectors of a panel that each product has, and all together.
+        Vectors per panel of each product, and of all products.
     panels : int
     heights : list of int
-        Rows of a tile, the highest first.
+        Rows per tile, in decreasing order.
     """
 
     width: int
@@ -42,12 +42,12 @@ class Tiling:
 
     @property
     def rows(self) -> str:
-        """The C for the rows of a tile, of ``left`` rows."""
+        """The C for the rows of a tile when ``left`` rows remain."""
         return f"(left < {self.heights[0]} ? left : {self.heights[0]})"
 
 
 class Operand(NamedTuple):
-    """An atom that products multiply, with the products' numbers and matrices: at most one per product."""
+    """An atom that products multiply, with the products' indices and matrices: at most one per product."""
 
     atom: Atom
     members: list[tuple[int, Matrix]]
@@ -71,9 +71,9 @@ def write_products(
     storage : Storage
     stage : ProductStage
     ahead : CWriter, optional
-        Where products of x are written that are taken for several steps at once; by default none are.
+        Receives the products of x that are computed for several steps at once; by default there are none.
     per_step : sequence of str
-        The head of a loop that reuses each panel, and what it declares.
+        The header of a loop that reuses each panel, and its declarations.
     """
     operands = list(_operands(stage.products))
     tiling = _tiling(stage, operands, storage.file.target)
@@ -121,7 +121,7 @@ def _tiling(stage: ProductStage, operands: list[Operand], target: Target) -> Til
 
 
 def _panel_vectors(n_products: int, n_vectors: int, registers: int) -> int:
-    """Return how many vectors of columns a tile has for each product: little padding, and wide tiles."""
+    """Return the vectors of columns per product in a tile: prefers little padding and wide tiles."""
     most = max(1, min((5 if registers >= 32 else 2) // n_products, n_vectors))
 
     def cost(nv: int) -> float:
@@ -131,13 +131,13 @@ def _panel_vectors(n_products: int, n_vectors: int, registers: int) -> int:
 
 
 def _tile_heights(vectors: int, registers: int) -> list[int]:
-    """Return how many rows tiles have, the highest first: sums, a row's ``vectors`` and a factor stay in registers."""
+    """Return the rows per tile, decreasing, such that sums, a row's ``vectors`` and a factor stay in registers."""
     most = max(1, (registers - 3) // vectors - (1 if registers >= 32 else 0))
     return [h for h in (8, 6, 4, 2, 1) if h <= most]
 
 
 def _add_calls(storage: Storage, operand: Operand, tiling: Tiling, calls: _Calls) -> None:
-    """Pack the matrices that one atom is multiplied with, and add the calls."""
+    """Pack the matrices that multiply one atom, and add the kernel calls."""
     file, atom = storage.file, operand.atom
     vectors = len(operand.members) * tiling.per_product
     packed = file.buffer(f"{tiling.panels * atom.width * vectors} * VL")
@@ -165,7 +165,7 @@ def _add_calls(storage: Storage, operand: Operand, tiling: Tiling, calls: _Calls
 def _packing(
     storage: Storage, matrix: Matrix, tiling: Tiling, packed: str, rows: int, vectors: int, position: int
 ) -> str:
-    """Return the statement that packs a matrix, panel by panel, as the ``position``-th of those beside each other."""
+    """Return the statement that packs a matrix, panel by panel, at ``position`` among its neighbours."""
     arguments = storage.file.arguments
     rs, cs = arguments.number("stride", matrix.slot, 0), arguments.number("stride", matrix.slot, 1)
     return call(
@@ -185,7 +185,7 @@ def _packing(
 
 
 def _write_ahead(out: CWriter, storage: Storage, tiling: Tiling, calls: _Calls) -> str:
-    """Multiply x of the next H steps before they are taken; return the statement that starts a tile from the result."""
+    """Multiply x of the next H steps ahead of them; return the statement that initializes a tile with the result."""
     kept = storage.file.buffer(f"{tiling.panels} * H * R * {tiling.total} * VL")
 
     def sums_at(step: str) -> str:
@@ -201,17 +201,17 @@ def _write_ahead(out: CWriter, storage: Storage, tiling: Tiling, calls: _Calls) 
 
 
 def _write_tiles(out: CWriter, calls: _Calls) -> None:
-    """Write the calls for the highest tile that the rows left fill."""
+    """Write the calls for the highest tile that the remaining rows fill."""
     highest = max(calls)
     for height, statements in calls.items():
-        test = f"left >= {height}" + (" && left != 8" if height == highest == 6 else "")  # twice 4 then
+        test = f"left >= {height}" + (" && left != 8" if height == highest == 6 else "")  # 8 rows: two tiles of 4
         otherwise = "else" if height != highest else ""
         with out.block(*filter(None, [otherwise, f"if ({test})" if height != 1 else ""])):
             out.write(f"k = {height};", *statements)
 
 
 def _write_rows(out: CWriter, storage: Storage, stage: ProductStage, tiling: Tiling) -> None:
-    """Write what follows from the sums of a tile, vector by vector."""
+    """Write the code that uses the sums of a tile, vector by vector."""
     nv = tiling.per_product
     values: dict[Atom, str] = {a: f"z[i * {tiling.total} + {i * nv} + v]" for i, a in enumerate(stage.products)}
     with out.block(for_each("i", "k")):

@@ -1,4 +1,4 @@
-"""The stages of a time step as C: what reads across columns first, then column block by column block."""
+"""The stages of a time step as C: operations that read across columns first, then the rest by column blocks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ __all__ = ["write_stages"]
 
 
 def write_stages(storage: Storage, stages: list[Stage], *, ahead: CWriter | None = None) -> CWriter:
-    """Return the code of all stages; of ``ahead`` see `write_products`."""
-    _keep_what_lasts(storage, stages)
+    """Return the code of all stages; for ``ahead`` see `write_products`."""
+    _keep_across_stages(storage, stages)
     out = CWriter()
     for stage in stages:
         _write_stage(out, storage, stage, ahead)
     return out
 
 
-def _keep_what_lasts(storage: Storage, stages: list[Stage]) -> None:
+def _keep_across_stages(storage: Storage, stages: list[Stage]) -> None:
+    """Allocate buffers for the atoms that later stages, or operations across columns, read."""
     at = {a: i for i, s in enumerate(stages) for a in s.atoms}
     for i, stage in enumerate(stages):
         for atom in stage.atoms:
@@ -68,7 +69,7 @@ def _write_row_sum(out: CWriter, storage: Storage, atom: RowSum) -> None:
 
 
 def _write_moved(out: CWriter, storage: Storage, atom: Fold | Select) -> None:
-    """Put columns of what is there into another order, or together, row by row."""
+    """Reduce or reorder the columns of stored atoms, row by row."""
     storage.keep(atom)
     address = storage.addresses[atom]
 

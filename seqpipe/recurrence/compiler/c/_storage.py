@@ -1,4 +1,4 @@
-"""Where the atoms of a loop lie in memory, and where they have to be stored once they are computed."""
+"""The addresses from which the atoms of a loop are read, and to which they are stored once computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Address", "Storage", "Store"]
 
 @dataclass
 class Address:
-    """``pointer + row * stride + start``; ``edge``: the last vector of a row may not be read whole."""
+    """``pointer + row * stride + start``; with ``edge``, the last vector of a row must not be read whole."""
 
     pointer: str
     stride: str
@@ -29,7 +29,7 @@ class Address:
 
 @dataclass
 class Store:
-    """Where an atom is stored; ``whole``: its last vector may be written whole."""
+    """A store of an atom; with ``whole``, its last vector may be written whole."""
 
     address: Address
     whole: bool
@@ -42,11 +42,11 @@ class Storage:
     Attributes
     ----------
     file : CFile
-        Where buffers come from.
+        Allocates the buffers.
     addresses : dict of Atom to Address
-        Where atoms can be read; an input of a step is there as ``Input(source, index, 0, 0)``.
+        Addresses to read atoms from; the key of a step's input is ``Input(source, index, 0, 0)``.
     stores : dict of Atom to list of Store
-        Where atoms are stored once they are computed.
+        Stores of atoms once they are computed.
     """
 
     file: CFile
@@ -55,7 +55,7 @@ class Storage:
     _vectors: dict[Vector, str] = field(default_factory=dict)
 
     def address_of(self, atom: Atom) -> Address:
-        """Return where an atom is."""
+        """Return the address of an atom."""
         if isinstance(atom, Const):
             return self._constant(atom)
         if atom in self.addresses:
@@ -65,24 +65,24 @@ class Storage:
         return Address(whole.pointer, whole.stride, whole.start + atom.start, whole.edge)
 
     def store(self, atom: Atom, address: Address, *, whole: bool = True) -> None:
-        """Let an atom be stored at an address once it is computed."""
+        """Store an atom at an address once it is computed."""
         self.stores.setdefault(atom, []).append(Store(address, whole))
 
     def keep(self, atom: Atom) -> None:
-        """Give an atom that outlives its stage a buffer."""
+        """Allocate a buffer for an atom that is read after its stage."""
         if atom not in self.addresses:
             width = self.file.target.padded(atom.width)
             self.addresses[atom] = Address(self.file.buffer(f"R * {width}"), str(width))
             self.store(atom, self.addresses[atom])
 
     def put(self, atoms: tuple[Atom, ...], pointer: str, stride: str, *, padded: bool) -> list[Atom]:
-        """Let atoms be stored side by side, and return those that have to be computed for it."""
+        """Store atoms side by side; return the atoms to compute for that."""
         goals: list[Atom] = []
         start = 0
         for i, atom in enumerate(atoms):
             if (
                 isinstance(atom, (Input, Const))
-                or atom in self.addresses  # it is at hand, so that no stage would compute it
+                or atom in self.addresses  # already available: no stage would compute it
                 or any(a is atom for a in atoms[:i])
                 or any(s.address.pointer == pointer for s in self.stores.get(atom, []))
             ):
@@ -94,7 +94,7 @@ class Storage:
         return goals
 
     def vector(self, vector: Vector, width: int) -> str:
-        """Return the C for the part of a row-free vector that stands beside column ``j``, or for its only number."""
+        """Return the C for the part of a row-free vector at column ``j``, or for its only element broadcast."""
         arguments, target = self.file.arguments, self.file.target
         stride = arguments.number("stride", vector.slot, -1)
         source = f"{arguments.pointer('free', vector.slot)} + {vector.start} * {stride}"

@@ -1,4 +1,4 @@
-"""The C that computes one vector of columns of each of several atoms."""
+"""The C that computes one vector of columns of several atoms."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def vector_statements(storage: Storage, atoms: Sequence[Atom], values: Mapping[A
     ----------
     storage : Storage
     atoms : sequence of Atom
-        All of one width, each after those that it is computed from.
+        All of one width, in topological order.
     values : mapping of Atom to str
-        The C for those that are computed already, in registers.
+        The C for atoms that are already computed, in registers.
     """
     return _Statements(storage, values).of(atoms)
 
@@ -82,7 +82,7 @@ class _Statements:
         return name
 
     def _load_edge(self, row: str, width: int, edge: int) -> str:
-        """Load a vector of a row without reading beyond its last column."""
+        """Load a vector of a row without reading past its last column."""
         name = f"e{len(self.statements)}"
         self.statements.append(
             f"V {name};\n"

@@ -1,8 +1,8 @@
-"""The engine ``graph``: the calls that the engine ``torch`` makes, recorded as CUDA graphs.
+"""The engine ``graph``: records the calls of the engine ``torch`` as CUDA graphs.
 
-``_masked`` makes lengths numbers in a recording instead of sizes. ``_recording`` records calls of torch on a GPU,
-``_captured`` those of a batch's forward and backward pass. ``_cuda_graph_program`` keeps the recordings and replays
-them where sizes come again, and ``_cuda_graph_engine`` offers it to `Recurrent`.
+``_masked`` turns lengths from sizes into data of a recording. ``_recording`` records torch calls on a GPU, and
+``_captured`` those of a batch's forward and backward pass. ``_cuda_graph_program`` caches the recordings and replays
+them for batches of the same sizes, and ``_cuda_graph_engine`` offers it to `Recurrent`.
 """
 
 from seqpipe.recurrence.compiler.cudagraph._cuda_graph_engine import GraphEngine

@@ -1,4 +1,4 @@
-"""The engine that runs the plan for torch as a CUDA graph, so that a whole run costs one call."""
+"""The engine that runs the plan of the engine ``torch`` as a CUDA graph, so that a whole run is one call."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["GraphEngine"]
 
 
 class GraphEngine(PlannedEngine):
-    """Takes a cell on a GPU whose step treats each sample by itself.
+    """Runs cells on a GPU whose step treats samples independently.
 
     Parameters
     ----------
     record : Record
-        Makes recordings.
+        Creates recordings.
     device_type : str, default="cuda"
-        Where it does.
+        The device type that it records on.
     """
 
     name = "graph"
@@ -38,16 +38,16 @@ class GraphEngine(PlannedEngine):
         self._record, self._device_type = record, device_type
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
-        """Take float32 and float64 on a GPU."""
+        """Accept float32 and float64 on a GPU."""
         if dtype not in (torch.float32, torch.float64):
-            return f"it plans for float32 and float64, not {dtype}"
+            return f"it supports float32 and float64, not {dtype}"
         if device.type != self._device_type:
             return f"a CUDA graph needs a GPU, and the cell is on {device.type}"
         return None
 
     @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
-        """Plan the step as calls of torch; they are recorded when sizes come again."""
+        """Plan the step as torch calls, which are recorded once sizes repeat."""
         return CudaGraphProgram(self._record, cell, dtype, **wanted)
 
     def call(
@@ -57,7 +57,7 @@ class GraphEngine(PlannedEngine):
         return run_recorded(program, x, lengths, states, tensors)
 
     def fault(self, program: Any, cell: Cell, training: bool, tried: Cell | None = None) -> str | None:
-        """Try both plans, with lengths and without, and of the first its recording and a replay."""
+        """Check the plans with and without lengths, and the recording and replay of the former."""
         doubt = TorchEngine().fault(program.whole, cell, training)
         tried = tried or copied(cell)  # recordings are of one cell's weights
         for _ in range(3):

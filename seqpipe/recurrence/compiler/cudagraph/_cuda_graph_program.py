@@ -1,4 +1,4 @@
-"""A planned step and the recordings of its runs: eager until a batch of the same sizes comes again."""
+"""A planned step and the recordings of its runs; the first batch of given sizes runs eagerly."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from seqpipe.recurrence.compiler.eager import EagerProgram, run_eagerly
 
 __all__ = ["CudaGraphProgram", "run_recorded"]
 
-#: Recordings of a cell that are kept, each with the memory of a whole run, and sizes that are remembered.
-_MOST_RECORDINGS, _MOST_SIZES = 8, 64
+#: Maximum number of cached recordings per cell, each with the memory of a whole run, and of remembered sizes.
+_MAX_RECORDINGS, _MAX_SIZES = 8, 64
 
 
 class CudaGraphProgram:
-    """One cell's step, planned for torch with the batch open, and with the lengths as numbers.
+    """One cell's step, planned for torch for any batch, and with lengths as data.
 
     Parameters
     ----------
     record : Record
-        Makes recordings.
+        Creates recordings.
     """
 
     projected = False
@@ -38,36 +38,36 @@ class CudaGraphProgram:
         self, record: Record, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]
     ) -> None:
         self.dtype, self.input_grad = dtype, input_grad
-        #: Whether inference (False) and training (True) were found right.
+        #: Whether inference (False) and training (True) matched the plain loop.
         self.checked: dict[bool, bool] = {}
         self.record = record
         self.whole = EagerProgram(cell, dtype, input_grad=input_grad, parameter_grads=parameter_grads)
         self.recipes = self.whole.recipes
         self.masked = EagerProgram(MaskedCell(cell), dtype, input_grad=input_grad, parameter_grads=parameter_grads)
-        # By the first parameter, and freed with it.
+        # Keyed by the first parameter, and freed with it.
         self._recordings: Any = WeakTensorKeyDictionary()
 
     @property
     def source(self) -> str:
-        """The lines of a training step's two loops."""
+        """The code of a training step's two loops."""
         return self.whole.source
 
     def captured(
         self, x: Tensor, lengths: Tensor | None, states: Sequence[Tensor], tensors: Sequence[Tensor], *, training: bool
     ) -> Captured | None:
-        """Return the recording for a batch of these sizes; None at its first time."""
+        """Return the recording for a batch of these sizes, or None on the first batch."""
         if not tensors:
             return None
         recordings = self._recordings.setdefault(tensors[0], Recordings())
         stream = torch.cuda.current_stream(x.device).cuda_stream if x.is_cuda else 0
         key = (training, lengths is None, x.shape, stream, *(t.data_ptr() for t in tensors))
-        if recordings.closed or not recordings.comes_again(key):
+        if recordings.closed or not recordings.is_repeated(key):
             return None
         if key not in recordings.kept:
             try:
-                with torch.inference_mode(False):  # what is made in it could not be written to outside
+                with torch.inference_mode(False):  # inference tensors cannot be written to outside
                     recordings.keep(key, self._capture(x, lengths, states, tensors, training))
-            except torch.OutOfMemoryError:  # what is not recorded needs less
+            except torch.OutOfMemoryError:  # eager runs need less memory
                 recordings.close()
         return recordings.kept.get(key)
 
@@ -81,33 +81,33 @@ class CudaGraphProgram:
 
 
 class Recordings:
-    """Those of one cell, the least recently used first."""
+    """The recordings of one cell, least recently used first."""
 
     def __init__(self) -> None:
         self.kept: OrderedDict[Hashable, Captured] = OrderedDict()
         self.closed = False
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
 
-    def comes_again(self, key: Hashable) -> bool:
-        """Tell whether these sizes were asked for before."""
+    def is_repeated(self, key: Hashable) -> bool:
+        """Return whether these sizes were requested before, and remember them."""
         again = key in self._seen
         self._seen[key] = None
         self._seen.move_to_end(key)
-        if len(self._seen) > _MOST_SIZES:
+        if len(self._seen) > _MAX_SIZES:
             self._seen.popitem(last=False)
         if key in self.kept:
             self.kept.move_to_end(key)
         return again
 
     def close(self) -> None:
-        """Drop all recordings, and make no more."""
+        """Drop all recordings and stop recording."""
         self.kept.clear()
         self.closed = True
 
     def keep(self, key: Hashable, captured: Captured) -> None:
-        """Keep a recording, and let the one go that was not used for longest if there are too many."""
+        """Cache a recording, evicting the least recently used one if there are too many."""
         self.kept[key] = captured
-        if len(self.kept) > _MOST_RECORDINGS:
+        if len(self.kept) > _MAX_RECORDINGS:
             self.kept.popitem(last=False)
 
 
@@ -118,7 +118,7 @@ def run_recorded(
     states: tuple[Tensor, ...],
     tensors: tuple[Tensor, ...],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
     training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors))
     with torch.no_grad():
         captured = program.captured(x, lengths, states, tensors, training=training)
@@ -137,7 +137,7 @@ def _run_eagerly(
     states: tuple[Tensor, ...],
     tensors: tuple[Tensor, ...],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run what would be recorded, so that a replay gives the same bits."""
+    """Run the calls that would be recorded, so that results equal those of a replay bit for bit."""
     if lengths is None:
         return run_eagerly(program.whole, x, None, states, tensors)
     x = with_mask(x, lengths)
@@ -173,7 +173,7 @@ class _GraphRecurrence(torch.autograd.Function):
         x: Tensor,
         *rest: Tensor,
     ) -> tuple[Tensor, ...]:
-        # Saved through torch, which refuses a backward pass after they were changed in place.
+        # Saved through torch, which raises in the backward pass if they were changed in place.
         ctx.save_for_backward(x, *rest)
         ctx.program, ctx.captured, ctx.lengths, ctx.n_states = program, captured, lengths, n_states
         ctx.lease, results = captured.run(x if lengths is None else with_mask(x, lengths), rest[:n_states])
@@ -185,13 +185,13 @@ class _GraphRecurrence(torch.autograd.Function):
         x, *rest = ctx.saved_tensors
         with ctx.captured.lock:
             if ctx.captured.holds(ctx.lease):
-                found = ctx.captured.run_back(ctx.lease, output_grad, state_grads)
+                found = ctx.captured.run_backward(ctx.lease, output_grad, state_grads)
                 return None, None, None, None, *found
-        return None, None, None, None, *_back_again(ctx, x, rest, output_grad, state_grads)
+        return None, None, None, None, *_rerun_backward(ctx, x, rest, output_grad, state_grads)
 
 
-def _back_again(ctx: Any, x: Tensor, rest: list[Tensor], output_grad: Tensor, state_grads: Sequence[Tensor]) -> Any:
-    """Go back a second time, after another batch took the recording's memory: both ways are run again, without it."""
+def _rerun_backward(ctx: Any, x: Tensor, rest: list[Tensor], output_grad: Tensor, state_grads: Sequence[Tensor]) -> Any:
+    """Run the forward and backward pass eagerly, after another batch has reused the recording's memory."""
     inputs = [t.detach().requires_grad_(needed) for t, needed in zip((x, *rest), ctx.needs_input_grad[4:])]
     x, states, tensors = inputs[0], tuple(inputs[1 : 1 + ctx.n_states]), tuple(inputs[1 + ctx.n_states :])
     with torch.enable_grad():

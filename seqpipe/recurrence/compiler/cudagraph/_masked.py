@@ -1,4 +1,4 @@
-"""A cell that is told with each step whether the row is still running: lengths are then numbers, not sizes."""
+"""A cell with an input that marks valid steps, so that lengths are data and not sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["MaskedCell", "with_mask"]
 
 
 class MaskedCell(Cell):
-    """Takes a step where the last feature is 1, and keeps its state where it is 0."""
+    """Takes a step for rows whose last feature is 1, and keeps the state of rows where it is 0."""
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell.input_size + 1, cell.hidden_size)
@@ -21,20 +21,20 @@ class MaskedCell(Cell):
 
     @property
     def output_size(self) -> int:
-        """Features of one output: the cell's."""
+        """Number of features of the cell's output."""
         return self.cell.output_size
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the cell's."""
+        """Return the cell's initial state."""
         return self.cell.initial_state(batch_size)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take the cell's step; the output of a row that has ended means nothing."""
+        """Take the cell's step; the outputs of rows past their end are undefined."""
         output, new = self.cell.step(self.cell.project(x_t[:, None, :-1])[:, 0], state)
         return output, hold(x_t[:, -1] > 0.5, new, state)
 
 
 def with_mask(x: Tensor, lengths: Tensor) -> Tensor:
-    """Return x of shape (batch, n_timesteps, n_features) with the feature that `MaskedCell` reads."""
+    """Return x of shape (batch, n_timesteps, n_features) with the mask feature of `MaskedCell` appended."""
     running = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
     return torch.cat([x, running[:, :, None].to(x.dtype)], dim=2)

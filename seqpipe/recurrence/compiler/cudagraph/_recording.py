@@ -1,4 +1,4 @@
-"""Calls of torch on a GPU, recorded once and issued again by one call: a CUDA graph."""
+"""CUDA graphs: torch calls on a GPU, recorded once and replayed by a single call."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from torch import Tensor
 __all__ = ["CudaRecording", "Function", "Record", "Recording"]
 
 _LOCK = threading.Lock()
-#: What is recorded: it reads tensors that stay where they are.
+#: The function to record; it must read its inputs from fixed memory.
 Function = Callable[[], list[Tensor | None]]
 
 
 class Recording(Protocol):
-    """A function of no arguments that can be called again without Python.
+    """A recorded function without arguments.
 
     Attributes
     ----------
     results : list of Tensor or None
-        What it gives; each replay overwrites it, in the same place.
+        Its results; each replay overwrites them in place.
     """
 
     results: list[Tensor | None]
 
     def replay(self) -> None:
-        """Call the function again."""
+        """Run the recorded calls again."""
 
 
-#: Makes a recording on a device; those with the same pool, None for a new one, are replayed one after the other.
+#: Creates a recording on a device; recordings that share a memory pool (None creates one) must not run concurrently.
 Record = Callable[[Function, torch.device, Any], Recording]
 
 
@@ -43,7 +43,7 @@ class CudaRecording(Recording):
     function : callable
     device : torch.device
     pool : object or None
-        The ``pool`` of an earlier recording, to use its memory.
+        The ``pool`` of an earlier recording, to share its memory.
     """
 
     def __init__(self, function: Function, device: torch.device, pool: Any) -> None:
@@ -53,12 +53,12 @@ class CudaRecording(Recording):
             here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
             aside.wait_stream(here)
             with torch.cuda.stream(aside):
-                function()  # what libraries make at their first call cannot be made while they are recorded
+                function()  # warm-up: libraries allocate on their first call, which capture does not allow
             here.wait_stream(aside)
-            # Other threads, such as one that brings batches, may allocate while this one records.
+            # Other threads, such as a data loader, may allocate during the capture.
             with torch.cuda.graph(self._graph, pool=self.pool, stream=aside, capture_error_mode="thread_local"):
                 self.results = function()
 
     def replay(self) -> None:
-        """Issue all calls on the current stream."""
+        """Replay the graph on the current stream."""
         self._graph.replay()

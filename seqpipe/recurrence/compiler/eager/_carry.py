@@ -1,4 +1,4 @@
-"""Gradients that are carried back together with what is added to them at the step that they come to."""
+"""Carries the gradient of a state summed with the term that the previous step adds to it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class CarriedSum:
     Attributes
     ----------
     addend : Value
-        What the step adds to the gradient, known for all steps before the loop.
+        The term that the step adds to the gradient, known for all steps before the loop.
     so_far : Value
-        An input of the loop: the addend of the step before, in the place where the sum is to stand.
+        An input of the loop: the addend of the previous step, in the memory of the sum.
     """
 
     addend: Value
@@ -31,10 +31,9 @@ class CarriedSum:
 
 
 def sum_in_carry(graph: StepGraph) -> list[CarriedSum | None]:
-    """Let the loop back add each state's gradient to what the step before adds to it anyway: a call less at each step.
+    """Let the backward loop add each state's gradient to the addend of the previous step, which saves a call per step.
 
-    What stands for the gradient of the state after the step stands for the sum from then on. The graph is changed in
-    place.
+    The value for the gradient of the new state then holds the sum. The graph is changed in place.
     """
     sums = [_sum_of(graph, k) for k in range(len(graph.states))]
     for k, found in enumerate(sums):
@@ -76,7 +75,7 @@ def _carry(graph: StepGraph, k: int, found: CarriedSum) -> None:
 
 
 def _added(total: Value, value: Value, uses: Counter[Value]) -> Value:
-    """Return total + value, with the products of the value's own sums added one after the other."""
+    """Return total + value, adding the products in the value's own sum one after the other."""
     apart = uses[value] == 1 and value.level == 2
     if apart and value.name == "mm":
         return value.like(_ATEN.addmm.default, total, *value.args)

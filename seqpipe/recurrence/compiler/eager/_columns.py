@@ -1,4 +1,4 @@
-"""The memory of a loop over time, and for each of its columns one tensor a step."""
+"""The memory of a loop over time; each of its columns is one tensor per step."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from seqpipe.recurrence.compiler.eager._python_loop import PythonLoop
 
 __all__ = ["Columns"]
 
-#: Numbers of one value that a run of steps has, few enough for all that a run needs to stay in the cache, and rows that
-#: it has anyway, enough for products (measured).
+#: Elements of one value per run of steps, so that a run fits in the cache, and the minimum number of rows per run, for
+#: efficient products (measured).
 _NUMBERS = 32768
 _ROWS = 384
 
 
 class Columns:
-    """Lays a loop's memory out.
+    """Allocates a loop's memory.
 
     Parameters
     ----------
     loop : PythonLoop
     packing : Packing
     known : dict of Value to Tensor
-        What is there already; what the loop stacks is added.
+        Values computed before; the values that the loop stacks are added.
     written : sequence of (Tensor or None, list of Tensor)
-        For each state what the loop writes: flat, where it is, and its steps.
+        The memory of each state that the loop writes: flat, if contiguous, and per step.
     read : dict of Value to list of Tensor
         The steps of the states that the loop reads.
     like : Tensor
-        On the device of all.
+        A tensor on the device to use.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class Columns:
         self._runs = self._find_runs() if loop.ahead or loop.behind else []
 
     def _find_runs(self) -> list[list[int]]:
-        """Return the runs of steps; a GPU, which has no cache to stay in, makes all steps in one."""
+        """Return the runs of steps; on a GPU, where cache size does not matter, all steps are one run."""
         on_cpu = self.like.device.type == "cpu"
         return self.packing.runs(max(_ROWS, _NUMBERS // self.loop.width) if on_cpu else self.packing.n_rows)
 
     def run(self, threads: int, *, backwards: bool) -> None:
-        """Run the loop; large products of runs of steps may use so many threads."""
+        """Run the loop; large products of runs of steps use ``threads`` threads."""
         if self.loop.function is None:
             return
         sums = [self._empty(v, 0).zero_() for v in self.loop.sums]
         self.known.update(zip(self.loop.sums, sums))
-        if self.packing.counts:  # there is a step to take
+        if self.packing.counts:  # at least one step
             self._take_steps(self.loop.function, threads, sums, backwards=backwards)
         for value in self.loop.stacked:
             flat = self.flat(value)
@@ -79,7 +79,7 @@ class Columns:
         if self.loop.shares_runs:
             given += [torch.get_num_threads(), threads]
         free = [_packed(self.known[v]) for v in self.loop.free]
-        with torch.inference_mode():  # quicker calls; nothing is made in it, results go to memory that is there
+        with torch.inference_mode():  # faster calls; results go to preallocated memory
             function(zip(*columns), *given, *sums, *free)
 
     def steps(self, key: Any) -> Any:
@@ -99,9 +99,9 @@ class Columns:
         flat = self.flat(key)
         if flat is not None:
             return self.packing.split(flat, *key.rows)
-        room = self._room(key)
-        if room is not None:
-            memory, of_run = room
+        reused = self._reused_memory(key)
+        if reused is not None:
+            memory, of_run = reused
             return (
                 self.packing.split_runs(memory, self._runs, *key.rows)
                 if of_run
@@ -109,7 +109,7 @@ class Columns:
             )
         assert place is not None
         assert place.of is not None
-        return _each(self.steps(place.of), lambda step: self._shown(key, step))
+        return _each(self.steps(place.of), lambda step: self._derived(key, step))
 
     def _special(self, kind: str, *rest: Any) -> Any:
         if kind == "state":
@@ -120,7 +120,7 @@ class Columns:
 
     @staticmethod
     def _slots(tensors: Iterable[Tensor], value: Value, start: int, width: int) -> list[Tensor]:
-        """Return the columns of a concatenation that one of its pieces has."""
+        """Return the columns of a concatenation that belong to one of its pieces."""
         return _each(tensors, lambda tensor: tensor.narrow(value.args[1], start, width))
 
     def pieces(self, key: Any) -> Any:
@@ -139,23 +139,23 @@ class Columns:
         if flat is not None:
             dim, times = key.rows
             return torch.unsafe_split_with_sizes(flat, [times * size for size in sizes], dim)
-        room = self._room(key)
-        assert room is not None
+        reused = self._reused_memory(key)
+        assert reused is not None
         dim, times = key.rows
-        parts = {size: room[0].narrow(dim, 0, times * size) for size in set(sizes)}
+        parts = {size: reused[0].narrow(dim, 0, times * size) for size in set(sizes)}
         return [parts[size] for size in sizes]
 
-    def _room(self, value: Value) -> tuple[Tensor, bool] | None:
-        """Return the memory that each run, or each step, reuses for a value, and whether it is a run."""
+    def _reused_memory(self, value: Value) -> tuple[Tensor, bool] | None:
+        """Return the memory reused for a value by each run or step, and whether it is per run."""
         place = self.loop.places.get(value)
         if place is None:
             return None
         if place.kind in ("run", "scratch"):
             return self._scratch_of(value, of_run=place.kind == "run"), place.kind == "run"
-        whole = None if place.of is None else self._room(place.of)
+        whole = None if place.of is None else self._reused_memory(place.of)
         if whole is None or place.kind == "same":
             return whole
-        return self._shown(value, whole[0]), whole[1]
+        return self._derived(value, whole[0]), whole[1]
 
     def _scratch_of(self, value: Value, *, of_run: bool) -> Tensor:
         if value not in self._scratch:
@@ -164,7 +164,7 @@ class Columns:
         return self._scratch[value]
 
     def flat(self, value: Value) -> Tensor | None:
-        """Return all steps of a value as one tensor, where they are one."""
+        """Return all steps of a value as one tensor, or None if they are not contiguous."""
         if value in self.known:
             return self.known[value]
         place = self.loop.places.get(value)
@@ -177,10 +177,10 @@ class Columns:
         if place.of is None:
             return None
         whole = self.flat(place.of)
-        return whole if whole is None or place.kind == "same" else self._shown(value, whole)
+        return whole if whole is None or place.kind == "same" else self._derived(value, whole)
 
-    def _shown(self, value: Value, source: Tensor) -> Tensor:
-        """Return the part of another value, or the view of it, that a value is."""
+    def _derived(self, value: Value, source: Tensor) -> Tensor:
+        """Return a value that is a part or a view of another one, given that one as ``source``."""
         place = self.loop.places[value]
         assert place.of is not None
         if place.kind == "columns":
@@ -202,7 +202,7 @@ class Columns:
 
 
 def _each(steps: Iterable[Tensor], function: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """Apply a function to each step, once to those that share memory."""
+    """Apply a function to each step, once per distinct tensor."""
     found: dict[int, Tensor] = {}
     return [found[id(s)] if id(s) in found else found.setdefault(id(s), function(s)) for s in steps]
 
@@ -212,5 +212,5 @@ def _sized(given: Any, rows: int) -> Any:
 
 
 def _packed(tensor: Tensor) -> Tensor:
-    """Return a matrix in the order that products read quickest."""
+    """Return a matrix in the memory order that is fastest for products."""
     return tensor.contiguous() if tensor.ndim == 2 else tensor

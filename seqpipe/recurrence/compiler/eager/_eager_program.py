@@ -1,4 +1,4 @@
-"""A cell's step run by torch alone: what needs no state in one call for all steps, and a short loop for the rest."""
+"""Runs a cell's step with torch calls: state-independent values for all steps at once, the rest in a short loop."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from seqpipe.recurrence.compiler.eager._workload import Workload
 from seqpipe.recurrence.contents import contents_of
 from seqpipe.recurrence.engines import POLICY, ThreadPolicy
 
-__all__ = ["EagerProgram", "Passed", "run_eagerly"]
+__all__ = ["EagerProgram", "ForwardRun", "run_eagerly"]
 
 Known = dict[Value, Tensor]
 
 
-class Passed:
-    """What a way forward leaves for the way back: the state stacks, and the values kept."""
+class ForwardRun:
+    """Values stored for the backward pass: the state stacks and the kept values."""
 
     def __init__(self, packing: Packing, stacks: list[Tensor], kept: list[Tensor]) -> None:
         self.packing, self.stacks, self.kept = packing, stacks, kept
 
 
 class EagerProgram:
-    """One cell's step, planned for one set of wanted gradients; batch size, length and lengths are open."""
+    """One cell's step, planned for one set of requested gradients, and any batch size and lengths."""
 
     projected = False
 
@@ -52,10 +52,10 @@ class EagerProgram:
         policy: ThreadPolicy = POLICY,
     ) -> None:
         self.dtype, self.input_grad, self.policy = dtype, input_grad, policy
-        #: Whether inference (False) and training (True) were found right.
+        #: Whether inference (False) and training (True) matched the plain loop.
         self.checked: dict[bool, bool] = {}
         graph = graph_of(cell, input_grad=input_grad, parameter_grads=parameter_grads)
-        #: How torch computes what the step takes beside the cell's tensors.
+        #: Recipes for the step's inputs other than the cell's tensors, computed by torch.
         self.recipes = graph.recipes
         tensors = [*contents_of(cell).tensors.values()]
         tensors += [t.detach() for t in self.recipes.follow(tensors)]
@@ -63,34 +63,34 @@ class EagerProgram:
         rewrite(graph)
         check_rows(graph, tensors)
         self.graph: StepGraph = graph
-        #: Numbers in the first state of a sample.
+        #: Number of elements in the first state of a sample.
         self.state_size = math.prod(s for s in graph.states[0].shape if isinstance(s, int))
         self.sums = sum_in_carry(graph)
         factor_out(graph)
         spread_biases(graph)
         self.phases = phases_of(graph, [s.addend for s in self.sums if s is not None])
         others = [s.addend for s in self.sums if s is not None and s.addend is not graph.output_grad]
-        #: Whether the gradient of the output is needed otherwise than added to that of a state.
+        #: Whether the gradient of the output is used other than by adding it to that of a state.
         self.reads_output_grad = graph.output_grad in values_in_order([*graph.gradients, *others])
         after = set(graph.new_states)
-        #: What is saved beside the states: a state after the step is in its stack.
+        #: Values saved besides the states; new states are in their stacks.
         self.kept = [v for v in (graph.x, *self.phases.kept) if v not in after]
 
     @cached_property
     def inference_loop(self) -> PythonLoop:
-        """The loop that keeps nothing for the way back."""
+        """The forward loop for inference."""
         return self._forward_loop(self.phases.used_after, [])
 
     @cached_property
-    def keeping_loop(self) -> PythonLoop:
-        """The loop that stacks what the way back needs."""
+    def training_loop(self) -> PythonLoop:
+        """The forward loop for training, which stacks the values that the backward pass needs."""
         looped = set(self.phases.forward)
         kept = [v for v in self.phases.kept if v in looped]
         return self._forward_loop([*self.phases.used_after, *kept], self.phases.kept)
 
     @cached_property
-    def back_loop(self) -> PythonLoop:
-        """The loop back through time."""
+    def backward_loop(self) -> PythonLoop:
+        """The backward loop through time."""
         graph, phases = self.graph, self.phases
         behind, last = self._sunk
         read = {*_read_by(last), *self._gradients}
@@ -107,7 +107,7 @@ class EagerProgram:
 
     @cached_property
     def _sunk(self) -> tuple[list[Value], list[Value]]:
-        """What is computed for a run of steps at a time behind these, and what once the loop back is done."""
+        """The values computed per run of steps after these, and those computed after the backward loop."""
         phases = self.phases
         sunk = [v for v in phases.sunk if v not in phases.back]
         behind = computed_behind(sunk, phases.back, self._targets_back) if phases.back else []
@@ -116,10 +116,10 @@ class EagerProgram:
 
     @cached_property
     def workload(self) -> Workload:
-        """What decides on the number of threads."""
+        """Chooses the number of threads."""
         phases = self.phases
-        loops = (self.keeping_loop, self.back_loop)
-        before = [v for v in phases.before if v not in self.keeping_loop.ahead]
+        loops = (self.training_loop, self.backward_loop)
+        before = [v for v in phases.before if v not in self.training_loop.ahead]
         in_runs = [v for loop in loops for v in (*loop.ahead, *loop.behind)]
         outside = [*before, *phases.after, *self._sunk[1]]
         return Workload(outside, in_runs, [*phases.forward, *phases.back], self.policy)
@@ -142,17 +142,17 @@ class EagerProgram:
 
     @property
     def source(self) -> str:
-        """The lines of a training step's two loops."""
-        return "\n".join([self.keeping_loop.source, self.back_loop.source])
+        """The code of a training step's two loops."""
+        return "\n".join([self.training_loop.source, self.backward_loop.source])
 
     def forward(
         self, packing: Packing, x: Tensor, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...], *, keep: bool
-    ) -> tuple[Passed, Tensor, list[Tensor]]:
-        """Return what the way back needs, the outputs of shape (batch, n_timesteps, n_outputs) and the final states."""
+    ) -> tuple[ForwardRun, Tensor, list[Tensor]]:
+        """Return the values for the backward pass, the outputs (batch, n_timesteps, n_outputs) and the final states."""
         graph, phases = self.graph, self.phases
         known: Known = dict(zip(graph.parameters, tensors))
         known[graph.x] = packing.pack(x)
-        loop = self.keeping_loop if keep else self.inference_loop
+        loop = self.training_loop if keep else self.inference_loop
         evaluate(phases.free, known, 0)
         evaluate(phases.before, known, packing.n_rows, loop.ahead)
         stacks = [packing.stack(state) for state in states]
@@ -168,7 +168,7 @@ class EagerProgram:
         evaluate(phases.after, known, packing.n_rows)
         outputs = packing.unpack(known[graph.output])
         kept = [known[v] for v in self.kept] if keep else []
-        return Passed(packing, stacks, kept), outputs, [packing.last(s) for s in stacks]
+        return ForwardRun(packing, stacks, kept), outputs, [packing.last(s) for s in stacks]
 
     def _know_states(self, known: Known, packing: Packing, stacks: list[Tensor]) -> None:
         for before, after, stack in zip(self.graph.states, self.graph.new_states, stacks):
@@ -176,16 +176,16 @@ class EagerProgram:
             known.setdefault(after, packing.after(stack))
 
     def backward(
-        self, passed: Passed, tensors: tuple[Tensor, ...], output_grad: Tensor, state_grads: tuple[Tensor, ...]
+        self, run: ForwardRun, tensors: tuple[Tensor, ...], output_grad: Tensor, state_grads: tuple[Tensor, ...]
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
-        """Return the gradients of x, of the states before, and of parameters and buffers."""
-        graph, phases, packing = self.graph, self.phases, passed.packing
-        known: Known = dict(zip(graph.parameters, tensors)) | dict(zip(self.kept, passed.kept))
+        """Return the gradients of x, of the initial states, and of parameters and buffers."""
+        graph, phases, packing = self.graph, self.phases, run.packing
+        known: Known = dict(zip(graph.parameters, tensors)) | dict(zip(self.kept, run.kept))
         if self.reads_output_grad:
             known[graph.output_grad] = packing.pack(output_grad)
         evaluate(phases.free_later, known, 0)
-        self._know_states(known, packing, passed.stacks)
-        evaluate(phases.prepared, known, packing.n_rows, self.back_loop.ahead)
+        self._know_states(known, packing, run.stacks)
+        evaluate(phases.prepared, known, packing.n_rows, self.backward_loop.ahead)
         stacks = [
             packing.stack_back(grad, None)
             if found is None
@@ -201,9 +201,9 @@ class EagerProgram:
         read = {v: after for v, (_, after) in zip(graph.state_grads, steps)}
         read |= {s.so_far: before for s, (before, _) in zip(self.sums, steps) if s is not None}
         with self.workload.threads_in_loop(packing, output_grad.device) as threads:
-            Columns(self.back_loop, packing, known, written, read, output_grad).run(threads, backwards=True)
+            Columns(self.backward_loop, packing, known, written, read, output_grad).run(threads, backwards=True)
         for stack, grad in zip(stacks, graph.grads_of_states):
-            if grad in self.back_loop.stacked:
+            if grad in self.backward_loop.stacked:
                 known.setdefault(grad, packing.before(stack))
         evaluate(self._sunk[1], known, packing.n_rows)
         n = len(graph.parameters)
@@ -228,7 +228,7 @@ def _read_by(values: list[Value]) -> list[Value]:
 def run_eagerly(
     program: EagerProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run over x (batch, n_timesteps, n_features); return the outputs, cleared, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
     packing = Packing(len(x), x.shape[1], lengths, x.device)
     if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
         output, *finals = _EagerRecurrence.apply(  # type: ignore[no-untyped-call]
@@ -247,10 +247,9 @@ class _EagerRecurrence(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         states, tensors = rest[:n_states], rest[n_states:]
         with program.workload.threads(packing, x.device):
-            passed, output, finals = program.forward(packing, x, states, tensors, keep=True)
-        # Saved through torch, which frees them after the backward pass, and refuses one after they were changed in
-        # place.
-        ctx.save_for_backward(*[t.detach() for t in tensors], *passed.stacks, *passed.kept)
+            run, output, finals = program.forward(packing, x, states, tensors, keep=True)
+        # Saved through torch, which frees them after the backward pass and detects changes in place.
+        ctx.save_for_backward(*[t.detach() for t in tensors], *run.stacks, *run.kept)
         ctx.program, ctx.packing, ctx.sizes = program, packing, (len(tensors), n_states)
         return output, *finals
 
@@ -260,7 +259,7 @@ class _EagerRecurrence(torch.autograd.Function):
         n_tensors, n_states = ctx.sizes
         saved = ctx.saved_tensors
         tensors, stacks, kept = saved[:n_tensors], saved[n_tensors:][:n_states], saved[n_tensors + n_states :]
-        passed = Passed(ctx.packing, list(stacks), list(kept))
+        run = ForwardRun(ctx.packing, list(stacks), list(kept))
         with ctx.program.workload.threads(ctx.packing, output_grad.device):
-            x_grad, before, parameters = ctx.program.backward(passed, tensors, output_grad, state_grads)
+            x_grad, before, parameters = ctx.program.backward(run, tensors, output_grad, state_grads)
         return None, None, None, x_grad, *before, *parameters

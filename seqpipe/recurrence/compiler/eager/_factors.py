@@ -1,4 +1,4 @@
-"""The way back with its elementwise part as sums of gradients times factors, which are known before any gradient is."""
+"""Writes the elementwise part of the backward pass as sums of gradients times factors that are computed in advance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqpipe.recurrence.compiler.eager._graph import Size, StepGraph, Value, val
 __all__ = ["factor_out"]
 
 _ATEN = torch.ops.aten
-#: Gradients of functions of one tensor: linear in their first argument, and what they do to 1 is the factor.
+#: Gradients of functions of one tensor: linear in their first argument; their value at 1 is the factor.
 _DERIVATIVES = frozenset({
     "elu_backward", "gelu_backward", "hardsigmoid_backward", "hardswish_backward", "hardtanh_backward",
     "leaky_relu_backward", "sigmoid_backward", "silu_backward", "softplus_backward", "tanh_backward",
@@ -19,16 +19,16 @@ _DERIVATIVES = frozenset({
 })  # fmt: skip
 
 Factor = Value | float
-#: A value as the sum of others times factors.
+#: A value as a sum of others times factors.
 Form = dict[Value, Factor]
 
 
 def factor_out(graph: StepGraph) -> None:
-    """Write what leads to the gradients of the states before as few sums of products; the graph is changed in place.
+    """Write the gradients of the states as few sums of products; the graph is changed in place.
 
-    The gradient of an elementwise step is linear: each operand before, between and after its sums is a factor that
-    the way forward determines. So σ'(i) ⊙ g and f ⊙ ∂c + p ⊙ σ'(i) ⊙ g ⊙ ∂c are one product each, with factors that are
-    computed for many steps in one call.
+    The gradient of an elementwise step is linear: each operand before, between and after its sums is a factor
+    determined by the forward pass. Thus σ'(i) ⊙ g and f ⊙ ∂c + p ⊙ σ'(i) ⊙ g ⊙ ∂c are one product each, with factors
+    that are computed for many steps in one call.
     """
     made = _Factoring(graph).made
     graph.map(lambda value: made.get(value, value))
@@ -50,7 +50,7 @@ class _Factoring:
             self._make(value)
 
     def _summands(self, value: Value) -> list[tuple[Value, Factor]]:
-        """Return what a value is the sum of, with factors; nothing where it is no such sum."""
+        """Return the summands of a value and their factors; empty if it is no such sum."""
         found = [(a, f) for a, f in _linear(value, self.one) if f != 0]
         fit = all(_alike(a, value) for a, _ in found) and all(_is_factor(f, value) for _, f in found)
         return found if fit and value.rows is not None and value.rows[0] == 0 else []
@@ -64,7 +64,7 @@ class _Factoring:
             self.made[value] = _written(value, form)
 
     def _form(self, value: Value) -> Form:
-        """Write a value by those that are computed anyway, or by what these are made of where that is shorter."""
+        """Return a value's form over values that are computed anyway, or over their summands if that is shorter."""
         summands = self.summands[value]
         apart, short = ([(self._seen(a, through), f) for a, f in summands] for through in (True, False))
         chosen = min(short, apart, key=lambda seen: len({base for form, _ in seen for base in form}))
@@ -83,7 +83,7 @@ class _Factoring:
 
 
 def _one(graph: StepGraph) -> Value | None:
-    """Return a 1 where the cell's parameters are; None for a cell without."""
+    """Return a 1 on the device of the cell's parameters, or None for a cell without parameters."""
     for like in graph.parameters:
         if like.dtype == graph.x.dtype:
             return like.like(_ATEN.new_ones.default, like, [1], shape=(1,))
@@ -91,7 +91,7 @@ def _one(graph: StepGraph) -> Value | None:
 
 
 def _linear(value: Value, one: Value | None) -> list[tuple[Value, Factor]]:
-    """Return the gradients that a value is linear in, and their factors."""
+    """Return the gradients in which a value is linear, and their factors."""
     args, kwargs = value.args, value.kwargs
     if value.name in _DERIVATIVES and not kwargs and one is not None and all(a.level < 2 for a in values_in(args[1:])):
         return [(args[0], value.like(value.op, one, *args[1:]))]
@@ -137,7 +137,7 @@ def _is_factor(factor: Factor, value: Value) -> bool:
 
 
 def _written(value: Value, form: Form) -> Value:
-    """Return the sum as the operations that it takes."""
+    """Return the sum as operations."""
     terms = sorted(form.items(), key=lambda term: term[1] != 1.0)
     base, factor = terms[0]
     total = base if factor == 1.0 else value.like(_ATEN.mul.Tensor, base, factor)
@@ -155,7 +155,7 @@ def _times(a: Factor, b: Factor, like: Value) -> Factor:
     if not isinstance(a, Value):
         a, b = b, a
     if not isinstance(a, Value):
-        return a * b  # type: ignore[operator]  # both are numbers then
+        return a * b  # type: ignore[operator]  # both are numbers
     if not isinstance(b, Value):
         return a if b == 1.0 else a.like(_ATEN.mul.Tensor, a, b)
     return like.like(_ATEN.mul.Tensor, a, b, shape=_broadcast(a, b))
@@ -165,7 +165,7 @@ def _plus(a: Factor, b: Factor, like: Value) -> Factor:
     if not isinstance(a, Value):
         a, b = b, a
     if not isinstance(a, Value):
-        return a + b  # type: ignore[operator]  # both are numbers then
+        return a + b  # type: ignore[operator]  # both are numbers
     if not isinstance(b, Value):
         return a if b == 0.0 else a.like(_ATEN.add.Tensor, a, b)
     shape = _broadcast(a, b)

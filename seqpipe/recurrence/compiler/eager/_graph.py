@@ -1,4 +1,4 @@
-"""A step as a graph in which the number of rows is open: two traces with batches of different sizes, side by side."""
+"""A step as a graph with a symbolic batch size, built from two traces with different batch sizes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = [
     "values_in",
 ]
 
-#: How much larger the second batch is than the first.
+#: Difference between the two batch sizes.
 _FURTHER_ROWS = 6
 
 
 @dataclass(frozen=True)
 class Size:
-    """A size that grows with the batch: so many times its rows."""
+    """A symbolic size: ``times`` the number of rows of the batch."""
 
     times: int
 
@@ -43,16 +43,16 @@ class Value:
     Attributes
     ----------
     op : OpOverload or str
-        What makes it; "input" and "constant" are given.
+        The operation that computes it, or "input" or "constant".
     args, kwargs
-        As in torch, with values in place of tensors and open sizes.
+        As in torch, with values in place of tensors, and symbolic sizes.
     item : int or None
-        Which of several results it is, where the call gives several.
+        Index among the results, for an operation with several.
     call : object
-        The same for all results of one call.
+        Shared by all results of one call.
     shape : tuple of int and Size
     depends : frozenset of str
-        On which inputs: "x", "state", "output_grad", "state_grad".
+        The inputs that it depends on: "x", "state", "output_grad", "state_grad".
     """
 
     op: Any
@@ -72,25 +72,25 @@ class Value:
 
     @cached_property
     def rows(self) -> tuple[int, int] | None:
-        """The dimension that the samples lie along and how many rows each has there; None without such a dimension."""
+        """The batch dimension and the number of rows per sample, or None without a batch dimension."""
         return next(((d, s.times) for d, s in enumerate(self.shape) if isinstance(s, Size)), None)
 
     @property
     def is_free(self) -> bool:
-        """Whether it is the same at every step: made of parameters alone."""
+        """Whether it is the same at every step: computed from parameters alone."""
         return not self.depends and self.rows is None
 
     @property
     def level(self) -> int:
-        """The first loop that it can be known in: 0 before any, 1 forward, 2 back."""
+        """The first loop in which it can be computed: 0 before both, 1 forward, 2 backward."""
         return 2 if "state_grad" in self.depends else int("state" in self.depends)
 
     def like(self, op: Any, *args: Any, shape: tuple[int | Size, ...] | None = None, **kwargs: Any) -> Value:
-        """Make a value of the same type and line, by another operation."""
+        """Return a value of the same dtype and line, computed by another operation."""
         return make_value(op, args, kwargs, self.shape if shape is None else shape, self.dtype, self.line)
 
     def rebuilt(self, made: dict[Value, Value]) -> Value:
-        """Return the same of what was made of its arguments; itself where they are as they were."""
+        """Return the value with its arguments replaced by those in ``made``; itself if none changed."""
         if all(made[a] is a for a in values_in((self.args, self.kwargs))):
             return self
         args, kwargs = substitute((self.args, self.kwargs), made.__getitem__, lambda size: size)
@@ -115,12 +115,12 @@ class StepGraph:
 
     @property
     def forward_goals(self) -> list[Value]:
-        """The output and the states after the step."""
+        """The output and the new states."""
         return [self.output, *self.new_states]
 
     @property
     def gradients(self) -> list[Value]:
-        """The gradients that there are."""
+        """The gradients that are not None."""
         return [g for g in self.grads if g is not None]
 
     @property
@@ -129,7 +129,7 @@ class StepGraph:
         return self.grads[len(self.parameters) + 1 :]
 
     def map(self, function: Callable[[Value], Value]) -> None:
-        """Replace every goal."""
+        """Replace every goal by ``function`` of it."""
         self.output = function(self.output)
         self.new_states = [function(v) for v in self.new_states]
         self.grads = [None if g is None else function(g) for g in self.grads]
@@ -138,18 +138,18 @@ class StepGraph:
 def make_value(
     op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], shape: tuple[int | Size, ...], dtype: torch.dtype, line: str
 ) -> Value:
-    """Make a value that depends on all that its arguments depend on."""
+    """Return a value that depends on the union of its arguments' dependencies."""
     depends = frozenset[str]().union(*(v.depends for v in values_in((args, kwargs))))
     return Value(op, args, kwargs, shape, dtype, line, depends=depends)
 
 
 def graph_of(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> StepGraph:
-    """Trace a cell's step twice and tell by the differences which sizes are the batch's.
+    """Trace a cell's step twice and infer from the differences which sizes depend on the batch.
 
     Raises
     ------
     Unplannable
-        If the step cannot be traced, or does other things with another number of rows.
+        If the step cannot be traced, or its operations depend on the batch size.
     """
     first = trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads)
     other_size = first.batch_size + _FURTHER_ROWS
@@ -158,7 +158,7 @@ def graph_of(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...])
 
 
 class _Pairing:
-    """Walks through two traces of the same step together."""
+    """Traverses two traces of the same step in parallel."""
 
     def __init__(self, first: Trace, second: Trace) -> None:
         self.first, self.second = first, second
@@ -189,9 +189,9 @@ class _Pairing:
         return value
 
     def pair(self, n: Node, m: Node) -> Value:
-        """Return the value of two nodes that correspond."""
+        """Return the value of two corresponding nodes."""
         stack = [(n, m)]
-        while stack:  # a loop, for long steps would exhaust Python's stack
+        while stack:  # not recursive: long steps would exhaust Python's stack
             a, b = stack[-1]
             if id(a) in self.values:
                 stack.pop()
@@ -200,7 +200,7 @@ class _Pairing:
                 raise Unplannable(f"it changes a part of a tensor in place{a.line}")
             given, others = _nodes_in((a.args, a.kwargs)), _nodes_in((b.args, b.kwargs))
             if a.op != b.op or len(given) != len(others):
-                raise Unplannable(f"it does other things with another number of samples ({a.op}){a.line}")
+                raise Unplannable(f"its operations depend on the number of samples ({a.op}){a.line}")
             missing = [(p, q) for p, q in zip(given, others) if id(p) not in self.values]
             if missing:
                 stack += missing
@@ -211,7 +211,7 @@ class _Pairing:
     def _make(self, a: Node, b: Node) -> Value:
         if a.op == "constant":
             if a.value.shape != b.value.shape or not torch.equal(a.value, b.value):
-                raise Unplannable("it holds a tensor that changes with the number of samples")
+                raise Unplannable("it holds a tensor that depends on the number of samples")
             return Value("constant", (a.value,), {}, tuple(a.value.shape), a.value.dtype)
         kwargs = {k: v for k, v in a.kwargs.items() if k != "__item__"}
         args = self._together(a.args, b.args, a)
@@ -232,7 +232,7 @@ class _Pairing:
     def _shape(self, a: Node, b: Node) -> tuple[int | Size, ...]:
         shapes = tuple(a.value.shape), tuple(b.value.shape)
         if len(shapes[0]) != len(shapes[1]):
-            raise Unplannable(f"it does other things with another number of samples ({a.op}){a.line}")
+            raise Unplannable(f"its operations depend on the number of samples ({a.op}){a.line}")
         shape = tuple(n if n == m else self._size(n, m, a) for n, m in zip(*shapes))
         if sum(isinstance(s, Size) for s in shape) > 1:
             raise Unplannable(f"{a.op} relates samples to samples{a.line}")
@@ -242,8 +242,8 @@ class _Pairing:
         if isinstance(n, int) and isinstance(m, int) and n * self.second.batch_size == m * self.first.batch_size:
             return Size(n // self.first.batch_size)
         if isinstance(n, int) and isinstance(m, int):
-            raise Unplannable(f"{node.op} uses the number of samples{node.line}")
-        raise Unplannable(f"{node.op} is given another number each time{node.line}")
+            raise Unplannable(f"{node.op} depends on the number of samples{node.line}")
+        raise Unplannable(f"{node.op} takes a number that changes between calls{node.line}")
 
 
 def _nodes_in(value: Any) -> list[Node]:
@@ -266,7 +266,7 @@ def _found_in(value: Any, kind: type) -> list[Any]:
 
 
 def substitute(given: Any, tensor: Callable[[Value], Any], size: Callable[[Size], Any]) -> Any:
-    """Return arguments with something in place of each value and each open size."""
+    """Return arguments with ``tensor`` applied to each value and ``size`` to each symbolic size."""
     if isinstance(given, Value):
         return tensor(given)
     if isinstance(given, Size):
@@ -279,7 +279,7 @@ def substitute(given: Any, tensor: Callable[[Value], Any], size: Callable[[Size]
 
 
 def values_in_order(goals: Iterable[Value], among: Callable[[Value], bool] = lambda v: True) -> list[Value]:
-    """Return the goals and what they are made of, arguments first; what is not ``among`` is not looked into."""
+    """Return the goals and their arguments in topological order, restricted to values that are ``among``."""
     done: dict[Value, None] = {}
     stack = list(goals)[::-1]
     while stack:
@@ -296,7 +296,7 @@ def values_in_order(goals: Iterable[Value], among: Callable[[Value], bool] = lam
 
 
 def _given(argument: Any, known: dict[Value, Tensor], n_rows: int) -> Any:
-    """Return an argument as torch gets it; a shorter way than `substitute`, which every batch pays for."""
+    """Return an argument as passed to torch; faster than `substitute`, as it runs for every batch."""
     if isinstance(argument, Value):
         return known[argument]
     if isinstance(argument, Size):
@@ -307,7 +307,7 @@ def _given(argument: Any, known: dict[Value, Tensor], n_rows: int) -> Any:
 def evaluate(
     values: Iterable[Value], known: dict[Value, Tensor], n_rows: int, but: Collection[Value] = frozenset()
 ) -> None:
-    """Compute values, but for some, in order and for all rows at once; the results become known."""
+    """Compute values except ``but``, in order and for all rows at once, and add the results to ``known``."""
     calls: dict[object, Any] = {}
     for value in values:
         if value in known or value in but:

@@ -1,4 +1,4 @@
-"""Where the values of a loop over time lie: memory laid out beforehand, and used again where it is free."""
+"""Plans the memory of the values of a loop over time: allocated in advance and reused."""
 
 from __future__ import annotations
 
@@ -14,38 +14,37 @@ from seqpipe.recurrence.compiler.eager._rewrite import columns_of
 
 __all__ = ["Place", "computed_ahead", "computed_behind", "plan_memory", "out_of", "pieces_of"]
 
-#: Operations whose function in torch's namespace takes the same arguments, and ``out``: quicker to call than the
-#: operation.
+#: Operations whose function in torch's namespace takes the same arguments and ``out``, and is faster to call.
 _QUICK = frozenset({
     "abs", "add", "addcdiv", "addcmul", "addmm", "bmm", "clamp", "clamp_max", "clamp_min", "cos", "div", "erf", "exp",
     "expm1", "lerp", "log", "log1p", "maximum", "minimum", "mm", "mul", "neg", "reciprocal", "rsqrt", "sigmoid", "sign",
     "sin", "sqrt", "square", "sub", "tanh",
 })  # fmt: skip
-#: Of these, and others, what reads no number of an argument after it wrote the one in its place.
+#: Operations that may write their result over an argument.
 _ELEMENTWISE = (_QUICK - {"addmm", "bmm", "mm"}) | {"relu", "rsub"}
 
 
-#: How long memory holds a value, from one step to all.
+#: How long memory holds a value: for a step, a run of steps, or all steps.
 _EXTENT = ("scratch", "run", "stack")
 _OWN = (*_EXTENT, "same")
 
 
 @dataclass
 class Place:
-    """Where the values of a loop's steps lie.
+    """The memory of a value of a loop.
 
     Attributes
     ----------
     kind : {"state", "columns", "stack", "run", "scratch", "same", "view", "sum", "local"}
-        In a state's stack; in columns of another value; in a stack of its own, one row after the other; in memory that
-        each run of steps, or each step, reuses; in place of another value; where it views another value; added to
-        what there is; or wherever the operation puts its result.
+        In a state's stack; in columns of another value; in its own stack of all rows; in memory reused by each run of
+        steps, or by each step; in place of another value; a view of another value; accumulated into a sum; or newly
+        allocated by the operation.
     of : Value or None
-        Which value it is a part of.
+        The value that it is part of.
     start : int
-        From which column.
+        The first column.
     number : int
-        Which state.
+        The index of the state.
     """
 
     kind: str
@@ -55,16 +54,16 @@ class Place:
 
 
 def computed_ahead(candidates: list[Value], looped: list[Value], elsewhere: set[Value]) -> list[Value]:
-    """Return what only the loop needs and can be computed for some steps at a time, in memory used again.
+    """Return the values that only the loop needs and that can be computed per run of steps, in reused memory.
 
     Parameters
     ----------
     candidates : list of Value
-        What needs no loop, in order.
+        Values that do not depend on the loop, in order.
     looped : list of Value
-        What the loop computes.
+        Values that the loop computes.
     elsewhere : set of Value
-        What is needed by others than these.
+        Values needed outside of these.
     """
     whole = set(elsewhere)
     for value in candidates[::-1]:
@@ -81,16 +80,16 @@ def computed_ahead(candidates: list[Value], looped: list[Value], elsewhere: set[
 
 
 def computed_behind(candidates: list[Value], looped: list[Value], targets: list[Value | None]) -> list[Value]:
-    """Return what needs the loop, and can be computed for some steps at a time: sums over rows, and what leads to them.
+    """Return the values after the loop that can be computed per run of steps: sums over rows and their arguments.
 
     Parameters
     ----------
     candidates : list of Value
-        What is computed after the loop, in order.
+        Values computed after the loop, in order.
     looped : list of Value
-        What the loop computes, in order.
+        Values that the loop computes, in order.
     targets : list of Value or None
-        What becomes each state, which no run of steps has in one piece.
+        The new value of each state, which is not contiguous within a run of steps.
     """
     missing: set[Value | None] = {*targets, *candidates}
     for value in looped:
@@ -106,7 +105,7 @@ def computed_behind(candidates: list[Value], looped: list[Value], targets: list[
 
 
 def _is_sum(value: Value) -> bool:
-    """Tell whether a value is the sum of what it is for some of the rows: so is every one that has lost them."""
+    """Return whether a value is a sum over rows: it has no rows, but its arguments have."""
     given = values_in((value.args, value.kwargs))
     return value.rows is None and value.item is None and any(a.rows is not None for a in given)
 
@@ -114,25 +113,25 @@ def _is_sum(value: Value) -> bool:
 def plan_memory(
     ahead: list[Value], values: list[Value], behind: list[Value], targets: list[Value | None], stacked: set[Value]
 ) -> dict[Value, Place]:
-    """Find a place for each value of a loop.
+    """Assign a place to each value of a loop.
 
     Parameters
     ----------
     ahead : list of Value
-        What is computed for a run of steps at once, before them.
+        Values computed per run of steps, before them.
     values : list of Value
-        What is computed at each step.
+        Values computed at each step.
     behind : list of Value
-        What is computed for a run of steps at once, after them.
+        Values computed per run of steps, after them.
     targets : list of Value or None
-        What becomes each state.
+        The new value of each state.
     stacked : set of Value
-        What is needed of all steps; a concatenation is added where pieces of it are needed.
+        Values needed at all steps; concatenations are added if pieces of them are needed.
     """
-    return _Finder(ahead, values, behind, targets, stacked).places
+    return _Planner(ahead, values, behind, targets, stacked).places
 
 
-class _Finder:
+class _Planner:
     def __init__(
         self,
         ahead: list[Value],
@@ -172,7 +171,7 @@ class _Finder:
                         self._place_piece(piece, value, start)
 
     def _place_piece(self, piece: Value, value: Value, start: int) -> None:
-        self.kept.add(value)  # the piece is there as well, for whoever reads it
+        self.kept.add(value)  # it holds the piece, which may be read later
         self.places[piece] = Place("columns", value, start)
         if piece in self.stacked:
             self.stacked.add(value)
@@ -186,7 +185,7 @@ class _Finder:
             return Place("view", source)
         if not out_of(value):
             return Place("sum" if _is_sum(value) else "local")
-        over = next((a for a in _replaceable(value) if self._is_spent(a, value)), None)
+        over = next((a for a in _replaceable(value) if self._has_no_other_use(a, value)), None)
         if over is None:
             return self._fresh(value)
         self._extend(over, self._fresh(value).kind)
@@ -198,8 +197,8 @@ class _Finder:
     def _fresh(self, value: Value) -> Place:
         return Place("stack" if value in self.stacked else "run" if value in self.in_runs else "scratch")
 
-    def _is_spent(self, argument: Value, user: Value) -> bool:
-        """Tell whether nothing but its user wants an argument, or the columns of another value that it is."""
+    def _has_no_other_use(self, argument: Value, user: Value) -> bool:
+        """Return whether ``user`` is the only use of an argument, or of the columns that it views."""
         if argument not in self.inside or argument in self.kept or set(self.users[argument]) != {user}:
             return False
         if self.places[argument].kind != "view":
@@ -212,7 +211,7 @@ class _Finder:
         return apart and self.places[whole].kind in _OWN
 
     def _extend(self, value: Value, kind: str) -> None:
-        """Let a value lie in memory that keeps all steps, or those of a run."""
+        """Move a value to memory that holds all steps, or those of a run."""
         place = self.places[value]
         if place.of is not None:
             self._extend(place.of, kind)
@@ -221,18 +220,18 @@ class _Finder:
 
 
 def _sources(given: Any) -> list[Value]:
-    """Return the values among arguments, and what they are views of."""
+    """Return the values among arguments and the values that they view."""
     return [w for v in values_in(given) for w in (v, *(_sources(v.args) if v.name in VIEWS else ()))]
 
 
 def _replaceable(value: Value) -> list[Value]:
-    """Return the arguments that an operation may write its result over."""
+    """Return the arguments that an operation may overwrite with its result."""
     given = value.args[:1] if value.name == "addmm" else value.args if value.name in _ELEMENTWISE else ()
     return [a for a in given if isinstance(a, Value) and a.shape == value.shape and a.dtype == value.dtype]
 
 
 def pieces_of(value: Value) -> list[tuple[Value, int, int]]:
-    """Return a concatenation's pieces, with first column and width."""
+    """Return a concatenation's pieces, each with its first column and width."""
     dim, start, found = value.args[1] if len(value.args) > 1 else 0, 0, []
     for piece in value.args[0]:
         width = piece.shape[dim]
@@ -242,14 +241,12 @@ def pieces_of(value: Value) -> list[tuple[Value, int, int]]:
 
 
 def out_of(value: Value) -> tuple[Any, str] | None:
-    """Return a function that computes the value into memory given to it, and the name of that argument."""
+    """Return a function that writes the value into given memory, and the name of that argument; else None."""
     if isinstance(value.op, str) or value.item is not None or value.rows is None or value.rows[0] != 0:
         return None
     if value.name in VIEWS:
         return None
-    if (
-        value.name == "rsub"
-    ):  # torch.rsub takes no memory; a number less a tensor is written as torch.sub of two tensors
+    if value.name == "rsub":  # torch.rsub takes no out=; a number minus a tensor becomes torch.sub of two tensors
         from_number = len(value.args) == 2 and not isinstance(value.args[1], Value) and not value.kwargs
         return (torch.sub, "out") if from_number else None
     if value.name in _QUICK:

@@ -1,4 +1,4 @@
-"""The valid steps of a batch, one after the other: step by step, within a step row by row, the longest rows first."""
+"""The valid steps of a batch, packed step by step, with the rows of a step in decreasing order of length."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["Packing"]
 
 
 class Packing:
-    """Where each row's steps lie, so that a finished row costs nothing and the padding is never looked at.
+    """The positions of each row's steps, so that finished rows cost nothing and the padding is never read.
 
-    A *stack* holds a state: all rows before the first step, then after each step the rows that took it. What is *flat*
-    has the rows of the steps alone.
+    A *stack* holds a state: all initial rows, then after each step the rows valid at it. A *flat* tensor has the rows
+    of the steps alone.
 
     Parameters
     ----------
     batch_size, n_timesteps : int
     lengths : tensor of int64, shape (batch_size,), or None
-        None where every step is valid.
+        None if every step is valid.
     device : torch.device
     """
 
@@ -47,7 +47,7 @@ class Packing:
         self._last = (starts[lengths] + torch.arange(self.batch_size)).to(device)
 
     def pack(self, x: Tensor) -> Tensor:
-        """Make x of shape (batch, n_timesteps, …) flat."""
+        """Return x of shape (batch, n_timesteps, …) as a flat tensor."""
         if self.ragged:
             return x.flatten(0, 1).index_select(0, self._source)
         return x.transpose(0, 1).reshape(self.n_rows, *x.shape[2:])
@@ -60,7 +60,7 @@ class Packing:
             flat.view(self.n_timesteps, self.batch_size, *x.shape[2:]).copy_(x.transpose(0, 1))
 
     def unpack(self, flat: Tensor) -> Tensor:
-        """Return the steps of a flat tensor in their places, zeros in the padding."""
+        """Return a flat tensor as (batch, n_timesteps, …), zero in the padding."""
         shape = (self.batch_size, self.n_timesteps, *flat.shape[1:])
         if self.ragged:
             return (
@@ -71,13 +71,13 @@ class Packing:
         return flat.view(self.n_timesteps, self.batch_size, *flat.shape[1:]).transpose(0, 1)
 
     def stack(self, first: Tensor) -> Tensor:
-        """Return a stack that holds a state before the first step."""
+        """Return a stack initialized with the state before the first step."""
         stack = first.new_empty(self.batch_size + self.n_rows, *first.shape[1:])
         stack[: self.batch_size] = first[self._order] if self.ragged else first
         return stack
 
     def stack_back(self, last: Tensor, addend: Tensor | None, *, packed: bool = True) -> Tensor:
-        """Return a stack with the gradient of each row's last state where that state lies, and an addend."""
+        """Return a stack with the gradient of each row's last state at its position, plus an addend."""
         stack = last.new_empty(self.batch_size + self.n_rows, *last.shape[1:])
         if addend is not None:
             stack[: self.batch_size] = 0
@@ -111,18 +111,18 @@ class Packing:
         return stack.index_select(0, self._before) if self.ragged else stack[: self.n_rows]
 
     def set_before(self, stack: Tensor, flat: Tensor) -> None:
-        """Write what stands before each step."""
+        """Set the state before each step."""
         if self.ragged:
             stack.index_copy_(0, self._before, flat)
         else:
             stack[: self.n_rows] = flat
 
     def split(self, flat: Tensor, dim: int = 0, times: int = 1) -> tuple[Tensor, ...]:
-        """Cut a flat tensor into its steps."""
+        """Split a flat tensor into its steps."""
         return _cut(flat, self.counts, dim, times)
 
     def runs(self, n_rows: int) -> list[list[int]]:
-        """Return the numbers of rows of successive steps, in groups of at most so many rows, or of one step."""
+        """Return the row counts of successive steps, in groups of at most ``n_rows`` rows or a single step."""
         groups: list[list[int]] = []
         left = 0
         for count in self.counts:
@@ -135,7 +135,7 @@ class Packing:
 
     @staticmethod
     def split_runs(shared: Tensor, runs: list[list[int]], dim: int = 0, times: int = 1) -> list[Tensor]:
-        """Cut a tensor that all groups of steps use into the steps of each."""
+        """Split a tensor that all groups of steps reuse into the steps of each group."""
         found: dict[tuple[int, ...], Any] = {}
         for run in runs:
             counts = tuple(run)
@@ -144,7 +144,7 @@ class Packing:
         return [step for run in runs for step in found[tuple(run)]]
 
     def steps_of(self, stack: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Return for each step the rows before it, those that take it, and the rows after it."""
+        """Return for each step the valid rows of the state before it and after it."""
         steps = _cut(stack, [self.batch_size, *self.counts])
         before = list(steps[:-1])
         if self.ragged:
@@ -152,11 +152,11 @@ class Packing:
         return before, list(steps[1:])
 
     def shared(self, tensor: Tensor, dim: int = 0, times: int = 1) -> list[Tensor]:
-        """Let every step have the first rows of the same tensor."""
+        """Return for each step the first rows of the same tensor."""
         parts: dict[int, Any] = {count: tensor.narrow(dim, 0, times * count) for count in set(self.counts)}
         return [parts[count] for count in self.counts]
 
 
 def _cut(tensor: Tensor, counts: list[int], dim: int = 0, times: int = 1) -> tuple[Tensor, ...]:
-    # The steps are written to one by one, so that autograd need not know what they are views of.
+    # Unsafe: each step is written separately, so autograd need not track views.
     return torch.unsafe_split_with_sizes(tensor, [times * count for count in counts], dim)

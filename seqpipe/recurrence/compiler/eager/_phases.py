@@ -1,4 +1,4 @@
-"""When each value of a step is computed: for all steps at once before or after a loop, or in the loop."""
+"""The phase in which each value of a step is computed: before, in or after a loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqpipe.recurrence.compiler.eager._graph import StepGraph, Value, values_in
 
 __all__ = ["VIEWS", "Phases", "phases_of"]
 
-#: What costs nothing to make again from what it shows.
+#: Operations that are free to recompute from their argument.
 VIEWS = frozenset(
     {"slice", "split", "split_with_sizes", "unbind", "select", "t", "transpose", "permute", "unsqueeze", "expand"}
 )
@@ -18,20 +18,20 @@ _CHEAP = VIEWS | {"reshape"}
 
 @dataclass
 class Phases:
-    """The values of each part, in an order in which they can be computed.
+    """The values of each phase, in topological order.
 
     Attributes
     ----------
     free, free_later : list of Value
-        Made of parameters alone, once a batch: what the way forward needs, and what the way back does.
+        Computed from parameters alone, once per batch, for the forward pass and for the backward pass.
     before, forward, after : list of Value
-        For all rows of all steps at once; in the loop over time; for all at once.
+        The forward pass: for all steps at once, in the loop over time, and again for all steps at once.
     prepared, back, sunk : list of Value
-        The same for the way back.
+        The same for the backward pass.
     used_after : list of Value
-        Of the loop forward, what is needed after it.
+        Values of the forward loop that are needed after it.
     kept : list of Value
-        Of the whole way forward, what is needed on the way back.
+        Values of the forward pass that the backward pass needs.
     """
 
     free: list[Value]
@@ -47,25 +47,25 @@ class Phases:
 
 
 def phases_of(graph: StepGraph, addends: Sequence[Value] = ()) -> Phases:
-    """Give each value its phase: what lies between the state before the step and the state after it is looped.
+    """Assign each value to a phase: values between the old and the new state are looped.
 
-    Addends are needed before the loop back.
+    ``addends`` are needed before the backward loop.
     """
     everything = [v for v in values_in_order([*graph.forward_goals, *graph.gradients, *addends]) if v.op != "input"]
     ahead = set(values_in_order(graph.forward_goals))
     path = set(values_in_order(graph.new_states))
-    way_back = set(values_in_order([g for g in graph.grads_of_states if g is not None]))
+    backward_path = set(values_in_order([g for g in graph.grads_of_states if g is not None]))
     rows = [v for v in everything if not v.is_free]
     forward = [v for v in rows if v in ahead and v.level == 1 and v in path]
     after = [v for v in rows if v in ahead and v.level == 1 and v not in path]
     rest = [v for v in rows if v not in ahead]
-    back = [v for v in rest if v.level == 2 and v in way_back]
-    sunk = [v for v in rest if v.level == 2 and v not in way_back]
+    back = [v for v in rest if v.level == 2 and v in backward_path]
+    sunk = [v for v in rest if v.level == 2 and v not in backward_path]
     prepared = [v for v in rest if v.level < 2]
-    shown = _shown_again([*after, graph.output], set(forward))
-    again = _shown_again([*rest, *addends], {v for v in rows if v in ahead})
+    shown = _recomputed_views([*after, graph.output], set(forward))
+    again = _recomputed_views([*rest, *addends], {v for v in rows if v in ahead})
     x_grad = [g for g in graph.grads[len(graph.parameters) :][:1] if g is not None]
-    shown_later = _shown_again([*sunk, *x_grad], set(back))
+    shown_later = _recomputed_views([*sunk, *x_grad], set(back))
     free_goals = [g for g in graph.gradients if g.is_free]
     return Phases(
         free=[v for v in everything if v.is_free and v in ahead],
@@ -83,8 +83,8 @@ def phases_of(graph: StepGraph, addends: Sequence[Value] = ()) -> Phases:
     )
 
 
-def _shown_again(readers: Iterable[Value], made: set[Value]) -> list[Value]:
-    """Return the views among what was made that the readers need, and the views that these are of."""
+def _recomputed_views(readers: Iterable[Value], made: set[Value]) -> list[Value]:
+    """Return the views in ``made`` that the readers need, and the views that these are based on."""
     wanted = [v for reader in readers for v in (reader, *_arguments(reader)) if v in made and v.name in _CHEAP]
     return values_in_order(wanted, lambda v: v in made and v.name in _CHEAP)
 

@@ -1,4 +1,4 @@
-"""A loop over time as lines of Python, one call of torch each, that write into memory laid out beforehand."""
+"""A loop over time as lines of Python, each a torch call that writes into preallocated memory."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ __all__ = ["PythonLoop", "write_loop"]
 
 @dataclass
 class PythonLoop:
-    """A loop's code, and what it is to be called with.
+    """A loop's code and its arguments.
 
     Attributes
     ----------
     source : str
     columns : list
-        What there is one tensor of for each step: values, states to be written ("state", number), slots of
-        concatenations ("slot", value, start, width), copies that are stacked ("copy", value), or "rows".
+        Arguments with one tensor per step: values, states to write ("state", number), slots of concatenations
+        ("slot", value, start, width), stacked copies ("copy", value), or "rows".
     pieces : list
-        What there is one tensor of for each run of steps.
+        Arguments with one tensor per run of steps.
     free : list of Value
-        What is the same at every step.
+        Values that are the same at every step.
     places : dict
-        Where the loop's values lie.
+        Memory of the loop's values.
     sums : list of Value
-        What is added up.
+        Values that are summed over steps.
     ahead, behind : set of Value
-        What is computed for a run of steps at a time, before and after these.
+        Values computed per run of steps, before and after these.
     stacked : set of Value
-        What is needed of all steps.
+        Values needed at all steps after the loop.
     shares_runs : bool
-        Whether a run has products that are worth more threads than a step.
+        Whether a run has products large enough for more threads than a step.
     """
 
     source: str = ""
@@ -60,7 +60,7 @@ class PythonLoop:
 
     @cached_property
     def width(self) -> int:
-        """The most numbers that a value of a run has for each row."""
+        """The largest number of elements per row of a value computed per run."""
         wide = [v.shape for v in (*self.ahead, *self.behind) if v.rows is not None and v.name not in VIEWS]
         return max((math.prod(s.times if isinstance(s, Size) else s for s in shape) for shape in wide), default=1)
 
@@ -78,15 +78,15 @@ def write_loop(
     Parameters
     ----------
     values : list of Value
-        What it computes at each step, in order.
+        Values computed at each step, in order.
     targets : list of Value or None
-        What becomes each state for the step that follows; None where that does not come from the loop.
+        The value of each state for the next step; None if the loop does not compute it.
     stacked : iterable of Value
-        What is needed of all steps.
+        Values needed at all steps after the loop.
     ahead, behind : iterable of Value
-        What it computes for a run of steps at a time, before and after these.
+        Values computed per run of steps, before and after these.
     policy : ThreadPolicy, default=POLICY
-        Which products of a run are worth more threads.
+        Decides which products of a run use several threads.
     """
     return _Writer(values, targets, set(stacked), list(ahead), list(behind), policy).loop
 
@@ -131,14 +131,14 @@ class _Writer:
 
     def _write(self, value: Value) -> None:
         place = self.loop.places[value]
-        if place.kind == "view":  # a column, should anything read it
+        if place.kind == "view":  # becomes a column when it is read
             return
         if place.kind in ("local", "sum"):
             (self._write_local if place.kind == "local" else self._write_sum)(value)
             return
         if value.name == "cat" and self._write_missing_pieces(value):
             return
-        if value.name == "expand_copy":  # several times quicker so
+        if value.name == "expand_copy":  # copy_ is several times faster
             self.lines.append(f"{self._column(value)}.copy_({self._render(value.args[0])})")
             return
         function, out = out_of(value)  # type: ignore[misc]
@@ -187,7 +187,7 @@ class _Writer:
         return f"{self._in_scope(f'{value.name}_new', value.op)}({', '.join(rendered)})"
 
     def _write_missing_pieces(self, value: Value) -> bool:
-        """Copy pieces that are made elsewhere; tell whether any was made in place."""
+        """Copy pieces that are computed elsewhere; return whether any was computed in place."""
         pieces = pieces_of(value)
         if not any(self._lies_in(piece, value, start) for piece, start, _ in pieces):
             return False

@@ -1,4 +1,4 @@
-"""The same step with less work in its loops: products of parts apart, sums and products fused, views of views gone."""
+"""Graph rewrites that move work out of the loops: split products, fused sums and products, no redundant views."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["columns_of", "rewrite", "spread_biases"]
 _ATEN = torch.ops.aten
 _SAME = {"detach", "alias", "lift_fresh", "clone", "contiguous"}
 
-#: Gets a value as it was and as it is with its arguments rewritten, and how often each value was used.
+#: Takes a value, the same with rewritten arguments, and the number of uses of each value.
 Rule = Callable[[Value, Value, Counter[Value]], Value]
 
 
 def rewrite(graph: StepGraph) -> None:
-    """Rewrite a graph in place; what it computes stays, but for rounding."""
+    """Rewrite a graph in place; its results stay the same up to rounding."""
     _apply(graph, _without_copies)
     _apply(graph, _product_by_parts)
     _apply(graph, _sum_by_parts)
@@ -35,7 +35,7 @@ def rewrite(graph: StepGraph) -> None:
 
 
 def spread_biases(graph: StepGraph) -> None:
-    """Let each product of the loop forward be added to rows that hold its bias already: that is quicker."""
+    """Add each product of the forward loop to rows that already hold its bias, which is faster."""
     path = set(values_in_order(graph.new_states))
     _apply(graph, lambda old, new, uses: _with_spread_bias(new) if old in path else new)
 
@@ -59,7 +59,7 @@ def _apply(graph: StepGraph, rule: Rule) -> None:
 
 
 def _without_copies(old: Value, new: Value, uses: Counter[Value]) -> Value:
-    """Nothing is changed in place, so a copy is as good as what it is a copy of, and a view undone is none."""
+    """Remove copies, which nothing changes in place, and views that undo each other."""
     inner = _first(new)
     if inner is None:
         return new
@@ -69,7 +69,7 @@ def _without_copies(old: Value, new: Value, uses: Counter[Value]) -> Value:
         "view",
         "_unsafe_view",
         "squeeze",
-    ):  # what it views need not lie as in the trace, nor have several rows
+    ):  # strides may differ from the trace, and there may be a single row
         inner = _first(inner) if inner.name in ("reshape", "unsqueeze") else inner
         assert inner is not None
         return inner if new.shape == inner.shape else new.like(_ATEN.reshape.default, inner, list(new.shape))
@@ -82,7 +82,7 @@ def _without_copies(old: Value, new: Value, uses: Counter[Value]) -> Value:
 
 
 def _product_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
-    """Write [a b] times a matrix as two products, so that x's part goes before the loop."""
+    """Split [a b] times a matrix into two products, so that the part of x moves out of the loop."""
     if new.name not in ("mm", "addmm") or new.kwargs:
         return new
     *bias, left, matrix = new.args
@@ -104,7 +104,7 @@ def _product_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
 
 
 def _sum_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
-    """Write g times [a b], summed over rows, as g times a beside g times b: neither a nor b need be copied."""
+    """Write gᵀ[a b] as [gᵀa gᵀb], so that a and b need not be copied."""
     if new.name != "mm" or new.rows is not None or new.level == 0:
         return new
     left, right = new.args
@@ -116,7 +116,7 @@ def _sum_by_parts(old: Value, new: Value, uses: Counter[Value]) -> Value:
 
 
 def _joined_slices(old: Value, new: Value, uses: Counter[Value]) -> Value:
-    """Put the gradients of a value's pieces side by side, where each stands in columns of its own."""
+    """Concatenate the gradients of a value's slices, if each has its own columns."""
     if not _is_plain(new, "add"):
         return new
     pieces = _summands(new)
@@ -135,7 +135,7 @@ def _summands(value: Value) -> list[Value]:
 
 
 def _added_pieces(graph: StepGraph) -> dict[Value, Value]:
-    """Return products cut in pieces, each of which is added to the same columns of a value of x's, and that value."""
+    """Return products whose pieces are all added to the same columns of a value of x, and that value."""
     users = _users_of(graph)
     goals = {*graph.forward_goals, *graph.gradients}
     found = {}
@@ -148,7 +148,7 @@ def _added_pieces(graph: StepGraph) -> dict[Value, Value]:
 
 
 def _added_to(piece: Value, users: list[Value]) -> Value | None:
-    """Return the value whose same columns a piece is added to, if nothing else is done with it."""
+    """Return the value to whose same columns a piece is added, if the piece has no other use."""
     if len(users) != 1 or not _is_plain(users[0], "add"):
         return None
     other = users[0].args[users[0].args[0] is piece]
@@ -159,7 +159,7 @@ def _added_to(piece: Value, users: list[Value]) -> Value | None:
 
 
 def _with_sum(old: Value, new: Value, added: dict[Value, Value]) -> Value:
-    """Add in the product what is added to each of its pieces."""
+    """Add to the product what is added to each of its pieces."""
     if old in added:
         whole = added[old]
         return _addmm(new, whole if whole.shape == new.shape else _cut(whole, 1, 0, _width(new)), *new.args)
@@ -172,7 +172,7 @@ def _with_sum(old: Value, new: Value, added: dict[Value, Value]) -> Value:
 
 
 def _products_cut(graph: StepGraph) -> set[Value]:
-    """Return products of which the loop back needs some columns only, such as the gradient of [x h]."""
+    """Return products of which the backward loop needs only some columns, such as the gradient of [x h]."""
     goals = [*graph.forward_goals, *graph.gradients]
     users = _users_of(graph)
     path = set(values_in_order([g for g in graph.grads_of_states if g is not None]))
@@ -199,7 +199,7 @@ def _part_of_product(value: Value) -> Value:
 
 
 def columns_of(value: Value) -> Any:
-    """Return first and last column, where a value is some columns of another; else nothing."""
+    """Return the first and last column of a value that slices columns of another; else ()."""
     if value.name == "slice" and len(value.args) == 4 and _is_last(value, value.args[1]):
         return value.args[2], value.args[2] + _width(value)
     if value.name in ("split", "split_with_sizes") and _is_last(value, (*value.args, 0)[2]):
@@ -221,7 +221,7 @@ def _subtracted(old: Value, new: Value, uses: Counter[Value]) -> Value:
 
 
 def _fused(old: Value, new: Value, uses: Counter[Value]) -> Value:
-    """Make one operation of a sum and a product that nothing else needs."""
+    """Fuse a sum and a product that has no other use into one operation."""
     if _is_plain(new, "sub"):
         return _with_product(old, new, 1, uses, value=-1)
     if not _is_plain(new, "add"):
@@ -255,7 +255,7 @@ def _with_product(old: Value, new: Value, k: int, uses: Counter[Value], **kwargs
 
 
 def _mixture(new: Value) -> Value | None:
-    """Return (1 − w) a + w b as the one operation that it is in torch."""
+    """Return (1 − w) a + w b as ``torch.lerp``, or None for other sums."""
     if not all(a.name == "mul" and _are_tensors(a) and a.shape == new.shape for a in new.args):
         return None
     for first, second in (new.args, new.args[::-1]):

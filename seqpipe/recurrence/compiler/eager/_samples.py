@@ -1,4 +1,4 @@
-"""Finds out by trial that a graph treats each sample by itself, so that rows may be taken together or left out."""
+"""Checks numerically that a graph treats samples independently, so that rows may be combined or left out."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from seqpipe.recurrence.compiler.trace import Unplannable
 
 __all__ = ["check_rows"]
 
-#: Some rows of the trial batch, in no order, and the others.
+#: Some rows of the trial batch, unordered, and the others.
 _SOME, _OTHERS = (5, 1, 8), (0, 2, 3, 4, 6, 7)
 
 
 @torch.no_grad()
 def check_rows(graph: StepGraph, parameters: list[Tensor]) -> None:
-    """Compute every value for a batch of random numbers, and for the two parts of it.
+    """Compare every value of a random batch with the values of its two parts.
 
-    A value with rows must have the same rows either way. One without rows that depends on some has to be a sum over
-    them: what it is for the batch is the sum of what it is for the parts. This holds for any operations.
+    A value with rows must have the same rows in both cases. A value without rows that depends on samples must be a sum
+    over them: its value for the batch equals the sum over the parts. This holds for any operation.
 
     Raises
     ------
     Unplannable
-        If an operation mixes samples; names the first that does.
+        If an operation mixes samples; the message names the first.
     """
     order = values_in_order([*graph.forward_goals, *graph.gradients])
     n_rows = len(_SOME) + len(_OTHERS)
@@ -79,12 +79,12 @@ def _agrees(value: Value, whole: Tensor, some: Tensor, others: Tensor) -> bool:
 
 
 def _check_goals(graph: StepGraph) -> None:
-    """Refuse what the loops cannot hand over: results have a row for each sample, gradients of parameters have none."""
+    """Check that results have one row per sample, and gradients of parameters none."""
     n = len(graph.parameters)
     with_rows = [*graph.forward_goals, *(g for g in graph.grads[n:] if g is not None)]
     for value in with_rows:
         if value.rows != (0, 1):
-            raise Unplannable(f"{value.op} has no row for each sample{value.line}")
+            raise Unplannable(f"{value.op} does not return one row per sample{value.line}")
     for grad in graph.grads[:n]:
         if grad is not None and grad.rows is not None:
-            raise Unplannable(f"{grad.op} gives a parameter's gradient with a row for each sample{grad.line}")
+            raise Unplannable(f"{grad.op} returns a parameter's gradient with one row per sample{grad.line}")

@@ -1,4 +1,4 @@
-"""The engine that runs a cell's step in torch, where there is no C compiler, and off the CPU."""
+"""The engine that runs a cell's step in torch, without a C compiler and on any device."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from seqpipe.recurrence.engines import compiling
 
 __all__ = ["TorchEngine"]
 
-#: Steps below which laying out the loops costs more than they save (measured).
+#: Number of steps below which setting up the loops costs more than they save (measured).
 _FEWEST_STEPS = 8
-#: Numbers in one step of the state from which a CPU spends its time on arithmetic, whoever calls it (measured).
+#: Elements of the state per step above which arithmetic dominates call overhead on a CPU (measured).
 _WIDEST_STEP = 49152
 
 
 class TorchEngine(PlannedEngine):
-    """Takes a cell whose step treats each sample by itself."""
+    """Runs cells whose step treats samples independently."""
 
     name = "torch"
     made = "planned"
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
-        """Take float32 and float64 on any device."""
-        return None if dtype in (torch.float32, torch.float64) else f"it plans for float32 and float64, not {dtype}"
+        """Accept float32 and float64 on any device."""
+        return None if dtype in (torch.float32, torch.float64) else f"it supports float32 and float64, not {dtype}"
 
     def worthwhile(self, program: Any, x: Tensor) -> bool:
-        """Leave short sequences, and on a CPU wide steps, to the plain loop."""
+        """Return False for short sequences and, on a CPU, for wide steps: the plain loop is as fast."""
         return x.shape[1] >= _FEWEST_STEPS and (x.device.type != "cpu" or len(x) * program.state_size <= _WIDEST_STEP)
 
     @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
-        """Plan the step as calls of torch."""
+        """Plan the step as torch calls."""
         return EagerProgram(cell, dtype, **wanted)
 
     def call(

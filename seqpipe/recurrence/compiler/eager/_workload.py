@@ -1,4 +1,4 @@
-"""How many of torch's threads, which meet after every operation, a plan is worth."""
+"""Chooses the number of torch threads for a plan: threads synchronize after every operation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Workload", "multiplications"]
 
 
 class Workload:
-    """The products of a plan.
+    """The matrix products of a plan.
 
     Parameters
     ----------
     outside, in_runs, in_steps : iterable of Value
-        What is computed for all steps at once, for a run of steps at a time, and for each step.
+        Values computed for all steps at once, per run of steps, and per step.
     policy : ThreadPolicy, default=POLICY
     """
 
@@ -38,13 +38,13 @@ class Workload:
         self.in_steps = max(map(multiplications, in_steps), default=0)
 
     def threads(self, packing: Packing, device: torch.device) -> AbstractContextManager[int]:
-        """Hold torch to one thread inside unless the products of a batch are worth more."""
+        """Limit torch to one thread in the context unless the products of a batch are large enough."""
         policy = self.policy
         small = packing.n_rows * self.outside < policy.outside_loop and self.in_runs < policy.row_of_run
         return _one_thread(wanted=device.type == "cpu" and small and self._has_small_steps(packing))
 
     def threads_in_loop(self, packing: Packing, device: torch.device) -> AbstractContextManager[int]:
-        """Hold torch to one thread inside unless a step's products are worth more; give the number before."""
+        """Limit torch to one thread in the context unless a step's products are large; yield the previous number."""
         return _one_thread(wanted=device.type == "cpu" and self._has_small_steps(packing))
 
     def _has_small_steps(self, packing: Packing) -> bool:
@@ -52,7 +52,7 @@ class Workload:
 
 
 def multiplications(value: Value) -> int:
-    """Return the multiplications of a product with a matrix, for each row."""
+    """Return the number of multiplications per row of a matrix product, or 0 for other operations."""
     if value.name not in ("mm", "addmm"):
         return 0
     rows, columns = (a.shape for a in value.args[-2:])

@@ -1,9 +1,9 @@
-"""The engine ``triton``: a step's program as two kernels for a GPU, each taking a block of samples through all steps.
+"""The engine ``triton``: a step's program as two GPU kernels, each of which runs a block of samples over all steps.
 
-``_ahead`` and ``_division`` take the program apart into what torch computes for all steps at once (``_all_steps``,
-``_summing``) and what is left for the loops, which ``_limits`` may refuse. ``_tiles`` and ``_kernels`` write these as
-text, on top of ``_functions``; ``_loading`` makes functions of it. ``_triton_program`` launches them, ``_triton_run``
-takes a batch through them, and ``_triton_engine`` offers it to `Recurrent`.
+``_ahead`` and ``_division`` split the program into a part that torch computes for all steps at once (``_all_steps``,
+``_summing``) and the loops, whose size ``_limits`` checks. ``_tiles`` and ``_kernels`` write the loops as source, on
+top of ``_functions``; ``_loading`` loads it. ``_triton_program`` launches the kernels, ``_triton_run`` runs a batch,
+and ``_triton_engine`` offers it to `Recurrent`.
 """
 
 from seqpipe.recurrence.compiler.triton._triton_engine import TritonEngine

@@ -1,4 +1,4 @@
-"""Products that need no state: torch takes them for all steps in one call, before the loop over time."""
+"""Products that do not depend on the state: torch computes them for all steps in one call, before the time loop."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from seqpipe.recurrence.compiler.program import (
     with_arguments,
 )
 
-__all__ = ["Ahead", "take_ahead"]
+__all__ = ["Ahead", "hoist_products"]
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """An atom that needs no state, times some columns of a matrix.
+    """A product of an atom that does not depend on the state with some columns of a matrix.
 
     Attributes
     ----------
     operand : Atom
     slot, row : int
-        Which row-free value is the matrix, and the first of its rows that are multiplied.
+        The slot of the row-free matrix, and its first row.
     start, end : int
-        The first of its columns, and the one after the last.
+        The range of its columns.
     """
 
     operand: Atom
@@ -45,10 +45,10 @@ class Ahead:
 _Key = tuple[Atom, int, int]
 
 
-def take_ahead(program: StepProgram) -> tuple[StepProgram, tuple[Ahead, ...]]:
-    """Let products without a state be inputs of the step, ``Input("ahead", k, …)``; return also what these are.
+def hoist_products(program: StepProgram) -> tuple[StepProgram, tuple[Ahead, ...]]:
+    """Replace products that do not depend on the state by inputs ``Input("ahead", k, …)``; also return the products.
 
-    Products of one atom with several column blocks of a matrix are one.
+    Products of one atom with several column blocks of a matrix are merged.
     """
     spans = _spans(program)
     keys = list(spans)
@@ -79,7 +79,7 @@ def take_ahead(program: StepProgram) -> tuple[StepProgram, tuple[Ahead, ...]]:
 
 
 def _spans(program: StepProgram) -> dict[_Key, tuple[int, int]]:
-    """Return the columns, first and last, that each such product needs of its matrix."""
+    """Return the range of matrix columns that each such product needs."""
     found: dict[_Key, tuple[int, int]] = {}
     with_state: set[Atom] = set()
     for atom in atoms_of(program):

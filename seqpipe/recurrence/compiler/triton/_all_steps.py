@@ -1,4 +1,4 @@
-"""Atoms of all steps at once, computed by torch before a kernel's loop over time and after it."""
+"""Computes atoms for all steps at once with torch, before or after a kernel's time loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "cos": torch.cos, "erf": torch.erf, "log1p": torch.log1p, "expm1": torch.expm1, "sigmoid": torch.sigmoid,
     "tanh": torch.tanh, "select": lambda which, a, b: torch.where(which != 0, a, b),
 }  # fmt: skip
-#: Give 0 and 1, of the type of their arguments.
+#: Return 0 and 1, in the dtype of their arguments.
 _FLAGS: dict[str, Callable[..., Tensor]] = {
     "gt": torch.gt, "ge": torch.ge, "lt": torch.lt, "le": torch.le, "eq": torch.eq, "ne": torch.ne,
     "not": torch.logical_not,
@@ -27,14 +27,14 @@ _FLAGS: dict[str, Callable[..., Tensor]] = {
 
 
 class AllSteps:
-    """The rows of all steps, one after the other.
+    """The concatenated rows of all steps.
 
     Parameters
     ----------
     like : tensor of shape (n_rows, …)
-        Tells type and device.
+        Determines dtype and device.
     inputs : dict of (str, int) to tensor of shape (n_rows, width)
-        What atoms read, by source and index.
+        Inputs of atoms, by source and index.
     values : sequence
         The row-free values.
     """
@@ -44,35 +44,35 @@ class AllSteps:
         self._known: dict[Atom, Tensor] = {}
         self._columns: dict[Atom, tuple[Tensor, int]] = {}
 
-    def give(self, source: str, index: int, tensor: Tensor) -> None:
-        """Add an input."""
+    def set_input(self, source: str, index: int, tensor: Tensor) -> None:
+        """Set an input."""
         self._inputs[source, index] = tensor
 
-    def know(self, atom: Atom, rows: Tensor) -> None:
-        """Take an atom that was computed elsewhere, (n_rows, width)."""
+    def set_rows(self, atom: Atom, rows: Tensor) -> None:
+        """Set the rows of an atom that was computed elsewhere, (n_rows, width)."""
         self._known[atom] = rows
 
-    def know_beside(self, atoms: Sequence[Atom], rows: Tensor) -> None:
-        """Take atoms that lie side by side in a tensor of shape (n_rows, widths together)."""
+    def set_adjacent(self, atoms: Sequence[Atom], rows: Tensor) -> None:
+        """Set atoms that are adjacent in a tensor of shape (n_rows, sum of widths)."""
         start = 0
         for atom in atoms:
-            self.know(atom, rows[:, start : start + atom.width])
+            self.set_rows(atom, rows[:, start : start + atom.width])
             self._columns[atom] = rows, start
             start += atom.width
 
     def of(self, atom: Atom) -> Tensor:
-        """Return an atom, of shape (n_rows, width)."""
+        """Return the rows of an atom, (n_rows, width)."""
         for part in atoms_in_order([atom], self._known.__contains__):
             self._known[part] = self._compute(part).expand(len(self._like), part.width)
         return self._get(atom).expand(len(self._like), atom.width)
 
-    def beside(self, atoms: Sequence[Atom]) -> Tensor:
-        """Return atoms side by side."""
+    def concatenated(self, atoms: Sequence[Atom]) -> Tensor:
+        """Return the rows of several atoms, concatenated."""
         parts = [self.of(atom) for atom in atoms]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
-    def stored_beside(self, atoms: Sequence[Atom]) -> Tensor | None:
-        """Return atoms that lie side by side as one view; None where they do not."""
+    def adjacent(self, atoms: Sequence[Atom]) -> Tensor | None:
+        """Return adjacent atoms as one view, or None if they are not adjacent."""
         rows, first = self._columns.get(atoms[0], (None, 0))
         end = first
         for atom in atoms:

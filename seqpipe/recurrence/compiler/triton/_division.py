@@ -1,4 +1,4 @@
-"""What of a step a kernel computes in its loop over time, and what torch computes before or after it."""
+"""Divides a step into what a kernel computes in its loop over time, and what torch computes before or after it."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ from seqpipe.recurrence.compiler.program import (
     atoms_in_order,
     layout_of,
 )
-from seqpipe.recurrence.compiler.triton._ahead import Ahead, take_ahead
+from seqpipe.recurrence.compiler.triton._ahead import Ahead, hoist_products
 
 __all__ = ["Division", "divide"]
 
-#: What torch has of all steps without a kernel's help.
-_AT_HAND = ("x", "state", "ahead")
+#: Inputs that torch has for all steps without a kernel.
+_AVAILABLE = ("x", "state", "ahead")
 _Test = Callable[[Atom], bool]
 
 
 @dataclass(frozen=True)
 class Division:
-    """A program, divided.
+    """A divided program.
 
     Attributes
     ----------
     program : StepProgram
-        Its products that need no state are inputs.
+        The program, with products that do not depend on the state as inputs.
     ahead : tuple of Ahead
         These products.
-    first_ahead : frozenset of int
-        Those that the way forward needs.
+    forward_ahead : frozenset of int
+        Indices of those that the forward pass needs.
     layout : Layout
-        What forward leaves for backward, and the sums over all rows and steps.
+        Activations stored for the backward pass, and the sums over all rows and steps.
     output_late : bool
         Whether torch computes the output after the loop.
     read_out : tuple of Atom
-        What it computes it from.
+        The atoms from which it does.
     left : tuple of Atom
-        What the loop back leaves for gradients: it has zeros in the padding.
+        The atoms that the backward loop stores for gradients, zero in the padding.
     """
 
     program: StepProgram
     ahead: tuple[Ahead, ...]
-    first_ahead: frozenset[int]
+    forward_ahead: frozenset[int]
     layout: Layout
     output_late: bool
     read_out: tuple[Atom, ...]
     left: tuple[Atom, ...]
 
     def kept(self, *, keep: bool) -> tuple[Atom, ...]:
-        """Return what the loop forward stores beside states and output."""
+        """Return the atoms that the forward loop stores besides states and output."""
         kept = self.layout.kept if keep else ()
         return tuple(dict.fromkeys([*kept, *self.read_out]))
 
     @property
     def after(self) -> Iterator[tuple[Atom, int, int]]:
-        """The atoms that states after the step are made of, with the state and the first column."""
+        """The atoms of the new states, each with its state and first column."""
         for k, atoms in enumerate(self.program.new_states):
             start = 0
             for atom in atoms:
@@ -72,11 +72,11 @@ class Division:
                 start += atom.width
 
     def is_kept(self, atom: Atom) -> bool:
-        """Tell whether forward has stored an atom."""
+        """Return whether the forward loop stores an atom."""
         return atom in self.layout.kept or (atom in self._states_after and not isinstance(atom, Input))
 
-    def is_at_hand(self, atom: Atom) -> bool:
-        """Tell whether backward finds an atom rather than computing it."""
+    def is_available(self, atom: Atom) -> bool:
+        """Return whether the backward loop reads an atom instead of computing it."""
         return isinstance(atom, Input) or self.is_kept(atom)
 
     @cached_property
@@ -85,8 +85,8 @@ class Division:
 
 
 def divide(program: StepProgram, *, double: bool) -> Division:
-    """Divide a program; rows are stored as wide as they are."""
-    program, ahead = take_ahead(program)
+    """Divide a program; rows are stored without padding."""
+    program, ahead = hoist_products(program)
     layout = layout_of(program, Target(double, 8 if double else 4, 0))
     after = {a for atoms in program.new_states for a in atoms}
     late = _late(program.output, [a for atoms in program.new_states for a in atoms], lambda a: isinstance(a, Input))
@@ -102,33 +102,33 @@ def divide(program: StepProgram, *, double: bool) -> Division:
 
 
 def _operands(layout: Layout) -> list[Atom]:
-    """Return what is summed, what is multiplied with the same rows side by side."""
+    """Return the operands of the sums; those multiplied by the same rows are adjacent."""
     by_rows: dict[Atom | None, list[Atom]] = {}
     for found in layout.sums:
         by_rows.setdefault(found.rows, []).append(found.columns)
     return [a for columns in by_rows.values() for a in columns] + [rows for rows in by_rows if rows is not None]
 
 
-def _late(goals: Iterable[Atom], loop: Iterable[Atom], at_hand: _Test) -> dict[Atom, None]:
-    """Return the products that no step waits for, and what is computed from them, in order."""
-    in_loop = set(atoms_in_order(loop, at_hand))
+def _late(goals: Iterable[Atom], loop: Iterable[Atom], available: _Test) -> dict[Atom, None]:
+    """Return the products that no step depends on, and the atoms computed from them, in order."""
+    in_loop = set(atoms_in_order(loop, available))
     late: dict[Atom, None] = {}
-    for atom in atoms_in_order(goals, at_hand):
+    for atom in atoms_in_order(goals, available):
         if atom not in in_loop and (isinstance(atom, Product) or any(a in late for a in arguments(atom))):
             late[atom] = None
     return late
 
 
-def _stored(goals: Iterable[Atom], late: dict[Atom, None], at_hand: _Test) -> tuple[Atom, ...]:
-    """Return what a loop has to store, so that torch can compute what is late."""
+def _stored(goals: Iterable[Atom], late: dict[Atom, None], available: _Test) -> tuple[Atom, ...]:
+    """Return the atoms that a loop must store so that torch can compute the late ones."""
     wanted = dict.fromkeys(
         [*goals, *(a for atom in atoms_in_order(late, lambda a: a not in late) for a in arguments(atom))]
     )
 
-    def torch_has(atom: Atom) -> bool:
-        return isinstance(atom, Const) or at_hand(atom) or (isinstance(atom, Input) and atom.source in _AT_HAND)
+    def is_known(atom: Atom) -> bool:
+        return isinstance(atom, Const) or available(atom) or (isinstance(atom, Input) and atom.source in _AVAILABLE)
 
-    return tuple(a for a in wanted if a not in late and not torch_has(a))
+    return tuple(a for a in wanted if a not in late and not is_known(a))
 
 
 def _needed_forward(program: StepProgram, ahead: tuple[Ahead, ...]) -> frozenset[int]:

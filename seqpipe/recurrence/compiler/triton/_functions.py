@@ -1,4 +1,4 @@
-"""Functions of Triton that generated kernels call: rows in memory, and the mathematics that the language lacks."""
+"""Triton functions that generated kernels call: memory access, and mathematics missing from the language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def matrix(p, row_stride, column_stride, row, rows, column, columns):
     at = p + row[:, None] * row_stride + column[None, :] * column_stride
     return tl.load(at, mask=(row < rows)[:, None] & (column < columns)[None, :], other=0)
 """
-#: By the operations that need them. What is near 0 goes by series, since 1 ± x has lost its digits there.
+#: Functions by operation. Near 0 they use series, since 1 ± x loses its digits there.
 _MATHEMATICS = {
     # Cephes (Moshier, 1989): a rational function near 0, the exponential elsewhere.
     "tanh": """
@@ -70,5 +70,5 @@ def pow(a, b):
 
 
 def functions(used: set[str]) -> str:
-    """Return the text that every file of kernels begins with, with the functions for some operations."""
+    """Return the source at the start of every file of kernels, with the functions for the operations used."""
     return _HEAD + "\n" + _MEMORY + "".join("\n" + _MATHEMATICS[name] for name in sorted(used & set(_MATHEMATICS)))

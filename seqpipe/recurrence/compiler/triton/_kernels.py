@@ -1,4 +1,4 @@
-"""A program as two kernels in Triton: the loop over time forward, and the one back, each for a block of samples."""
+"""A program as two Triton kernels, the forward and the backward time loop, each for a block of samples."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _BLOCK = (
     "here = row < B",
     "length = tl.load(lengths + row, mask=here, other=0)",
 )
-#: In one stage: were steps taken apart to load for later ones ahead of time, they would miss what earlier ones store.
+#: In one stage: with pipelining, loads for later steps would miss what earlier ones store.
 _STEPS = "tl.range(steps, num_stages=1)"
 
 
 @dataclass(frozen=True)
 class TritonKernel:
-    """The text of a kernel.
+    """The source of a kernel.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class TritonKernel:
     arguments : tuple of str
         The names of its pointers and strides: ``p3``, ``p3_rows`` and ``p3_columns`` are the row-free value in slot 3.
     functions : frozenset of str
-        The operations that functions of the file stand for.
+        Operations implemented by functions of the file.
     scratch_width : int
-        Numbers that a sample needs for what a step's stages hand on.
+        Scratch elements per sample for values passed between stages of a step.
     """
 
     name: str
@@ -49,18 +49,18 @@ class TritonKernel:
 
     @cached_property
     def file(self) -> str:
-        """The text of a file with this kernel."""
+        """The source of a file with this kernel."""
         return file_of(self)
 
 
 def file_of(*kernels: TritonKernel) -> str:
-    """Return the text of a file with some kernels, and the functions that they call."""
+    """Return the source of a file with some kernels and the functions that they call."""
     head = functions({name for kernel in kernels for name in kernel.functions})
     return "\n\n".join([head, *(kernel.text for kernel in kernels)])
 
 
 def forward_kernel(division: Division, real: str, *, input_width: int, keep: bool) -> TritonKernel:
-    """Write the loop forward, which keeps what backward needs if asked to."""
+    """Write the forward loop; with ``keep``, it stores activations for the backward pass."""
     tiles, program, layout = Tiles(real), division.program, division.layout
     _place_inputs(tiles, division, input_width)
     goals: list[Atom] = []
@@ -82,7 +82,7 @@ def forward_kernel(division: Division, real: str, *, input_width: int, keep: boo
 
 
 def backward_kernel(division: Division, real: str, *, input_width: int) -> TritonKernel:
-    """Write the loop back through time."""
+    """Write the backward loop through time."""
     tiles, program, layout = Tiles(real), division.program, division.layout
     _place_inputs(tiles, division, input_width)
     tiles.places[Input("output_grad", 0, 0, 0)] = tiles.step("grad", layout.output_width)
@@ -93,7 +93,7 @@ def backward_kernel(division: Division, real: str, *, input_width: int) -> Trito
     after = []
     for k, (atoms, width) in enumerate(zip(program.state_grads, layout.state_widths)):
         after.append(_carry_gradient(tiles, k, atoms, [a for a in inputs if a.index == k], width))
-    tiles.emit(goals, schedule(goals, division.is_at_hand))
+    tiles.emit(goals, schedule(goals, division.is_available))
     in_registers = [k for k in range(len(after)) if f"carry{k}" not in tiles.arguments]
     tiles.lines += [f"n{k} = {tiles.tile(program.state_grads[k][0])}" for k in in_registers]
     if tiles.shared or len(in_registers) < len(after):
@@ -113,7 +113,7 @@ def _place_inputs(tiles: Tiles, division: Division, input_width: int) -> None:
 
 
 def _place_results(tiles: Tiles, division: Division) -> None:
-    """Let backward find what forward has stored."""
+    """Set the addresses of the atoms that the forward loop stores."""
     for atom, k, start in division.after:
         if not isinstance(atom, Input):
             place = tiles.step(f"state{k}", division.layout.state_widths[k], after=True)
@@ -124,7 +124,7 @@ def _place_results(tiles: Tiles, division: Division) -> None:
 
 
 def _put(tiles: Tiles, atoms: Iterable[Atom], place: TileAddress) -> list[Atom]:
-    """Let atoms be stored side by side."""
+    """Store atoms side by side and return them."""
     found = []
     for atom, start in _starts(atoms):
         tiles.writes.setdefault(atom, []).append(place.at(start))
@@ -145,13 +145,13 @@ def _starts(atoms: Iterable[Atom]) -> list[tuple[Atom, int]]:
 
 
 def _carry_states(tiles: Tiles, division: Division) -> None:
-    """Hand states in registers to the step that follows."""
+    """Pass states in registers to the next step."""
     new = {k: tiles.tile(atoms[0]) for k, atoms in enumerate(division.program.new_states) if len(atoms) == 1}
     text = "\n".join(tiles.lines)
     new = {k: name for k, name in new.items() if re.search(rf"\bh{k}\b", text) or f"h{k}" in new.values()}
     for k in new:
         width = division.layout.state_widths[k]
-        tiles.first(f"h{k} = {tiles.read(TileAddress(tiles.argument(f'state{k}'), width), width)}")
+        tiles.add_before(f"h{k} = {tiles.read(TileAddress(tiles.argument(f'state{k}'), width), width)}")
     if len(new) > 1:  # one may be another's old value
         tiles.lines += [f"n{k} = {name}" for k, name in new.items()]
         new = {k: f"n{k}" for k in new}
@@ -159,16 +159,16 @@ def _carry_states(tiles: Tiles, division: Division) -> None:
 
 
 def _carry_gradient(tiles: Tiles, k: int, atoms: tuple[Atom, ...], inputs: list[Input], width: int) -> str:
-    """Let the gradient of a state come from the step after, or at a row's last step from outside.
+    """Take the gradient of a state from the following step or, at a row's last step, from outside.
 
-    Returns the line after the loop that hands over the gradient of the state before the first step.
+    Return the line after the loop that stores the gradient of the initial state.
     """
     outside = TileAddress(tiles.argument(f"last{k}"), width)
     in_registers = len(atoms) == 1 and all(a.width == width for a in inputs)
     before, final = f"n{k}", f"n{k}"
     if in_registers:
-        tiles.first(f"n{k} = tl.zeros([M, {padded(width)}], {tiles.real})")
-    else:  # two buffers that change places at every step
+        tiles.add_before(f"n{k} = tl.zeros([M, {padded(width)}], {tiles.real})")
+    else:  # two buffers, swapped at every step
         carry = tiles.argument(f"carry{k}")
         tiles.pointers[f"{carry}_t"] = carry, f"{carry} + (i % 2) * B * {width}"
         tiles.pointers[f"{carry}_n"] = carry, f"{carry} + ((i + 1) % 2) * B * {width}"

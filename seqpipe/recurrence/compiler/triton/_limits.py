@@ -1,4 +1,4 @@
-"""How large a step may be for a kernel that one multiprocessor runs."""
+"""Limits on the size of a step for a kernel that runs on one multiprocessor."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ from seqpipe.recurrence.compiler.triton._tiles import KNOWN, padded
 
 __all__ = ["check_limits", "check_operations"]
 
-#: Columns of a tile: wider ones, and the addresses of the matrices that they are multiplied with, do not fit into
-#: registers.
+#: Maximum columns of a tile: wider ones, with the addresses of their matrices, do not fit into registers.
 _WIDEST = 256
-#: Bytes of matrices that a step reads. A multiprocessor reads 64 bytes a clock from the second cache, so 1 MiB takes
-#: 16,384 clocks, 9 µs: about what the calls of one step cost in a CUDA graph, which all multiprocessors share.
+#: Maximum bytes of matrices that a step reads. A multiprocessor reads 64 bytes per clock from the L2 cache, so 1 MiB
+#: takes 16,384 clocks or 9 µs, about as long as the calls of one step in a CUDA graph, which uses all multiprocessors.
 _MATRIX_BYTES = 2**20
 
 
 def check_limits(division: Division, dtype: torch.dtype) -> int:
-    """Refuse steps that are too large; return the columns of the widest tile.
+    """Check the size of a step; return the columns of the widest tile.
 
     Raises
     ------
     Unplannable
-        If a tile is too wide or the matrices of a loop are too many.
+        If a tile is too wide or the matrices of a loop are too large.
     """
     program = division.program
     forward = [*(a for atoms in program.new_states for a in atoms), *division.read_out]
@@ -43,30 +42,30 @@ def check_limits(division: Division, dtype: torch.dtype) -> int:
     back = [*(a for atoms in program.state_grads for a in atoms), *division.left]
     loops = [
         atoms_in_order(forward, lambda a: isinstance(a, Input)),
-        atoms_in_order(back, division.is_at_hand),
+        atoms_in_order(back, division.is_available),
     ]
     widest = max([*division.layout.state_widths, *(a.width for atoms in loops for a in atoms)])
     if widest > _WIDEST:
-        raise Unplannable(f"it keeps {widest} columns in registers, and takes up to {_WIDEST}")
+        raise Unplannable(f"it keeps {widest} columns in registers, more than the maximum of {_WIDEST}")
     size = max(map(_matrix_size, loops)) * dtype.itemsize
     if size > _MATRIX_BYTES:
-        raise Unplannable(f"a step multiplies with {size / 2**20:.1f} MiB of matrices, and it takes up to 1 MiB")
+        raise Unplannable(f"a step reads {size / 2**20:.1f} MiB of matrices, more than the maximum of 1 MiB")
     return padded(widest)
 
 
 def check_operations(program: StepProgram) -> None:
-    """Refuse steps with atoms that the kernels have no code for.
+    """Check that the kernels support all operations of a step.
 
     Raises
     ------
     Unplannable
-        Names the first.
+        If they do not; the message names the first.
     """
     for atom in atoms_of(program):
         if isinstance(atom, (Fold, Select)):
-            raise Unplannable("it computes along inner dimensions or moves columns, which the kernels do not")
+            raise Unplannable("it computes along inner dimensions or moves columns, which the kernels do not support")
         if isinstance(atom, Elementwise) and atom.op not in KNOWN:
-            raise Unplannable(f"it computes {atom.op}, which the kernels do not")
+            raise Unplannable(f"it computes {atom.op}, which the kernels do not support")
 
 
 def _matrix_size(atoms: list[Atom]) -> int:

@@ -1,4 +1,4 @@
-"""From the text of kernels to functions that Triton compiles when they are first called."""
+"""Loads the source of kernels as functions that Triton compiles on their first call."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _loaded: Recent[tuple[str, bool], dict[str, Any]] = Recent(1024)
 
 @cache
 def has_triton() -> bool:
-    """Tell whether Triton is installed; it is not imported."""
+    """Return whether Triton is installed, without importing it."""
     return find_spec("triton") is not None
 
 
 def is_interpreted() -> bool:
-    """Tell whether kernels run in Triton's interpreter, which takes tensors on a CPU: TRITON_INTERPRET=1."""
+    """Return whether kernels run in Triton's interpreter, which works on a CPU: TRITON_INTERPRET=1."""
     return os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "yes", "on", "y")
 
 
 def load_kernels(text: str) -> dict[str, Any]:
-    """Return what a text defines, by name; Triton reads the text again from the file that it is kept in."""
+    """Return the definitions of a source text by name; it is kept in a file, which Triton reads again."""
     key = text, is_interpreted()
     with _LOCK:
         scope = _loaded.get(key)

@@ -1,4 +1,4 @@
-"""The atoms of a time step as lines of Triton: each a tile of a block's rows and a power of two of columns."""
+"""The atoms of a time step as lines of Triton: each is a tile of a block's rows and a power of two of columns."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _CALLS = {
     "not": "({0} == 0).to({type})", "select": "tl.where({0} != 0, {1}, {2})",
 }  # fmt: skip
 
-#: Operations that a kernel can have.
+#: Operations that kernels support.
 KNOWN = frozenset({*_INFIX, *_COMPARE, *_OWN, *_CALLS})
 
 
 def padded(width: int) -> int:
-    """Return the columns of a tile: products take no fewer than 16."""
+    """Return the columns of a tile: products need at least 16."""
     return 1 if width == 1 else max(16, 1 << (width - 1).bit_length())
 
 
 @dataclass(frozen=True)
 class TileAddress:
-    """Where an atom is in memory at one step: ``pointer + row * stride + start``."""
+    """The address of an atom at one step: ``pointer + row * stride + start``."""
 
     pointer: str
     stride: int
     start: int = 0
 
     def at(self, start: int) -> TileAddress:
-        """Return the place of columns further to the right."""
+        """Return the address ``start`` columns further to the right."""
         return TileAddress(self.pointer, self.stride, self.start + start)
 
     @property
@@ -49,28 +49,28 @@ class TileAddress:
 
 @dataclass
 class Tiles:
-    """Collects the lines of one kernel, and its arguments.
+    """Collects the lines of one kernel and its arguments.
 
     Attributes
     ----------
     real : str
-        The type of the numbers.
+        The dtype.
     arguments : list of str
         Pointers and strides.
     places : dict of Atom to TileAddress
-        What is in memory; inputs of a step are there as ``Input(source, index, 0, 0)``.
+        Addresses of atoms in memory; the key of a step's input is ``Input(source, index, 0, 0)``.
     pointers : dict of str to (str, str)
-        What finds a step in memory: the argument that it is a part of, and how.
+        Pointers to a step: the argument that each points into, and its expression.
     names : dict of Atom to str
-        What is in a variable.
+        Variables that hold atoms.
     writes : dict of Atom to list of TileAddress
-        Where atoms are to be stored once they are computed.
+        Addresses to store atoms to once they are computed.
     before, lines : list of str
-        What stands before the loop, and in it.
+        Lines before the loop, and in it.
     functions : set of str
-        Operations that functions stand for.
+        Operations implemented by functions.
     shared : list of Atom
-        What the threads of a block read from each other.
+        Atoms that threads of a block read from each other.
     scratch_width : int
         Columns of the memory that each step reuses.
     """
@@ -88,19 +88,19 @@ class Tiles:
     scratch_width: int = 0
 
     def argument(self, name: str) -> str:
-        """Return the name, made an argument."""
+        """Add an argument and return its name."""
         if name not in self.arguments:
             self.arguments.append(name)
         return name
 
     def step(self, name: str, width: int, *, after: bool = False) -> TileAddress:
-        """Return the place of what has a row for each sample and step, at this step or, of states, after it."""
+        """Return the address of an array with a row per sample and step, at this step or, for states, after it."""
         pointer = f"{name}_n" if after else f"{name}_t"
         self.pointers[pointer] = name, f"{name} + {'(at + B)' if after else 'at'} * {width}"
         return TileAddress(pointer, width)
 
     def pointer_lines(self) -> list[str]:
-        """Return the lines that make the pointers that are used."""
+        """Return the lines that define the pointers in use."""
         text = "\n".join(self.lines)
         used = [name for name in self.pointers if re.search(rf"\b{name}\b", text)]
         return [f"{name} = {self.pointers[name][1]}" for name in used if self.argument(self.pointers[name][0])]
@@ -108,11 +108,11 @@ class Tiles:
     def columns(self, width: int) -> str:
         """Return the name of a tile's column numbers."""
         name = f"c{padded(width)}"
-        self.first(f"{name} = tl.arange(0, {padded(width)})")
+        self.add_before(f"{name} = tl.arange(0, {padded(width)})")
         return name
 
-    def first(self, line: str) -> None:
-        """Put a line before the loop, once."""
+    def add_before(self, line: str) -> None:
+        """Add a line before the loop, once."""
         if line not in self.before:
             self.before.append(line)
 
@@ -122,7 +122,7 @@ class Tiles:
         Parameters
         ----------
         goals : iterable of Atom
-            What is wanted; of these, inputs and constants are not in the stages.
+            The atoms to compute; inputs and constants among them are not in the stages.
         stages : list of Stage
         """
         self._share(stages)
@@ -136,14 +136,14 @@ class Tiles:
             self._products([a for a in stage.atoms if isinstance(a, Product)])
             for atom in stage.atoms:
                 if not isinstance(atom, Product):
-                    self._let(atom, self._expression(atom))
+                    self._assign(atom, self._expression(atom))
             for atom in stage.atoms:
                 self._write(atom)
             if any(atom in self.shared for atom in stage.atoms):
                 self.barrier()
 
     def barrier(self) -> None:
-        """Wait until what all threads of the block have stored can be read by all."""
+        """Synchronize the threads of the block, so that all see what the others stored."""
         self.lines.append("tl.debug_barrier()")
 
     def tile(self, atom: Atom) -> str:
@@ -153,26 +153,26 @@ class Tiles:
                 shape = f"[M, {padded(atom.width)}]"
                 self.names[atom] = self._constant(f"tl.full({shape}, {_literal(atom.value)}, {self.real})")
             else:
-                self._let(atom, self.read(self.place(atom), atom.width))
+                self._assign(atom, self.read(self.place(atom), atom.width))
         return self.names[atom]
 
     def read(self, place: TileAddress, width: int, rows: str = "here") -> str:
-        """Return the expression of a tile in memory."""
+        """Return the expression that reads a tile from memory."""
         return f"read({place.base}, row, {place.stride}, {self.columns(width)}, {width}, {rows})"
 
     def place(self, atom: Atom) -> TileAddress:
-        """Return where an atom is."""
+        """Return the address of an atom."""
         if atom in self.places:
             return self.places[atom]
         assert isinstance(atom, Input), atom
         return self.places[Input(atom.source, atom.index, 0, 0)].at(atom.start)
 
     def write_line(self, place: TileAddress, atom: Atom, rows: str = "here") -> str:
-        """Return the line that stores an atom, zeros in rows that have ended."""
+        """Return the line that stores an atom, zero in rows past their end."""
         value = f"tl.where(running[:, None], {self.tile(atom)}, 0)"
         return f"write({place.base}, row, {place.stride}, {self.columns(atom.width)}, {atom.width}, {rows}, {value})"
 
-    def _let(self, atom: Atom, expression: str) -> None:
+    def _assign(self, atom: Atom, expression: str) -> None:
         name = f"v{len(self.names)}"
         self.lines.append(f"{name} = {expression}")
         self.names[atom] = name
@@ -190,14 +190,14 @@ class Tiles:
         self.lines += [self.write_line(place, atom) for place in self.writes.get(atom, [])]
 
     def _share(self, stages: list[Stage]) -> None:
-        """Give what products read across columns a place that all threads can read."""
+        """Assign an address readable by all threads to the atoms that products read across columns."""
         products = [a for stage in stages for a in stage.atoms if isinstance(a, Product) and a.width > 1]
         operands = dict.fromkeys(a for product in products for a, _ in product.terms)
         self.shared = [a for a in operands if a.width > 1 and not isinstance(a, Const) and not self._is_in_memory(a)]
-        homeless = [a for a in self.shared if not self.writes.get(a)]
-        self.scratch_width = sum(a.width for a in homeless)
+        unwritten = [a for a in self.shared if not self.writes.get(a)]
+        self.scratch_width = sum(a.width for a in unwritten)
         start = 0
-        for atom in homeless:
+        for atom in unwritten:
             self.writes[atom] = [TileAddress(self.argument("scratch"), self.scratch_width, start)]
             start += atom.width
         self.places |= {atom: self.writes[atom][0] for atom in self.shared}
@@ -208,7 +208,7 @@ class Tiles:
     def _products(self, products: list[Product]) -> None:
         for atom in products:
             zeros = f"tl.zeros([M, {padded(atom.width)}], {self.real})"
-            self._let(atom, zeros)
+            self._assign(atom, zeros)
         for operand, members in _by_operand(products).items():
             across = [
                 (p, m) for p, m in members if p.width > 1 and operand.width > 1 and not isinstance(operand, Const)
@@ -220,9 +220,9 @@ class Tiles:
                 self._wide_products(operand, across)
 
     def _wide_products(self, operand: Atom, members: list[tuple[Product, Matrix]]) -> None:
-        """Multiply some columns of the operand at a time: more would not fit into registers."""
+        """Multiply K columns of the operand at a time: more would not fit into registers."""
         place, width = self.place(operand), operand.width
-        self.first("k = tl.arange(0, K)")
+        self.add_before("k = tl.arange(0, K)")
         self.lines += [
             f"for k0 in range(0, {width}, K):",
             f"    a = read({place.base}, row, {place.stride}, k0 + k, {width}, here)",
@@ -234,7 +234,7 @@ class Tiles:
             self.lines.append(f"    {z} = tl.dot(a, {w}, {z}, input_precision=PRECISION, out_dtype={self.real})")
 
     def _small_product(self, found: Product, operand: Atom, matrix: Matrix) -> None:
-        """Multiply with a single row or column of a matrix."""
+        """Multiply by a single row or column of a matrix."""
         z, p, c = self.names[found], self._corner(matrix), self.columns(operand.width)
         one = self.columns(1)
         if operand.width == 1:
@@ -262,7 +262,7 @@ class Tiles:
         return f"{self.argument(f'p{slot}_rows')}, {self.argument(f'p{slot}_columns')}"
 
     def _clean(self, atom: Atom) -> str:
-        """Return a tile with zeros beyond its last column."""
+        """Return a tile that is zero past its last column."""
         name = self.tile(atom)
         if padded(atom.width) == atom.width:
             return name
@@ -284,7 +284,7 @@ class Tiles:
         return _CALLS[atom.op].format(*args, type=self.real)
 
     def _operand(self, argument: Atom | Vector, atom: Elementwise) -> str:
-        """Return what stands beside an operator: a number needs no tile where the other side is one."""
+        """Return an operand of an operator: a number needs no tile if the other operand is one."""
         if isinstance(argument, Vector):
             return self._vector(argument)
         if isinstance(argument, Const) and any(a.width == atom.width and not isinstance(a, Const) for a in atom.args):

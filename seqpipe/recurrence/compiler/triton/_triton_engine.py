@@ -19,23 +19,23 @@ __all__ = ["TritonEngine"]
 
 
 class TritonEngine(PlannedEngine):
-    """Takes a cell on a GPU whose step can be planned and is small enough for one multiprocessor."""
+    """Runs cells on a GPU whose step can be planned and fits one multiprocessor."""
 
     name = "triton"
     made = "compiled"
     reads_padding = True
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
-        """Take float32 and float64 on a GPU or, in Triton's interpreter, on a CPU."""
+        """Accept float32 and float64 on a GPU or, in Triton's interpreter, on a CPU."""
         if dtype not in (torch.float32, torch.float64):
-            return f"it compiles for float32 and float64, not {dtype}"
+            return f"it supports float32 and float64, not {dtype}"
         if device.type != "cuda" and not (device.type == "cpu" and is_interpreted()):
-            return f"it compiles for a GPU, and the cell is on {device.type}"
+            return f"it needs a GPU, and the cell is on {device.type}"
         return None if has_triton() else "Triton is not installed: pip install triton"
 
     @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
-        """Plan the step as kernels; they are compiled when they are first called."""
+        """Plan the step as kernels, which are compiled on their first call."""
         return TritonProgram(cell, dtype, **wanted)
 
     def call(

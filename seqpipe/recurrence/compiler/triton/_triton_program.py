@@ -1,4 +1,4 @@
-"""A cell's step as Triton kernels, planned for one type of numbers and one set of wanted gradients."""
+"""A cell's step as Triton kernels, planned for one dtype and one set of requested gradients."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ from seqpipe.recurrence.compiler.triton._loading import load_kernels
 
 __all__ = ["TritonProgram"]
 
-#: Columns of an operand that are multiplied at a time: more of them do not fit into registers.
+#: Columns of an operand multiplied at a time: more do not fit into registers.
 _AT_ONCE = 16
-#: Samples of a block. Few of them leave work for many multiprocessors; the interpreter takes its time for each block.
+#: Samples per block. Small blocks occupy more multiprocessors; in the interpreter, each block is slow.
 _ROWS, _ROWS_INTERPRETED = 4, 16
-#: Columns of the widest tile that four warps, of 32 threads each, hold in registers beside all others; wider ones take
-#: eight.
+#: Columns of the widest tile that four warps of 32 threads hold in registers with all others; wider ones use eight.
 _FOUR_WARPS = 32
 
 
 class TritonProgram:
-    """Batch size, length and lengths are open.
+    """One cell's step as kernels, for any batch size and lengths.
 
     Attributes
     ----------
     dtype : torch.dtype
     input_grad : bool
-        Whether it gives the gradient of x.
+        Whether it computes the gradient of x.
     checked : dict of bool to bool
-        Whether inference (False) and training (True) were found right.
+        Whether inference (False) and training (True) matched the plain loop.
     """
 
     def __init__(self, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> None:
@@ -54,23 +53,23 @@ class TritonProgram:
 
     @cached_property
     def inference_kernel(self) -> TritonKernel:
-        """The loop that keeps nothing for the way back."""
+        """The forward loop for inference."""
         return forward_kernel(self.division, self._real, input_width=self._input_width, keep=False)
 
     @cached_property
-    def keeping_kernel(self) -> TritonKernel:
-        """The loop that stores what the way back needs."""
+    def training_kernel(self) -> TritonKernel:
+        """The forward loop for training, which stores activations for the backward pass."""
         return forward_kernel(self.division, self._real, input_width=self._input_width, keep=True)
 
     @cached_property
-    def back_kernel(self) -> TritonKernel:
-        """The loop back through time."""
+    def backward_kernel(self) -> TritonKernel:
+        """The backward loop through time."""
         return backward_kernel(self.division, self._real, input_width=self._input_width)
 
     @property
     def source(self) -> str:
-        """The text of a training step's two kernels."""
-        return file_of(self.keeping_kernel, self.back_kernel)
+        """The source of a training step's two kernels."""
+        return file_of(self.training_kernel, self.backward_kernel)
 
     def launch(self, kernel: TritonKernel, lengths: Tensor, given: dict[str, Tensor], values: Sequence[Any]) -> None:
         """Run a kernel.
@@ -80,7 +79,7 @@ class TritonProgram:
         kernel : TritonKernel
         lengths : tensor of int64, shape (batch,)
         given : dict of str to tensor
-            Its arguments, but for lengths, row-free values and the memory that it reuses at each step.
+            Its arguments, except lengths, row-free values and scratch memory.
         values : sequence
             The row-free values.
         """
@@ -112,5 +111,5 @@ def _free(name: str, values: Sequence[Any]) -> Any:
 
 
 def _precision() -> str:
-    """Return how torch multiplies float32 on a GPU."""
+    """Return the precision of torch's float32 products on a GPU."""
     return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"

@@ -182,7 +182,7 @@ def test_a_fork_during_a_compilation_does_not_wait_for_its_parent() -> None:
 
 
 def test_a_refused_source_raises_with_the_compilers_last_words(cache: Path) -> None:
-    with pytest.raises(CompilerError, match=r"(?s)failed\. Its last words:.*nonsense"):
+    with pytest.raises(CompilerError, match=r"(?s)failed\. Its last output:.*nonsense"):
         load("int broken(void) { return nonsense; }")
     assert not kept(cache)
     assert not list(cache.glob("build-*"))

@@ -160,7 +160,7 @@ def test_a_second_derivative_is_refused(engine: GraphEngine, make: Make) -> None
 def test_the_recording_that_was_not_used_for_longest_goes(
     engine: GraphEngine, recorder: Any, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_cuda_graph_program, "_MOST_RECORDINGS", 2)
+    monkeypatch.setattr(_cuda_graph_program, "_MAX_RECORDINGS", 2)
     cell = make("mgu")
 
     def recorded(steps: int) -> bool:

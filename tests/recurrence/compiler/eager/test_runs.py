@@ -122,14 +122,14 @@ def test_a_run_has_whole_steps_and_no_more_rows_than_it_may() -> None:
 
 
 def test_the_way_back_through_gates_is_a_product_each_with_factors_known_before() -> None:
-    lines = in_step(program_of(Gates(3, 6)).back_loop.source)
+    lines = in_step(program_of(Gates(3, 6)).backward_loop.source)
     assert sum(line.startswith("addmm(") for line in lines) == 1
     assert len(lines) == 7  # the gradients of c, of four gates, of h and of c before
     assert not any("backward" in line for line in lines)
 
 
 def test_gates_are_computed_where_the_products_of_the_input_stood() -> None:
-    source = program_of(Gates(3, 6)).keeping_loop.source
+    source = program_of(Gates(3, 6)).training_loop.source
     assert "sigmoid_(" in source
     assert "addmm(v0, v1, p3, out=v0)" in source
 

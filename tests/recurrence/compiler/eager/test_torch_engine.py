@@ -234,8 +234,8 @@ def test_operations_need_no_rule_of_their_own(
         (Ranking, "aten.sort.default mixes samples"),
         (Relating, "aten.mm.default relates samples to samples"),
         (Sharing, "aten.div.Tensor mixes samples"),
-        (Numbering, "aten.add.Tensor uses the number of samples"),
-        (Clocked, "aten.mul.Tensor is given another number each time"),
+        (Numbering, "aten.add.Tensor depends on the number of samples"),
+        (Clocked, "aten.mul.Tensor takes a number that changes between calls"),
     ],
 )
 def test_a_step_that_does_not_treat_each_sample_alike_runs_in_the_plain_loop(cls: type[Cell], words: str) -> None:
@@ -286,7 +286,7 @@ def test_a_plan_that_is_wrong_warns_and_is_not_used(monkeypatch: pytest.MonkeyPa
 def test_a_cell_in_half_precision_is_left_to_the_plain_loop() -> None:
     (choice,) = make(Gated, torch.bfloat16).explain()
     assert choice.engine == "loop"
-    assert "it plans for float32 and float64, not torch.bfloat16" in choice.reason
+    assert "it supports float32 and float64, not torch.bfloat16" in choice.reason
 
 
 def test_what_x_alone_decides_is_taken_out_of_the_loop() -> None:

@@ -146,8 +146,8 @@ def test_products_of_x_are_one_before_the_loop_and_those_of_its_gradient_come_af
     program = program_of(GRUCell(3, 16))
     [ahead] = program.division.ahead
     assert (ahead.start, ahead.end) == (0, 48)
-    assert program.keeping_kernel.text.count("tl.dot(") == program.back_kernel.text.count("tl.dot(") == 3
-    assert "x_t" not in program.keeping_kernel.text
+    assert program.training_kernel.text.count("tl.dot(") == program.backward_kernel.text.count("tl.dot(") == 3
+    assert "x_t" not in program.training_kernel.text
 
 
 def place_of(pointer: str, step: int) -> tuple[str, int]:
@@ -181,10 +181,10 @@ def races(kernel: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_threads_hand_each_other_stands_behind_a_barrier(make: Make, name: str) -> None:
     program = program_of(make(name))
-    for kernel in (program.inference_kernel, program.keeping_kernel, program.back_kernel):
+    for kernel in (program.inference_kernel, program.training_kernel, program.backward_kernel):
         assert races(kernel.text) == []
-    without = program.keeping_kernel.text.replace("tl.debug_barrier()", "pass")
-    assert bool(races(without)) == ("tl.debug_barrier()" in program.keeping_kernel.text)
+    without = program.training_kernel.text.replace("tl.debug_barrier()", "pass")
+    assert bool(races(without)) == ("tl.debug_barrier()" in program.training_kernel.text)
 
 
 @pytest.mark.usefixtures("chosen")
@@ -214,13 +214,15 @@ def refusal(cell: Cell) -> str:
 
 @pytest.mark.usefixtures("chosen")
 def test_what_it_cannot_run_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
-    assert "it compiles for float32 and float64, not torch.bfloat16" in refusal(make("mgu", dtype=torch.bfloat16))
-    assert "it computes along inner dimensions or moves columns, which the kernels do not" in refusal(Softmax(4, 4))
-    assert "it computes floor, which the kernels do not" in refusal(Flooring(4, 4))
-    assert "it keeps 300 columns in registers, and takes up to 256" in refusal(GRUCell(3, 300))
-    assert "a step multiplies with 1.5 MiB of matrices" in refusal(GRUCell(3, 256).double())
+    assert "it supports float32 and float64, not torch.bfloat16" in refusal(make("mgu", dtype=torch.bfloat16))
+    assert "it computes along inner dimensions or moves columns, which the kernels do not support" in refusal(
+        Softmax(4, 4)
+    )
+    assert "it computes floor, which the kernels do not support" in refusal(Flooring(4, 4))
+    assert "it keeps 300 columns in registers, more than the maximum of 256" in refusal(GRUCell(3, 300))
+    assert "a step reads 1.5 MiB of matrices" in refusal(GRUCell(3, 256).double())
     monkeypatch.setenv("TRITON_INTERPRET", "0")
-    assert "it compiles for a GPU, and the cell is on cpu" in refusal(make("mgu"))
+    assert "it needs a GPU, and the cell is on cpu" in refusal(make("mgu"))
     monkeypatch.setattr(_triton_engine, "has_triton", lambda: False)
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     assert "Triton is not installed: pip install triton" in refusal(make("mgu"))
@@ -266,7 +268,7 @@ from seqpipe.recurrence.compiler.triton._triton_program import TritonProgram
 assert "triton" not in sys.modules
 for dtype, name, precision, capability in ((torch.float32, "fp32", "tf32", 80), (torch.float64, "fp64", "ieee", 90)):
     program = TritonProgram(GRUCell(3, 20).to(dtype), dtype, input_grad=True, parameter_grads=(True,) * 4)
-    for kernel in (program.keeping_kernel, program.back_kernel):
+    for kernel in (program.training_kernel, program.backward_kernel):
         function = load_kernels(kernel.file)[kernel.name]
         import triton
         from triton.backends.compiler import GPUTarget

@@ -13,7 +13,7 @@ __all__ = ["DeclaredEstimator", "Group", "fitted", "parameter"]
 
 _WIDTH = 116
 #: Sections are added to docstrings with examples, as public estimators have, unless they list parameters themselves.
-_EXAMPLES, _PARAMETERS = "\n    Examples\n", "\n    Parameters\n"
+_EXAMPLES, _PARAMETERS = "\nExamples\n", "\nParameters\n"
 
 
 class Group(Enum):
@@ -98,8 +98,9 @@ class DeclaredEstimator:
         if "__init__" not in written:
             cls.__init__ = _constructor(cls, parameters)  # type: ignore[method-assign]
         attributes = {n: each for n, each in _merged(reversed(declared)).items() if isinstance(each, _Fitted)}
-        if cls.__doc__ and _EXAMPLES in cls.__doc__ and _PARAMETERS not in cls.__doc__:
-            cls.__doc__ = _documented(cls.__doc__, _parameters_section(parameters), _section("Attributes", attributes))
+        text = inspect.cleandoc(cls.__doc__ or "")  # the compiler removes the indentation from Python 3.13 on
+        if _EXAMPLES in text and _PARAMETERS not in text:
+            cls.__doc__ = _documented(text, _parameters_section(parameters), _section("Attributes", attributes))
 
 
 def _merged(levels: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -127,9 +128,8 @@ def _constructor(cls: type, parameters: dict[str, _Parameter]) -> Any:
     return made
 
 
-def _documented(doc: str, *sections: str) -> str:
+def _documented(text: str, *sections: str) -> str:
     """Return a docstring with sections inserted where numpydoc expects them: before all others that it may have."""
-    text = inspect.cleandoc(doc)
     places = [text.find(f"\n{name}\n---") for name in ("See Also", "Notes", "References", "Examples")]
     place = min(place for place in places if place >= 0)
     whole = text[:place].rstrip() + "\n\n" + "\n".join(sections) + text[place:]

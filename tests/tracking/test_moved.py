@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, client: M
 def _emptied(uri: str, target: Path) -> Path:
     source = database_path(uri)
     assert source is not None
-    with sqlite3.connect(source) as there, sqlite3.connect(target) as here:
+    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here, here:
         there.backup(here)
         tables = [name for (name,) in here.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in set(tables) - {"alembic_version", "experiments"}:
@@ -75,7 +76,7 @@ def _emptied(uri: str, target: Path) -> Path:
 
 
 def _place_first_experiment(database: Path, root: Path) -> None:
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         place = f"{root.as_uri()}/artifacts/0"
         connection.execute("UPDATE experiments SET artifact_location = ?", (place,))
 
@@ -172,7 +173,7 @@ def test_experiments_with_files_elsewhere_are_left_there(project: Path, data, mo
 @pytest.mark.parametrize("first", ["{folder}/mlruns/0", "/somewhere/mlruns/0"])
 def test_a_store_of_an_older_version_is_mended_too(first: str, project: Path, data, monkeypatch, tmp_path: Path):
     model = fit(data)
-    with sqlite3.connect(project / "mlruns" / "mlflow.db") as connection:
+    with closing(sqlite3.connect(project / "mlruns" / "mlflow.db")) as connection, connection:
         place = first.format(folder=project)
         connection.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (place,))
     monkeypatch.chdir("/")

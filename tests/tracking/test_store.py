@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_database_that_is_not_there_is_not_made_by_reading(tmp_path):
 
 def test_a_store_of_an_older_mlflow_names_the_upgrade(client, uri, tmp_path):
     old = tmp_path / "old.db"
-    with sqlite3.connect(uri.removeprefix("sqlite:///")) as there, sqlite3.connect(old) as here:
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as there, closing(sqlite3.connect(old)) as here, here:
         there.backup(here)
         here.execute("UPDATE alembic_version SET version_num = 'bd07f7e963c5'")
     with pytest.raises(TrackingError, match=r"out-of-date database schema.*mlflow db upgrade"):

@@ -340,10 +340,10 @@ def test_eight_processes_share_a_fresh_store(tmp_path):
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=120)
 
-    database = sqlite3.connect(tmp_path / "mlflow.db")
-    query = "SELECT status, count(*) FROM runs GROUP BY status"
-    assert database.execute(query).fetchall() == [("FINISHED", 8)]
-    assert database.execute("SELECT count(*) FROM experiments").fetchone() == (2,)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        query = "SELECT status, count(*) FROM runs GROUP BY status"
+        assert database.execute(query).fetchall() == [("FINISHED", 8)]
+        assert database.execute("SELECT count(*) FROM experiments").fetchone() == (2,)
 
 
 @pytest.mark.live_tree
@@ -364,8 +364,8 @@ def test_a_run_that_sigkill_left_open_is_closed_by_the_next_tracker(tmp_path, ne
     assert subprocess.run([sys.executable, "-c", script]).returncode == -9
     net().set_callbacks(MLflowTracker("stale", tracking_uri=uri, log_model=False)).fit(*data)
 
-    database = sqlite3.connect(tmp_path / "mlflow.db")
-    found = dict(database.execute("SELECT status, run_uuid FROM runs").fetchall())
-    assert set(found) == {"KILLED", "FINISHED"}
-    query = "SELECT value FROM tags WHERE key = 'seqpipe.error' AND run_uuid = ?"
-    assert database.execute(query, [found["KILLED"]]).fetchone() == ("process ended without closing the run",)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        found = dict(database.execute("SELECT status, run_uuid FROM runs").fetchall())
+        assert set(found) == {"KILLED", "FINISHED"}
+        query = "SELECT value FROM tags WHERE key = 'seqpipe.error' AND run_uuid = ?"
+        assert database.execute(query, [found["KILLED"]]).fetchone() == ("process ended without closing the run",)

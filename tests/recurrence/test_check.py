@@ -98,7 +98,7 @@ def test_a_broken_initial_state_is_refused(first: Callable[[int], Any], words: s
 
 
 def test_recurrent_refuses_a_broken_cell_before_it_sees_data() -> None:
-    with pytest.raises(CellError, match="gives NaN or infinity"):
+    with pytest.raises(CellError, match="returns NaN or infinity"):
         Recurrent(Plain(lambda h: (h * torch.nan, h)))
 
 

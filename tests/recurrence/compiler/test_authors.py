@@ -412,7 +412,7 @@ def test_a_step_that_squeezes_a_batch_of_one_is_told(engine: str) -> None:
 def test_a_step_that_cannot_be_repeated_is_refused_where_it_would_be() -> None:
     recurrent = make(Counting)
     recurrent.memory = "recompute"
-    with pytest.raises(CellError, match="changes 't' of the cell, so that its steps cannot be run a second time"):
+    with pytest.raises(CellError, match="changes 't' of the cell, so its steps cannot be run a second time"):
         recurrent(torch.zeros(2, 9, 2, dtype=torch.float64))
 
 

@@ -54,9 +54,9 @@ def test_chunks_give_what_single_steps_give_in_either_direction(n_timesteps: int
 
 
 def test_few_long_sequences_run_in_chunks_and_wide_or_short_ones_do_not() -> None:
-    assert _linear._worth_chunks(torch.empty(1, 16384, 64))
-    assert not _linear._worth_chunks(torch.empty(1, 10, 64))
-    assert not _linear._worth_chunks(torch.empty(4096, 100, 1024))
+    assert _linear._use_chunks(torch.empty(1, 16384, 64))
+    assert not _linear._use_chunks(torch.empty(1, 10, 64))
+    assert not _linear._use_chunks(torch.empty(4096, 100, 1024))
 
 
 @pytest.mark.parametrize("n_timesteps", [1, 4, 40])

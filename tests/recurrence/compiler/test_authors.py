@@ -129,7 +129,7 @@ class Branching(Plain):
 def test_a_branch_on_the_number_of_samples_is_taken_as_in_the_loop() -> None:
     recurrent = make(Branching)
     assert check_equal(recurrent).startswith("c: ")
-    assert "does other things with another number of samples" in check_equal(recurrent, n_samples=1)
+    assert "does something else for another batch size" in check_equal(recurrent, n_samples=1)
 
 
 class Sized(Plain):
@@ -189,7 +189,7 @@ class Guessing(Plain):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (RowMasked, "keeps a tensor with a row for each sample ('mask')"),
+        (RowMasked, "stores a tensor with one row per sample ('mask')"),
         (Counting, "its step changes 't' of the cell"),
         (Guessing, "its step draws random numbers from Python or NumPy"),
     ],
@@ -219,7 +219,7 @@ def test_a_cell_whose_settings_change_at_every_run_is_soon_left_to_the_loop() ->
         for k in range(20):
             recurrent.cells[0].settings["rate"] = k
             recurrent(torch.zeros(1, 1, 2, dtype=torch.float64))
-    assert "keep what changes in a buffer" in recurrent.explain()[0].reason
+    assert "keep values that change in a buffer" in recurrent.explain()[0].reason
 
 
 PARAMETRIZATIONS: dict[str, Callable[[nn.Module], Any]] = {

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 
 from seqpipe.recurrence.compiler.program._atoms import Const
-from seqpipe.recurrence.compiler.program._planner import Planner, RuleBook, rows_of
+from seqpipe.recurrence.compiler.program._planner import Planner, Rule, rows_of
+from seqpipe.recurrence.compiler.program._registry import Registry
 from seqpipe.recurrence.compiler.program._rows import Refused, Rows
 from seqpipe.recurrence.compiler.trace import IN_DERIVATIVE, Node
 
 __all__ = ["RULES"]
 
-RULES = RuleBook()
-_rule = RULES.of
-
+RULES: Registry[Rule] = Registry()
+_rule = RULES.register
 
 _UNARY = {
     "neg": "neg", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt",

@@ -16,25 +16,12 @@ from seqpipe.recurrence.compiler.program._rows import Refused, Rows, aligned, co
 from seqpipe.recurrence.compiler.program._step_program import Free, FreeCall, StepProgram
 from seqpipe.recurrence.compiler.trace import Node, Trace, Unplannable, map_nodes, nodes_in, record
 
-__all__ = ["Planner", "Rule", "RuleBook", "rows_of"]
+__all__ = ["Planner", "Rule", "rows_of"]
 
 #: Operations that make a value with a row for each sample of what has none.
 _SPREADING = frozenset({"expand", "repeat"})
 
 Rule = Callable[["Planner", Node], Any]
-
-
-class RuleBook(dict[str, Rule]):
-    """Rules by the names of operations, without overload."""
-
-    def of(self, *names: str) -> Callable[[Rule], Rule]:
-        """Register the function that is decorated."""
-
-        def register(function: Rule) -> Rule:
-            self.update(dict.fromkeys(names, function))
-            return function
-
-        return register
 
 
 class Planner:

@@ -12,15 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqpipe.recurrence.compiler.program._decompositions import gather_computed, scatter_add_computed, scatter_computed
-from seqpipe.recurrence.compiler.program._planner import Planner, RuleBook, rows_of
+from seqpipe.recurrence.compiler.program._decomposed_selection import (
+    gather_computed,
+    scatter_add_computed,
+    scatter_computed,
+)
+from seqpipe.recurrence.compiler.program._planner import Planner, Rule, rows_of
+from seqpipe.recurrence.compiler.program._registry import Registry
 from seqpipe.recurrence.compiler.program._rows import Refused, Rows, arranged, combine, labels
 from seqpipe.recurrence.compiler.trace import Node, map_nodes
 
 __all__ = ["RULES"]
 
-RULES = RuleBook()
-_rule = RULES.of
+RULES: Registry[Rule] = Registry()
+_rule = RULES.register
 
 #: Numbers that are added up in one place, from which it is not done.
 _MOST_IN_PLACE = 16

@@ -22,8 +22,10 @@ from seqpipe.recurrence.compiler.program._atoms import (
     row_sum,
     select,
 )
-from seqpipe.recurrence.compiler.program._decompositions import largest, layer_norm, layer_norm_backward, smallest
-from seqpipe.recurrence.compiler.program._planner import Planner, RuleBook, rows_of
+from seqpipe.recurrence.compiler.program._decomposed_reductions import layer_norm, layer_norm_backward
+from seqpipe.recurrence.compiler.program._decomposed_selection import largest, smallest
+from seqpipe.recurrence.compiler.program._planner import Planner, Rule, rows_of
+from seqpipe.recurrence.compiler.program._registry import Registry
 from seqpipe.recurrence.compiler.program._rows import (
     Refused,
     Rows,
@@ -39,8 +41,8 @@ from seqpipe.recurrence.compiler.trace import Node
 
 __all__ = ["RULES", "folded"]
 
-RULES = RuleBook()
-_rule = RULES.of
+RULES: Registry[Rule] = Registry()
+_rule = RULES.register
 
 #: Groups of columns that are multiplied one after the other, and numbers that products of small matrices are made of: a
 #: step with more is better run by torch.

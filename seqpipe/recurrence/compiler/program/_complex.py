@@ -1,4 +1,4 @@
-"""Complex numbers as pairs of real ones: what an operation on them is in operations on their parts."""
+"""Operations on complex numbers, expressed by operations on their real and imaginary parts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["ComplexParts", "on_parts"]
 
 
 class ComplexParts(NamedTuple):
-    """Real and imaginary part of complex numbers: two tensors, or two nodes of a trace."""
+    """Real and imaginary parts of complex numbers: two tensors, or two nodes of a trace."""
 
     re: Any
     im: Any
 
 
-#: What an operation is that gives parts, or a real tensor, by its name without overload.
+#: Functions on parts by the name of an operation, without overload; they return parts or a real tensor.
 _RULES: Registry[Callable[..., Any]] = Registry()
 _register = _RULES.register
-#: Operations that do to a complex tensor what they do to its parts.
+#: Operations that apply to the parts of a complex tensor separately.
 _LINEAR = frozenset({
     "clone", "detach", "alias", "view", "_unsafe_view", "reshape", "_reshape_alias", "t", "transpose", "permute",
     "expand", "select", "slice", "squeeze", "unsqueeze", "cat", "stack", "repeat", "flip", "roll", "sum", "mean", "neg",
@@ -33,30 +33,30 @@ _LINEAR = frozenset({
 
 
 def on_parts(op: Any, item: int | None) -> Callable[..., Any] | None:
-    """Return a function that does to parts what an operation does to complex tensors, if it is known."""
+    """Return a function on parts that is equivalent to an operation on complex tensors, None if unsupported."""
     name = op.overloadpacket.__name__
     if name not in _LINEAR:
         return _RULES.get(name)
 
     def linear(*args: Any, **kwargs: Any) -> ComplexParts:
         kwargs.pop("dtype", None)
-        results = (op(*_side(args, side), **kwargs) for side in (0, 1))
+        results = (op(*_part(args, index), **kwargs) for index in (0, 1))
         return ComplexParts(*(r if item is None else r[item] for r in results))
 
     return linear
 
 
-def _side(value: Any, side: int) -> Any:
-    """Return one part of what has parts, anywhere among arguments."""
+def _part(value: Any, index: int) -> Any:
+    """Replace complex values in arguments by their real (0) or imaginary (1) part."""
     if isinstance(value, ComplexParts):
-        return value[side]
+        return value[index]
     if isinstance(value, (list, tuple)):
-        return type(value)(_side(item, side) for item in value)
+        return type(value)(_part(item, index) for item in value)
     return value
 
 
 def _parts(value: Any) -> ComplexParts:
-    """Return the parts of a number, or of real numbers."""
+    """Return the parts of a complex or real value."""
     if isinstance(value, ComplexParts):
         return value
     return ComplexParts(value.real, value.imag) if isinstance(value, complex) else ComplexParts(value, 0.0)

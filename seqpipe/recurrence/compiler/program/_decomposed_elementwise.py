@@ -49,7 +49,7 @@ def _mish(x: Tensor) -> Tensor:
 @_register("mish_backward")
 def _mish_backward(grad: Tensor, x: Tensor) -> Tensor:
     grown = 1 + torch.exp(x)
-    sech = 2 / (grown + 1 / grown)  # of log(1 + exp(x)), whose tanh is the factor
+    sech = 2 / (grown + 1 / grown)  # sech(log(1 + exp(x)))
     return grad * (torch.tanh(torch.log1p(torch.exp(x))) + x * torch.sigmoid(x) * (sech * sech))
 
 
@@ -107,7 +107,7 @@ def _glu(x: Tensor, dim: int = -1) -> Tensor:
     return value * torch.sigmoid(gate)
 
 
-# Elementwise, of what there are rules for.
+# Other operations.
 
 
 @_register("frac")

@@ -17,7 +17,7 @@ __all__ = ["FUNCTIONS", "layer_norm", "layer_norm_backward"]
 FUNCTIONS: Registry[Callable[..., Any]] = Registry()
 _register = FUNCTIONS.register
 
-# Exponentials of differences from the largest, so that none is infinite.
+# Exponentials, shifted by the maximum so that they do not overflow.
 
 
 @_register("_softmax")
@@ -37,7 +37,7 @@ def _logsumexp(x: Tensor, dims: list[int], keepdim: bool = False) -> Tensor:
     largest = x.amax(dims, keepdim=True)
     largest = torch.where(largest.abs() == math.inf, 0.0, largest)
     total = torch.log(torch.exp(x - largest).sum(dims, keepdim=True)) + largest
-    return total if keepdim else _without(total, dims)
+    return total if keepdim else _squeezed(total, dims)
 
 
 @_register("logaddexp")
@@ -46,8 +46,8 @@ def _logaddexp(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(same, a, torch.maximum(a, b) + torch.log1p(torch.exp(-torch.abs(a - b))))
 
 
-def _without(x: Tensor, dims: Sequence[int]) -> Tensor:
-    """Leave out dimensions that were put together."""
+def _squeezed(x: Tensor, dims: Sequence[int]) -> Tensor:
+    """Remove reduced dimensions."""
     return x.squeeze([d % x.ndim for d in dims] if dims else list(range(x.ndim)))
 
 
@@ -87,7 +87,7 @@ def _var_and_mean(x: Tensor, dims: Any, correction: float | None, keepdim: bool)
     centred = x - mean
     squares = (centred * centred).sum(dims, keepdim=True)
     variance = squares / freedom
-    return (variance, mean) if keepdim else (_without(variance, dims), _without(mean, dims))
+    return (variance, mean) if keepdim else (_squeezed(variance, dims), _squeezed(mean, dims))
 
 
 @_register("linalg_vector_norm")
@@ -132,7 +132,7 @@ def layer_norm_backward(
     bias: Tensor | None,
     wanted: Any,
 ) -> Any:
-    """Give the derivatives of `layer_norm` by input, weight and bias."""
+    """Return the gradients of `layer_norm` with respect to input, weight and bias."""
     dims, others = list(range(x.ndim - len(shape), x.ndim)), list(range(x.ndim - len(shape)))
     normal = (x - mean) * scale
     weighted = grad if weight is None else grad * weight
@@ -175,29 +175,29 @@ def _group_norm_backward(
     return (rest_ * scale[:, :, None]).reshape(x.shape), by_weight, flat.sum([0, 2]) if wanted[2] else None
 
 
-# Running sums and products: shifted copies, twice as far each time.
+# Cumulative sums and products, by combining copies shifted by 1, 2, 4, … elements.
 
 
 @_register("cumsum")
 def _cumsum(x: Tensor, dim: int, **kwargs: Any) -> Tensor:
-    return _running(torch.add, x, dim, 0.0)
+    return _cumulative(torch.add, x, dim, 0.0)
 
 
 @_register("cumprod")
 def _cumprod(x: Tensor, dim: int, **kwargs: Any) -> Tensor:
-    return _running(torch.mul, x, dim, 1.0)
+    return _cumulative(torch.mul, x, dim, 1.0)
 
 
-def _running(together: Callable[[Tensor, Tensor], Tensor], x: Tensor, dim: int, neutral: float) -> Tensor:
+def _cumulative(function: Callable[[Tensor, Tensor], Tensor], x: Tensor, dim: int, neutral: float) -> Tensor:
     x = x.transpose(dim, -1)
-    by = 1
-    while by < x.shape[-1]:
-        x = together(x, torch.ops.aten.constant_pad_nd(x[..., :-by], [by, 0], neutral))
-        by *= 2
+    shift = 1
+    while shift < x.shape[-1]:
+        x = function(x, torch.ops.aten.constant_pad_nd(x[..., :-shift], [shift, 0], neutral))
+        shift *= 2
     return x.transpose(dim, -1)
 
 
-# Products of other forms.
+# Other products.
 
 
 @_register("mv")

@@ -1,4 +1,4 @@
-"""Decompositions of operations that find, sort or access elements by computed places."""
+"""Decompositions of operations that search, sort, or access elements by computed indices."""
 
 from __future__ import annotations
 
@@ -19,54 +19,52 @@ __all__ = [
 FUNCTIONS: Registry[Callable[..., Any]] = Registry()
 _register = FUNCTIONS.register
 
-#: Sorting compares each column with each.
-_MOST_SORTED = 64
-
-# The largest, and where it is.
+#: Maximum number of columns to sort: each is compared with every other.
+_MAX_SORTED = 64
 
 
 @_register("argmax")
 def _argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    return largest(x, _dim_of(dim), keepdim)[1]
+    return largest(x, _checked_dim(dim), keepdim)[1]
 
 
 @_register("argmin")
 def _argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    return smallest(x, _dim_of(dim), keepdim)[1]
+    return smallest(x, _checked_dim(dim), keepdim)[1]
 
 
 def largest(x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-    """Return the largest along a dimension and the first place of it."""
+    """Return the maximum along a dimension and its first index."""
     values = x.amax(dim, keepdim=True)
-    return values if keepdim else values.squeeze(dim), _first(x, values, dim, keepdim)
+    return values if keepdim else values.squeeze(dim), _first_index(x, values, dim, keepdim)
 
 
 def smallest(x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-    """Return the smallest along a dimension and the first place of it."""
+    """Return the minimum along a dimension and its first index."""
     values = x.amin(dim, keepdim=True)
-    return values if keepdim else values.squeeze(dim), _first(x, values, dim, keepdim)
+    return values if keepdim else values.squeeze(dim), _first_index(x, values, dim, keepdim)
 
 
-def _dim_of(dim: int | None) -> int:
+def _checked_dim(dim: int | None) -> int:
     if dim is None:
-        raise Refused("counts through all samples")
+        raise Refused("searches all samples")
     return dim
 
 
-def _first(x: Tensor, values: Tensor, dim: int, keepdim: bool) -> Tensor:
+def _first_index(x: Tensor, values: Tensor, dim: int, keepdim: bool) -> Tensor:
     number = x.shape[dim]
-    return torch.where((x == values) | (x != x), _places(x, dim % x.ndim), number).amin(dim, keepdim=keepdim)
+    return torch.where((x == values) | (x != x), _indices(x, dim % x.ndim), number).amin(dim, keepdim=keepdim)
 
 
 @_register("sort")
 def _sort(x: Tensor, *args: Any, stable: Any = None, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
-    """Sort by counting: a number's place is how many go before it."""
+    """Sort by counting: the place of an element is the number of elements before it."""
     dim = args[0] if args else dim
     descending = args[1] if len(args) > 1 else descending
     x = x.transpose(dim, -1)
     number = x.shape[-1]
-    if number > _MOST_SORTED:
-        raise Refused(f"sorts more than {_MOST_SORTED} columns")
+    if number > _MAX_SORTED:
+        raise Refused(f"sorts more than {_MAX_SORTED} columns")
     one, other = x[..., :, None], x[..., None, :]
     smaller = (other < one) | ((one != one) & (other == other))
     larger = (other > one) | ((other != other) & (one == one))
@@ -79,26 +77,26 @@ def _sort(x: Tensor, *args: Any, stable: Any = None, dim: int = -1, descending: 
 
 
 def gather_computed(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Take the numbers at places that the step computes, which are known to be within the dimension."""
+    """Gather at computed indices, which are known to be within range."""
     dim %= x.ndim
-    hit = index.unsqueeze(dim + 1) == _places(x, dim)
+    hit = index.unsqueeze(dim + 1) == _indices(x, dim)
     return torch.where(hit, x.unsqueeze(dim), 0.0).sum(dim + 1)
 
 
 def scatter_computed(x: Tensor, dim: int, index: Tensor, values: Any) -> Tensor:
-    """Put numbers into such places."""
+    """Scatter values at such indices."""
     dim %= x.ndim
-    hit = index.unsqueeze(dim + 1) == _places(x, dim)
+    hit = index.unsqueeze(dim + 1) == _indices(x, dim)
     values = values.unsqueeze(dim + 1) if isinstance(values, Tensor) else values
     return torch.where(hit.any(dim), torch.where(hit, values, 0.0).sum(dim), x)
 
 
 def scatter_add_computed(x: Tensor, dim: int, index: Tensor, values: Tensor) -> Tensor:
-    """Add numbers in such places."""
+    """Add values at such indices."""
     dim %= x.ndim
-    hit = index.unsqueeze(dim + 1) == _places(x, dim)
+    hit = index.unsqueeze(dim + 1) == _indices(x, dim)
     return x + torch.where(hit, values.unsqueeze(dim + 1), 0.0).sum(dim)
 
 
-def _places(x: Tensor, dim: int) -> Tensor:
+def _indices(x: Tensor, dim: int) -> Tensor:
     return torch.arange(x.shape[dim]).view([-1, *[1] * (x.ndim - dim - 1)])

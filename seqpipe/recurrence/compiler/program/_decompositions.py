@@ -1,4 +1,4 @@
-"""Decompositions of operations that have no rule, as functions of torch that call only operations with a rule.
+"""Decompositions of operations without a rule, as torch functions that call only operations with a rule.
 
 Derivatives are separate operations in a trace (``gelu_backward``). Some decompositions are torch's own.
 """

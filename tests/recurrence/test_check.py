@@ -44,9 +44,9 @@ BROKEN: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "a lost batch": (lambda h: (h.mean(dim=0), h), r"output, shape \(2, 5\) for a batch of 2, got \(5,\)"),
     "NaN in the output": (
         lambda h: (h * torch.nan, h),
-        "gives NaN or infinity in its output on inputs between -1 and 1",
+        "returns NaN or infinity in its output for inputs between -1 and 1",
     ),
-    "infinity in the state": (lambda h: (h, h / 0), "gives NaN or infinity in its state tensor 0"),
+    "infinity in the state": (lambda h: (h, h / 0), "returns NaN or infinity in its state tensor 0"),
     "another type of output": (
         lambda h: (h.double(), h),
         r"keep the type torch\.float32; its output is torch\.float64",

@@ -47,9 +47,9 @@ def test_every_step_is_the_sum_that_it_stands_for(batch: int, n_timesteps: int, 
 @given(n_timesteps=st.integers(2, 90), width=st.integers(1, 4), backwards=st.booleans())
 def test_chunks_give_what_single_steps_give_in_either_direction(n_timesteps: int, width: int, backwards: bool) -> None:
     a, b, h = draw(2, n_timesteps, width)
-    expected = _linear._stepwise(a, b, h, backwards)
+    expected = _linear._sequential(a, b, h, backwards)
     torch.testing.assert_close(_linear._chunked(a, b, h, backwards), expected, rtol=1e-12, atol=1e-12)
-    flipped = _linear._stepwise(a.flip(1), b.flip(1), h, not backwards).flip(1)
+    flipped = _linear._sequential(a.flip(1), b.flip(1), h, not backwards).flip(1)
     assert torch.equal(flipped, expected)
 
 

@@ -365,10 +365,10 @@ def test_a_first_state_with_too_few_rows_is_told_before_anything_runs(engine: st
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        (lambda h: h[:, :2], r"shapes \[\(1, 3, 5\)\], got \[\(1, 2, 5\)\]"),
-        (lambda h: h[:, :, :4], r"got \[\(1, 3, 4\)\]"),
-        (lambda h: (h, h), r"got \[\(1, 3, 5\), \(1, 3, 5\)\]"),
-        (lambda h: "state", "got"),
+        (lambda h: h[:, :2], r"shapes \[\(1, 3, 5\)\]\. Got \[\(1, 2, 5\)\]"),
+        (lambda h: h[:, :, :4], r"Got \[\(1, 3, 4\)\]"),
+        (lambda h: (h, h), r"Got \[\(1, 3, 5\), \(1, 3, 5\)\]"),
+        (lambda h: "state", "Got"),
     ],
 )
 def test_a_state_of_other_shapes_is_refused(state: Callable[[Tensor], Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""Running any cell along time; the engines that do it stand behind one interface."""
+"""Run any cell along time, by engines that share one interface."""
 
 from seqpipe.recurrence._check import check_initial_state, check_step
 from seqpipe.recurrence._generators import forked_generators

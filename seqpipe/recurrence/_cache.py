@@ -1,4 +1,4 @@
-"""Files in the user's cache folder: kept between processes, and used only where they can be trusted."""
+"""Files in the user's cache folder, shared between processes and used only if they are trusted."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _PATTERNS = ("*.so", "*.dll", "*.py", "*.json", "build-*")
 
 
 class _Process:
-    """What belongs to one process; a fork starts with a lock and a private folder of its own."""
+    """State of one process; a forked process starts with its own lock and private folder."""
 
     def __init__(self) -> None:
-        self.start()
+        self.reset()
 
-    def start(self) -> None:
+    def reset(self) -> None:
         self.lock = threading.RLock()
         self.private: Path | None = None
 
 
 _PROCESS = _Process()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_PROCESS.start)
+    os.register_at_fork(after_in_child=_PROCESS.reset)
 
 
 def keep_text(text: str, suffix: str) -> Path:
-    """Return a file that holds a text: in the cache folder, or in a private one where that cannot be used."""
+    """Write a text to a file in the cache folder, or in a private folder if that is unusable, and return its path."""
     name = f"{digest_of(text.encode())}{suffix}"
     with _PROCESS.lock:
         folder = cache_folder()
@@ -51,13 +51,13 @@ def keep_text(text: str, suffix: str) -> Path:
 
 
 def _keep(path: Path, text: str) -> Path:
-    """Write the file, unless it is there and whole."""
+    """Write the file, unless it exists with this content."""
     if path.exists() and not is_trusted(path):
-        raise PermissionError(f"{path} is not this user's alone")
+        raise PermissionError(f"{path} is owned or writable by another user")
     if not path.exists() or path.read_bytes() != text.encode():
         discard_unused(path.parent)
-        with tempfile.TemporaryDirectory(prefix="build-", dir=path.parent, ignore_cleanup_errors=True) as workplace:
-            built = Path(workplace) / path.name
+        with tempfile.TemporaryDirectory(prefix="build-", dir=path.parent, ignore_cleanup_errors=True) as folder:
+            built = Path(folder) / path.name
             built.write_bytes(text.encode())
             built.chmod(0o600)
             built.replace(path)
@@ -66,7 +66,7 @@ def _keep(path: Path, text: str) -> Path:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder ``compiler`` of ``SEQPIPE_CACHE``, else of the user's cache; None where it cannot be used."""
+    """Return the folder ``compiler`` in ``SEQPIPE_CACHE`` or else in the user's cache; None if it is unusable."""
     try:
         folder = _user_cache() / "compiler"
         folder.mkdir(0o700, parents=True, exist_ok=True)
@@ -87,29 +87,29 @@ def _user_cache() -> Path:
 
 
 def private_folder() -> Path:
-    """Return a folder that only this process uses, and that is deleted when the process ends."""
+    """Return a temporary folder of this process, deleted at its end."""
     with _PROCESS.lock:
         if _PROCESS.private is None:
             _PROCESS.private = Path(tempfile.mkdtemp(prefix="seqpipe-"))
-            # Unlike atexit, this also runs at the end of a worker that multiprocessing has forked.
+            # Unlike atexit, this also runs at the end of a worker forked by multiprocessing.
             Finalize(None, shutil.rmtree, args=(_PROCESS.private, True), exitpriority=0)
         return _PROCESS.private
 
 
 def is_trusted(path: Path) -> bool:
-    """Tell, with a warning if not, whether a path is this user's and nobody else can write it."""
+    """Return whether a path belongs to this user and nobody else can write to it; warn if not."""
     if os.name != "posix":
         return True
     status = path.stat()
     if status.st_uid != os.geteuid():
         reason = f"it belongs to user {status.st_uid}"
     elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        reason = f"other users may write it (mode {stat.S_IMODE(status.st_mode):o})"
+        reason = f"other users can write to it (mode {stat.S_IMODE(status.st_mode):o})"
     else:
         return True
     warnings.warn(
         f"The compiled cells in {str(path)!r} are not used: {reason}. They are compiled again for this process; remove "
-        f"it, or set SEQPIPE_CACHE to a folder that only you can write.",
+        f"it, or set SEQPIPE_CACHE to a folder that only you can write to.",
         SeqpipeWarning,
         stacklevel=2,
     )
@@ -117,7 +117,7 @@ def is_trusted(path: Path) -> bool:
 
 
 def discard_unused(folder: Path) -> None:
-    """Delete what has not been used for 90 days, and what interrupted builds left."""
+    """Delete files unused for 90 days, including leftovers of interrupted builds."""
     oldest = time.time() - _UNUSED_SECONDS
     for path in [found for pattern in _PATTERNS for found in folder.glob(pattern)]:
         with suppress(OSError):
@@ -127,10 +127,10 @@ def discard_unused(folder: Path) -> None:
 
 def mark_used(path: Path) -> None:
     """Keep a file for another 90 days."""
-    with suppress(OSError):  # a cache that can only be read is still a cache
+    with suppress(OSError):  # a read-only cache is still usable
         os.utime(path)
 
 
 def digest_of(content: bytes) -> str:
-    """Return the SHA-256 of some bytes, in hexadecimal digits."""
+    """Return the SHA-256 digest of some bytes as hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

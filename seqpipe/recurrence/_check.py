@@ -1,4 +1,4 @@
-"""What a cell's step and initial state must return, so that a broken cell is told apart from broken data."""
+"""Checks of what a cell's step and initial state return, which tell a broken cell from bad data."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["check_initial_state", "check_results", "check_step"]
 
 
 def check_step(cell: Cell) -> None:
-    """Take one step on two rows of plain numbers and look at what comes back.
+    """Take one step on a batch of two samples and check the result.
 
     Raises
     ------
     CellError
-        If it is no cell, its step or initial state raises, does not return (output, state), changes shape or type, or
-        gives values that are not finite.
+        If it is not a cell, or its step or initial state raises, does not return (output, state), changes shape or
+        dtype, or returns values that are not finite.
     """
     if not isinstance(cell, Cell):
         raise CellError(f"A cell must be an instance of a subclass of seqpipe.Cell. Got {cell!r:.60} instead.")
     device, dtype = device_and_type(cell_tensors(cell))
     x = torch.linspace(-1, 1, 2 * cell.input_size, dtype=dtype, device=device).view(2, 1, -1)
     with torch.no_grad(), forked_generators():
-        tried = copy_or_itself(cell)
-        before = _initial_state(tried)
-        output, after = _step(tried, x, before)
+        copy = copy_or_itself(cell)
+        before = _initial_state(copy)
+        output, after = _step(copy, x, before)
     _check_tensor(cell, "output", output, (2, cell.output_size), dtype)
     old, new = state_tensors(before), state_tensors(after)
     if isinstance(before, tuple) != isinstance(after, tuple) or len(old) != len(new):
@@ -40,12 +40,12 @@ def check_step(cell: Cell) -> None:
 
 
 def check_initial_state(cell: Cell, state: State, batch_size: int) -> None:
-    """Check that a cell's initial state has a row for each sample; quick, for it is done before every run.
+    """Check that a cell's initial state has one row per sample; called before every run, so it is quick.
 
     Raises
     ------
     CellError
-        If it is not made of tensors, or a tensor has another number of rows.
+        If it contains anything but tensors, or a tensor has another number of rows.
     """
     for i, tensor in enumerate(state_tensors(state)):
         if not isinstance(tensor, Tensor) or not tensor.ndim or tensor.shape[0] != batch_size:
@@ -57,24 +57,24 @@ def check_initial_state(cell: Cell, state: State, batch_size: int) -> None:
 
 
 def check_results(cell: Cell, result: object, state: State, batch_size: int) -> None:
-    """Check what one step returned; quick, for the plain loop does it at every step.
+    """Check the result of one step; called by the plain loop at every step, so it is quick.
 
     Raises
     ------
     CellError
-        If it is no (output, state), or the shape of a tensor is not as the batch and the state before ask for.
+        If it is not (output, state), or a tensor's shape does not match the batch and the previous state.
     """
     name = type(cell).__name__
     if not isinstance(result, tuple) or len(result) != 2:
         raise CellError(f"{name}.step must return (output, state), got {type(result).__name__}.")
     output, new = result
     if not isinstance(output, Tensor) or output.shape != (batch_size, cell.output_size):
-        raise CellError(_wrong(name, "output", output, (batch_size, cell.output_size), batch_size))
+        raise CellError(_shape_error(name, "output", output, (batch_size, cell.output_size), batch_size))
     if isinstance(state, tuple) != isinstance(new, tuple) or (isinstance(state, tuple) and len(state) != len(new)):
         raise CellError(f"{name}.step must return a state built as initial_state builds it.")
     for i, (old, now) in enumerate(zip(state_tensors(state), state_tensors(new))):
         if not isinstance(now, Tensor) or now.shape != old.shape:
-            raise CellError(_wrong(name, f"state tensor {i}", now, tuple(old.shape), batch_size))
+            raise CellError(_shape_error(name, f"state tensor {i}", now, tuple(old.shape), batch_size))
 
 
 def _initial_state(cell: Cell) -> State:
@@ -102,14 +102,14 @@ def _step(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
 def _check_tensor(cell: Cell, what: str, tensor: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
     name = type(cell).__name__
     if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
-        raise CellError(_wrong(name, what, tensor, shape, 2))
+        raise CellError(_shape_error(name, what, tensor, shape, 2))
     if tensor.dtype != dtype:
         raise CellError(f"{name}.step must keep the type {dtype}; its {what} is {tensor.dtype}.")
     if not torch.isfinite(tensor).all():
-        raise CellError(f"{name}.step gives NaN or infinity in its {what} on inputs between -1 and 1.")
+        raise CellError(f"{name}.step returns NaN or infinity in its {what} for inputs between -1 and 1.")
 
 
-def _wrong(name: str, what: str, found: object, shape: tuple[int, ...], batch_size: int) -> str:
+def _shape_error(name: str, what: str, found: object, shape: tuple[int, ...], batch_size: int) -> str:
     if not isinstance(found, Tensor):
         return f"{name}.step must return tensors; its {what} is {type(found).__name__}."
     return (

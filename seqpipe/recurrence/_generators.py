@@ -1,4 +1,4 @@
-"""torch's generators belong to the process: threads that draw from them, or put them back, take turns."""
+"""A lock on torch's random generators, which all threads of a process share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 __all__ = ["GENERATORS", "forked_generators"]
 
 
-class _Turns:
-    """A lock that its holder may take again, and that a fork finds free if another thread of its parent held it."""
+class _ForkSafeLock:
+    """A reentrant lock that is free in a forked process if another thread of its parent held it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -24,30 +24,30 @@ class _Turns:
     def __exit__(self, *error: object) -> None:
         self._lock.release()
 
-    def begin_as_fork(self) -> None:
-        """Keep the lock if the thread that forked has it, or nobody."""
+    def reset_after_fork(self) -> None:
+        """Replace the lock unless it is free or held by the thread that forked."""
         if self._lock.acquire(blocking=False):
             self._lock.release()
         else:
             self._lock = threading.RLock()
 
 
-#: Held while torch's generators are not as their user left them. Engines plan and compare under it, because both draw:
-#: with a lock of their own, a fit that draws and wants a plan, and a plan that wants to draw, would wait for each
-#: other.
-GENERATORS = _Turns()
+#: Held while the state of torch's generators differs from the one the user set. Engines also plan and compare under
+#: it, because both draw random numbers: with a separate lock, a fit that holds the generators and needs a plan could
+#: deadlock with a plan that needs the generators.
+GENERATORS = _ForkSafeLock()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=GENERATORS.begin_as_fork)
+    os.register_at_fork(after_in_child=GENERATORS.reset_after_fork)
 
 
 @contextmanager
 def forked_generators(device: torch.device | str = "cpu") -> Iterator[None]:
-    """Put torch's generators back at the end, and let no other thread that asks so draw until then.
+    """Restore torch's generators on exit, and keep other threads that use this context waiting until then.
 
     Parameters
     ----------
     device : torch.device or str, default="cpu"
-        Whose generator is put back as well.
+        Device whose generator is restored in addition to the CPU's.
     """
     device = torch.device(device)
     with GENERATORS, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -1,4 +1,4 @@
-"""The state before the first step, learned."""
+"""Learned initial states."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from seqpipe.recurrence.wrappers._wrapper import innermost
 
 __all__ = ["INITIAL_STATES", "LearnedState"]
 
-#: What the parameter ``initial_state`` of `Recurrent` may be.
+#: Valid values of the ``initial_state`` parameter of `Recurrent`.
 INITIAL_STATES = ("zeros", "learned")
 
 
 class LearnedState(nn.Module):
-    """One parameter for each tensor of floats in a cell's state, as it is before the first step.
+    """Learn the initial value of each floating-point tensor in a cell's state.
 
-    It begins as the cell's own. What wrappers add to the state, masks and memories, stays theirs.
+    The parameters start from the cell's own initial state. State tensors added by wrappers (masks, memories) are not
+    learned.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class LearnedState(nn.Module):
         )
 
     def forward(self, state: State) -> State:
-        """Return a cell's initial state with the learned tensors in their places, expanded over the batch."""
+        """Return an initial state with its tensors replaced by the learned ones, expanded over the batch."""
         new = [self._learned(i, tensor) for i, tensor in enumerate(state_tensors(state))]
         return tuple(new) if isinstance(state, tuple) else new[0]
 

@@ -1,4 +1,4 @@
-"""What this machine computes with: its processor, and the vector unit."""
+"""The machine's processor and vector unit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["machine_kind", "processor", "vector_unit"]
 
 @cache
 def vector_unit() -> tuple[int, int]:
-    """Return the bytes of a vector and the number of vector registers."""
+    """Return the bytes per vector and the number of vector registers."""
     if platform.machine().lower() in ("arm64", "aarch64"):
         return 16, 32
     try:
         flags = Path("/proc/cpuinfo").read_text()
-    except OSError:  # no Linux: what every x86 machine of the last ten years has
+    except OSError:  # not Linux: AVX2, available on any recent x86 processor
         return 32, 16
     if " avx512f" in flags:
         return 64, 32
@@ -26,7 +26,7 @@ def vector_unit() -> tuple[int, int]:
 
 @cache
 def machine_kind() -> dict[str, str | int]:
-    """Return what timings depend on: the processor's name, the bytes of its vectors, and the number of cores."""
+    """Return what timings depend on: the processor's name, its bytes per vector, and the number of cores."""
     named = [line.partition(":")[2].strip() for line in processor().splitlines() if line.startswith("model name")]
     return {
         "processor": named[0] if named else platform.processor(),
@@ -37,7 +37,7 @@ def machine_kind() -> dict[str, str | int]:
 
 @cache
 def processor() -> str:
-    """Return the name and features of the processor: enough to know which code runs on it."""
+    """Return the name and features of the processor, which determine the code it can run."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

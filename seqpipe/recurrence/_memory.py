@@ -1,4 +1,4 @@
-"""What a training step keeps for the way back: everything, the states between chunks, or everything elsewhere."""
+"""Memory modes: how the activations that the backward pass needs are stored."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Run = Callable[[Engine, Cell, Tensor, ValidSteps | None, State], tuple[Tensor, S
 
 
 def keep(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-    """Run an engine as it is."""
+    """Run an engine and keep its activations where they are."""
     return engine.run(cell, x, valid, state)
 
 
 def offload(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-    """Run an engine with what it keeps moved from the accelerator to the host's memory, and back when it is needed."""
+    """Run an engine with its activations stored in host memory, and copied back for the backward pass."""
     if x.device.type == "cpu":
         return engine.run(cell, x, valid, state)
     here = {t.untyped_storage().data_ptr() for t in (*cell.parameters(), *cell.buffers())}
 
     def pack(tensor: Tensor) -> tuple[torch.device, Tensor]:
-        # Every step keeps the weights; they stay where they are anyway.
+        # Autograd saves the weights at every step; they stay on the accelerator anyway.
         stays = tensor.untyped_storage().data_ptr() in here
         return tensor.device, tensor if stays else _to_host(tensor)
 
@@ -42,7 +42,7 @@ def offload(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, sta
         return engine.run(cell, x, valid, state)
 
 
-#: The ways to run an engine, by the names that ``memory`` takes.
+#: Functions that run an engine, by the value of the ``memory`` parameter.
 MEMORY: dict[str, Run] = {"keep": keep, "offload": offload, "recompute": recompute}
 
 

@@ -1,4 +1,4 @@
-"""A mapping that remembers what was used last."""
+"""A mapping with a limited size that discards the least recently used items."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """Holds a limited number of items; the least recently used goes first.
+    """Hold a limited number of items; the least recently used is discarded first.
 
-    Each operation on the ordered dict is atomic, so that threads need no lock, which a fork could inherit locked.
+    Each operation on the ordered dict is atomic, so threads need no lock, which a fork could inherit locked.
 
     Parameters
     ----------
     most : int
-        Items that are held.
+        Maximum number of items.
     """
 
     def __init__(self, most: int) -> None:
@@ -32,7 +32,7 @@ class Recent(Generic[K, V]):
         return len(self._items)
 
     def get(self, key: K) -> V | None:
-        """Return an item, as used now, or None."""
+        """Return an item and mark it as used, or return None."""
         item = self._items.get(key)
         if item is not None:
             self._use(key)
@@ -45,5 +45,5 @@ class Recent(Generic[K, V]):
             self._items.popitem(last=False)
 
     def _use(self, key: K) -> None:
-        with suppress(KeyError):  # another thread may have let it go
+        with suppress(KeyError):  # another thread may have discarded it
             self._items.move_to_end(key)

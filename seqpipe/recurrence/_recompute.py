@@ -1,8 +1,8 @@
-"""A run along time in chunks that are run a second time on the way back, instead of being kept.
+"""A run in chunks of time steps whose activations are recomputed in the backward pass instead of stored.
 
-The sublinear memory of Chen et al., 2016, arXiv:1604.06174: about √n_timesteps chunks, of which each leaves the state
-that it began with. ``torch.utils.checkpoint`` would do the same chunk by chunk, but lets each chunk's working memory be
-allocated on the way forward too, between what stays: a process grows then as if all of it had stayed.
+The sublinear memory of Chen et al., 2016, arXiv:1604.06174: about √n_timesteps chunks, of which only the initial states
+are stored. ``torch.utils.checkpoint`` would do the same chunk by chunk, but allocates each chunk's working memory
+between the stored tensors in the forward pass: the fragmented heap grows as if everything had been stored.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["recompute"]
 
 
 def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
-    """Run an engine, and its chunks again in the backward pass; see `Engine.run`.
+    """Run an engine, and run its chunks again in the backward pass; see `Engine.run`.
 
-    Random numbers are drawn again as they were. Gradients cannot be differentiated again.
+    The second run draws the same random numbers. Gradients cannot be differentiated twice.
 
     Raises
     ------
     CellError
-        If the cell's step changes attributes of the cell, or may do so unseen: run again, it would do something else.
+        If the cell's step changes attributes of the cell, or might do so undetected: a second run would differ.
     """
     contents = contents_of(cell)
     if contents.unseen is not None:
@@ -47,14 +47,14 @@ def recompute(engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, s
     changed = first_difference(contents.signature, contents_of(cell).signature)
     if changed:
         raise CellError(
-            f"{type(cell).__name__}.step changes {changed!r} of the cell, so that its steps cannot be run a second time: "
-            "use memory='keep', or make it part of the state."
+            f"{type(cell).__name__}.step changes {changed!r} of the cell, so its steps cannot be run a second time. "
+            "Use memory='keep', or make it part of the state."
         )
     return output, chunks.state(after)
 
 
 class _Chunks:
-    """What all chunks of a run have in common."""
+    """The settings that all chunks of a run share."""
 
     def __init__(
         self, engine: Engine, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State, names: list[str]
@@ -74,12 +74,12 @@ class _Chunks:
         return tuple(tensors) if self.state_is_tuple else tensors[0]
 
     def run(self, cell: Cell, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
-        """Run one chunk of the cell or a copy of it, x being its own steps."""
+        """Run the cell or a copy of it over one chunk, x being the chunk's steps."""
         valid = None if self.valid is None else self.valid.between(start, stop)
         return self.engine.run(cell, x, valid, state)
 
-    def again(self, cell: Cell, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
-        """Run one chunk of a copy of the cell with the types that it was run with."""
+    def rerun(self, cell: Cell, x: Tensor, start: int, stop: int, state: State) -> tuple[Tensor, State]:
+        """Run a copy of the cell over one chunk, under the autocast of the forward pass."""
         with torch.autocast(x.device.type, self.autocast, enabled=self.autocast is not None):
             return self.run(cell, x, start, stop, state)
 
@@ -105,7 +105,7 @@ class _Recomputed(torch.autograd.Function):
     def backward(ctx: Any, output_grad: Tensor, *state_grads: Any) -> Any:
         if torch.is_grad_enabled():
             raise RuntimeError(
-                'What is recomputed cannot be differentiated twice (create_graph=True). Use Recurrent(…, memory="keep").'
+                'A recomputed run cannot be differentiated twice (create_graph=True). Use Recurrent(…, memory="keep").'
             )
         x, *saved = ctx.saved_tensors
         chunks, n_states, n_weights = ctx.chunks, ctx.n_states, len(ctx.chunks.names)
@@ -117,7 +117,7 @@ class _Recomputed(torch.autograd.Function):
             part = _leaf(x[:, start:stop], x.requires_grad)
             before = [_leaf(s, s.is_floating_point()) for s in starts[i * n_states : (i + 1) * n_states]]
             with torch.enable_grad(), _random_numbers(x.device, ctx.random[i]):
-                output, after = chunks.again(cell, part, start, stop, chunks.state(before))
+                output, after = chunks.rerun(cell, part, start, stop, chunks.state(before))
             results, grads = [output, *state_tensors(after)], [output_grad[:, start:stop], *state_grads]
             part_grad, *found = _grads(results, [part, *before, *weights], grads)
             if x_grad is not None and part_grad is not None:
@@ -128,7 +128,7 @@ class _Recomputed(torch.autograd.Function):
 
 
 def _grads(results: list[Tensor], inputs: list[Tensor], grads: list[Any]) -> list[Any]:
-    """Return the gradients of the inputs, None where there is none."""
+    """Return the gradients with respect to the inputs, None where there is none."""
     live = [(r, g) for r, g in zip(results, grads) if r.requires_grad and g is not None]
     wanted = [t for t in inputs if t.requires_grad]
     if not live:
@@ -148,14 +148,14 @@ def _sum(total: Tensor | None, more: Tensor | None) -> Tensor | None:
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, ...]:
-    """Return the states of torch's random generators, the host's and the device's."""
+    """Return the states of torch's random generators, of the host and of the device."""
     host = torch.get_rng_state()
     return (host,) if device.type == "cpu" else (host, torch.get_device_module(device).get_rng_state(device))
 
 
 @contextmanager
 def _random_numbers(device: torch.device, state: tuple[Tensor, ...]) -> Iterator[None]:
-    """Draw random numbers from a state on, and leave the generators as they were."""
+    """Set the generators to a state, and restore them on exit."""
     with GENERATORS:
         now = _random_state(device)
         _set_random_state(device, state)

@@ -1,4 +1,4 @@
-"""The state after each step, kept while any network runs its recurrent layers."""
+"""Recording of the state after each time step."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["RecordedRun", "recorded_states"]
 
 @dataclass
 class RecordedRun:
-    """What `Recurrent` went through from its first step on; a call that goes on from a state is part of it.
+    """The states of one run of `Recurrent`, including later calls that continue from its state.
 
     Attributes
     ----------
     lengths : tensor of int64, shape (batch,)
-        Valid steps of each row.
+        Number of valid steps of each row.
     states : list of list of State
-        For each layer and direction, as ``Recurrent.cells`` orders them, the states in the order in which they were
-        reached: first the one before any step. In the padding they mean nothing.
+        For each layer and direction, in the order of ``Recurrent.cells``, the states in the order in which they were
+        computed, beginning with the initial state. In the padding they are meaningless.
     """
 
     lengths: Tensor
@@ -36,20 +36,20 @@ class RecordedRun:
 
 @contextmanager
 def recorded_states(recurrent: Recurrent) -> Iterator[list[RecordedRun]]:
-    """Keep the states that the layers go through while the context is open.
+    """Record the state of every layer after each step while the context is open.
 
-    The plain loop runs them, with what it needs for the way back kept, so that
-    ``torch.autograd.grad(loss, states)`` is the derivative by the state after each step.
+    The layers run in the plain loop with ``memory="keep"``, so ``torch.autograd.grad(loss, states)`` gives the
+    derivative with respect to the state after each step.
 
     Parameters
     ----------
     recurrent : Recurrent
-        Its class and parameters stay as they are.
+        Its class and parameters stay unchanged.
 
     Yields
     ------
     runs : list of RecordedRun
-        Grows with each call that does not go on from a state.
+        Gets a new item for each call that does not continue from a state.
 
     Examples
     --------
@@ -82,13 +82,13 @@ def recorded_states(recurrent: Recurrent) -> Iterator[list[RecordedRun]]:
 
 
 def _arguments(x: Tensor, lengths: Any = None, state: State | None = None) -> tuple[Tensor, Any, State | None]:
-    """Return the arguments of `Recurrent.forward` in its order."""
+    """Return the arguments of `Recurrent.forward` by position."""
     return x, lengths, state
 
 
 @contextmanager
 def _plain_loop(recurrent: Recurrent) -> Iterator[None]:
-    """Let no engine but the loop run the layers, and nothing be thrown away that the way back needs."""
+    """Run the layers in the plain loop and store all activations."""
     before = recurrent.engine, recurrent.memory
     recurrent.engine, recurrent.memory = "loop", "keep"
     try:
@@ -99,7 +99,7 @@ def _plain_loop(recurrent: Recurrent) -> Iterator[None]:
 
 @contextmanager
 def _recorded_steps(cell: Cell, k: int, runs: list[RecordedRun]) -> Iterator[None]:
-    """Put a step that keeps the states before the cell's own, on this one cell and for a while."""
+    """Replace the step of one cell by one that also records the states."""
     own_step = cell.step
 
     def step(x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -119,7 +119,7 @@ def _recorded_steps(cell: Cell, k: int, runs: list[RecordedRun]) -> Iterator[Non
 
 
 def _differentiable(tensor: Tensor) -> Tensor:
-    """Return a tensor that a derivative can be taken by."""
+    """Return the tensor, or a copy that requires a gradient if it is floating-point."""
     if tensor.requires_grad or not tensor.is_floating_point():
         return tensor
     return tensor.detach().requires_grad_()

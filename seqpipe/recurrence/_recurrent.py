@@ -1,4 +1,4 @@
-"""`Recurrent`: any cell along time, stacked, in one direction or both, over ragged batches."""
+"""`Recurrent`: run any cell along time, stacked, in one direction or both, over padded batches."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ class Recurrent(nn.Module):
     Parameters
     ----------
     cell : Cell
-        The first layer's forward cell; the others are its siblings.
+        Forward cell of the first layer; the other cells are created with its ``sibling`` method.
     num_layers : int, default=1
-        Layers, each taking the outputs of the one below.
+        Number of stacked layers.
     bidirectional : bool, default=False
-        Whether each layer also runs from each sequence's end to its start; outputs are then joined.
+        If True, each layer also runs backwards in time, and the outputs of both directions are concatenated.
     dropout : float, default=0.0
-        Share of outputs dropped between layers, in training.
+        Dropout probability of the outputs of each layer but the last, in training.
     engine : str, default="auto"
-        What runs the cell: "auto" takes the fastest engine that knows it, the name of an engine that one, or the plain
-        loop where that engine refuses the cell. "loop" takes one step after the other; "unrolled" lays out one copy of
-        the step per time step before it runs; the others are in docs/engine.md.
+        Engine that runs the cell: "auto" selects the fastest one that supports it; the name of an engine selects that
+        one, with the plain loop as fallback. "loop" runs one step after the other; "unrolled" first builds a graph with
+        one copy of the step per time step; the others are described in docs/engine.md.
     memory : {"keep", "offload", "recompute"}, default="keep"
-        What a training step does with what it needs on the way back: "keep" keeps it where it is; "recompute" keeps the
-        states between about √n_timesteps chunks and runs each chunk a second time on the way back; "offload" moves it
+        How activations are stored for the backward pass: "keep" stores them on the device; "recompute" stores only the
+        states between about √n_timesteps chunks and runs each chunk again in the backward pass; "offload" moves them
         from an accelerator's memory to the host's, and is the same as "keep" on a CPU.
     initial_state : {"zeros", "learned"}, default="zeros"
-        Each sequence's state before its first step: "zeros" takes the cell's own, zeros unless a cell says otherwise;
-        "learned" begins with the same and trains it, for each layer and direction.
+        State before the first step: "zeros" takes the cell's own, which is zero unless the cell defines another;
+        "learned" starts from the same values and trains them, for each layer and direction.
     unroll : {"auto", "dynamic", "static"}, optional
         Deprecated: use ``engine``, with "loop" in place of "dynamic" and "unrolled" in place of "static".
 
@@ -56,9 +56,9 @@ class Recurrent(nn.Module):
     ValueError
         If a parameter is out of range.
     UnknownNameError
-        If there is no such engine.
+        If the engine does not exist.
     CellError
-        If the cell's step breaks the protocol.
+        If the cell's step violates the protocol.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class Recurrent(nn.Module):
         super().__init__()
         if not isinstance(num_layers, Integral) or num_layers < 1:
             raise ValueError(
-                f"The 'num_layers' parameter of Recurrent must be an int from 1. Got {num_layers!r} instead."
+                f"The 'num_layers' parameter of Recurrent must be an int >= 1. Got {num_layers!r} instead."
             )
         _check_choice("memory", memory, list(MEMORY))
         _check_choice("initial_state", initial_state, list(INITIAL_STATES))
@@ -108,7 +108,7 @@ class Recurrent(nn.Module):
         self.memory = memory
         self.initial_state = initial_state
         self.dropout = nn.Dropout(dropout)
-        # What ran last: for each layer and direction the engine, and why it was that one.
+        # For each layer and direction, the engine of the last run and the reason for it.
         self._ran: dict[int, tuple[str, str]] = {}
         self._state_shapes: list[tuple[int, ...]] | None = None
         self.cells = nn.ModuleList([cell])
@@ -130,10 +130,10 @@ class Recurrent(nn.Module):
         Raises
         ------
         ValueError
-            If the module has projections (``proj_size``) or no biases.
+            If the module has projections (``proj_size``) or no bias.
         """
         if module.proj_size or not module.bias:
-            raise ValueError("Only modules with biases and without proj_size can be copied.")
+            raise ValueError("Only modules with bias and without proj_size can be copied.")
         cell = _cell_like(module)
         new = cls(
             cell.to(next(module.parameters())),
@@ -150,17 +150,17 @@ class Recurrent(nn.Module):
 
     @property
     def num_directions(self) -> int:
-        """1, or 2 if bidirectional."""
+        """Number of directions: 2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
     @property
     def input_size(self) -> int:
-        """Features of one time step."""
+        """Number of input features per time step."""
         return self._cell(0).input_size
 
     @property
     def output_size(self) -> int:
-        """Features of one output: the cell's, for each direction."""
+        """Number of output features per time step, over all directions."""
         return self._cell(0).output_size * self.num_directions
 
     def _cell(self, k: int) -> Cell:
@@ -174,28 +174,28 @@ class Recurrent(nn.Module):
         Parameters
         ----------
         x : tensor of shape (batch, n_timesteps, input_size)
-            What stands in the padding does not matter, NaN included.
+            Values in the padding are ignored, NaN included.
         lengths : tensor or list of int, shape (batch,), optional
-            Valid steps of each row; all by default.
+            Number of valid steps of each row; all by default.
         state : State, optional
-            What an earlier call returned, for sequences that go on; the cell's initial state by default.
+            State returned by an earlier call, to continue its sequences; the initial state by default.
 
         Returns
         -------
         outputs : tensor of shape (batch, n_timesteps, output_size)
             Zero in the padding.
         state : State
-            Each row's after its last valid step; each of its tensors has shape
-            (num_layers * num_directions, batch, …), as torch.nn orders them.
+            State of each row after its last valid step. Its tensors have shape
+            (num_layers * num_directions, batch, …), ordered as in torch.nn.
 
         Raises
         ------
         InvalidSequencesError
-            If the lengths do not fit the batch.
+            If the lengths do not match the batch.
         ValueError
             If x has another number of dimensions or features, or the state other shapes.
         TypeError
-            If x is not a tensor of the type of the parameters.
+            If x is not a tensor of the dtype of the parameters.
         """
         first = self._cell(0)
         check_x(x, first)
@@ -204,7 +204,7 @@ class Recurrent(nn.Module):
         if lengths is None:
             return self._run_layers(x, None, state)
         lengths = check_lengths(lengths, x.shape[0], x.shape[1])
-        # No further than the longest sequence: more padding must cost no time and change no rounding.
+        # Stop at the longest sequence: extra padding must not cost time or change rounding.
         longest = max([1, *lengths.tolist()])
         if longest == x.shape[1]:
             return self._run_layers(x, ValidSteps.of(lengths, longest, x.device), state)
@@ -226,7 +226,7 @@ class Recurrent(nn.Module):
         return x_below, stack_states(final)
 
     def _drop(self, x: Tensor) -> Tensor:
-        """Drop outputs between layers; which ones must not depend on how an engine lays them out in memory."""
+        """Apply dropout between layers; contiguous, so the mask does not depend on an engine's memory layout."""
         return self.dropout(x.contiguous()) if self.training and self.dropout.p else x
 
     def _initial_state(self, k: int, cell: Cell, batch_size: int) -> State:
@@ -235,7 +235,7 @@ class Recurrent(nn.Module):
         return self.learned_states[k](state) if self.initial_state == "learned" else state
 
     def _shapes_of_state(self) -> list[tuple[int, ...]]:
-        """Return the shapes of a sample's state, asked of a copy once: asking the cell may draw it a new mask."""
+        """Return the shapes of one sample's state, computed once on a copy: initial_state may draw a new mask."""
         if self._state_shapes is None:
             self._state_shapes = [tuple(t.shape[1:]) for t in state_tensors(first_states(self._cell(0), 1))]
         return self._state_shapes
@@ -262,16 +262,16 @@ class Recurrent(nn.Module):
     def explain(
         self, *, code: bool = False, sizes: tuple[int, int] | None = None, training: bool = True
     ) -> list[Choice]:
-        """Return which engine ran each layer and direction, and why; before the first run, which one would.
+        """Return which engine ran each layer and direction, and why; before the first run, which one would run it.
 
         Parameters
         ----------
         code : bool, default=False
-            Whether to add the code that the engine made: C, a loop of torch, a Triton kernel.
+            Whether to include the generated code: C, a loop of torch calls, or Triton kernels.
         sizes : tuple of int (batch, n_timesteps), optional
-            A batch to say the engines of, which need not have been run; by default, the last one that was.
+            Batch size and number of steps to select the engines for; by default those of the last run.
         training : bool, default=True
-            Whether gradients of that batch are wanted.
+            Whether gradients are required for that batch.
         """
         choices = []
         for k in range(len(self.cells)):
@@ -295,7 +295,7 @@ def _check_choice(name: str, value: object, choices: list[str]) -> None:
 
 
 def _engine_of_unroll(unroll: str) -> str:
-    """Return the engine that a value of the deprecated parameter stands for, with a warning that names it."""
+    """Return the engine equivalent to a value of the deprecated parameter, and warn."""
     _check_choice("unroll", unroll, list(ENGINE_OF_UNROLL))
     engine = ENGINE_OF_UNROLL[unroll]
     warnings.warn(
@@ -307,7 +307,7 @@ def _engine_of_unroll(unroll: str) -> str:
 
 
 def _check_stack(cell: Cell, above: Cell) -> None:
-    """Check that layers have states of the same shapes: they are returned in one tensor."""
+    """Check that all layers have states of the same shapes, since they are returned in one tensor."""
     shapes, others = ([tuple(t.shape[1:]) for t in state_tensors(first_states(c, 1))] for c in (cell, above))
     if shapes != others:
         raise CellError(
@@ -318,12 +318,12 @@ def _check_stack(cell: Cell, above: Cell) -> None:
 
 
 def _sibling(cell: Cell, input_size: int) -> Cell:
-    """Return another layer's cell, checked as the first one is."""
+    """Return a checked cell for another layer or direction."""
     try:
         sibling = cell.sibling(input_size)
     except Exception as error:
         raise CellError(
-            f"{type(cell).__name__} cannot be made again for another layer, with input_size={input_size}: "
+            f"{type(cell).__name__} cannot be created again for another layer, with input_size={input_size}: "
             f"{type(error).__name__}: {error}"
         ) from error
     check_step(sibling)
@@ -331,7 +331,7 @@ def _sibling(cell: Cell, input_size: int) -> Cell:
 
 
 def _cell_like(module: nn.RNN | nn.LSTM | nn.GRU) -> Cell:
-    """Return a fresh cell that computes what one of torch's modules does."""
+    """Return a new cell with the same computation as one of torch's modules."""
     sizes = (module.input_size, module.hidden_size)
     if isinstance(module, nn.RNN):
         return RNNCell(*sizes, activation=module.nonlinearity)

@@ -1,4 +1,4 @@
-"""A state is a tensor or a tuple of tensors: what is done to it is done to each."""
+"""Functions that treat a state, a tensor or a tuple of tensors, uniformly."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def stack_states(states: list[Any]) -> State:
 
 
 def state_at(states: State, k: int) -> State:
-    """Return the state of layer-direction ``k``."""
+    """Return the state of cell ``k`` from stacked states."""
     return map_state(lambda tensor: tensor[k], states)

@@ -1,4 +1,4 @@
-"""Which steps of a right-padded batch are valid, and the batch read backwards."""
+"""The valid steps of a right-padded batch."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ __all__ = ["ValidSteps", "check_lengths"]
 
 
 def check_lengths(lengths: Any, batch_size: int, n_timesteps: int) -> Tensor:
-    """Return ``lengths`` as an int64 tensor of shape (batch_size,), each from 0 to ``n_timesteps``; always a copy.
+    """Return a copy of ``lengths`` as an int64 tensor of shape (batch_size,) with values from 0 to ``n_timesteps``.
 
-    The way back reads them again, without bounds where it is compiled: the caller's may have changed by then.
+    It is always a copy because the backward pass reads it again, without bounds checks where it is compiled, and the
+    caller may have changed the original by then.
 
     Raises
     ------
     InvalidSequencesError
-        Otherwise; names the first sample that is wrong.
+        If the lengths are invalid; names the first invalid sample.
     """
     try:
         lengths = torch.as_tensor(lengths)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise InvalidSequencesError(f"lengths must be integers, one a sample: {error}.") from error
+        raise InvalidSequencesError(f"lengths must be integers, one per sample: {error}.") from error
     if lengths.shape != (batch_size,):
         raise InvalidSequencesError(
             f"A batch of {batch_size} needs lengths of shape ({batch_size},), got {tuple(lengths.shape)}."
@@ -49,11 +50,11 @@ class ValidSteps:
     Attributes
     ----------
     lengths : tensor of int64, shape (batch,)
-        Valid steps of each row.
+        Number of valid steps of each row.
     n_timesteps : int
-        Steps of the batch, padding included.
+        Number of steps of the batch, padding included.
     shortest : int
-        No row ends before this step.
+        Length of the shortest row.
     """
 
     lengths: Tensor
@@ -62,32 +63,32 @@ class ValidSteps:
 
     @classmethod
     def of(cls, lengths: Tensor, n_timesteps: int, device: torch.device) -> ValidSteps:
-        """Make it from checked lengths."""
+        """Create it from checked lengths."""
         shortest = int(lengths.min()) if len(lengths) else n_timesteps
         return cls(lengths.to(device), n_timesteps, shortest)
 
     @cached_property
     def mask(self) -> Tensor:
-        """Which steps are valid, of type bool and shape (batch, n_timesteps)."""
+        """Mask of the valid steps, of dtype bool and shape (batch, n_timesteps)."""
         return torch.arange(self.n_timesteps, device=self.lengths.device) < self.lengths[:, None]
 
     def between(self, start: int, stop: int) -> ValidSteps:
-        """Return the valid steps of the batch cut to its steps from ``start`` up to ``stop``."""
+        """Return the valid steps of the slice of the batch from step ``start`` to ``stop``."""
         size = stop - start
         lengths = (self.lengths - start).clamp(0, size)
         return ValidSteps(lengths, size, min(max(self.shortest - start, 0), size))
 
     def clear(self, x: Tensor) -> Tensor:
-        """Return x of shape (batch, n_timesteps, …) with zeros in the padding."""
+        """Return x (batch, n_timesteps, …) with zeros in the padding."""
         return x.masked_fill(~self.mask.view(*self.mask.shape, *[1] * (x.ndim - 2)), 0)
 
     def reverse(self, x: Tensor) -> Tensor:
-        """Return x of shape (batch, n_timesteps, n_features) with each row's valid steps in reverse order."""
+        """Return x (batch, n_timesteps, n_features) with each row's valid steps in reverse order."""
         t = torch.arange(x.shape[1], device=x.device)
         index = torch.where(self.mask, self.lengths[:, None] - 1 - t, t)
         return x.gather(1, index[:, :, None].expand_as(x))
 
     def last(self, x: Tensor, before: Tensor) -> Tensor:
-        """Return each row of x (batch, n_timesteps, n_features) at its last valid step, else ``before``."""
+        """Return x (batch, n_timesteps, n_features) at each row's last valid step, or ``before`` for empty rows."""
         index = (self.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, x.shape[2])
         return torch.where((self.lengths > 0)[:, None], x.gather(1, index)[:, 0], before)

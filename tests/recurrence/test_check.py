@@ -44,9 +44,9 @@ BROKEN: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "a lost batch": (lambda h: (h.mean(dim=0), h), r"output, shape \(2, 5\) for a batch of 2, got \(5,\)"),
     "NaN in the output": (
         lambda h: (h * torch.nan, h),
-        "gives NaN or infinity in its output on inputs between -1 and 1",
+        "returns NaN or infinity in its output for inputs between -1 and 1",
     ),
-    "infinity in the state": (lambda h: (h, h / 0), "gives NaN or infinity in its state tensor 0"),
+    "infinity in the state": (lambda h: (h, h / 0), "returns NaN or infinity in its state tensor 0"),
     "another type of output": (
         lambda h: (h.double(), h),
         r"keep the type torch\.float32; its output is torch\.float64",
@@ -98,7 +98,7 @@ def test_a_broken_initial_state_is_refused(first: Callable[[int], Any], words: s
 
 
 def test_recurrent_refuses_a_broken_cell_before_it_sees_data() -> None:
-    with pytest.raises(CellError, match="gives NaN or infinity"):
+    with pytest.raises(CellError, match="returns NaN or infinity"):
         Recurrent(Plain(lambda h: (h * torch.nan, h)))
 
 

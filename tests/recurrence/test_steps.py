@@ -25,8 +25,8 @@ BAD: dict[str, tuple[Any, str]] = {
     "too many": ([3, 2, 1], r"A batch of 2 needs lengths of shape \(2,\), got \(3,\)"),
     "a column": ([[3], [2]], r"A batch of 2 needs lengths of shape \(2,\), got \(2, 1\)"),
     "one number": (3, r"A batch of 2 needs lengths of shape \(2,\), got \(\)"),
-    "text": (["3", "2"], "lengths must be integers, one a sample"),
-    "None within": ([3, None], "lengths must be integers, one a sample"),
+    "text": (["3", "2"], "lengths must be integers, one per sample"),
+    "None within": ([3, None], "lengths must be integers, one per sample"),
 }
 
 

@@ -78,5 +78,5 @@ def test_a_copy_keeps_dropout_and_type() -> None:
 
 @pytest.mark.parametrize("module", [nn.LSTM(3, 5, proj_size=2), nn.GRU(3, 5, bias=False)])
 def test_a_module_with_projections_or_without_biases_is_refused(module: Any) -> None:
-    with pytest.raises(ValueError, match="Only modules with biases and without proj_size can be copied"):
+    with pytest.raises(ValueError, match="Only modules with bias and without proj_size can be copied"):
         Recurrent.from_torch(module)

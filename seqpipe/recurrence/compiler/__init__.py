@@ -1,9 +1,9 @@
-"""A cell's step, recorded once and run as generated code.
+"""The compiler: a cell's step is traced once and run as generated code.
 
-``trace`` records the step; ``program`` finds out what it means. ``c`` and ``triton`` write that as C and as Triton
-kernels; ``eager`` runs the record as calls of torch, which ``cudagraph`` records for a GPU. Each offers an engine. They
-share ``_planned_engine`` (a plan per kind of cell, compared with the plain loop at first use), ``_state_numbers``
-(states that are not real numbers) and ``_second_derivative``.
+``trace`` records the operations of the step and ``program`` analyses them. ``c`` and ``triton`` generate C and Triton
+kernels from the result; ``eager`` runs the trace as torch calls, which ``cudagraph`` captures on a GPU. Each defines an
+engine. They share ``_planned_engine`` (one plan per kind of cell, compared with the plain loop at first use),
+``_state_numbers`` (integer and complex states) and ``_second_derivative``.
 """
 
 from seqpipe.recurrence.compiler.c import CompiledEngine

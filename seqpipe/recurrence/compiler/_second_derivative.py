@@ -1,4 +1,4 @@
-"""What every compiled backward pass says to those who would differentiate it again."""
+"""The error of compiled backward passes that are differentiated again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ __all__ = ["refuse_second_derivative"]
 
 
 def refuse_second_derivative() -> None:
-    """Raise where torch records the backward pass, which no engine but the plain loop can differentiate."""
+    """Raise if torch records the backward pass, which compiled engines cannot differentiate.
+
+    Raises
+    ------
+    RuntimeError
+        If gradients are enabled.
+    """
     if torch.is_grad_enabled():
         raise RuntimeError(
             "The compiled recurrence cannot be differentiated twice (create_graph=True). "

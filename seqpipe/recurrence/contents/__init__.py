@@ -1,10 +1,10 @@
-"""What a cell is: everything that its step may read, so that two cells are known to take the same step.
+"""The contents of a cell: everything that its step may read, which determines whether two cells take the same step.
 
-``_modules`` lists its modules and tensors. ``_code_reads`` tells what the code of its step mentions, and ``_tokens``
-turns each value that this leads to into a token by its content. ``_contents`` puts the tokens together into a
-signature: equal signatures mean equal steps, but for the numbers in tensors. ``_copies`` makes copies to try things on,
-``_computed`` puts plain tensors in the place of parametrized weights, and ``_declared`` tells which declarations of a
-class are still true.
+``_modules`` lists a cell's modules and tensors. ``_code_reads`` finds the names that the code of its step reads, and
+``_tokens`` turns each value behind them into a token by its content. ``_contents`` combines the tokens into a
+signature: cells with equal signatures take the same step up to the values of tensors. ``_copies`` creates copies for
+trials, ``_computed`` replaces parametrized weights by plain tensors, and ``_declared`` checks whether a class's
+declarations still apply to a subclass.
 """
 
 from seqpipe.recurrence.contents._computed import computed

@@ -1,4 +1,4 @@
-"""What the code of a function reads besides its arguments: globals, closures, defaults, and names of attributes."""
+"""The names that the code of a function reads: globals and attributes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 
 __all__ = ["ANY_NAME", "CodeReads", "is_library", "reads_of"]
 
-#: Where code finds attributes by names that only running it tells.
-_BY_NAME = frozenset(
+#: Names through which code accesses attributes that are known only at run time.
+_DYNAMIC = frozenset(
     {"getattr", "hasattr", "setattr", "vars", "locals", "globals", "eval", "exec", "__dict__", "__getattribute__"}
 )
-#: Stands for every name.
+#: Wildcard for every name.
 ANY_NAME = "*"
 _LIBRARIES = frozenset(
     {"torch", "numpy", "math", "seqpipe", "functools", "itertools", "operator", "typing", "builtins"}
@@ -26,14 +26,14 @@ _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "LOAD_SUPER_AT
 
 @dataclass(frozen=True)
 class CodeReads:
-    """What a function reads.
+    """The names that a function reads.
 
     Attributes
     ----------
     names : frozenset of str
-        Attributes, of any object; `ANY_NAME` is among them where they cannot be told from the code.
+        Names of attributes of any object, with `ANY_NAME` if the code does not determine them.
     places : tuple of (dict, str)
-        The globals, and attributes of the user's own modules, by the dict that holds them.
+        Globals and attributes of user modules, each as a namespace and a name in it.
     """
 
     names: frozenset[str]
@@ -44,7 +44,7 @@ _FOUND: WeakKeyDictionary[FunctionType, tuple[CodeType, CodeReads]] = WeakKeyDic
 
 
 def reads_of(function: FunctionType) -> CodeReads:
-    """Return what a function's code reads; looked for once, and again after its code was replaced."""
+    """Return the names that a function's code reads; cached until its code is replaced."""
     found = _FOUND.get(function)
     if found is None or found[0] is not function.__code__:
         found = _FOUND[function] = (function.__code__, _reads(function))
@@ -52,7 +52,7 @@ def reads_of(function: FunctionType) -> CodeReads:
 
 
 def is_library(value: Any) -> bool:
-    """Tell whether a module, class or function belongs to a library that does not change while it runs."""
+    """Return whether a module, class or function belongs to a library that does not change at run time."""
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
     return isinstance(name, str) and name.partition(".")[0] in _LIBRARIES
 
@@ -68,15 +68,15 @@ def _reads(function: FunctionType) -> CodeReads:
                 places[id(function.__globals__), owner] = (function.__globals__, owner)
             elif isinstance(value, ModuleType) and not is_library(value) and name in vars(value):
                 places[id(vars(value)), name] = (vars(value), name)
-        elif owner in _BY_NAME:
+        elif owner in _DYNAMIC:
             names.add(ANY_NAME)
-    if names & _BY_NAME:
+    if names & _DYNAMIC:
         names.add(ANY_NAME)
     return CodeReads(frozenset(names), tuple(places.values()))
 
 
 def _loads(code: CodeType) -> Iterator[tuple[str | None, str]]:
-    """Give (global, attribute of it or nothing) and (None, attribute) in the order of the code."""
+    """Yield (global, its attribute or "") and (None, attribute) in the order of the code."""
     last = None
     for instruction in dis.get_instructions(code):
         name = instruction.argval
@@ -90,9 +90,9 @@ def _loads(code: CodeType) -> Iterator[tuple[str | None, str]]:
             last = None
         elif instruction.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
             last = None
-    yield from _of_all(inner for inner in code.co_consts if isinstance(inner, CodeType))
+    yield from _loads_of_all(inner for inner in code.co_consts if isinstance(inner, CodeType))
 
 
-def _of_all(codes: Iterable[CodeType]) -> Iterator[tuple[str | None, str]]:
+def _loads_of_all(codes: Iterable[CodeType]) -> Iterator[tuple[str | None, str]]:
     for code in codes:
         yield from _loads(code)

@@ -1,4 +1,4 @@
-"""Parametrized weights (``torch.nn.utils.parametrizations``), computed once for a run along time."""
+"""Parametrized weights (``torch.nn.utils.parametrizations``), computed once per run along time."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from seqpipe.cells import Cell
 
 __all__ = ["computed"]
 
-#: torch's older form of the same: hooks that compute a weight before each call.
+#: torch's older form of parametrizations: hooks that compute a weight before each call.
 _HOOKS = (SpectralNorm, WeightNorm)
 
 
 @contextmanager
 def computed(cell: Cell) -> Iterator[Cell]:
-    """Give a cell whose parametrized weights are plain tensors, with gradients to the parameters behind them.
+    """Yield a cell whose parametrized weights are plain tensors that propagate gradients to the original parameters.
 
-    So every engine computes them once for a whole sequence, by torch, and not at every step; spectral norm takes one
-    power iteration per run in training. The cell itself is given where it has none. What its step sets is set on it in
-    the end.
+    The weights are thus computed once per run and not at every step, in every engine; spectral norm takes one power
+    iteration per run in training. A cell without parametrizations is yielded as is. Attributes that the step sets are
+    copied back to the cell on exit.
     """
     if not _is_parametrized(cell):
         yield cell
@@ -33,7 +33,7 @@ def computed(cell: Cell) -> Iterator[Cell]:
     made: dict[nn.Module, nn.Module] = {}
     yield _with_plain_weights(cell, made)  # type: ignore[misc]
     for module, plain in made.items():
-        _keep_what_was_set(module, plain)
+        _copy_attributes(plain, module)
 
 
 def _is_parametrized(module: nn.Module) -> bool:
@@ -46,7 +46,7 @@ def _is_parametrized(module: nn.Module) -> bool:
 
 
 def _with_plain_weights(module: nn.Module, made: dict[nn.Module, nn.Module]) -> nn.Module:
-    """Return another object over the same tensors, with what is computed in the place of parametrizations and hooks."""
+    """Return a copy that shares tensors, with parametrizations and hooks replaced by the computed weights."""
     if module in made or not _is_parametrized(module):
         return made.get(module, module)
     hooks = module._forward_pre_hooks
@@ -66,7 +66,7 @@ def _with_plain_weights(module: nn.Module, made: dict[nn.Module, nn.Module]) -> 
     return plain
 
 
-def _keep_what_was_set(module: nn.Module, plain: nn.Module) -> None:
+def _copy_attributes(plain: nn.Module, module: nn.Module) -> None:
     own = {"_modules", "_forward_pre_hooks", "_computed_from", *getattr(module, "parametrizations", ())}
     for key, value in plain.__dict__.items():
         if key not in own and module.__dict__.get(key) is not value:

@@ -1,4 +1,4 @@
-"""What a cell is: everything that its step may read, by content, and the tensors among it."""
+"""The contents of a cell: a signature of everything that its step may read, and the tensors in it."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence.contents._modules import cell_modules, device_and_type, tensors_in
-from seqpipe.recurrence.contents._tokens import Tokens, Unseen, class_view, token_of_plain
+from seqpipe.recurrence.contents._tokens import Tokens, Untracked, class_view, token_of_plain
 
 __all__ = ["Contents", "Signature", "contents_in_run", "contents_of", "first_difference", "one_run"]
 
 Signature = tuple[Hashable, ...]
-#: What torch keeps in every module, and seqpipe in every cell, and no step reads.
+#: Internal attributes of torch's modules and seqpipe's cells, which no step reads.
 _INTERNAL = frozenset(vars(nn.Module())) - {"training"} | {"_arguments", "_computed_from"}
 _PLAIN = frozenset({int, str, bool, type(None)})
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A cell at one moment.
+    """The contents of a cell at one moment.
 
     Attributes
     ----------
     signature : tuple
-        Cells with the same one take the same step, but for the numbers in their tensors.
+        Cells with equal signatures take the same step up to the values of their tensors.
     tensors : dict of str to Tensor
-        Parameters, buffers, and what is held otherwise: in attributes, containers, closures and globals.
+        Parameters, buffers, and tensors in attributes, containers, closures and globals.
     device : torch.device
-        Where the tensors are.
+        Device of the tensors.
     dtype : torch.dtype
-        Of its real numbers.
+        Type of the floating-point tensors.
     hooked : bool
         Whether a module has hooks, which would run at every call.
     unseen : str or None
-        Why the signature may not tell all.
+        Why changes of the cell may remain undetected.
     """
 
     signature: Signature
@@ -56,36 +56,36 @@ _RUN = threading.local()
 
 @contextmanager
 def one_run() -> Iterator[None]:
-    """Let `contents_in_run` look once within: an engine is chosen and run, and nothing changes the cell in between."""
-    outside = getattr(_RUN, "seen", None)
-    _RUN.seen = {}
+    """Let `contents_in_run` reuse its result: nothing changes the cell between choosing and running an engine."""
+    outer = getattr(_RUN, "cached", None)
+    _RUN.cached = {}
     try:
         yield
     finally:
-        _RUN.seen = outside
+        _RUN.cached = outer
 
 
 def contents_in_run(cell: Cell, *, last: bool = False) -> Contents:
-    """Return what a cell is, as it was first seen in this run of it.
+    """Return the contents of a cell, computed once per run.
 
     Parameters
     ----------
     cell : Cell
     last : bool, default=False
-        Whether the cell's own code may run next, and change it.
+        Whether to drop the cached result, because the cell's own code may run next and change the cell.
     """
-    seen: dict[Cell, Contents] | None = getattr(_RUN, "seen", None)
-    if seen is None:
+    cached: dict[Cell, Contents] | None = getattr(_RUN, "cached", None)
+    if cached is None:
         return contents_of(cell)
-    contents = seen.get(cell) or contents_of(cell)
-    seen.clear()
+    contents = cached.get(cell) or contents_of(cell)
+    cached.clear()
     if not last:
-        seen[cell] = contents
+        cached[cell] = contents
     return contents
 
 
 def contents_of(cell: Cell) -> Contents:
-    """Return what a cell is now: attributes by content, tensors by shape, type, device and whether they learn."""
+    """Return a cell's contents: attributes by content, tensors by shape, dtype, device and ``requires_grad``."""
     parts: list[Any] = [torch.get_default_dtype()]
     modules = cell_modules(cell)
     tensors = tensors_in(modules)
@@ -94,7 +94,7 @@ def contents_of(cell: Cell) -> Contents:
     try:
         for name, module in modules:
             _add_module(parts, tokens, name, module)
-    except Unseen as error:
+    except Untracked as error:
         return Contents((), tensors, *device_and_type(tensors), hooked, str(error))
     tensors = tokens.with_held(tensors)
     for name, tensor in tensors.items():
@@ -113,8 +113,8 @@ def _add_module(parts: list[Any], tokens: _TokensOfCell, name: str, module: nn.M
 
     Raises
     ------
-    Unseen
-        If something that the class reads may change without being seen.
+    Untracked
+        If the class reads something whose changes cannot be detected.
     """
     kind = type(module)
     view = class_view(kind)
@@ -131,35 +131,35 @@ def _add_module(parts: list[Any], tokens: _TokensOfCell, name: str, module: nn.M
         else:
             try:
                 parts.append(tokens.begin().of(value, f"{name}.{key}" if name else key))
-            except Unseen:
-                if view is None or view.mentions(key):  # nothing reads the others
+            except Untracked:
+                if view is None or view.mentions(key):  # no code reads the others
                     raise
-    if view is not None and view.moving:
+    if view is not None and view.mutable:
         parts.append(tokens.begin().of_class(kind, kind.__qualname__))
 
 
 class _TokensOfCell:
-    """The tokens of what a cell holds beside plain values and tensors, made where it holds any."""
+    """The tokens of a cell's other values than plain ones and tensors, created on first use."""
 
     def __init__(self, modules: list[tuple[str, nn.Module]], tensors: dict[str, Tensor]) -> None:
         self._modules, self._tensors = modules, tensors
-        self._made: Tokens | None = None
+        self._tokens: Tokens | None = None
 
     def begin(self) -> Tokens:
-        """Return the tokens, for another attribute."""
-        if self._made is None:
+        """Return the tokens, ready for another attribute."""
+        if self._tokens is None:
             known = {id(module): f"module {name}" for name, module in self._modules}
-            self._made = Tokens(known | {id(tensor): f"tensor {name}" for name, tensor in self._tensors.items()})
-        self._made.begin()
-        return self._made
+            self._tokens = Tokens(known | {id(tensor): f"tensor {name}" for name, tensor in self._tensors.items()})
+        self._tokens.begin()
+        return self._tokens
 
     def with_held(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return tensors with those found on the way."""
-        return {**tensors, **self._made.tensors} if self._made is not None and self._made.tensors else tensors
+        """Return tensors together with those found in other values."""
+        return {**tensors, **self._tokens.tensors} if self._tokens is not None and self._tokens.tensors else tensors
 
 
 def first_difference(before: Signature, after: Signature) -> str:
-    """Return the name of the first attribute that differs, nothing where none does."""
+    """Return the name of the first attribute that differs, or an empty string."""
     if before == after:
         return ""
     i = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))

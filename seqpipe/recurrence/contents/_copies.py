@@ -24,36 +24,35 @@ def copied(cell: Cell, replacements: Mapping[str, Tensor] | None = None) -> Cell
     ----------
     cell : Cell
     replacements : mapping of str to Tensor, optional
-        What takes the place of tensors, by their names in `Contents.tensors`; of the others, leaves that have the same
-        numbers.
+        Tensors for the copy, by their names in `Contents.tensors`; the others are copied as leaves.
 
     Raises
     ------
     CellError
-        If the cell holds what cannot be copied.
+        If the cell holds objects that cannot be copied.
     """
     replacements = replacements or {}
     memo: dict[int, object] = {
         id(tensor): replacements[name] if name in replacements else _leaf_like(tensor)
         for name, tensor in contents_of(cell).tensors.items()
     }
-    for _, module in cell_modules(cell):  # the arguments that siblings are made from are only read
+    for _, module in cell_modules(cell):  # the constructor arguments for siblings are read-only
         arguments = module.__dict__.get("_arguments")
         memo[id(arguments)] = arguments
     try:
         return copy.deepcopy(cell, memo)
-    except Exception as error:  # what a cell holds is its author's choice
+    except Exception as error:  # a cell may hold any object
         raise CellError(f"{type(cell).__name__} cannot be copied ({type(error).__name__}: {error})") from error
 
 
 def first_states(cell: Cell, batch_size: int) -> State:
-    """Return the cell's initial state for a batch, asked of a copy, which keeps what that sets or draws."""
+    """Return the initial state of a copy of the cell, so that attributes set and numbers drawn do not affect the cell."""
     with torch.no_grad(), forked_generators(contents_of(cell).device):
         return copy_or_itself(cell).initial_state(batch_size)
 
 
 def copy_or_itself(cell: Cell) -> Cell:
-    """Return a copy of the cell to try things on, or the cell itself where it cannot be copied."""
+    """Return a copy of the cell, or the cell itself if it cannot be copied."""
     try:
         return copied(cell)
     except CellError:

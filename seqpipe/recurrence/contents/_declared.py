@@ -1,4 +1,4 @@
-"""What a cell's class declares about its step, and whether a subclass made that untrue."""
+"""Whether what a cell's class declares about its step still applies to a subclass."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ __all__ = ["declares"]
 
 
 def declares(cls: type[Cell], declaration: str, *, of: tuple[str, ...]) -> bool:
-    """Tell whether no class further down than the one that defines ``declaration`` redefines what it speaks of.
+    """Return whether no subclass of the class that defines ``declaration`` overrides the methods it describes.
 
     Parameters
     ----------
     cls : type
-        The class of a cell.
+        Class of a cell.
     declaration : str
-        The method that declares something.
+        Name of the declaring method.
     of : tuple of str
-        The methods that it declares something of.
+        Names of the methods that it describes.
     """
     author = next(c for c in cls.__mro__ if declaration in vars(c))
-    further_down = cls.__mro__[: cls.__mro__.index(author)]
-    return not any(name in vars(c) for c in further_down for name in of)
+    subclasses = cls.__mro__[: cls.__mro__.index(author)]
+    return not any(name in vars(c) for c in subclasses for name in of)

@@ -1,4 +1,4 @@
-"""A cell's modules and tensors, found faster than torch's generators do, before every run."""
+"""A cell's modules and tensors, listed before every run and hence faster than by torch's generators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["cell_modules", "cell_tensors", "device_and_type", "tensors_in"]
 
 
 def cell_modules(cell: Cell) -> list[tuple[str, nn.Module]]:
-    """Return the cell and the modules in it, by name; each once."""
+    """Return the cell and its submodules with their names, each once."""
     found: list[tuple[str, nn.Module]] = [("", cell)]
     if cell._modules:
         _add_children(cell, "", found, {id(cell)})
@@ -28,12 +28,12 @@ def _add_children(module: nn.Module, prefix: str, found: list[tuple[str, nn.Modu
 
 
 def cell_tensors(cell: Cell) -> dict[str, Tensor]:
-    """Return the parameters of a cell and of the modules in it, then the buffers, by name; each once."""
+    """Return the parameters of a cell, then its buffers, by name, each once."""
     return tensors_in(cell_modules(cell))
 
 
 def tensors_in(modules: list[tuple[str, nn.Module]]) -> dict[str, Tensor]:
-    """Return the parameters of modules, then the buffers, by name; each once."""
+    """Return the parameters of modules, then the buffers, by name, each once."""
     found: dict[str, Tensor] = {}
     seen: set[int] = set()
     for kind in ("_parameters", "_buffers"):
@@ -46,7 +46,7 @@ def tensors_in(modules: list[tuple[str, nn.Module]]) -> dict[str, Tensor]:
 
 
 def device_and_type(tensors: dict[str, Tensor]) -> tuple[torch.device, torch.dtype]:
-    """Return where a cell's tensors are, and of which type its real numbers are; by default torch's."""
+    """Return the device of a cell's tensors and its floating-point dtype; without tensors, torch's defaults."""
     first = next(iter(tensors.values()), None)
     tensor = next((t for t in tensors.values() if t.is_floating_point()), first)
     if tensor is not None and not tensor.is_floating_point():

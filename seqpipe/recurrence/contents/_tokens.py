@@ -1,4 +1,4 @@
-"""Values as tokens: equal tokens mean equal values, also after changes in place and where an ``id`` was used again."""
+"""Values as tokens: equal tokens mean equal values, even after changes in place or reuse of an ``id``."""
 
 from __future__ import annotations
 
@@ -29,44 +29,44 @@ from torch import Tensor, nn
 
 from seqpipe.recurrence.contents._code_reads import ANY_NAME, is_library, reads_of
 
-__all__ = ["ClassView", "Tokens", "Unseen", "class_view", "token_of_plain"]
+__all__ = ["ClassView", "Tokens", "Untracked", "class_view", "token_of_plain"]
 
-#: Types whose values are their own tokens, together with the type: ``True``, 1 and 1.0 are equal.
+#: Types whose values, together with the type, are their own tokens: ``True``, 1 and 1.0 are equal.
 _PLAIN = frozenset({
     float, int, str, bytes, bool, complex, type(None), type(Ellipsis), range, torch.dtype, torch.device, torch.Size,
 })  # fmt: skip
-#: Types whose objects never change, told by identity; the token holds on to them, so that no other takes their ``id``.
+#: Types whose objects never change and are compared by identity; the token references them, so no ``id`` is reused.
 _FIXED = (
     BuiltinFunctionType, ModuleType, enum.Enum, np.ufunc, MethodDescriptorType, WrapperDescriptorType,
     MethodWrapperType, MemberDescriptorType, GetSetDescriptorType, torch._ops.OpOverload, torch._ops.OpOverloadPacket,
     torch.jit.ScriptFunction,
 )  # fmt: skip
-#: More values than a plan is worth comparing at every run.
-_MOST_VALUES, _MOST_BYTES = 2000, 2**16
+#: Limits above which comparing values at every run costs more than a plan saves.
+_MAX_VALUES, _MAX_BYTES = 2000, 2**16
 
 
 def token_of_plain(value: Any) -> Hashable:
-    """Return the token of a number, a text and the like: ``True``, 1 and 1.0 have three, 0.0 and -0.0 two, NaN one."""
+    """Return the token of a plain value: ``True``, 1 and 1.0 have different tokens, as 0.0 and -0.0; NaN has one."""
     if type(value) is float:
         return value if value > 0 or value < 0 else f"float {value!r}"
     return (type(value), value)
 
 
-class Unseen(Exception):
-    """Something may change without being seen; the message says where it is held, and what it is."""
+class Untracked(Exception):
+    """A value whose changes cannot be detected; the message says where it is held and what it is."""
 
 
 class ClassView:
-    """What a class, and those that it is derived from, give to their objects.
+    """The attributes that objects of a class get from the class and its bases.
 
     Attributes
     ----------
     stable : hashable
-        What is told by identity.
-    moving : list of (str, object)
-        What may change in place, or reads what may.
+        Attributes that are compared by identity.
+    mutable : list of (str, object)
+        Attributes that may change in place, or functions that read such values.
     names : frozenset of str
-        Attributes that its code mentions.
+        Names of attributes that the class's code reads.
     """
 
     def __init__(self, bases: list[type], roots: frozenset[str]) -> None:
@@ -80,11 +80,11 @@ class ClassView:
         data = {n: v for n, v in own.items() if n not in functions and not n.startswith("__") and n != "_abc_impl"}
         plain = {name: token_of_plain(value) for name, value in data.items() if type(value) in _PLAIN}
         self.stable = (*functions.items(), *plain.items())
-        self.moving = [(f.__qualname__, f) for f in reached if _moves(f)]
-        self.moving += [(n, v) for n, v in data.items() if n not in plain and self.mentions(n)]
+        self.mutable = [(f.__qualname__, f) for f in reached if _reads_mutable(f)]
+        self.mutable += [(n, v) for n, v in data.items() if n not in plain and self.mentions(n)]
 
     def is_current(self) -> bool:
-        """Tell whether all attributes are the objects that they were."""
+        """Return whether all attributes are still the same objects."""
         for base, values in zip(self._bases, self._values):
             now = vars(base).values()
             if len(now) != len(values) or not all(map(is_, now, values)):
@@ -92,17 +92,17 @@ class ClassView:
         return True
 
     def mentions(self, name: str) -> bool:
-        """Tell whether the class's code may read an attribute of that name."""
+        """Return whether the class's code may read an attribute of that name."""
         return name in self.names or ANY_NAME in self.names
 
 
 _VIEWS: WeakKeyDictionary[type, ClassView | None] = WeakKeyDictionary()
-#: Where a step begins; what it calls is found from there.
+#: Entry points of a step, from which the functions that it calls are found.
 _ROOTS = frozenset({"step", "project", "forward", "__call__", "output_size", "recur"})
 
 
 def class_view(cls: type) -> ClassView | None:
-    """Return what a class gives to its objects; None for those of libraries, which do not change."""
+    """Return the view of a class; None for classes of libraries, which do not change."""
     try:
         view = _VIEWS[cls]
         if view is None or view.is_current():
@@ -116,17 +116,17 @@ def class_view(cls: type) -> ClassView | None:
 
 
 class Tokens:
-    """Makes tokens of what an object holds, and collects the tensors in it.
+    """Compute tokens of the values that an object holds, and collect the tensors in it.
 
     Attributes
     ----------
     tensors : dict of str to Tensor
-        By the path to each; they are no part of tokens.
+        Tensors by path; they are not part of tokens.
     """
 
     def __init__(self, known: dict[int, str]) -> None:
         self.tensors: dict[str, Tensor] = {}
-        self._known = known  # where each object was met, by its id; all are alive until the walk ends
+        self._known = known  # path of each visited object by id; all stay alive during the traversal
         self._n_values = 0
 
     def of(self, value: Any, path: str) -> Hashable:
@@ -134,15 +134,15 @@ class Tokens:
 
         Raises
         ------
-        Unseen
-            If the value may change without being seen.
+        Untracked
+            If changes of the value cannot be detected.
         """
         kind = type(value)
         if kind in _PLAIN:
             return token_of_plain(value)
         self._n_values += 1
-        if self._n_values > _MOST_VALUES:
-            raise Unseen(f"{path!r} belongs to more than {_MOST_VALUES} values, too many to compare at every run")
+        if self._n_values > _MAX_VALUES:
+            raise Untracked(f"{path!r} belongs to more than {_MAX_VALUES} values, too many to compare at every run")
         if isinstance(value, _FIXED):
             return value
         if id(value) in self._known:
@@ -151,7 +151,7 @@ class Tokens:
         return (kind, self._inside(value, kind, path))
 
     def begin(self) -> None:
-        """Count values from 0 again: each attribute of a cell may hold as many."""
+        """Reset the number of values, whose limit applies to each attribute of a cell."""
         self._n_values = 0
 
     def _inside(self, value: Any, kind: type, path: str) -> Hashable:
@@ -166,17 +166,17 @@ class Tokens:
                 return (inside, self._attributes(value, path)) if getattr(value, "__dict__", None) else inside
         if not _hides_memory(kind):
             return (self._attributes(value, path), self.of_class(kind, path))
-        raise Unseen(f"{path!r} is a {kind.__module__}.{kind.__qualname__}, whose changes cannot be seen")
+        raise Untracked(f"{path!r} is a {kind.__module__}.{kind.__qualname__}, whose changes cannot be detected")
 
     def of_class(self, cls: type, path: str) -> Hashable:
-        """Return the token of what a class gives to its objects."""
+        """Return the token of the attributes that a class provides."""
         view = class_view(cls)
         if view is None:
             return None
-        return (view.stable, *[self.of(value, f"{path}.{name}") for name, value in view.moving])
+        return (view.stable, *[self.of(value, f"{path}.{name}") for name, value in view.mutable])
 
     def of_function(self, function: FunctionType, path: str) -> Hashable:
-        """Return the token of a function and of what it reads."""
+        """Return the token of a function and of the values that it reads."""
         if is_library(function):
             return function
         reads = [self._of_place(where, name, path) for where, name in reads_of(function).places]
@@ -189,7 +189,7 @@ class Tokens:
     def _of_cell(self, cell: Any, path: str) -> Hashable:
         try:
             return self.of(cell.cell_contents, f"a closure of {path}")
-        except ValueError:  # it is empty
+        except ValueError:  # the cell is empty
             return None
 
     def _attributes(self, value: Any, path: str) -> Hashable:
@@ -205,8 +205,8 @@ class Tokens:
         return frozenset([self.of(item, path) for item in value])
 
     def _of_array(self, value: Any, path: str) -> Hashable:
-        if value.dtype == object or value.nbytes > _MOST_BYTES:
-            raise Unseen(f"{path!r} is a large array, or one of objects; make it a buffer")
+        if value.dtype == object or value.nbytes > _MAX_BYTES:
+            raise Untracked(f"{path!r} is a large array or an array of objects; make it a buffer")
         return (value.dtype.str, value.shape, value.tobytes())
 
     def _of_method(self, value: MethodType, path: str) -> Hashable:
@@ -240,9 +240,9 @@ _BY_KIND: tuple[tuple[Any, Callable[..., Hashable]], ...] = (
 
 
 def _hides_memory(kind: type) -> bool:
-    """Tell whether objects have memory beside their attributes, as those of types written in C do.
+    """Return whether objects have memory besides their attributes, as those of types written in C have.
 
-    As ``object.__reduce_ex__`` tells: they are larger than their attributes make them.
+    As in ``object.__reduce_ex__``, such objects are larger than their attributes require.
     """
     managed_weakref, managed_dict = 1 << 3, 1 << 4
     words = len(_slots_of(kind))
@@ -278,35 +278,35 @@ def _function_in(value: Any) -> FunctionType | None:
 def _reached(
     functions: dict[str, FunctionType], roots: frozenset[str], bases: list[type]
 ) -> tuple[frozenset[str], list[FunctionType]]:
-    """Return the names that code mentions from its roots on, and the functions reached, overridden ones too."""
-    names, waiting, seen = set(roots), list(roots), []
+    """Return the names that code reachable from the roots reads, and the functions reached, overridden ones included."""
+    names, pending, seen = set(roots), list(roots), []
     if ANY_NAME in roots:
-        waiting = list(functions)
-    while waiting:
-        name = waiting.pop()
+        pending = list(functions)
+    while pending:
+        name = pending.pop()
         for base in bases:
             function = _function_in(vars(base).get(name))
             if function is None or function in seen:
                 continue
             seen.append(function)
             more = _names_of(function, [])
-            waiting += functions if ANY_NAME in more else (more & functions.keys()) - names
+            pending += functions if ANY_NAME in more else (more & functions.keys()) - names
             names |= more
     return frozenset(names), seen
 
 
 def _names_of(function: FunctionType, seen: list[FunctionType]) -> frozenset[str]:
-    """Return the attributes that a function, and the user's functions that it calls, mention."""
+    """Return the names of attributes that a function, and the user's functions that it calls, read."""
     if function in seen or is_library(function):
         return frozenset()
     seen.append(function)
     reads = reads_of(function)
-    called = [where.get(name) for where, name in reads.places] + [c.cell_contents for c in _filled(function)]
+    called = [where.get(name) for where, name in reads.places] + [c.cell_contents for c in _nonempty_cells(function)]
     return reads.names.union(*[_names_of(f, seen) for value in called for f in _functions_in(value)])
 
 
 def _functions_in(value: Any, depth: int = 3) -> Iterator[FunctionType]:
-    """Give the functions that code may get at through a value."""
+    """Yield the functions that code can reach through a value."""
     if isinstance(value, FunctionType):
         yield value
     elif depth and isinstance(value, (dict, list, tuple, set)):
@@ -314,7 +314,7 @@ def _functions_in(value: Any, depth: int = 3) -> Iterator[FunctionType]:
             yield from _functions_in(item, depth - 1)
 
 
-def _filled(function: FunctionType) -> Iterator[Any]:
+def _nonempty_cells(function: FunctionType) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         try:
             _ = cell.cell_contents
@@ -323,6 +323,6 @@ def _filled(function: FunctionType) -> Iterator[Any]:
         yield cell
 
 
-def _moves(function: FunctionType) -> bool:
-    """Tell whether a function reads what may change while the function stays the same."""
+def _reads_mutable(function: FunctionType) -> bool:
+    """Return whether a function reads values that may change while the function stays the same."""
     return not is_library(function) and bool(reads_of(function).places or function.__closure__ or function.__defaults__)

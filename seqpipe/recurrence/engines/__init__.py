@@ -1,10 +1,10 @@
 """The engines: one interface for every way of running a cell along time, and the choice among them.
 
-``_engine`` is the interface. ``_catalogue`` lists the engines in the order in which they are asked; ``_choice`` takes
-the first that does not refuse the cell and, by ``_sizes`` and ``_measured``, is not slower than torch's kernel. Before
-its first use an engine is compared with the plain loop (``_trial``, ``_trust``). ``_thread_policy`` says from how much
-work on ``_threads`` are used. ``_loop``, ``_unrolled``, ``_fused`` and ``_scan`` (with ``_linear``) are engines that
-need no compiler.
+``_engine`` defines the interface. ``_catalogue`` lists the engines in order of priority; ``_choice`` selects the first
+that does not refuse the cell and, by ``_sizes`` and ``_measured``, is not slower than torch's kernel. Before its first
+use an engine is compared with the plain loop (``_trial``, ``_trust``). ``_thread_policy`` defines the amount of work
+from which ``_threads`` are used. ``_loop``, ``_unrolled``, ``_fused`` and ``_scan`` (with ``_linear``) are engines
+without a compiler.
 """
 
 from seqpipe.recurrence.engines._choice import ENGINE_OF_UNROLL, check_engine, choose_engine

@@ -1,4 +1,4 @@
-"""Which engine runs a cell: the first that does not refuse, of those that were not measured to be slower."""
+"""The choice of the engine that runs a cell."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from seqpipe.cells import Cell
 from seqpipe.recurrence.engines._catalogue import all_engines, engine_named
 from seqpipe.recurrence.engines._engine import Engine
 from seqpipe.recurrence.engines._loop import LoopEngine
-from seqpipe.recurrence.engines._measured import behind_torch
+from seqpipe.recurrence.engines._measured import slower_than_torch
 from seqpipe.recurrence.engines._sizes import Sizes
 
 __all__ = ["ENGINE_OF_UNROLL", "check_engine", "choose_engine"]
 
 _LOOP = LoopEngine()
-#: The engine that each value of the deprecated parameter ``unroll`` stands for.
+#: Engine for each value of the deprecated parameter ``unroll``.
 ENGINE_OF_UNROLL = {"auto": "auto", "dynamic": "loop", "static": "unrolled"}
 
 
@@ -27,45 +27,45 @@ def check_engine(name: str, *, owner: str = "Recurrent") -> None:
     UnknownNameError
         If it is neither "auto" nor the name of an engine.
     PluginError
-        If several distributions offer that engine.
+        If several distributions offer the engine.
     """
     if name != "auto":
         engine_named(name, parameter=f"The 'engine' parameter of {owner}, where it is not 'auto',")
 
 
 def choose_engine(cell: Cell, name: str, sizes: Sizes | None = None) -> tuple[Engine, str]:
-    """Return the engine that runs the cell, and why.
+    """Return the engine that runs the cell, and the reason for the choice.
 
     Parameters
     ----------
     cell : Cell
-        What is run.
+        Cell to run.
     name : str
-        "auto", or the engine that is asked for.
+        "auto", or the name of an engine.
     sizes : Sizes, optional
-        Of the run; without them nothing is known about speed but the engines' general order.
+        Sizes of the run, which determine the fastest engine; without them the default order applies.
 
     Raises
     ------
     UnknownNameError
-        If SEQPIPE_ENGINE names no engine.
+        If SEQPIPE_ENGINE is not the name of an engine.
     PluginError
-        If several distributions offer the engine that it names.
+        If several distributions offer the engine named by SEQPIPE_ENGINE.
     """
     engines, reasons = _allowed(cell, name, sizes)
     for engine in engines:
         refusal = engine.refuses(cell)
         if refusal is None:
-            return engine, "; ".join(reasons or [_in_general(engine)])
+            return engine, "; ".join(reasons or [_default_reason(engine)])
         reasons.append(f"not {engine.name}: {refusal}")
     raise AssertionError(f"no engine takes {cell!r}")  # the last engine refuses nothing
 
 
-def _in_general(engine: Engine) -> str:
-    """Say why an engine comes before all others that take the cell."""
+def _default_reason(engine: Engine) -> str:
+    """Return why an engine has priority over the others that accept the cell."""
     if engine.offered_by:
-        return f"offered by the plug-in {engine.offered_by!r}, whose engines are asked before seqpipe's own"
-    return "the first of seqpipe's engines that takes this cell"
+        return f"offered by the plug-in {engine.offered_by!r}, whose engines have priority over seqpipe's own"
+    return "the first of seqpipe's engines that accepts this cell"
 
 
 def _allowed(cell: Cell, name: str, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
@@ -73,14 +73,14 @@ def _allowed(cell: Cell, name: str, sizes: Sizes | None) -> tuple[Sequence[Engin
         return [engine_named(name), _LOOP], [f'engine="{name}"']
     wanted = os.environ.get("SEQPIPE_ENGINE", "auto")
     if wanted == "auto":
-        return _by_measure(all_engines(), cell, sizes)
+        return _reordered(all_engines(), cell, sizes)
     parameter = "The environment variable SEQPIPE_ENGINE, where it is not 'auto',"
     return [engine_named(wanted, parameter=parameter), _LOOP], [f"SEQPIPE_ENGINE={wanted}"]
 
 
-def _by_measure(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
-    """Put the engines that are slower than torch's kernel at these sizes behind it."""
-    slower: frozenset[str] = frozenset() if sizes is None else behind_torch(cell, sizes)
+def _reordered(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
+    """Move the engines that are slower than torch's kernel at these sizes behind it."""
+    slower: frozenset[str] = frozenset() if sizes is None else slower_than_torch(cell, sizes)
     if sizes is None or not slower:
         return engines, []
     names = [engine.name for engine in engines]
@@ -89,6 +89,6 @@ def _by_measure(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> t
     order = [*(n for n in before if n not in slower), "fused", *behind, *names[len(before) + 1 :]]
     by_name = dict(zip(names, engines))
     return [by_name[name] for name in order], [
-        f"torch's kernel was measured to be faster than {' and '.join(behind)} near batch {sizes.batch}, "
+        f"torch's kernel was measured to be faster than {' and '.join(behind)} near batch size {sizes.batch}, "
         f"{sizes.n_timesteps} steps, hidden size {cell.hidden_size}"
     ]

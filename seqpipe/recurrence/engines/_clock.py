@@ -1,4 +1,4 @@
-"""How long engines were planned, compiled and compared: what a process pays once, and no update of a fit."""
+"""A clock for the one-off costs of engines: planning, compilation and comparison with the plain loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["compile_seconds", "compiling"]
 
 
 class _Clock(threading.local):
-    """Each thread has its own: fits side by side do not count each other's compilations."""
+    """One clock per thread, so that parallel fits do not count each other's compilations."""
 
     total = 0.0
     depth = 0
@@ -22,7 +22,7 @@ _CLOCK = _Clock()
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Count the time inside as compilation; it also decorates a function. What is nested counts once."""
+    """Count the time inside as compilation; also a decorator. Nested contexts count once."""
     _CLOCK.depth += 1
     began = time.perf_counter()
     try:
@@ -34,5 +34,5 @@ def compiling() -> Iterator[None]:
 
 
 def compile_seconds() -> float:
-    """Return the seconds that this thread has planned, compiled and compared engines for since it began."""
+    """Return the total seconds that this thread has spent on planning, compiling and comparing engines."""
     return _CLOCK.total

@@ -1,4 +1,4 @@
-"""torch's own kernels, cuDNN's on a GPU and oneDNN's on a CPU, for the cells that say they compute the same."""
+"""torch's own kernels, cuDNN on a GPU and oneDNN on a CPU, for cells that declare the same computation."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from seqpipe.recurrence.engines._engine import Engine
 
 __all__ = ["FusedEngine"]
 
-#: What a step in the padding adds to each gate. An LSTM's input gate shuts and its forget gate opens, so that c stays
-#: as it was: torch returns c after the last step only. A ReLU falls to 0: left to itself it might grow until the
-#: gradient, 0 times infinity, is NaN. The others stay bounded, and what they do in the padding is not read.
+#: Value added to each gate in the padding. It closes an LSTM's input gate and opens its forget gate, so that c is
+#: unchanged: torch returns c after the last step only. It sets a ReLU to 0, which could otherwise grow until the
+#: gradient, 0 times infinity, is NaN. The other cells stay bounded, and their values in the padding are not read.
 _IN_PADDING = {"lstm": (-1e4, 1e4, 0.0, 0.0), "rnn_relu": (-1e30,)}
 
 
 class FusedEngine(Engine):
-    """Runs a whole direction in one call, over the padded batch: a causal network needs no packing."""
+    """Run a whole direction in one call, over the padded batch: a causal network needs no packing."""
 
     name = "fused"
 
     def refuses(self, cell: Cell) -> str | None:
-        """Take a cell whose class names torch's kernel, unless a subclass changed its step."""
+        """Accept a cell whose class declares a kernel of torch, unless a subclass overrides its step."""
         if cell.torch_kernel() is None:
             return "torch has no kernel for this cell"
         if not declares(type(cell), "torch_kernel", of=("step", "project", "recur")):
-            return f"{type(cell).__name__} changes the step that torch's kernel computes"
+            return f"{type(cell).__name__} overrides the step that torch's kernel computes"
         like = cell.first_tensor()
         if like is not None and like.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
-            if not _computes_in(str(cell.torch_kernel()), dtype):
+            if not _supports_dtype(str(cell.torch_kernel()), dtype):
                 return f"torch has no kernel in {dtype} for this cell on this processor"
         return None
 
@@ -48,15 +48,15 @@ class FusedEngine(Engine):
             x, weights = _mark_padding(x, valid, weights, _IN_PADDING[kernel])
         if kernel != "lstm":
             outputs, _ = _call(kernel, x, state[None], weights, cell.training)
-            return _ended(outputs, valid, state)
+            return _clear_padding(outputs, valid, state)
         outputs, _, last_c = _call(kernel, x, (state[0][None], state[1][None]), weights, cell.training)
-        outputs, h = _ended(outputs, valid, state[0])
+        outputs, h = _clear_padding(outputs, valid, state[0])
         return outputs, (h, last_c[0])
 
 
 @cache
-def _computes_in(kernel: str, dtype: torch.dtype) -> bool:
-    """Tell by trial whether torch's kernel runs under autocast to a type; that depends on the processor."""
+def _supports_dtype(kernel: str, dtype: torch.dtype) -> bool:
+    """Return whether torch's kernel runs under autocast to a dtype, which depends on the processor, by trying it."""
     n_gates = {"lstm": 4, "gru": 3}.get(kernel, 1)
     weights = [torch.zeros(shape).requires_grad_() for shape in ((n_gates, 1), (n_gates, 1), (n_gates,), (n_gates,))]
     h = torch.zeros(1, 1, 1)
@@ -68,8 +68,8 @@ def _computes_in(kernel: str, dtype: torch.dtype) -> bool:
     return True
 
 
-def _ended(outputs: Tensor, valid: ValidSteps | None, before: Tensor) -> tuple[Tensor, Tensor]:
-    """Return outputs that are zero in the padding, and each row's last valid one."""
+def _clear_padding(outputs: Tensor, valid: ValidSteps | None, before: Tensor) -> tuple[Tensor, Tensor]:
+    """Return outputs that are zero in the padding, and the last valid output of each row."""
     return (outputs, outputs[:, -1]) if valid is None else (valid.clear(outputs), valid.last(outputs, before))
 
 
@@ -80,7 +80,7 @@ def _weights(cell: Any) -> list[Tensor]:
 def _mark_padding(
     x: Tensor, valid: ValidSteps, weights: list[Tensor], gates: tuple[float, ...]
 ) -> tuple[Tensor, list[Tensor]]:
-    """Add a feature that is 1 in the padding, and its weight in each gate."""
+    """Add a feature that is 1 in the padding, and its weight for each gate."""
     hidden_size = weights[1].shape[1]
     column = torch.tensor(gates, dtype=x.dtype, device=x.device).repeat_interleave(hidden_size)[:, None]
     padding = (~valid.mask).to(x.dtype)[:, :, None]
@@ -91,6 +91,6 @@ def _call(kernel: str, x: Tensor, state: State, weights: list[Tensor], training:
     function = getattr(torch._VF, kernel)
     if not x.is_cuda:
         return function(x, state, weights, True, 1, 0.0, training, False, True)
-    with warnings.catch_warnings():  # cuDNN copies weights that are not one block, and says so at each call
+    with warnings.catch_warnings():  # cuDNN copies weights that are not contiguous, and warns at each call
         warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
         return function(x, state, weights, True, 1, 0.0, training, False, True)

@@ -1,9 +1,9 @@
-"""Linear recurrences, h_t = a_t ⊙ h_{t-1} + b_t, along time or against it.
+"""Linear recurrences, h_t = a_t ⊙ h_{t-1} + b_t, forwards or backwards in time.
 
-One step after the other takes n_timesteps calls. In chunks of L steps (Blelloch, 1990, CMU-CS-90-190, on two levels),
-the first steps of all chunks are taken together, then the second ones: L calls give what each chunk makes of no state,
-and the factor by which it passes one on, as many calls as there are chunks give the state at the start of each, and L
-more the steps from there. Nothing is divided and no logarithm is taken, so gates may be 0, and values negative.
+A sequential run takes n_timesteps calls. With chunks of L steps (Blelloch, 1990, CMU-CS-90-190, on two levels), the
+first steps of all chunks are computed together, then the second ones, and so on: L calls give each chunk's result from
+a zero state and the factor it applies to its initial state, one call per chunk gives the initial states, and L more
+calls give the steps from these. No division and no logarithm is involved, so gates may be 0 and values negative.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from seqpipe.recurrence.engines._thread_policy import POLICY
 
 __all__ = ["linear_recurrence"]
 
-#: Steps from which chunks can pay.
-_LONG = 32
+#: Minimum number of steps for chunks.
+_MIN_STEPS = 32
 
 
 def linear_recurrence(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
-    """Return h_t = a_t ⊙ h_{t-1} + b_t for every step; differentiable, as often as wanted.
+    """Return h_t = a_t ⊙ h_{t-1} + b_t for every step; differentiable any number of times.
 
     Parameters
     ----------
     a, b : tensors of shape (batch, n_timesteps, hidden_size)
-        n_timesteps from 1.
+        Coefficients, with n_timesteps >= 1.
     h : tensor of shape (batch, hidden_size)
-        Before the first step.
+        Initial state.
 
     Returns
     -------
@@ -40,12 +40,12 @@ def linear_recurrence(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
 
 
 class _LinearRecurrence(torch.autograd.Function):
-    """The gradient λ of h follows a linear recurrence too, against time: λ_t = a_{t+1} ⊙ λ_{t+1} + ∂loss/∂h_t."""
+    """The gradient λ of h is a linear recurrence backwards in time: λ_t = a_{t+1} ⊙ λ_{t+1} + ∂loss/∂h_t."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, h: Tensor, backwards: bool) -> Tensor:
-        along = _chunked(a, b, h, backwards) if _worth_chunks(b) else None
-        outputs = _stepwise(a, b, h, backwards) if along is None else along
+        chunked = _chunked(a, b, h, backwards) if _use_chunks(b) else None
+        outputs = _sequential(a, b, h, backwards) if chunked is None else chunked
         ctx.save_for_backward(a, h, outputs)
         ctx.backwards = backwards
         return outputs
@@ -63,14 +63,14 @@ class _LinearRecurrence(torch.autograd.Function):
 
 
 def _shifted(x: Tensor, first: Tensor, backwards: bool) -> Tensor:
-    """Return for each step the x of the one taken before it."""
+    """Return, for each step, x of the previously computed step."""
     parts = [x[:, 1:], first[:, None]] if backwards else [first[:, None], x[:, :-1]]
     return torch.cat(parts, dim=1)
 
 
-def _worth_chunks(b: Tensor) -> bool:
-    """Tell whether chunks pay: on a CPU for few long sequences, elsewhere for all long ones."""
-    if b.shape[1] < _LONG:
+def _use_chunks(b: Tensor) -> bool:
+    """Return whether chunks are faster: on a CPU for small batches of long sequences, elsewhere for all long ones."""
+    if b.shape[1] < _MIN_STEPS:
         return False
     return b.device.type != "cpu" or b[:, 0].numel() <= POLICY.scanned_step * torch.get_num_threads()
 
@@ -80,7 +80,7 @@ def _steps(x: Tensor, dim: int, backwards: bool) -> tuple[Tensor, ...]:
     return steps[::-1] if backwards else steps
 
 
-def _stepwise(a: Tensor, b: Tensor, h: Tensor, backwards: bool) -> Tensor:
+def _sequential(a: Tensor, b: Tensor, h: Tensor, backwards: bool) -> Tensor:
     outputs = torch.empty_like(b, memory_format=torch.contiguous_format)
     _take_steps(_steps(a, 1, backwards), _steps(b, 1, backwards), h, _steps(outputs, 1, backwards))
     return outputs
@@ -92,7 +92,7 @@ def _take_steps(a: tuple[Tensor, ...], b: tuple[Tensor, ...], h: Tensor, outputs
 
 
 def _chunked(a: Tensor, b: Tensor, h: Tensor, backwards: bool) -> Tensor | None:
-    """Run in chunks; None where a chunk's factor overflows although the recurrence itself may not."""
+    """Run in chunks; return None if a chunk's factor overflows, though the recurrence itself might not."""
     n_timesteps = b.shape[1]
     length = math.isqrt(n_timesteps // 2)  # the fewest calls
     rest = n_timesteps % length
@@ -111,7 +111,7 @@ def _chunked(a: Tensor, b: Tensor, h: Tensor, backwards: bool) -> Tensor | None:
 
 
 def _starts(a: tuple[Tensor, ...], b: tuple[Tensor, ...], h: Tensor, backwards: bool) -> Tensor | None:
-    """Return the states before each chunk, (batch, n_chunks, hidden_size), from the steps of all chunks."""
+    """Return the initial state of each chunk, (batch, n_chunks, hidden_size), from the steps of all chunks."""
     factor, own = a[0].clone(), b[0].clone()
     for a_t, b_t in zip(a[1:], b[1:]):
         factor.mul_(a_t)

@@ -1,4 +1,4 @@
-"""The plain loop over time, for any cell: a number of steps that is known when it runs."""
+"""The plain loop over time, for any cell and number of steps."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _REASONS = threading.local()
 
 
 class LoopEngine(Engine):
-    """Projects the input of all steps at once, then takes one step after the other."""
+    """Project the input of all steps at once, then take one step after the other."""
 
     name = "loop"
 
     def refuses(self, cell: Cell) -> str | None:
-        """Take any cell."""
+        """Accept any cell."""
         return None
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
@@ -41,20 +41,20 @@ class LoopEngine(Engine):
 
 
 def fall_back(cell: Cell, x: Tensor, valid: ValidSteps | None, state: State, reason: str) -> tuple[Tensor, State]:
-    """Run a cell in the plain loop for an engine that does not take this batch, and remember why."""
+    """Run a cell in the plain loop because an engine cannot run this batch, and record the reason."""
     _REASONS.last = reason
     return LoopEngine().run(cell, x if valid is None else valid.clear(x), valid, state)
 
 
 def take_reason() -> str | None:
-    """Return why this thread fell back on the plain loop since it was last asked, if it did."""
+    """Return and clear the reason why this thread fell back to the plain loop, None if it did not."""
     reason = getattr(_REASONS, "last", None)
     _REASONS.last = None
     return reason
 
 
 def hold(running: Tensor, new: State, old: State) -> State:
-    """Return the new state where a row is still running, else the old one."""
+    """Return the new state for rows that are still running, else the old one."""
 
     def choose(a: Tensor, b: Tensor) -> Tensor:
         return torch.where(running, a.movedim(0, -1), b.movedim(0, -1)).movedim(-1, 0)

@@ -1,4 +1,4 @@
-"""Cells that are linear in their state: all steps' coefficients at once, then a scan over them."""
+"""Cells that are linear in their state: the coefficients of all steps in one call, then a scan over them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ScanEngine"]
 
 
 class ScanEngine(CheckedEngine):
-    """Runs cells that declare a linear recurrence, once the declaration is seen to be true of their step."""
+    """Run cells that declare a linear recurrence, after checking the declaration against their step."""
 
     def __init__(self) -> None:
         super().__init__(_Scan, "scan")
@@ -26,11 +26,11 @@ class _Scan(Engine):
     name = "scan"
 
     def refuses(self, cell: Cell) -> str | None:
-        """Take a cell whose class declares a linear recurrence, unless a subclass changed its step."""
+        """Accept a cell whose class declares a linear recurrence, unless a subclass overrides its step."""
         if type(cell).linear_coefficients is Cell.linear_coefficients:
             return "the cell declares no linear recurrence"
         if not declares(type(cell), "linear_coefficients", of=("step",)):
-            return f"{type(cell).__name__} changes the step that its linear_coefficients describe"
+            return f"{type(cell).__name__} overrides the step that its linear_coefficients describe"
         if torch.is_autocast_enabled(next((p.device.type for p in cell.parameters()), "cpu")):
             return "torch.autocast changes types inside the step"
         return None
@@ -38,7 +38,7 @@ class _Scan(Engine):
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
         a, b = cell.linear_coefficients(cell.project(x))
-        if valid is not None:  # a step in the padding passes the state on as it is
+        if valid is not None:  # a step in the padding leaves the state unchanged
             a, b = a.masked_fill(~valid.mask[:, :, None], 1), valid.clear(b)
         outputs = linear_recurrence(a, b, state)
         return outputs if valid is None else valid.clear(outputs), outputs[:, -1]

@@ -1,4 +1,4 @@
-"""The sizes of one run along time, by which the engine that is fastest for them is chosen."""
+"""The sizes of one run along time, which determine the fastest engine."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["Sizes"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a run's speed depends on, besides the cell.
+    """The quantities that determine a run's speed, besides the cell.
 
     Attributes
     ----------
     batch : int
-        Rows.
+        Number of rows.
     n_timesteps : int
-        Steps of the longest row.
+        Number of steps of the longest row.
     training : bool
-        Whether gradients are wanted.
+        Whether gradients are required.
     threads, torch_threads : int
-        Threads that an engine, and that torch may use.
+        Number of threads that an engine and that torch may use.
     valid : float
-        Share of the steps that are no padding.
+        Fraction of the steps that are not padding.
     """
 
     batch: int
@@ -43,16 +43,16 @@ class Sizes:
 
     @classmethod
     def now(cls, batch: int, n_timesteps: int, *, training: bool, valid: float = 1.0) -> Sizes:
-        """Return sizes with the threads that may be used now."""
+        """Return sizes with the current numbers of threads."""
         return cls(batch, n_timesteps, training, n_threads(), torch.get_num_threads(), valid)
 
     @classmethod
     def of(cls, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> Sizes:
-        """Return those of a run of `Engine.run`."""
+        """Return the sizes of a call of `Engine.run`."""
         batch, n_timesteps = x.shape[:2]
         tensors = (x, *state_tensors(state), *contents_in_run(cell).tensors.values())
         training = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
         share = 1.0
-        if valid is not None and x.device.type == "cpu" and batch:  # elsewhere the sum would wait for the device
+        if valid is not None and x.device.type == "cpu" and batch:  # elsewhere the sum would synchronise the device
             share = int(valid.lengths.sum()) / (batch * n_timesteps)
         return cls.now(batch, n_timesteps, training=training, valid=share)

@@ -1,7 +1,7 @@
-"""From how much work on several threads pay, and whether they pay right now.
+"""When to use several threads.
 
-`POLICY` holds every threshold, each measured on two cores. Below some of them threads cost more than they save, above
-others they always save more than they cost; between the two `Pace` learns from the time that runs take.
+`POLICY` holds the thresholds, measured on two cores. Below the lower one several threads are always slower, above the
+upper one always faster; in between `Pace` decides from measured run times.
 """
 
 from __future__ import annotations
@@ -11,32 +11,33 @@ from dataclasses import dataclass, field
 
 __all__ = ["POLICY", "Pace", "ThreadPolicy"]
 
-#: Runs whose mean time counts, alone and together; at a trial those together come after some that wake the threads.
-_ALONE, _TOGETHER, _TRIAL, _WAKING = 4, 16, 4, 2
-#: After a trial that did not pay, no other for that many times as long as it took.
-_REST = 30
-#: Windows together, all of them faster, after which one alone is timed again.
-_WINDOWS = 64
+#: Number of runs whose times are averaged: with one thread, with several, and with several in a trial, which begins
+#: with some warm-up runs.
+_SINGLE, _MULTI, _TRIAL, _WARM_UP = 4, 16, 4, 2
+#: After an unsuccessful trial, the next one is delayed by this multiple of its duration.
+_BACKOFF = 30
+#: Number of consecutive faster windows with several threads after which one thread is timed again.
+_MAX_WINDOWS = 64
 
 
 @dataclass(frozen=True)
 class ThreadPolicy:
-    """From how much work on an engine uses several threads, in multiplications unless said otherwise.
+    """Amounts of work from which several threads are used, in multiplications unless documented otherwise.
 
     Attributes
     ----------
     compiled_run : int
-        Of a compiled run: below, one thread does it all.
+        Work of a compiled run below which it uses one thread.
     long_run : int
-        Of a compiled run: from here on, threads always pay; below, its `Pace` tells.
+        Work of a compiled run from which it always uses several threads; below, `Pace` decides.
     outside_loop : int
-        Of all products that are computed by torch for all steps at once.
+        Work of all products that torch computes for all steps at once.
     one_step : int
-        Of one product of a single step that torch computes.
+        Work of one product of a single step in torch.
     row_of_run : int
-        Per row, of one product that torch computes for a run of steps, which has some hundred rows.
+        Work per row of one product that torch computes for a run of steps, which has some hundred rows.
     scanned_step : int
-        Numbers of one step of a linear recurrence per thread, up to which taking the steps in chunks pays.
+        Size of one step of a linear recurrence, in elements per thread, up to which chunks are faster.
     """
 
     compiled_run: int = 2_000_000
@@ -47,66 +48,66 @@ class ThreadPolicy:
     scanned_step: int = 1024
 
     def parts(self, work: int, n_rows: int, threads: int) -> int:
-        """Return in how many parts, each in a thread, the rows of a compiled run of so many multiplications are cut."""
+        """Return the number of parts, one per thread, for the rows of a compiled run with this much work."""
         return min(threads, n_rows) if work >= self.compiled_run else 1
 
     def is_short(self, work: int) -> bool:
-        """Tell whether a compiled run is over so soon that threads may cost more than they save."""
+        """Return whether a compiled run is so short that several threads may be slower."""
         return work < self.long_run
 
 
-#: What all engines go by.
+#: The policy of all engines.
 POLICY = ThreadPolicy()
 
 
 @dataclass
 class Pace:
-    """Learns from the time that runs take.
+    """Choose between one and several threads from measured run times.
 
-    Threads that have to wait for a core hold up the one that waits for them, by a hundred times the time of a small run
-    where other processes want the cores. What is computed does not depend on who computes it.
+    When other processes use the cores, a thread that waits for a core can delay a small run by a factor of a hundred.
+    Results do not depend on the number of threads.
 
     Attributes
     ----------
     together : bool
-        Whether the next run should be in several threads.
+        Whether the next run should use several threads.
     """
 
     together: bool = False
-    _alone: float = 0.0
-    _rest: float = 0.0
+    _single_mean: float = 0.0
+    _delay: float = 0.0
     _windows: int = 0
     _runs: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def took(self, together: bool, seconds: float) -> None:
-        """Tell whether a run was in several threads, and how long it took for each of the steps that it had."""
+        """Record whether a run used several threads, and its time per step."""
         with self._lock:
-            if together != self.together:  # a run beside it has ended what was to be found out
+            if together != self.together:  # the mode was changed by a concurrent run
                 return
             self._runs.append(seconds)
             if together:
-                self._judge_together()
+                self._evaluate_multi()
             else:
-                self._judge_alone(seconds)
+                self._evaluate_single(seconds)
 
-    def _judge_alone(self, seconds: float) -> None:
-        self._rest -= seconds
-        del self._runs[:-_ALONE]
-        if self._rest <= 0 and len(self._runs) == _ALONE:
-            self._alone = sum(self._runs) / _ALONE
+    def _evaluate_single(self, seconds: float) -> None:
+        self._delay -= seconds
+        del self._runs[:-_SINGLE]
+        if self._delay <= 0 and len(self._runs) == _SINGLE:
+            self._single_mean = sum(self._runs) / _SINGLE
             self._begin(together=True)
 
-    def _judge_together(self) -> None:
+    def _evaluate_multi(self) -> None:
         trial = self._windows == 0
-        skipped, counted = (_WAKING, _TRIAL) if trial else (0, _TOGETHER)
+        skipped, counted = (_WARM_UP, _TRIAL) if trial else (0, _MULTI)
         if len(self._runs) < skipped + counted:
             return
-        paid = sum(self._runs[skipped:]) / counted < self._alone
+        faster = sum(self._runs[skipped:]) / counted < self._single_mean
         self._windows += 1
-        if trial and not paid:
-            self._rest = _REST * sum(self._runs)
-        if not paid or self._windows > _WINDOWS:
+        if trial and not faster:
+            self._delay = _BACKOFF * sum(self._runs)
+        if not faster or self._windows > _MAX_WINDOWS:
             self._begin(together=False)
         self._runs.clear()
 

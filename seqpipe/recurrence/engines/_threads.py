@@ -1,4 +1,4 @@
-"""How many threads an engine may split a batch over, and the threads themselves."""
+"""The threads over which engines split a batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 
 __all__ = ["OpenMP", "allowed_threads", "n_threads", "openmp", "run_in_threads"]
 
-#: Set where torch itself is held to one thread, because its threads meet after every operation: an engine's do not.
+#: Set where torch is limited to one thread because its threads synchronise after every operation; an engine's do not.
 allowed_threads: ContextVar[int | None] = ContextVar("allowed_threads", default=None)
 
 
@@ -26,10 +26,10 @@ def n_threads() -> int:
 
 @dataclass(frozen=True)
 class OpenMP:
-    """Addresses of the functions of torch's own OpenMP library.
+    """Addresses of functions of torch's own OpenMP library.
 
-    After each of torch's operations its threads wait for the next one without giving up their cores. An engine with
-    threads of its own would have to take a core from them; one that borrows them finds them awake.
+    Between operations torch's threads spin without releasing their cores. Separate threads would compete with them for
+    the cores, so engines use the same team.
     """
 
     parallel: int
@@ -38,23 +38,23 @@ class OpenMP:
 
 
 class _Process:
-    """What belongs to one process: a fork has none of its parent's threads."""
+    """State of one process; a forked process has none of its parent's threads."""
 
     def __init__(self) -> None:
         self.pool: ThreadPoolExecutor | None = None
         self.forked = False
 
-    def begin_as_fork(self) -> None:
+    def reset_after_fork(self) -> None:
         self.pool, self.forked = None, True
 
 
 _PROCESS = _Process()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_PROCESS.begin_as_fork)
+    os.register_at_fork(after_in_child=_PROCESS.reset_after_fork)
 
 
 def openmp() -> OpenMP | None:
-    """Return torch's OpenMP, or None where it is not GNU's, or was forked: it then waits for threads that are gone."""
+    """Return torch's OpenMP, or None if it is not GNU's or the process was forked: it would wait for missing threads."""
     return None if _PROCESS.forked else _find_openmp()
 
 
@@ -73,7 +73,7 @@ def _find_openmp() -> OpenMP | None:
 
 
 def run_in_threads(tasks: Sequence[Callable[[], object]]) -> None:
-    """Run tasks that release Python's lock, the first one in this thread, and wait for all."""
+    """Run tasks that release the GIL, the first one in this thread, and wait for all."""
     if _PROCESS.pool is None or _PROCESS.pool._max_workers < len(tasks) - 1:
         _PROCESS.pool = ThreadPoolExecutor(
             max(len(tasks) - 1, os.cpu_count() or 1), thread_name_prefix="seqpipe-engine"

@@ -1,4 +1,4 @@
-"""An engine beside the plain loop, on a small batch of random numbers."""
+"""Comparison of an engine with the plain loop, on a small random batch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from seqpipe.recurrence.contents import contents_of, copied, first_states
 from seqpipe.recurrence.engines._clock import compiling
 from seqpipe.recurrence.engines._loop import LoopEngine
 
-__all__ = ["Run", "draws_random_numbers", "find_fault", "said"]
+__all__ = ["Run", "draws_random_numbers", "find_fault", "one_line"]
 
-#: What `Engine.run` is.
+#: Signature of `Engine.run`.
 Run = Callable[[Cell, Tensor, ValidSteps | None, State], tuple[Tensor, State]]
 
 _LENGTHS = (4, 1, 3, 0, 4)
-#: Share of the largest number in all results below which one that differs is taken for rounding around zero.
+#: Fraction of the largest value of all results that is the minimum scale of relative differences: smaller values may
+#: be rounding errors around zero.
 _ROUNDING = 1e-2
 
 
@@ -31,40 +32,40 @@ _ROUNDING = 1e-2
 def find_fault(
     run: Run, cell: Cell, *, training: bool, input_grad: bool = True, tried: Cell | None = None
 ) -> str | None:
-    """Say how an engine's results differ from the plain loop's; None if they do not.
+    """Return how an engine's results differ from the plain loop's; None if they agree.
 
     Parameters
     ----------
     run : callable
-        What is compared; as `Engine.run`.
+        Function to compare, with the signature of `Engine.run`.
     cell : Cell
     training : bool
-        Whether all gradients are compared as well.
+        Whether to compare gradients as well.
     input_grad : bool, default=True
-        Whether the gradient of x is among them.
+        Whether they include the gradient of x.
     tried : Cell, optional
-        The copy of the cell that is given to ``run``; another one each time by default.
+        Copy of the cell to pass to ``run``; a new one by default.
     """
     contents = contents_of(cell)
     device, dtype = contents.device, contents.dtype
     try:
         with forked_generators(device):
-            expected = _everything(LoopEngine().run, cell, training, input_grad)
+            expected = _all_results(LoopEngine().run, cell, training, input_grad)
     except (MemoryError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # it may be right for other batches
-        return f"the plain loop fails on a trial batch of {len(_LENGTHS)} ({said(error)})"
+    except Exception as error:  # it may work for other batches
+        return f"the plain loop fails on a trial batch of {len(_LENGTHS)} ({one_line(error)})"
     try:
-        with forked_generators(device):  # again, so that a first state that is drawn is the same one
-            found = _everything(run, cell, training, input_grad, tried)
+        with forked_generators(device):  # again, so that a random initial state is the same
+            found = _all_results(run, cell, training, input_grad, tried)
     except (MemoryError, torch.OutOfMemoryError):
         raise
-    except CompilerError as error:  # a sentence, and a compiler's last words in their lines
+    except CompilerError as error:  # its message may include several lines of compiler output
         return str(error)
     except Exception as error:  # a broken engine may raise anything
-        return f"it fails ({said(error)})"
+        return f"it fails ({one_line(error)})"
     if [(t.shape, t.dtype, t.device) for t in found] != [(t.shape, t.dtype, t.device) for t in expected]:
-        return "its results have other shapes or types than the plain loop's"
+        return "its results differ in shape, dtype or device from the plain loop's"
     scale = max((float(t.abs().max()) for t in expected if t.numel() and _has_rounding(t)), default=0.0)
     least = _ROUNDING * scale if math.isfinite(scale) else 0.0
     difference = max(_difference(a, b, least) for a, b in zip(expected, found))
@@ -74,16 +75,16 @@ def find_fault(
 
 
 def draws_random_numbers(cell: Cell) -> bool:
-    """Tell whether the plain loop draws random numbers for a cell."""
+    """Return whether the plain loop draws random numbers for a cell."""
     device = contents_of(cell).device
     with forked_generators(device):
         before = _random_state(device)
-        _everything(LoopEngine().run, cell, training=False, input_grad=False)
+        _all_results(LoopEngine().run, cell, training=False, input_grad=False)
         return not torch.equal(before, _random_state(device))
 
 
-def said(error: Exception) -> str:
-    """Return an error in one line."""
+def one_line(error: Exception) -> str:
+    """Return an error's type and message in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
@@ -91,8 +92,8 @@ def _random_state(device: torch.device) -> Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
-def _everything(run: Run, cell: Cell, training: bool, input_grad: bool, tried: Cell | None = None) -> list[Tensor]:
-    """Return outputs and final states of a copy's run and, in training, all gradients of a weighted sum of them."""
+def _all_results(run: Run, cell: Cell, training: bool, input_grad: bool, tried: Cell | None = None) -> list[Tensor]:
+    """Return outputs and final states of a copy's run and, in training, the gradients of a weighted sum of them."""
     state = first_states(cell, len(_LENGTHS))
     cell = tried or copied(cell)
     contents = contents_of(cell)
@@ -102,8 +103,8 @@ def _everything(run: Run, cell: Cell, training: bool, input_grad: bool, tried: C
     def random(like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
 
-    def moved(tensor: Tensor) -> Tensor:
-        if not tensor.is_floating_point():  # steps that are counted, and the like
+    def perturbed(tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():  # such as step counters
             return tensor
         return (tensor.detach() + random(tensor) / 10).requires_grad_(training)
 
@@ -111,7 +112,7 @@ def _everything(run: Run, cell: Cell, training: bool, input_grad: bool, tried: C
     with torch.set_grad_enabled(training), torch.autocast(device.type, enabled=False):
         x = torch.empty(len(_LENGTHS), max(_LENGTHS), cell.input_size, dtype=dtype, device=device)
         x = valid.clear(random(x)).requires_grad_(training and input_grad)
-        state = map_state(moved, state)
+        state = map_state(perturbed, state)
         outputs, after = run(cell, x, valid, state)
         results = [outputs, *state_tensors(after)]
         inputs = [t for t in (x, *state_tensors(state), *tensors.values()) if t.requires_grad]
@@ -128,13 +129,13 @@ def _gradients(results: list[Tensor], inputs: list[Tensor]) -> list[Tensor]:
 
 
 def _difference(expected: Tensor, found: Tensor, least: float = 0.0) -> float:
-    """Return the largest difference as a share of the largest number expected, or of ``least`` where that is larger."""
+    """Return the largest difference, relative to the largest expected value or to ``least`` if that is larger."""
     if not expected.numel():
         return 0.0
     if not _has_rounding(expected):
         return 0.0 if torch.equal(expected, found) else math.inf
     difference = float((expected - found).abs().max()) / max(float(expected.abs().max()), least, 1e-6)
-    return difference if difference == difference else math.inf  # the largest of several must not pass over NaN
+    return difference if difference == difference else math.inf  # max() of several would ignore NaN
 
 
 def _has_rounding(tensor: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""The static unroll: one copy of the step for each time step, laid out as a graph before it runs."""
+"""The unrolled engine: a graph with one copy of the step per time step."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["UnrolledEngine"]
 
 
 class UnrolledEngine(Engine):
-    """Traces the whole loop for the batch's number of steps with torch.fx, and runs the graph."""
+    """Trace the whole loop for the batch's number of steps with torch.fx, and run the graph."""
 
     name = "unrolled"
 
     def refuses(self, cell: Cell) -> str | None:
-        """Take any cell; one whose step branches on values fails when it is traced."""
+        """Accept any cell; a step that branches on tensor values fails when it is traced."""
         return None
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
@@ -31,7 +31,7 @@ class UnrolledEngine(Engine):
 
 
 class _Loop(nn.Module):
-    """What is traced: the loop with its number of steps, and of the state's tensors, fixed."""
+    """The module to trace: the loop with a fixed number of steps and of state tensors."""
 
     def __init__(self, cell: Cell, n_timesteps: int, shortest: int, state: State) -> None:
         super().__init__()
@@ -53,14 +53,14 @@ class _Loop(nn.Module):
 
 
 class _Tracer(fx.Tracer):
-    """Traces through cells, down to torch's own layers."""
+    """Trace through cells, down to torch's own layers."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not isinstance(m, Cell) and super().is_leaf_module(m, module_qualified_name)
 
 
 def unroll(cell: Cell, n_timesteps: int, *, shortest: int, state: State) -> fx.Interpreter:
-    """Return what runs a graph with ``n_timesteps`` copies of the cell's step, over the cell's own parameters.
+    """Return an interpreter of a graph with ``n_timesteps`` copies of the cell's step, sharing its parameters.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def unroll(cell: Cell, n_timesteps: int, *, shortest: int, state: State) -> fx.I
     loop = _Loop(cell, n_timesteps, shortest, state)
     try:
         return fx.Interpreter(loop, graph=_Tracer().trace(loop))
-    except Exception as error:  # the step works, as check_step has seen: only tracing it fails
+    except Exception as error:  # check_step has run the step: only tracing it fails
         raise CellError(
             f"{type(cell).__name__} cannot be unrolled ahead of time ({error}): its step needs the values of a tensor, "
             'for a branch or outside torch. Use engine="loop".'

@@ -1,4 +1,4 @@
-"""Cells around cells: what regularises, normalises, shortens the way or looks back, over any cell and in any order."""
+"""Wrappers that add dropout, normalisation, shortcuts or attention to any cell, in any order."""
 
 from seqpipe.recurrence.wrappers._attention import Attention
 from seqpipe.recurrence.wrappers._dropout import Dropout

@@ -1,8 +1,8 @@
-"""Attention over the last outputs, read at each step.
+"""Attention over the last outputs at each step.
 
-A memory of what went before, as in long short-term memory-networks (Cheng, Dong and Lapata, 2016, arXiv:1601.06733),
-over a window of n outputs, with the additive score of Bahdanau, Cho and Bengio (2015, arXiv:1409.0473); wired as
-TensorFlow's ``AttentionCellWrapper``: what was read goes into the next step's input and into this one's output.
+A memory of past outputs as in long short-term memory-networks (Cheng, Dong and Lapata, 2016, arXiv:1601.06733), limited
+to a window of n outputs, with the additive score of Bahdanau, Cho and Bengio (2015, arXiv:1409.0473). As in
+TensorFlow's ``AttentionCellWrapper``, the context vector is part of the next step's input and of this step's output.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ __all__ = ["Attention"]
 
 
 class Attention(Wrapper):
-    """Let each step read the last n outputs.
+    """Let each step attend to the last n outputs.
 
-    With m_1 … m_n the last outputs, zeros before the first, and d_{t-1} what the step before has read: o_t is the
-    cell's output on W_x x_t + W_r d_{t-1} + b; e_i = v · tanh(W_k m_i + W_q o_t + b_q); d_t is the mean of the m_i
-    weighted by softmax(e); the output is W_o [o_t, d_t] + b_o, and the next m_n.
+    Let m_1 … m_n be the last outputs, zeros at first, and d_{t-1} the previous context. Then o_t is the cell's output
+    for the input W_x x_t + W_r d_{t-1} + b; e_i = v · tanh(W_k m_i + W_q o_t + b_q); d_t is the mean of the m_i
+    weighted by softmax(e); the output is W_o [o_t, d_t] + b_o, which becomes the next m_n.
 
     Parameters
     ----------
     cell : Cell
-        What is wrapped.
+        Cell to wrap.
     n : int, default=10
-        Outputs that are remembered, in time steps.
+        Number of past outputs in the memory.
 
     Raises
     ------
     ValueError
-        If n is no positive integer.
+        If n is not a positive integer.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Attention(Wrapper):
     def __init__(self, cell: Cell, n: int = 10) -> None:
         super().__init__(cell)
         if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-            raise ValueError(f"The 'n' parameter of Attention must be an int from 1. Got {n!r} instead.")
+            raise ValueError(f"The 'n' parameter of Attention must be an int >= 1. Got {n!r} instead.")
         self.n = int(n)
         size = cell.output_size
         self.input = self._linear(cell.input_size, cell.input_size)
@@ -79,16 +79,16 @@ class Attention(Wrapper):
 
     @property
     def projected_shape(self) -> tuple[int, ...]:
-        """Shape of one projected step: the input's own, to which what was read is added."""
+        """Shape of one projected step: that of the input, to which the context is added."""
         return (self.input_size,)
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x (batch, n_timesteps, input_size) to its part of the inner cell's input."""
+        """Map x (batch, n_timesteps, input_size) to W_x x + b, a part of the inner cell's input."""
         projected: Tensor = self.input(x)
         return projected
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take the inner cell's step on x_t and what was read, read again, and remember the output."""
+        """Take the inner cell's step on x_t and the context, and update the context and the memory."""
         inner, (memory, d) = self.split_state(state)
         x_t = x_t + self.reading(d)
         o, inner = self.cell.step(self.cell.project(x_t[:, None])[:, 0], inner)

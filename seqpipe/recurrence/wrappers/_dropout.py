@@ -20,27 +20,26 @@ _PLACES = ("output", "state")
 class Dropout(Wrapper):
     """Drop the same features at every step of a sequence, in training.
 
-    The masks are drawn with the initial state and are part of the state, so a sequence that goes on from a state keeps
-    its masks. What is not dropped is divided by 1 - p. After ``eval()`` nothing is dropped.
+    The masks are drawn with the initial state and are part of the state, so a sequence that continues from a state
+    keeps its masks. The remaining features are divided by 1 - p. After ``eval()`` nothing is dropped.
 
     Parameters
     ----------
     cell : Cell
-        What is wrapped.
+        Cell to wrap.
     p : float, default=0.2
-        Share of features dropped, from 0 up to, but without, 1.
+        Dropout probability, in [0, 1).
     on : {"output", "state"} or a list of both, default="output"
-        Where: on what is given out, which is the input of the layer above, or on h_{t-1} where the cell maps it to its
-        gates. For "state" the cell has to have a method ``recur``, that map, as `RNNCell`, `LSTMCell` and `GRUCell`
-        do: what it carries from step to step in other ways (c, or z ⊙ h) is never dropped. Gal and Ghahramani take
-        both.
+        Where to apply dropout: to the output, which is the input of the next layer, or to h_{t-1} where the cell maps
+        it to its gates. For "state" the cell needs a method ``recur`` that computes this map, as `RNNCell`, `LSTMCell`
+        and `GRUCell` have. Other recurrent paths (c, or z ⊙ h) are never dropped. Gal and Ghahramani use both.
 
     Raises
     ------
     ValueError
-        If p is no such share, or ``on`` names another place.
+        If p is out of range, or ``on`` is invalid.
     CellError
-        If the cell has no ``recur`` where ``on`` has "state".
+        If ``on`` contains "state" and the cell has no ``recur``.
 
     Examples
     --------
@@ -56,16 +55,16 @@ class Dropout(Wrapper):
     def __init__(self, cell: Cell, p: float = 0.2, *, on: str | Sequence[str] = "output") -> None:
         super().__init__(cell)
         self.p = self.share("p", p)
-        self.on = _places(on)
+        self.on = _checked_places(on)
         self.n_own = len(self.on)
         if "state" in self.on and not callable(getattr(innermost(cell), "recur", None)):
             raise CellError(
                 f"Dropout on 'state' needs a cell with a method recur(h), through which its step reads the state; "
-                f"{type(innermost(cell)).__name__} has none. Give it one, or take on='output'."
+                f"{type(innermost(cell)).__name__} has none. Define one, or use on='output'."
             )
 
     def own_state(self, batch_size: int) -> tuple[Tensor, ...]:
-        """Draw the masks: (batch_size, n) for each place, 0 or 1 / (1 - p) in training, else 1."""
+        """Draw one mask (batch_size, n) per place, 0 or 1 / (1 - p) in training, else 1."""
         widths = {"output": self.output_size, "state": self.hidden_size}
         ones = [self.like.new_ones(batch_size, widths[place]) for place in self.on]
         return tuple(F.dropout(one, self.p, self.training) for one in ones)
@@ -80,8 +79,8 @@ class Dropout(Wrapper):
         return output, self.join_state(inner, own)
 
 
-def _places(on: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the places in the order in which their masks are carried."""
+def _checked_places(on: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the places in the order of their masks in the state."""
     given = [on] if isinstance(on, str) else list(on)
     for place in given:
         if place not in _PLACES:
@@ -93,7 +92,7 @@ def _places(on: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def with_masked_recurrence(cell: Cell, mask: Tensor) -> Cell:
-    """Return the cell, of the same parameters, whose innermost `recur` reads h times the mask (batch, hidden_size)."""
+    """Return a view of the cell whose innermost `recur` multiplies h by the mask (batch, hidden_size)."""
     view = copy.copy(cell)
     if isinstance(cell, Wrapper):
         view.__dict__["_modules"] = {**cell._modules, "cell": with_masked_recurrence(cell.cell, mask)}

@@ -1,4 +1,4 @@
-"""Layer normalisation (Ba, Kiros and Hinton, 2016, arXiv:1607.06450) of what goes into a cell or comes out of it."""
+"""Layer normalisation (Ba, Kiros and Hinton, 2016, arXiv:1607.06450) of a cell's input or output."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["LayerNorm"]
 
 
 class LayerNorm(Wrapper):
-    """Bring the features of each step to mean 0 and variance 1, then scale and shift each by what is learned.
+    """Normalise the features of each step to mean 0 and variance 1, then apply a learned scale and shift.
 
     Parameters
     ----------
     cell : Cell
-        What is wrapped. Its state is left alone.
+        Cell to wrap. Its state is not normalised.
     on : {"output", "input"}, default="output"
-        What is normalised.
+        What to normalise.
 
     Raises
     ------
     ValueError
-        If ``on`` is neither.
+        If ``on`` is invalid.
 
     Examples
     --------
@@ -44,10 +44,10 @@ class LayerNorm(Wrapper):
         self.norm = nn.LayerNorm(size, dtype=like.dtype, device=like.device)
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x (batch, n_timesteps, input_size), normalised if it is to be, to what the inner cell's step takes."""
+        """Map x (batch, n_timesteps, input_size), normalised if requested, to the inner cell's projection."""
         return self.cell.project(self.norm(x) if self.on == "input" else x)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take the inner cell's step and normalise its output if it is to be."""
+        """Take the inner cell's step and normalise its output if requested."""
         output, state = self.cell.step(x_t, state)
         return self.norm(output) if self.on == "output" else output, state

@@ -22,21 +22,21 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Projection(Wrapper):
-    """Give out y_t = f(W h_t + b) in place of the cell's output h_t; the state does not know of it.
+    """Replace the cell's output h_t by y_t = f(W h_t + b); the state is unchanged.
 
     Parameters
     ----------
     cell : Cell
-        What is wrapped.
+        Cell to wrap.
     size : int
-        Features of y_t.
+        Number of features of y_t.
     activation : {"identity", "relu", "sigmoid", "tanh"}, default="identity"
-        f.
+        Activation function f.
 
     Raises
     ------
     ValueError
-        If the size is no positive integer, or the activation is none of these.
+        If the size is not a positive integer, or the activation is unknown.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Projection(Wrapper):
     def __init__(self, cell: Cell, size: int, *, activation: str = "identity") -> None:
         super().__init__(cell)
         if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"The 'size' parameter of Projection must be an int from 1. Got {size!r} instead.")
+            raise ValueError(f"The 'size' parameter of Projection must be an int >= 1. Got {size!r} instead.")
         if activation not in list(_ACTIVATIONS):
             raise ValueError(
                 f"The 'activation' parameter of Projection must be one of {sorted(_ACTIVATIONS)}. "
@@ -65,10 +65,10 @@ class Projection(Wrapper):
 
     @property
     def output_size(self) -> int:
-        """Features of one output."""
+        """Number of output features per time step."""
         return self.output.out_features
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take the inner cell's step and map its output."""
+        """Take the inner cell's step and project its output."""
         output, state = self.cell.step(x_t, state)
         return _ACTIVATIONS[self.activation](self.output(output)), state

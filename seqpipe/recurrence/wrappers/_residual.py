@@ -1,4 +1,4 @@
-"""Residual connection along the layers (He et al., 2016, arXiv:1512.03385), step by step."""
+"""Residual connection between layers at each step (He et al., 2016, arXiv:1512.03385)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Residual"]
 
 
 class Residual(Wrapper):
-    """Add the input of a step to its output; where their sizes differ, a learned linear map of it.
+    """Add the input of a step to its output, through a learned linear map if their sizes differ.
 
     Parameters
     ----------
     cell : Cell
-        What is wrapped.
+        Cell to wrap.
 
     Examples
     --------
@@ -39,11 +39,11 @@ class Residual(Wrapper):
 
     @property
     def projected_shape(self) -> tuple[int, ...]:
-        """Shape of one projected step: flat, the inner cell's part and the shortcut's."""
+        """Shape of one projected step: the inner cell's, flattened, and the shortcut."""
         return (prod(self.inner_shape) + self.output_size,)
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x (batch, n_timesteps, input_size) to what the inner cell's step takes, joined with the shortcut."""
+        """Map x (batch, n_timesteps, input_size) to the inner cell's projection, joined with the shortcut."""
         return self.with_features(self.cell.project(x), self.shortcut(x))
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:

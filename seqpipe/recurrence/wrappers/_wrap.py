@@ -1,4 +1,4 @@
-"""`wrap`: a cell in wrappers that are given by name, as a recipe does, or as what makes them."""
+"""`wrap`: wrap a cell in wrappers given by name, as in a recipe, or as callables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqpipe.recurrence.wrappers._zoneout import Zoneout
 
 __all__ = ["WRAPPERS", "check_wrappers", "wrap"]
 
-#: The wrappers by the names that recipes use.
+#: Wrappers by their names in recipes.
 WRAPPERS: dict[str, type[Wrapper]] = {
     "attention": Attention,
     "dropout": Dropout,
@@ -35,19 +35,19 @@ def wrap(cell: Cell, wrappers: Sequence[str | Mapping[str, Any] | Callable[[Cell
     Parameters
     ----------
     cell : Cell
-        What is wrapped.
+        Cell to wrap.
     wrappers : list or None
-        Each item is a name of `WRAPPERS`, a mapping ``{name: parameters}``, or a callable that maps a cell to a cell:
-        a class, a ``functools.partial`` of one.
+        Each item is a key of `WRAPPERS`, a mapping ``{name: parameters}``, or a callable that maps a cell to a cell,
+        such as a class or a ``functools.partial`` of one.
 
     Raises
     ------
     UnknownNameError
-        If there is no wrapper of a name.
+        If a name is unknown.
     CellError
-        If a wrapper cannot be made, or gives no cell.
+        If a wrapper cannot be created, or does not return a cell.
     TypeError
-        If ``wrappers`` is no list of such items.
+        If ``wrappers`` is not a list of such items.
 
     Examples
     --------
@@ -59,26 +59,26 @@ def wrap(cell: Cell, wrappers: Sequence[str | Mapping[str, Any] | Callable[[Cell
     """
     check_wrappers(wrappers)
     for item in wrappers or ():
-        cell = _wrapped(cell, item)
+        cell = _apply(item, cell)
     return cell
 
 
 def check_wrappers(wrappers: Any) -> None:
-    """Raise the error that `wrap` would, as far as it can be told without a cell: by names and parameters' names.
+    """Check the names and parameter names of wrappers, as `wrap` would, without a cell.
 
     Raises
     ------
     UnknownNameError
-        If there is no wrapper of a name.
+        If a name is unknown.
     CellError
-        If a wrapper has no such parameter, or needs one more.
+        If a parameter is unknown or missing.
     TypeError
-        If ``wrappers`` is no list of names, mappings and callables.
+        If ``wrappers`` is not a list of names, mappings and callables.
     """
     if wrappers is not None and not isinstance(wrappers, (list, tuple)):
         raise TypeError(f"'wrappers' must be a list, the innermost wrapper first, or None. Got {wrappers!r} instead.")
     for item in wrappers or ():
-        make, origin, params = _read(item)
+        make, origin, params = _parse(item)
         if isinstance(item, str | Mapping):
             _check_names(make, origin, params)
 
@@ -97,14 +97,14 @@ def _check_names(make: Callable[..., Any], origin: str, params: dict[str, Any]) 
         )
 
 
-def _wrapped(cell: Cell, item: Any) -> Cell:
-    make, origin, params = _read(item)
+def _apply(item: Any, cell: Cell) -> Cell:
+    make, origin, params = _parse(item)
     try:
         wrapped = make(cell, **params)
     except Exception as error:
-        said = "".join(f" {k}={v!r}" for k, v in params.items())
+        given = "".join(f" {k}={v!r}" for k, v in params.items())
         raise CellError(
-            f"The wrapper {origin} cannot be put around {type(cell).__name__}{said and f' with{said}'}: "
+            f"The wrapper {origin} cannot be applied to {type(cell).__name__}{given and f' with{given}'}: "
             f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(wrapped, Cell):
@@ -112,8 +112,8 @@ def _wrapped(cell: Cell, item: Any) -> Cell:
     return wrapped
 
 
-def _read(item: Any) -> tuple[Callable[..., Any], str, dict[str, Any]]:
-    """Return what makes the wrapper that an item stands for, how errors name it, and its parameters."""
+def _parse(item: Any) -> tuple[Callable[..., Any], str, dict[str, Any]]:
+    """Return the callable that creates an item's wrapper, its name in errors, and its parameters."""
     if isinstance(item, str):
         return _named(item), repr(item), {}
     if isinstance(item, Mapping) and len(item) == 1:
@@ -134,6 +134,6 @@ def _named(name: Any) -> type[Wrapper]:
     if name not in names:
         raise UnknownNameError(
             f"Each of 'wrappers' must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)} "
-            "A wrapper of your own is given as its class."
+            "Pass your own wrapper as a class."
         )
     return WRAPPERS[name]

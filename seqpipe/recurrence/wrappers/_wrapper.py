@@ -1,4 +1,4 @@
-"""`Wrapper`: a cell around a cell."""
+"""`Wrapper`: the base class of cells that wrap a cell."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ __all__ = ["Wrapper", "innermost"]
 
 
 class Wrapper(Cell):
-    """Hand everything on to the cell inside; a subclass changes what it is there for.
+    """Delegate everything to the wrapped cell; subclasses override what they change.
 
-    A wrapper is itself a cell, so wrappers compose in any order. Its state is the inner cell's, followed by the tensors
-    that it carries of its own: the innermost cell's tensors always come first.
+    A wrapper is itself a cell, so wrappers compose in any order. Its state is the inner cell's, followed by its own
+    tensors: the innermost cell's tensors always come first.
 
     Parameters
     ----------
     cell : Cell
-        What is wrapped.
+        Cell to wrap.
 
     Raises
     ------
     CellError
-        If the cell breaks the protocol.
+        If the cell violates the protocol.
     """
 
     cell: Cell
-    #: Tensors of the state that are this wrapper's own.
+    #: Number of state tensors that this wrapper adds.
     n_own: int = 0
 
     def __init__(self, cell: Cell) -> None:
@@ -49,20 +49,20 @@ class Wrapper(Cell):
 
     @property
     def like(self) -> Tensor:
-        """A tensor of the inner cell's type, on its device."""
+        """A tensor of the inner cell's dtype, on its device."""
         return next(self.cell.parameters(), torch.empty(0))
 
     @property
     def output_size(self) -> int:
-        """Features of one output."""
+        """Number of output features per time step."""
         return self.cell.output_size
 
     def own_state(self, batch_size: int) -> tuple[Tensor, ...]:
-        """Return the tensors that this wrapper carries, as they are before the first step."""
+        """Return the initial values of the state tensors that this wrapper adds."""
         return ()
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the inner cell's state before the first step, then this wrapper's own tensors."""
+        """Return the inner cell's initial state, followed by this wrapper's own tensors."""
         return self.join_state(self.cell.initial_state(batch_size), self.own_state(batch_size))
 
     def join_state(self, inner: State, own: tuple[Tensor, ...]) -> State:
@@ -70,7 +70,7 @@ class Wrapper(Cell):
         return (*state_tensors(inner), *own) if own else inner
 
     def split_state(self, state: State) -> tuple[State, tuple[Tensor, ...]]:
-        """Return the inner cell's state, and this wrapper's own tensors."""
+        """Return the inner cell's state and this wrapper's own tensors."""
         if not self.n_own:
             return state, ()
         inner, own = state[: -self.n_own], state[-self.n_own :]
@@ -78,16 +78,16 @@ class Wrapper(Cell):
 
     @property
     def inner_shape(self) -> tuple[int, ...]:
-        """Shape of one projected step of the inner cell, without its batch."""
+        """Shape of one projected step of the inner cell, without the batch dimension."""
         return self.cell.projected_shape if isinstance(self.cell, Wrapper) else self._inner_shape
 
     @property
     def projected_shape(self) -> tuple[int, ...]:
-        """Shape of one projected step, without its batch."""
+        """Shape of one projected step, without the batch dimension."""
         return self.inner_shape
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x of shape (batch, n_timesteps, input_size) to what the inner cell's step takes."""
+        """Map x (batch, n_timesteps, input_size) to the inner cell's projection."""
         return self.cell.project(x)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -95,32 +95,32 @@ class Wrapper(Cell):
         return self.cell.step(x_t, state)
 
     def with_features(self, projected: Tensor, extra: Tensor) -> Tensor:
-        """Join further features (batch, n_timesteps, n) to a projected input, flattened, to travel with it."""
+        """Append further features (batch, n_timesteps, n) to a projected input, flattened."""
         return torch.cat([projected.flatten(2), extra], dim=2)
 
     def split_features(self, x_t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the inner cell's step takes, and the further features of that step, (batch, n)."""
+        """Split one step into the inner cell's projection and the further features (batch, n)."""
         width = prod(self.inner_shape)
         inner = x_t[:, :width]
         return inner if len(self.inner_shape) == 1 else inner.unflatten(1, self.inner_shape), x_t[:, width:]
 
     def sibling(self, input_size: int) -> Self:
-        """Return a wrapper with the same settings around the inner cell's sibling."""
+        """Return a wrapper with the same settings around a sibling of the inner cell."""
         args, kwargs = self._arguments
         inner = self.cell.sibling(input_size)
         return type(self)(inner, *args[1:], **kwargs) if args else type(self)(**{**kwargs, "cell": inner})
 
     def share(self, name: str, value: Any) -> float:
-        """Return a parameter as a float from 0 up to, but without, 1.
+        """Return a parameter as a float in [0, 1).
 
         Raises
         ------
         ValueError
-            If it is no such number.
+            If it is not a number in that range.
         """
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < 1:
             raise ValueError(
-                f"The {name!r} parameter of {type(self).__name__} must be a number from 0 up to, but without, 1. "
+                f"The {name!r} parameter of {type(self).__name__} must be a number in the range [0, 1). "
                 f"Got {value!r} instead."
             )
         return float(value)

@@ -1,4 +1,4 @@
-"""Zoneout (Krueger et al., 2017, arXiv:1606.01305): units that keep their state for a step, at random."""
+"""Zoneout (Krueger et al., 2017, arXiv:1606.01305): random units keep their state for a step."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ class Zoneout(Wrapper):
     """Let each unit of the state keep its value for a step with probability p, in training.
 
     After ``eval()`` the new state is the expected one, p times the old plus 1 - p times the new. An output that is one
-    of the state's tensors, as an LSTM's h, changes with it.
+    of the state tensors, such as an LSTM's h, changes with it.
 
     Parameters
     ----------
     cell : Cell
-        What is wrapped; what other wrappers add to its state is left alone.
+        Cell to wrap. State tensors added by other wrappers are not zoned out.
     p : float or list of float, default=0.1
-        Probability, from 0 up to, but without, 1, for all tensors of the innermost cell's state or for each: (h, c)
-        for an LSTM.
+        Probability, in [0, 1), for all state tensors of the innermost cell, or one for each: (h, c) for an LSTM.
 
     Raises
     ------
     ValueError
-        If a probability is out of range, or their number is not that of the state's tensors.
+        If a probability is out of range, or their number differs from that of the state tensors.
 
     Examples
     --------
@@ -56,18 +55,18 @@ class Zoneout(Wrapper):
                 f"The 'p' parameter of Zoneout must be one probability, or one for each of the {len(tensors)} tensors "
                 f"of the state of {type(innermost(cell)).__name__}. Got {p!r} instead."
             )
-        # Steps that are counted, and the like, go on counting.
+        # Integer states, such as step counters, are never zoned out.
         self.p = tuple(self.share("p", q) if t.is_floating_point() else 0.0 for q, t in zip(given, tensors))
         self._shapes = tuple(tuple(t.shape[1:]) for t in tensors)
 
     @property
     def projected_shape(self) -> tuple[int, ...]:
-        """Shape of one projected step: flat, with a mask for each unit, in training."""
+        """Shape of one projected step: in training flattened, with a mask for each unit."""
         n_units = sum(map(prod, self._shapes))
         return (prod(self.inner_shape) + n_units,) if self.training else self.inner_shape
 
     def project(self, x: Tensor) -> Tensor:
-        """Map x (batch, n_timesteps, input_size) to what the inner cell's step takes, with the masks of all steps."""
+        """Map x (batch, n_timesteps, input_size) to the inner cell's projection, joined with the masks of all steps."""
         projected = self.cell.project(x)
         if not self.training:
             return projected
@@ -75,7 +74,7 @@ class Zoneout(Wrapper):
         return self.with_features(projected, torch.cat(masks, dim=2).detach().bernoulli())
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take the inner cell's step; then each unit keeps its old value, as far as it is zoned out."""
+        """Take the inner cell's step and mix the old state into the new one."""
         keep: Sequence[Tensor | float] = self.p
         if self.training:
             x_t, masks = self.split_features(x_t)

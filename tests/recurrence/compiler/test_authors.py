@@ -129,7 +129,7 @@ class Branching(Plain):
 def test_a_branch_on_the_number_of_samples_is_taken_as_in_the_loop() -> None:
     recurrent = make(Branching)
     assert check_equal(recurrent).startswith("c: ")
-    assert "does other things with another number of samples" in check_equal(recurrent, n_samples=1)
+    assert "does something else for another batch size" in check_equal(recurrent, n_samples=1)
 
 
 class Sized(Plain):
@@ -189,7 +189,7 @@ class Guessing(Plain):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (RowMasked, "keeps a tensor with a row for each sample ('mask')"),
+        (RowMasked, "stores a tensor with one row per sample ('mask')"),
         (Counting, "its step changes 't' of the cell"),
         (Guessing, "its step draws random numbers from Python or NumPy"),
     ],
@@ -219,7 +219,7 @@ def test_a_cell_whose_settings_change_at_every_run_is_soon_left_to_the_loop() ->
         for k in range(20):
             recurrent.cells[0].settings["rate"] = k
             recurrent(torch.zeros(1, 1, 2, dtype=torch.float64))
-    assert "keep what changes in a buffer" in recurrent.explain()[0].reason
+    assert "keep values that change in a buffer" in recurrent.explain()[0].reason
 
 
 PARAMETRIZATIONS: dict[str, Callable[[nn.Module], Any]] = {
@@ -365,10 +365,10 @@ def test_a_first_state_with_too_few_rows_is_told_before_anything_runs(engine: st
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        (lambda h: h[:, :2], r"shapes \[\(1, 3, 5\)\], got \[\(1, 2, 5\)\]"),
-        (lambda h: h[:, :, :4], r"got \[\(1, 3, 4\)\]"),
-        (lambda h: (h, h), r"got \[\(1, 3, 5\), \(1, 3, 5\)\]"),
-        (lambda h: "state", "got"),
+        (lambda h: h[:, :2], r"shapes \[\(1, 3, 5\)\]\. Got \[\(1, 2, 5\)\]"),
+        (lambda h: h[:, :, :4], r"Got \[\(1, 3, 4\)\]"),
+        (lambda h: (h, h), r"Got \[\(1, 3, 5\), \(1, 3, 5\)\]"),
+        (lambda h: "state", "Got"),
     ],
 )
 def test_a_state_of_other_shapes_is_refused(state: Callable[[Tensor], Any], message: str) -> None:
@@ -412,7 +412,7 @@ def test_a_step_that_squeezes_a_batch_of_one_is_told(engine: str) -> None:
 def test_a_step_that_cannot_be_repeated_is_refused_where_it_would_be() -> None:
     recurrent = make(Counting)
     recurrent.memory = "recompute"
-    with pytest.raises(CellError, match="changes 't' of the cell, so that its steps cannot be run a second time"):
+    with pytest.raises(CellError, match="changes 't' of the cell, so its steps cannot be run a second time"):
         recurrent(torch.zeros(2, 9, 2, dtype=torch.float64))
 
 

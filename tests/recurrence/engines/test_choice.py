@@ -29,7 +29,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def behind(cell: Cell, batch: int, n_timesteps: int, **kwargs: Any) -> set[str]:
     sizes = {"training": True, "threads": 2, "torch_threads": 2} | kwargs
-    return _measured.behind_torch(cell, Sizes(batch, n_timesteps, **sizes))
+    return _measured.slower_than_torch(cell, Sizes(batch, n_timesteps, **sizes))
 
 
 @pytest.mark.usefixtures("table")
@@ -96,8 +96,8 @@ def test_explain_speaks_of_the_sizes_asked_about_else_of_the_last_run(monkeypatc
     monkeypatch.setattr("seqpipe.recurrence.engines._sizes.n_threads", lambda: 2)
     monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     recurrent = Recurrent(LSTMCell(3, 64))
-    c = Choice(0, "forward", "c", "the first of seqpipe's engines that takes this cell")
-    reason = "torch's kernel was measured to be faster than c near batch 8, 20 steps, hidden size 64"
+    c = Choice(0, "forward", "c", "the first of seqpipe's engines that accepts this cell")
+    reason = "torch's kernel was measured to be faster than c near batch size 8, 20 steps, hidden size 64"
     fused = Choice(0, "forward", "fused", reason)
     assert recurrent.explain() == [c]
     assert recurrent.explain(sizes=(8, 20)) == [fused]

@@ -61,7 +61,7 @@ def test_the_loop_runs_cells_that_torch_has_no_kernel_for(cell: Cell) -> None:
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("cell", [RNNCell(3, 5, "sigmoid"), MLPCell(3, 5), GRUCell(3, 5), Halved(3, 5)], ids=repr)
 def test_any_cell_is_compiled_unless_told_otherwise(cell: Cell) -> None:
-    assert only(Recurrent(cell)) == Choice(0, "forward", "c", "the first of seqpipe's engines that takes this cell")
+    assert only(Recurrent(cell)) == Choice(0, "forward", "c", "the first of seqpipe's engines that accepts this cell")
     (choice,) = Recurrent(cell).explain(code=True)
     assert choice.code.count("int run(") == 2
 
@@ -90,7 +90,7 @@ def test_a_subclass_that_computes_something_else_never_gets_torchs_kernel(cls: t
     assert choice.engine == "loop"
     assert (
         choice.reason
-        == f"SEQPIPE_ENGINE=fused; not fused: {cls.__name__} changes the step that torch's kernel computes"
+        == f"SEQPIPE_ENGINE=fused; not fused: {cls.__name__} overrides the step that torch's kernel computes"
     )
     torchs = GRUCell(3, 5)
     torchs.load_state_dict(cell.state_dict())

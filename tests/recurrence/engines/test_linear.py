@@ -47,16 +47,16 @@ def test_every_step_is_the_sum_that_it_stands_for(batch: int, n_timesteps: int, 
 @given(n_timesteps=st.integers(2, 90), width=st.integers(1, 4), backwards=st.booleans())
 def test_chunks_give_what_single_steps_give_in_either_direction(n_timesteps: int, width: int, backwards: bool) -> None:
     a, b, h = draw(2, n_timesteps, width)
-    expected = _linear._stepwise(a, b, h, backwards)
+    expected = _linear._sequential(a, b, h, backwards)
     torch.testing.assert_close(_linear._chunked(a, b, h, backwards), expected, rtol=1e-12, atol=1e-12)
-    flipped = _linear._stepwise(a.flip(1), b.flip(1), h, not backwards).flip(1)
+    flipped = _linear._sequential(a.flip(1), b.flip(1), h, not backwards).flip(1)
     assert torch.equal(flipped, expected)
 
 
 def test_few_long_sequences_run_in_chunks_and_wide_or_short_ones_do_not() -> None:
-    assert _linear._worth_chunks(torch.empty(1, 16384, 64))
-    assert not _linear._worth_chunks(torch.empty(1, 10, 64))
-    assert not _linear._worth_chunks(torch.empty(4096, 100, 1024))
+    assert _linear._use_chunks(torch.empty(1, 16384, 64))
+    assert not _linear._use_chunks(torch.empty(1, 10, 64))
+    assert not _linear._use_chunks(torch.empty(4096, 100, 1024))
 
 
 @pytest.mark.parametrize("n_timesteps", [1, 4, 40])

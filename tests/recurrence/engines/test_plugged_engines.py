@@ -188,7 +188,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 def test_a_plug_ins_engine_runs_before_all_others_what_it_takes(install: Install) -> None:
     install(Counting)
     recurrent, x = Recurrent(GRUCell(3, 11)), torch.randn(2, 4, 3)
-    reason = "offered by the plug-in 'acme', whose engines are asked before seqpipe's own"
+    reason = "offered by the plug-in 'acme', whose engines have priority over seqpipe's own"
     assert only(recurrent) == Choice(0, "forward", "counting", reason)
     before = Counting.runs
     recurrent(x)
@@ -258,9 +258,9 @@ def test_an_engine_need_not_be_a_subclass(install: Install) -> None:
         (Wrong, "its results differ from the plain loop's by"),
         (WrongGradient, "its results differ from the plain loop's by"),
         (NotANumber, "its results differ from the plain loop's by inf"),
-        (Misshapen, "its results have other shapes or types"),
+        (Misshapen, "its results differ in shape, dtype or device"),
         (Raising, r"it fails \(OSError: device on fire\)"),
-        (Undecided, r"it fails to tell whether it takes the cell \(KeyError: 'which cell\?'\)"),
+        (Undecided, r"its method refuses fails \(KeyError: 'which cell\?'\)"),
     ],
 )
 def test_an_engine_that_is_wrong_warns_once_and_the_next_one_runs(
@@ -317,10 +317,10 @@ def test_a_lack_of_memory_in_the_trial_is_no_fault_of_the_engine(install: Instal
 def test_an_engine_that_cannot_be_made_warns_once_and_is_passed_over(install: Install) -> None:
     install(unmade)
     recurrent = Recurrent(GRUCell(3, 11))
-    said = r"'counting' of the plug-in 'acme' is not used: it cannot be made \(ImportError: no driver\)"
+    said = r"'counting' of the plug-in 'acme' is not used: it cannot be created \(ImportError: no driver\)"
     with pytest.warns(RuntimeWarning, match=said):
         recurrent(torch.randn(2, 4, 3))
-    assert only(recurrent).reason.startswith("not counting: it cannot be made")
+    assert only(recurrent).reason.startswith("not counting: it cannot be created")
 
 
 def test_a_name_that_two_offer_is_used_by_neither_and_named_with_both(

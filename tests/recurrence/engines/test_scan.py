@@ -119,7 +119,7 @@ def test_a_cell_that_declares_nothing_is_not_for_it() -> None:
 def test_a_subclass_that_changes_its_step_is_not_run_by_coefficients_that_do_not_know() -> None:
     engine, reason = only(Recurrent(Halved(3, 5)))
     assert engine == "loop"
-    assert "Halved changes the step that its linear_coefficients describe" in reason
+    assert "Halved overrides the step that its linear_coefficients describe" in reason
 
 
 def test_a_subclass_that_changes_its_coefficients_is_run_by_them() -> None:

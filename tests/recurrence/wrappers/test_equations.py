@@ -150,7 +150,7 @@ def test_a_sequence_that_goes_on_keeps_its_masks() -> None:
 
 
 def test_dropout_on_the_state_needs_to_know_where_the_cell_reads_it() -> None:
-    with pytest.raises(CellError, match=r"needs a cell with a method recur\(h\).*MLPCell has none\. Give it one, or"):
+    with pytest.raises(CellError, match=r"needs a cell with a method recur\(h\).*MLPCell has none\. Define one, or"):
         Dropout(LayerNorm(MLPCell(3, 5)), on="state")
 
 
@@ -173,7 +173,7 @@ def test_attention_follows_its_equations() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda c: Dropout(c, 1), r"'p' parameter of Dropout must be a number from 0 up to, but without, 1\. Got 1 "),
+        (lambda c: Dropout(c, 1), r"'p' parameter of Dropout must be a number in the range \[0, 1\)\. Got 1 "),
         (lambda c: Dropout(c, "x"), r"'p' parameter of Dropout must be .* Got 'x' instead"),
         (lambda c: Dropout(c, on="outptu"), r"one or several of \['output', 'state'\]\. Got 'outptu'.* Did you mean"),
         (lambda c: Zoneout(c, -0.1), r"'p' parameter of Zoneout must be .* Got -0\.1 instead"),
@@ -182,9 +182,9 @@ def test_attention_follows_its_equations() -> None:
             r"one for each of the 1 tensors of the state of GRUCell\. Got \[0\.1, 0\.2\]",
         ),
         (lambda c: LayerNorm(c, on="state"), r"'on' parameter of LayerNorm must be 'input' or 'output'\. Got 'state'"),
-        (lambda c: Projection(c, 0), r"'size' parameter of Projection must be an int from 1\. Got 0"),
+        (lambda c: Projection(c, 0), r"'size' parameter of Projection must be an int >= 1\. Got 0"),
         (lambda c: Projection(c, 2, activation="elu"), r"\['identity', 'relu', 'sigmoid', 'tanh'\]\. Got 'elu'"),
-        (lambda c: Attention(c, 2.5), r"'n' parameter of Attention must be an int from 1\. Got 2\.5"),
+        (lambda c: Attention(c, 2.5), r"'n' parameter of Attention must be an int >= 1\. Got 2\.5"),
     ],
 )
 def test_a_parameter_out_of_range_is_refused_with_its_range(make: Any, message: str) -> None:

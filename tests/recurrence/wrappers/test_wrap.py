@@ -48,7 +48,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(name: Any) -> None:
     [
         (
             {"dropout": {"p": 2}},
-            r"The wrapper 'dropout' cannot be put around GRUCell with p=2: ValueError: The 'p' param",
+            r"The wrapper 'dropout' cannot be applied to GRUCell with p=2: ValueError: The 'p' param",
         ),
         ({"zoneout": {"q": 0.1}}, r"The wrapper 'zoneout' has no parameter 'q'\. It has p\."),
         ({"residual": {"size": 3}}, r"The wrapper 'residual' has no parameter 'size'\. It has none\."),

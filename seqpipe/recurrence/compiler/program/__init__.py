@@ -1,10 +1,10 @@
-"""What a recorded step means: column blocks, in an order in which loops can compute them.
+"""The analysis of a traced step: blocks of columns, in an order in which loops can compute them.
 
-``_planner`` walks through the record and asks one rule per operation (``_elementwise_rules``, ``_shape_rules``,
-``_sum_rules``; ``_complex`` and ``_decompositions`` take operations apart) for the ``_rows`` of atoms that it stands
-for. ``_atoms`` are column blocks without views or slices. ``_step_program`` holds the result: atoms for the loops,
-calls of torch around them (``_free_values``). ``_schedule`` orders atoms in stages, ``_layout`` decides what forward
-keeps for backward.
+``_planner`` traverses the trace and translates each operation into ``_rows`` of atoms by a rule (``_elementwise_rules``,
+``_shape_rules``, ``_sum_rules``); operations without a rule are decomposed (``_decompositions``, ``_complex``).
+``_atoms`` are blocks of columns without views or slices. ``_step_program`` holds the result: atoms for the loops, and
+torch calls before and after them (``_free_values``). ``_schedule`` orders atoms in stages, ``_layout`` determines what
+the forward pass stores for the backward pass.
 """
 
 from seqpipe.recurrence.compiler.program._atoms import (

@@ -1,7 +1,7 @@
-"""What a step computes, column block by column block: no views, no concatenations, no slices are left.
+"""Atoms: blocks of columns that a step computes, without views, concatenations or slices.
 
-An atom is a value with one row for each sample of the batch and a fixed number of columns. Equal atoms are one object,
-so that what forward and backward share is found by itself.
+An atom is a value with one row per sample and a fixed number of columns. Equal atoms are the same object, so common
+subexpressions of the forward and backward pass are shared.
 """
 
 from __future__ import annotations
@@ -19,20 +19,19 @@ __all__ = [
     "product", "row_sum", "select", "split",
 ]  # fmt: skip
 
-#: Operations that cost a division or more: their results are kept for the backward pass, others are computed again.
+#: Operations as costly as a division or more: their results are stored for the backward pass, others are recomputed.
 COSTLY = {
     "sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "div", "sin", "cos", "erf", "log1p", "expm1", "pow", "exp2",
     "log2", "log10", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "erfc", "fmod",
     "remainder",
 }  # fmt: skip
-#: How many more pieces than there were atoms columns in another order may be: pieces cost nothing, other columns are
-#: moved.
-_FEW_PIECES = 3
+#: Maximum number of additional pieces into which reordered columns are cut; with more, columns are copied instead.
+_MAX_EXTRA_PIECES = 3
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A parameter's columns, the same in every row: ``slot`` of the row-free values, from column ``start``."""
+    """Columns of a row-free vector, the same in every row: its ``slot``, from column ``start``."""
 
     slot: int
     start: int
@@ -41,7 +40,7 @@ class Vector:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rows and columns of a row-free matrix: what a product's right side reads."""
+    """A block of a row-free matrix, the right operand of a product, from ``row`` and ``column``."""
 
     slot: int
     row: int
@@ -50,7 +49,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Input:
-    """Columns of what a step is given: x, a state before it, or a gradient that comes to it."""
+    """Columns of an input of a step: x, a state before it, or an incoming gradient."""
 
     source: str
     index: int
@@ -68,7 +67,7 @@ class Const:
 
 @dataclass(frozen=True)
 class Elementwise:
-    """An operation column by column; an argument of width 1 stands for every column."""
+    """An elementwise operation; an argument of width 1 is broadcast to every column."""
 
     op: str
     args: tuple[Atom | Vector, ...]
@@ -99,7 +98,7 @@ class Product:
 
 @dataclass(frozen=True)
 class RowSum:
-    """The sum over all columns of some atoms: width 1."""
+    """The sum over all columns of some atoms, of width 1."""
 
     terms: tuple[Atom, ...]
     width: int = 1
@@ -114,7 +113,7 @@ class RowSum:
 
 @dataclass(frozen=True)
 class Fold:
-    """Columns seen as (outer, ``size``, ``inner``), put together along ``size`` by ``op``: sum, max, min or prod."""
+    """Columns viewed as (outer, ``size``, ``inner``) and reduced along ``size`` by ``op``: sum, max, min or prod."""
 
     op: str
     of: Atom
@@ -132,7 +131,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Select:
-    """Columns of atoms side by side, in another order: ``columns`` says for each which one it is, -1 for a zero."""
+    """Columns of concatenated atoms in another order: ``columns`` holds the index of each, -1 for a zero."""
 
     terms: tuple[Atom, ...]
     columns: tuple[int, ...]
@@ -179,12 +178,12 @@ def arguments(atom: Atom) -> tuple[Atom, ...]:
 
 
 def is_across(atom: Atom) -> bool:
-    """Tell whether an atom reads other columns than its own, so that all of what it reads has to be there before."""
+    """Return whether an atom reads across columns, so that its arguments must be complete first."""
     return isinstance(atom, (Product, RowSum, Fold, Select))
 
 
 def split(atom: Atom, start: int, width: int) -> Atom:
-    """Return ``width`` columns of an atom, from ``start``: the slice is pushed up to where its columns come from."""
+    """Return ``width`` columns of an atom from ``start``, by slicing its arguments."""
     if start == 0 and width == atom.width:
         return atom
     if isinstance(atom, Input):
@@ -211,7 +210,7 @@ def _split_argument(argument: Atom | Vector, start: int, width: int) -> Atom | V
 
 
 def elementwise(op: str, args: tuple[Atom | Vector, ...], width: int) -> Atom:
-    """Make an elementwise atom, leaving out what adds or multiplies by a constant 0 or 1."""
+    """Create an elementwise atom, simplified if an operand of a sum or product is the constant 0 or 1."""
     values = [a.value if isinstance(a, Const) else None for a in args]
     if op in ("add", "sub") and values[1] == 0 and _fits(args[0], width):
         return args[0]  # type: ignore[return-value]
@@ -229,22 +228,22 @@ def elementwise(op: str, args: tuple[Atom | Vector, ...], width: int) -> Atom:
 
 
 def copy(atom: Atom) -> Elementwise:
-    """Make an atom that has the same values, in a place of its own."""
+    """Create an atom with the same values in separate memory."""
     return _intern(Elementwise("copy", (atom,), atom.width))
 
 
 def product(terms: tuple[tuple[Atom, Matrix], ...], width: int) -> Product:
-    """Make a product."""
+    """Create a product."""
     return _intern(Product(terms, width))
 
 
 def row_sum(terms: tuple[Atom, ...]) -> RowSum:
-    """Make a sum over columns."""
+    """Create a sum over columns."""
     return _intern(RowSum(terms))
 
 
 def fold(op: str, of: Atom, size: int, inner: int) -> Atom:
-    """Put columns together, those of each group of ``size`` that are ``inner`` columns apart."""
+    """Create a reduction over groups of ``size`` columns that are ``inner`` columns apart."""
     if size == 1:
         return of
     width = of.width // size
@@ -255,29 +254,29 @@ def fold(op: str, of: Atom, size: int, inner: int) -> Atom:
     return _intern(Fold(op, of, size, inner, width))
 
 
-#: Where a column comes from: an atom and its column there. None for a zero.
+#: Origin of a column: an atom and the index of its column. None for a zero.
 _Source = tuple[Atom, int] | None
 
 
 def pick(atoms: Sequence[Atom], columns: Iterable[int]) -> tuple[Atom, ...]:
-    """Return columns of atoms side by side, in any order; -1 stands for a zero."""
+    """Return columns of concatenated atoms in any order, as atoms; -1 denotes a zero."""
     columns = list(columns)
     if columns == list(range(sum(a.width for a in atoms))):
         return tuple(atoms)
     sources = _sources(atoms, columns)
     pieces = list(_pieces(sources))
-    if len(pieces) <= len(atoms) + _FEW_PIECES:
+    if len(pieces) <= len(atoms) + _MAX_EXTRA_PIECES:
         return tuple(_piece(*piece) for piece in pieces)
     return (_selected(sources),)
 
 
 def select(atoms: Sequence[Atom], columns: Iterable[int]) -> Atom:
-    """Return the same as one atom."""
+    """Return columns of concatenated atoms in any order, as one atom."""
     return _selected(_sources(atoms, columns))
 
 
 def _sources(atoms: Sequence[Atom], columns: Iterable[int]) -> list[_Source]:
-    """Say where columns come from, through atoms that are a choice of columns themselves."""
+    """Return the origins of columns, resolving nested selections."""
     flat = [source for atom in atoms for source in _columns_of(atom)]
     return [None if c < 0 else flat[c] for c in columns]
 
@@ -288,14 +287,14 @@ def _columns_of(atom: Atom) -> list[_Source]:
     if isinstance(atom, Const):
         is_zero = atom.value == 0 and math.copysign(1, atom.value) > 0
         return [None if is_zero else (Const(atom.value, 1), 0)] * atom.width
-    if isinstance(atom, Input):  # all columns of an input are of one atom
+    if isinstance(atom, Input):  # one atom represents all columns of an input
         whole = _intern(Input(atom.source, atom.index, 0, 0))
         return [(whole, c) for c in range(atom.start, atom.start + atom.width)]
     return [(atom, c) for c in range(atom.width)]
 
 
 def _pieces(sources: Sequence[_Source]) -> Iterator[tuple[_Source, int]]:
-    """Cut columns where one does not follow the one before; give the first column and the width of each piece."""
+    """Split columns into consecutive pieces; yield the first column and the width of each."""
     start = 0
     for end in range(1, len(sources) + 1):
         if end == len(sources) or not _follows(sources[end - 1], sources[end]):
@@ -332,7 +331,7 @@ def _selected(sources: Sequence[_Source]) -> Atom:
 
 
 def _terms_and_columns(sources: Sequence[_Source]) -> tuple[tuple[Atom, ...], tuple[int, ...]]:
-    """Return the atoms that columns come from, and where each column is among theirs."""
+    """Return the atoms that columns originate from, and the index of each column among theirs."""
     used: dict[Atom, list[int]] = {}
     for source in sources:
         if source is not None:
@@ -354,7 +353,7 @@ _interned: WeakValueDictionary[Atom, Atom] = WeakValueDictionary()
 
 
 def _intern(atom: T) -> T:
-    """Return the one object for all atoms equal to this one, so that comparing them never descends."""
+    """Return the unique object for all atoms equal to this one, so that comparisons never recurse."""
     return _interned.setdefault(atom, atom)  # type: ignore[return-value]
 
 

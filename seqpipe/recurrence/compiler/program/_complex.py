@@ -1,4 +1,4 @@
-"""Complex numbers as pairs of real ones: what an operation on them is in operations on their parts."""
+"""Operations on complex numbers, expressed by operations on their real and imaginary parts."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from seqpipe.recurrence.compiler.program._registry import Registry
+
 __all__ = ["ComplexParts", "on_parts"]
 
 
 class ComplexParts(NamedTuple):
-    """Real and imaginary part of complex numbers: two tensors, or two nodes of a trace."""
+    """Real and imaginary parts of complex numbers: two tensors, or two nodes of a trace."""
 
     re: Any
     im: Any
 
 
-#: What an operation is that gives parts, or a real tensor, by its name without overload.
-_RULES: dict[str, Callable[..., Any]] = {}
-#: Operations that do to a complex tensor what they do to its parts.
+#: Functions on parts by the name of an operation, without overload; they return parts or a real tensor.
+_RULES: Registry[Callable[..., Any]] = Registry()
+_register = _RULES.register
+#: Operations that apply to the parts of a complex tensor separately.
 _LINEAR = frozenset({
     "clone", "detach", "alias", "view", "_unsafe_view", "reshape", "_reshape_alias", "t", "transpose", "permute",
     "expand", "select", "slice", "squeeze", "unsqueeze", "cat", "stack", "repeat", "flip", "roll", "sum", "mean", "neg",
@@ -30,38 +33,30 @@ _LINEAR = frozenset({
 
 
 def on_parts(op: Any, item: int | None) -> Callable[..., Any] | None:
-    """Return a function that does to parts what an operation does to complex tensors, if it is known."""
+    """Return a function on parts that is equivalent to an operation on complex tensors, None if unsupported."""
     name = op.overloadpacket.__name__
     if name not in _LINEAR:
         return _RULES.get(name)
 
     def linear(*args: Any, **kwargs: Any) -> ComplexParts:
         kwargs.pop("dtype", None)
-        results = (op(*_side(args, side), **kwargs) for side in (0, 1))
+        results = (op(*_part(args, index), **kwargs) for index in (0, 1))
         return ComplexParts(*(r if item is None else r[item] for r in results))
 
     return linear
 
 
-def _side(value: Any, side: int) -> Any:
-    """Return one part of what has parts, anywhere among arguments."""
+def _part(value: Any, index: int) -> Any:
+    """Replace complex values in arguments by their real (0) or imaginary (1) part."""
     if isinstance(value, ComplexParts):
-        return value[side]
+        return value[index]
     if isinstance(value, (list, tuple)):
-        return type(value)(_side(item, side) for item in value)
+        return type(value)(_part(item, index) for item in value)
     return value
 
 
-def _of(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        _RULES.update(dict.fromkeys(names, function))
-        return function
-
-    return register
-
-
 def _parts(value: Any) -> ComplexParts:
-    """Return the parts of a number, or of real numbers."""
+    """Return the parts of a complex or real value."""
     if isinstance(value, ComplexParts):
         return value
     return ComplexParts(value.real, value.imag) if isinstance(value, complex) else ComplexParts(value, 0.0)
@@ -71,24 +66,24 @@ def _is_real(value: Any) -> bool:
     return not isinstance(value, (ComplexParts, complex))
 
 
-@_of("add")
+@_register("add")
 def _add(a: Any, b: Any, alpha: Any = 1) -> ComplexParts:
     (a_re, a_im), (b_re, b_im) = _parts(a), _parts(_times(b, alpha) if alpha != 1 else b)
     return ComplexParts(a_re + b_re, a_im + b_im)
 
 
-@_of("sub")
+@_register("sub")
 def _sub(a: Any, b: Any, alpha: Any = 1) -> ComplexParts:
     (a_re, a_im), (b_re, b_im) = _parts(a), _parts(_times(b, alpha) if alpha != 1 else b)
     return ComplexParts(a_re - b_re, a_im - b_im)
 
 
-@_of("rsub")
+@_register("rsub")
 def _rsub(a: Any, b: Any, alpha: Any = 1) -> ComplexParts:
     return _sub(b, a, alpha)
 
 
-@_of("mul")
+@_register("mul")
 def _times(a: Any, b: Any) -> ComplexParts:
     if _is_real(a) or _is_real(b):
         real, (re, im) = (a, _parts(b)) if _is_real(a) else (b, _parts(a))
@@ -97,7 +92,7 @@ def _times(a: Any, b: Any) -> ComplexParts:
     return ComplexParts(a_re * b_re - a_im * b_im, a_re * b_im + a_im * b_re)
 
 
-@_of("div")
+@_register("div")
 def _div(a: Any, b: Any) -> ComplexParts:
     if _is_real(b):
         re, im = _parts(a)
@@ -108,45 +103,45 @@ def _div(a: Any, b: Any) -> ComplexParts:
     return ComplexParts(re / size, im / size)
 
 
-@_of("reciprocal")
+@_register("reciprocal")
 def _reciprocal(a: ComplexParts) -> ComplexParts:
     return _div(1.0, a)
 
 
-@_of("_conj", "conj_physical", "conj")
+@_register("_conj", "conj_physical", "conj")
 def _conj(a: ComplexParts) -> ComplexParts:
     return ComplexParts(a.re, -a.im)
 
 
-@_of("abs")
+@_register("abs")
 def _abs(a: ComplexParts) -> Tensor:
     size: Tensor = torch.sqrt(a.re * a.re + a.im * a.im)
     return size
 
 
-@_of("sgn")
+@_register("sgn")
 def _sgn(a: ComplexParts) -> ComplexParts:
     size = _abs(a)
     return ComplexParts(*(torch.where(size == 0, 0.0, part / size) for part in a))
 
 
-@_of("angle")
+@_register("angle")
 def _angle(a: ComplexParts) -> Tensor:
     return torch.atan2(a.im, a.re)
 
 
-@_of("exp")
+@_register("exp")
 def _exp(a: ComplexParts) -> ComplexParts:
     size = torch.exp(a.re)
     return ComplexParts(size * torch.cos(a.im), size * torch.sin(a.im))
 
 
-@_of("log")
+@_register("log")
 def _log(a: ComplexParts) -> ComplexParts:
     return ComplexParts(torch.log(_abs(a)), _angle(a))
 
 
-@_of("pow")
+@_register("pow")
 def _pow(a: Any, exponent: Any) -> ComplexParts:
     if exponent == 2:
         return _times(a, a)
@@ -154,40 +149,40 @@ def _pow(a: Any, exponent: Any) -> ComplexParts:
     return ComplexParts(size * torch.cos(angle), size * torch.sin(angle))
 
 
-@_of("tanh")
+@_register("tanh")
 def _tanh(a: ComplexParts) -> ComplexParts:
     size = torch.cosh(2 * a.re) + torch.cos(2 * a.im)
     return ComplexParts(torch.sinh(2 * a.re) / size, torch.sin(2 * a.im) / size)
 
 
-@_of("sigmoid")
+@_register("sigmoid")
 def _sigmoid(a: ComplexParts) -> ComplexParts:
     e = _exp(ComplexParts(-a.re, -a.im))
     return _reciprocal(ComplexParts(1 + e.re, e.im))
 
 
-@_of("tanh_backward")
+@_register("tanh_backward")
 def _tanh_backward(grad: Any, y: ComplexParts) -> ComplexParts:
     square = _times(y, y)
     return _times(grad, ComplexParts(1 - square.re, square.im))
 
 
-@_of("sigmoid_backward")
+@_register("sigmoid_backward")
 def _sigmoid_backward(grad: Any, y: ComplexParts) -> ComplexParts:
     return _times(grad, _conj(_times(ComplexParts(1 - y.re, -y.im), y)))
 
 
-@_of("mm")
+@_register("mm")
 def _mm(a: Any, b: Any) -> ComplexParts:
     return _product(torch.mm, a, b)
 
 
-@_of("bmm")
+@_register("bmm")
 def _bmm(a: Any, b: Any) -> ComplexParts:
     return _product(torch.bmm, a, b)
 
 
-@_of("addmm")
+@_register("addmm")
 def _addmm(bias: Any, a: Any, b: Any) -> ComplexParts:
     return _add(bias, _mm(a, b))
 
@@ -200,55 +195,55 @@ def _product(product: Callable[[Tensor, Tensor], Tensor], a: Any, b: Any) -> Com
     return ComplexParts(product(a.re, b.re) + product(a.im, -b.im), product(a.re, b.im) + product(a.im, b.re))
 
 
-@_of("complex")
+@_register("complex")
 def _complex(re: Tensor, im: Tensor) -> ComplexParts:
     return ComplexParts(re, im)
 
 
-@_of("polar")
+@_register("polar")
 def _polar(size: Tensor, angle: Tensor) -> ComplexParts:
     return ComplexParts(size * torch.cos(angle), size * torch.sin(angle))
 
 
-@_of("view_as_complex")
+@_register("view_as_complex")
 def _view_as_complex(pairs: Tensor) -> ComplexParts:
     return ComplexParts(pairs[..., 0], pairs[..., 1])
 
 
-@_of("view_as_real")
+@_register("view_as_real")
 def _view_as_real(a: ComplexParts) -> Tensor:
     return torch.stack(list(a), dim=-1)
 
 
-@_of("_to_copy")
+@_register("_to_copy")
 def _cast(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     if isinstance(a, ComplexParts):
         return a if dtype is None or dtype.is_complex else a.re
     return ComplexParts(a, torch.zeros_like(a))
 
 
-@_of("ones_like")
+@_register("ones_like")
 def _ones_like(a: ComplexParts, **kwargs: Any) -> ComplexParts:
     return ComplexParts(torch.ones_like(a.re), torch.zeros_like(a.im))
 
 
-@_of("where")
+@_register("where")
 def _where(which: Tensor, a: Any, b: Any) -> ComplexParts:
     return ComplexParts(*(torch.where(which, p, q) for p, q in zip(_parts(a), _parts(b))))
 
 
-@_of("masked_fill")
+@_register("masked_fill")
 def _masked_fill(a: ComplexParts, which: Tensor, value: Any) -> ComplexParts:
     return _where(which, value, a)
 
 
-@_of("eq")
+@_register("eq")
 def _eq(a: Any, b: Any) -> Tensor:
     (a_re, a_im), (b_re, b_im) = _parts(a), _parts(b)
     same: Tensor = (a_re == b_re) & (a_im == b_im)
     return same
 
 
-@_of("ne")
+@_register("ne")
 def _ne(a: Any, b: Any) -> Tensor:
     return ~_eq(a, b)

@@ -1,4 +1,4 @@
-"""Rules for operations that work on each number alone."""
+"""Rules for elementwise operations."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import torch
 
 from seqpipe.recurrence.compiler.program._atoms import Const
-from seqpipe.recurrence.compiler.program._planner import Planner, RuleBook, rows_of
+from seqpipe.recurrence.compiler.program._planner import Planner, Rule, rows_of
+from seqpipe.recurrence.compiler.program._registry import Registry
 from seqpipe.recurrence.compiler.program._rows import Refused, Rows
 from seqpipe.recurrence.compiler.trace import IN_DERIVATIVE, Node
 
 __all__ = ["RULES"]
 
-RULES = RuleBook()
-_rule = RULES.of
-
+RULES: Registry[Rule] = Registry()
+_rule = RULES.register
 
 _UNARY = {
     "neg": "neg", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt",
@@ -31,7 +31,7 @@ _BINARY = {
     "mul": "mul", "maximum": "max", "minimum": "min", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le", "eq": "eq",
     "ne": "ne", "atan2": "atan2", "fmod": "fmod", "remainder": "remainder",
 }  # fmt: skip
-#: Of flags, which are 0 and 1.
+#: Operations on booleans, represented by 0 and 1.
 _LOGICAL = {"logical_and": "mul", "bitwise_and": "mul", "logical_or": "max", "bitwise_or": "max"}
 
 
@@ -43,7 +43,7 @@ def _unary(p: Planner, n: Node) -> Rows:
 @_rule("round")
 def _round(p: Planner, n: Node) -> Rows:
     if n.kwargs.get("decimals", 0):
-        raise Refused("rounds to decimals")
+        raise Refused("rounds to a number of decimals")
     return p.pointwise("round", n, n.args[0])
 
 
@@ -56,20 +56,20 @@ def _binary(p: Planner, n: Node) -> Rows:
 def _logical(p: Planner, n: Node) -> Rows:
     name = n.op.overloadpacket.__name__
     if name.startswith("bitwise") and n.value.dtype != torch.bool:
-        raise Refused(f"works on the bits of {n.value.dtype}")
-    return p.pointwise(_LOGICAL[name], n, *(_flag(p, n, a) for a in n.args))
+        raise Refused(f"operates on the bits of {n.value.dtype}")
+    return p.pointwise(_LOGICAL[name], n, *(_as_bool(p, n, a) for a in n.args))
 
 
-def _flag(p: Planner, n: Node, value: Any) -> Any:
-    """Return 1 for what is not 0."""
-    is_flag = not isinstance(value, Node) or value.value.dtype == torch.bool
-    return (value if isinstance(value, Node) else float(bool(value))) if is_flag else p.pointwise("ne", n, value, 0.0)
+def _as_bool(p: Planner, n: Node, value: Any) -> Any:
+    """Return 1 where a value is not 0, else 0."""
+    is_bool = not isinstance(value, Node) or value.value.dtype == torch.bool
+    return (value if isinstance(value, Node) else float(bool(value))) if is_bool else p.pointwise("ne", n, value, 0.0)
 
 
 @_rule("bitwise_not")
 def _bitwise_not(p: Planner, n: Node) -> Rows:
     if n.value.dtype != torch.bool:
-        raise Refused(f"works on the bits of {n.value.dtype}")
+        raise Refused(f"operates on the bits of {n.value.dtype}")
     return p.pointwise("not", n, n.args[0])
 
 
@@ -238,7 +238,7 @@ def _hardtanh_backward(p: Planner, n: Node) -> Rows:
 @_rule("where")
 def _where(p: Planner, n: Node) -> Rows:
     if len(n.args) != 3:
-        raise Refused("counts elements")
+        raise Refused("returns indices")
     return p.pointwise("select", n, *n.args)
 
 
@@ -261,7 +261,7 @@ def _masked_fill(p: Planner, n: Node) -> Rows:
 
 @_rule("_to_copy")
 def _cast(p: Planner, n: Node) -> Rows:
-    """Change the type: whole numbers and flags are numbers of the cell's type without a fraction."""
+    """Change the dtype: integers and booleans are represented as integral values of the cell's dtype."""
     real, before, after = p.trace.x.value.dtype, n.args[0].value.dtype, n.value.dtype
     if after == torch.bool:
         return p.pointwise("ne", n, n.args[0], 0.0)
@@ -272,7 +272,7 @@ def _cast(p: Planner, n: Node) -> Rows:
         and after not in (torch.int64, torch.int32)
         and not (before == torch.bool and after.is_floating_point)
     ):
-        raise Refused(f"changes the type to {after}")
+        raise Refused(f"changes the dtype to {after}")
     rows = rows_of(p, n.args[0])
     return Rows(rows.atoms, tuple(n.value.shape), rows.outer)
 
@@ -292,9 +292,9 @@ def _fill(p: Planner, n: Node) -> Rows:
 def _filled(p: Planner, n: Node) -> Any:
     name = n.op.overloadpacket.__name__
     if "empty" in name:
-        raise Refused("is not initialised")
+        raise Refused("creates uninitialised values")
     shape = tuple(n.value.shape)
-    flat = len(shape) == 1 and shape[0] % p.batch == 0  # memory for a gradient, of which torch shows parts
+    flat = len(shape) == 1 and shape[0] % p.batch == 0  # memory for a gradient, of which torch uses views
     if p.batch not in shape and not (flat and n.line == IN_DERIVATIVE):
         return p.fix(n)
     value = n.args[-1] if "full" in name else float("ones" in name)

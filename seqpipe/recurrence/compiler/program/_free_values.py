@@ -1,4 +1,4 @@
-"""What has no rows and needs no gradient, computed before the loops: views of the parameters, and functions of them."""
+"""Row-free values computed before the loops: views and functions of the parameters."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from seqpipe.recurrence.compiler.program._step_program import FreeCall, StepProg
 
 __all__ = ["Bound", "FreeValues"]
 
-#: Names an argument of a kernel: see `CKernel`.
+#: Key of an argument of a kernel: see `CKernel`.
 Key = tuple[object, ...]
 
 
 @dataclass
 class Bound:
-    """Where a kernel finds the row-free values, and the strides of their dimensions.
+    """Addresses of the row-free values of a kernel, and the strides of their dimensions.
 
     Attributes
     ----------
     addresses, strides : dict
     alive : object
-        What holds the memory.
+        Owner of the memory.
     """
 
     addresses: dict[Key, int]
@@ -36,7 +36,7 @@ class Bound:
 
 @dataclass
 class _Binding:
-    """For parameters that lie in memory in one way: which values are views of them, and what has to be computed."""
+    """For one memory layout of the parameters, the values that are views of them and those that must be computed."""
 
     views: list[tuple[Key, int, int]]
     strides: dict[Key, int]
@@ -45,7 +45,7 @@ class _Binding:
 
 
 class FreeValues:
-    """Computes the row-free values of one program. Views are found once, and cost nothing from then on.
+    """Compute the row-free values of one program; views are determined only once per memory layout.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ class FreeValues:
         self._plans: dict[tuple[tuple[int, ...], ...], _Binding] = {}
 
     def bind(self, tensors: Sequence[Tensor]) -> Bound:
-        """Compute what is no view; return where everything is."""
+        """Compute all values that are not views; return the addresses of all values."""
         layout = tuple([t.stride() for t in tensors])
         plan = self._plans.get(layout)
         if plan is None:
             plan = self._plans[layout] = self._find(tensors)
         starts = [t.data_ptr() for t in tensors]
         addresses = {key: starts[i] + offset for key, i, offset in plan.views}
-        # Not the tensors: they may be given other memory (``parameter.data = …``) before the way back.
+        # Not the tensors: they may get other memory (``parameter.data = …``) before the backward pass.
         memory = [t.untyped_storage() for t in tensors]
         if not plan.computed:
             return Bound(addresses, plan.strides, memory)
@@ -73,7 +73,7 @@ class FreeValues:
         return Bound(addresses, plan.strides, (memory, values))
 
     def all(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """Return every value, by slot; views are tensors too."""
+        """Return every value by slot, views included."""
         return self._values(tensors, self._program.early)
 
     def _values(self, tensors: Sequence[Tensor], steps: Sequence[FreeCall]) -> list[Any]:
@@ -84,28 +84,28 @@ class FreeValues:
         return values
 
     def _find(self, tensors: Sequence[Tensor]) -> _Binding:
-        """Compute everything from tensors like these that share no memory, and see where it lies."""
+        """Compute all values from similar tensors that share no memory, and find out which are views."""
         with forked_generators():
-            alike = [_drawn_like(t) for t in tensors]
-            values = self.all(alike)
-        owners = {t.untyped_storage().data_ptr(): i for i, t in enumerate(alike)}
+            samples = [_random_like(t) for t in tensors]
+            values = self.all(samples)
+        owners = {t.untyped_storage().data_ptr(): i for i, t in enumerate(samples)}
         plan = _Binding([], {}, [], [])
         for slot, value in enumerate(values):
-            if slot not in self._program.shapes or value is None:  # what only torch reads, or comes after the loops
+            if slot not in self._program.shapes or value is None:  # read by torch only, or computed after the loops
                 continue
             owner = owners.get(value.untyped_storage().data_ptr())
             if owner is None:
                 plan.computed.append(slot)
             else:
-                plan.views.append((("free", slot), owner, value.data_ptr() - alike[owner].data_ptr()))
+                plan.views.append((("free", slot), owner, value.data_ptr() - samples[owner].data_ptr()))
             strides = value.stride() or (0,)
             plan.strides |= {("stride", slot, d): strides[d] for d in range(-1, len(strides))}
         plan.steps = _needed(self._program.early, plan.computed)
         return plan
 
 
-def _drawn_like(tensor: Tensor) -> Tensor:
-    """Return other numbers with the same strides; whole numbers, which may be indices, as they are."""
+def _random_like(tensor: Tensor) -> Tensor:
+    """Return random numbers with the same strides; integers, which may be indices, are copied."""
     if not tensor.is_floating_point():
         return tensor.clone()
     last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
@@ -113,7 +113,7 @@ def _drawn_like(tensor: Tensor) -> Tensor:
 
 
 def _needed(steps: Sequence[FreeCall], slots: Sequence[int]) -> list[FreeCall]:
-    """Return the steps that some slots depend on."""
+    """Return the operations that some slots depend on."""
     wanted = set(slots)
     needed = []
     for step in reversed(steps):

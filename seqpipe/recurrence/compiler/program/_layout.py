@@ -1,4 +1,4 @@
-"""What the two loops of a program share: the machine, and where one leaves what the other reads."""
+"""The memory layout that the forward and backward loops of a program share, and the target machine."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ __all__ = ["Layout", "Target", "layout_of"]
 
 @dataclass(frozen=True)
 class Target:
-    """What the code is for: the type of its numbers and the machine.
+    """The floating-point type and the machine that code is generated for.
 
     Attributes
     ----------
     double : bool
-        Whether it computes in float64; else in float32.
+        Whether to compute in float64; else in float32.
     vector_bytes, registers : int
-        Of the machine's vector unit.
+        Size of a vector and number of vector registers.
     cache_bytes : int, default=2**20
-        Matrices that a step may read: where they are more, what no step waits for is multiplied for many steps at once.
+        Size of a step's matrices above which products that do not depend on the state are computed for many steps at
+        once.
     """
 
     double: bool
@@ -39,26 +40,28 @@ class Target:
 
     @property
     def lanes(self) -> int:
-        """Numbers of a vector."""
+        """Number of elements per vector."""
         return self.vector_bytes // (8 if self.double else 4)
 
     def padded(self, width: int) -> int:
-        """Return the columns of a row in memory: whole vectors."""
+        """Return a width rounded up to whole vectors."""
         return -(-width // self.lanes) * self.lanes
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How forward and backward lay out what they share.
+    """The layout of the data that the forward and backward loops share.
 
     Attributes
     ----------
     state_widths : tuple of int
     output_state : int or None
-        The state that is the output, if one is: they are then stored once.
+        Index of the state that equals the output, if any: both are then stored once.
+    output_width : int
     kept : dict of Atom to int
-        Where each kept atom starts in a row.
+        First column of each stored atom.
     kept_width : int
+        Number of columns of all stored atoms.
     sums : tuple of LoopSum
     """
 
@@ -71,7 +74,7 @@ class Layout:
 
 
 def layout_of(program: StepProgram, target: Target) -> Layout:
-    """Decide what is stored where."""
+    """Return the layout for a program on a machine."""
     widths = tuple(sum(a.width for a in s) for s in program.new_states)
     output_state = next((k for k, s in enumerate(program.new_states) if s == program.output), None)
     sums = tuple(_sums(program))
@@ -99,7 +102,7 @@ def _sums(program: StepProgram) -> list[LoopSum]:
 
 
 def _stored(atom: Atom, *, x_too: bool = True) -> Atom:
-    """Return an atom that the backward loop puts into a buffer of its own."""
+    """Return an atom that the backward loop stores in a buffer."""
     forward = isinstance(atom, Input) and atom.source in ("x", "state")
     if isinstance(atom, Const) or (isinstance(atom, Input) and (x_too or not forward)):
         return copy(atom)

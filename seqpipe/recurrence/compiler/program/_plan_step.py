@@ -1,4 +1,4 @@
-"""From the trace of a step to a program of atoms: what the loops compute, and what torch computes before and after."""
+"""Planning of a step: from its trace to a program of atoms."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _RULES = {**_elementwise_rules.RULES, **_shape_rules.RULES, **_sum_rules.RULES}
 
 
 def plan_step(cell: Cell, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> StepProgram:
-    """Plan a step of a cell, with `project` where that can be planned, else without.
+    """Plan a step of a cell, including `project` if that can be planned.
 
     Raises
     ------
     Unplannable
-        If an operation of the step mixes samples, or is unknown.
+        If an operation of the step mixes samples or is not supported.
     """
     if type(cell).project is Cell.project:
         return make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
     if projects_steps_apart(cell):
         with suppress(Unplannable):
             return make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads))
-    input_grad = input_grad or any(parameter_grads)  # which the gradients of project's parameters come from
+    input_grad = input_grad or any(parameter_grads)  # needed for the gradients of project's parameters
     return make_program(trace_step(cell, input_grad=input_grad, parameter_grads=parameter_grads, projected=True))
 
 
@@ -38,6 +38,6 @@ def make_program(trace: Trace) -> StepProgram:
     Raises
     ------
     Unplannable
-        If an operation mixes samples, or is unknown.
+        If an operation mixes samples or is not supported.
     """
     return Planner(trace, _RULES).run()

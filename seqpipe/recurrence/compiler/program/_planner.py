@@ -1,4 +1,4 @@
-"""What each node of a trace stands for, found by a rule per operation, or by taking the operation apart."""
+"""The planner: translates each node of a trace by a rule per operation, or by decomposing the operation."""
 
 from __future__ import annotations
 
@@ -16,29 +16,16 @@ from seqpipe.recurrence.compiler.program._rows import Refused, Rows, aligned, co
 from seqpipe.recurrence.compiler.program._step_program import Free, FreeCall, StepProgram
 from seqpipe.recurrence.compiler.trace import Node, Trace, Unplannable, map_nodes, nodes_in, record
 
-__all__ = ["Planner", "Rule", "RuleBook", "rows_of"]
+__all__ = ["Planner", "Rule", "rows_of"]
 
-#: Operations that make a value with a row for each sample of what has none.
-_SPREADING = frozenset({"expand", "repeat"})
+#: Operations that can turn a row-free value into one with rows.
+_EXPANDING = frozenset({"expand", "repeat"})
 
 Rule = Callable[["Planner", Node], Any]
 
 
-class RuleBook(dict[str, Rule]):
-    """Rules by the names of operations, without overload."""
-
-    def of(self, *names: str) -> Callable[[Rule], Rule]:
-        """Register the function that is decorated."""
-
-        def register(function: Rule) -> Rule:
-            self.update(dict.fromkeys(names, function))
-            return function
-
-        return register
-
-
 class Planner:
-    """Plans one trace."""
+    """Plan one trace."""
 
     def __init__(self, trace: Trace, rules: Mapping[str, Rule]) -> None:
         self.rules = rules
@@ -53,10 +40,11 @@ class Planner:
 
     @property
     def batch(self) -> int:
-        """The number of samples that the step was traced with."""
+        """Batch size of the traced step."""
         return self.trace.batch_size
 
     def run(self) -> StepProgram:
+        """Return the program of the traced step."""
         trace, program = self.trace, self.program
         program.projected, program.x_width = trace.projected, math.prod(trace.x.value.shape[1:])
         program.recipes = trace.recipes
@@ -81,7 +69,7 @@ class Planner:
         return program
 
     def _input(self, source: str, index: int, node: Node) -> Rows | ComplexParts:
-        """Return what an input stands for; of complex numbers all real parts come first."""
+        """Return the rows of an input; complex ones are stored with all real parts first."""
         if not node.value.is_complex():
             return input_rows(source, index, node.value)
         both = Node("input", (), {}, torch.stack([node.value.real, node.value.imag], dim=1), "")
@@ -103,19 +91,19 @@ class Planner:
     def _rows(self, node: Any) -> Rows:
         value = self.value(node)
         if not isinstance(value, Rows):
-            raise Unplannable(f"{name_of(node)} has no row for each sample{node.line}")
+            raise Unplannable(f"{name_of(node)} does not have one row per sample{node.line}")
         return value
 
     def _free(self, node: Node) -> Free:
         value = self.value(node)
         if not isinstance(value, Free):
-            raise Unplannable(f"{name_of(node)} gives a parameter's gradient with a row for each sample{node.line}")
+            raise Unplannable(f"{name_of(node)} returns a parameter's gradient with one row per sample{node.line}")
         return value
 
     def value(self, node: Any) -> Any:
-        """Return what a node of the trace stands for: its planning is put off until it is asked for."""
+        """Return the planned value of a node, planned on first use."""
         stack = [node]
-        while stack:  # a loop, for long steps would exhaust Python's stack
+        while stack:  # not recursive, since long steps would exceed Python's recursion limit
             top = stack[-1]
             if id(top) in self.values:
                 stack.pop()
@@ -132,8 +120,8 @@ class Planner:
             return self._constant(node.value)
         inner = nodes_in((node.args, node.kwargs))
         given = [self.values[id(n)] for n in inner]
-        if not any(isinstance(v, (Rows, ComplexParts)) for v in given) and not self._spreads(node, given):
-            lifted = name_of_rule(node) == "lift_fresh"  # a number of the step's own code
+        if not any(isinstance(v, (Rows, ComplexParts)) for v in given) and not self._adds_rows(node, given):
+            lifted = name_of_rule(node) == "lift_fresh"  # a number in the step's code
             if all(id(n) in self._fixed or lifted for n in inner) and not any(v.late for v in given):
                 return self.fix(node)
             return self.run_in_torch(node, late=any(v.late for v in given))
@@ -142,12 +130,12 @@ class Planner:
         except Refused as refusal:
             raise Unplannable(f"{name_of(node)} {refusal}{node.line}") from None
 
-    def _spreads(self, node: Node, given: list[Any]) -> bool:
-        """Tell whether a value without samples becomes one with a row for each, all alike."""
+    def _adds_rows(self, node: Node, given: list[Any]) -> bool:
+        """Return whether a node turns row-free values into one with equal rows."""
         if not given:
             return self.batch in tuple(node.value.shape)
         return (
-            name_of_rule(node) in _SPREADING
+            name_of_rule(node) in _EXPANDING
             and self.batch in tuple(node.value.shape)
             and self.batch not in tuple(node.args[0].value.shape)
             and not given[0].late
@@ -163,11 +151,11 @@ class Planner:
             return rule(self, node)
         function = DECOMPOSITIONS.get(name_of_rule(node))
         if function is None:
-            raise Unplannable(f"{name_of(node)} is an operation that it does not know{node.line}")
+            raise Unplannable(f"{name_of(node)} is not supported{node.line}")
         return self.decomposed(node, function)
 
     def decomposed(self, node: Node, function: Callable[..., Any]) -> Any:
-        """Plan what a function of torch does to the tensors of a node, in its place."""
+        """Plan a torch function of a node's arguments instead of its operation."""
         key = id(node.args)
         kwargs = {k: v for k, v in node.kwargs.items() if k != "__item__"}
         if key not in self._calls:
@@ -175,10 +163,10 @@ class Planner:
         try:
             return self.value(self._calls[key][node.kwargs.get("__item__", 0)])
         except Unplannable as error:
-            raise Unplannable(f"{name_of(node)} calls what cannot be planned: {error}") from None
+            raise Unplannable(f"{name_of(node)} calls an operation that cannot be planned: {error}") from None
 
     def fix(self, node: Node) -> Free:
-        """Take a value that depends on nothing but the code of the step."""
+        """Return a constant that depends only on the code of the step."""
         self._fixed.add(id(node))
         return self._constant(node.value)
 
@@ -187,9 +175,9 @@ class Planner:
         item = node.kwargs.get("__item__")
         function = on_parts(node.op, item)
         if function is None:
-            raise Unplannable(f"{name_of(node)} is an operation that it does not know for complex numbers{node.line}")
+            raise Unplannable(f"{name_of(node)} is not supported for complex numbers{node.line}")
         if node.value.is_complex() and node.value.dtype != self.trace.x.value.dtype.to_complex():
-            raise Refused(f"gives {node.value.dtype}")
+            raise Refused(f"returns {node.value.dtype}")
         args, kwargs = map_nodes((node.args, {k: v for k, v in node.kwargs.items() if k != "__item__"}), self._split)
         if not node.value.is_complex():
             return self.value(self.record(function, args, kwargs, node.line)[0])
@@ -204,7 +192,7 @@ class Planner:
         return free
 
     def record(self, function: Callable[..., Any], args: Any, kwargs: Any, line: str) -> list[Any]:
-        """Record more of the step; the nodes are kept, for what they stand for is known by their identity."""
+        """Record further operations; the nodes are kept alive, because their values are stored by ``id``."""
         self._recorded.append(record(function, args, kwargs, line))
         return self._recorded[-1]
 
@@ -225,6 +213,7 @@ class Planner:
         return free
 
     def run_in_torch(self, node: Node, *, late: bool) -> Free:
+        """Let torch run a row-free operation before or after (late) the loops."""
         free = self._new_slot(node.value, late=late)
         replace = lambda n: self.values[id(n)]  # noqa: E731
         kwargs = {k: v for k, v in node.kwargs.items() if k != "__item__"}
@@ -235,53 +224,54 @@ class Planner:
         return free
 
     def early(self, function: Callable[..., Tensor], slot: int, value: Tensor) -> int:
-        """Let torch compute a function of a value without rows before the loops; return the result's slot."""
+        """Let torch compute a function of a row-free value before the loops; return the result's slot."""
         free = self._new_slot(function(value.detach()))
         self.program.early.append(FreeCall(free.slot, function, (Free(slot, late=False),), {}, None))
         return free.slot
 
-    # What the rules are made of.
+    # Building blocks of rules.
 
     def reduce(self, reduction: Reduction) -> int:
+        """Return the slot of a reduction."""
         if reduction not in self.program.reductions:
             self.program.reductions[reduction] = self.program.n_slots
             self.program.n_slots += 1
         return self.program.reductions[reduction]
 
     def assemble(self, node: Node, blocks: list[list[int | None]], make: Callable[..., Tensor]) -> Free:
-        """Let torch put a value together from reductions after the loops."""
+        """Let torch compute a node's value from the slots of reductions after the loops."""
         return self.assemble_value(node.value, blocks, make)
 
     def assemble_value(self, value: Tensor, blocks: list[list[int | None]], make: Callable[..., Tensor]) -> Free:
-        """Do the same for a value like another one."""
+        """Let torch compute a value of the same shape and dtype from the slots of reductions after the loops."""
         return self.late(make, value, [[None if b is None else Free(b, True) for b in row] for row in blocks])
 
     def late(self, function: Callable[..., Tensor], value: Tensor, *args: Any) -> Free:
-        """Let torch compute a value from others after the loops."""
+        """Let torch compute a value from row-free values after the loops."""
         free = self._new_slot(value, late=True)
         self.program.late.append(FreeCall(free.slot, function, args, {}, None))
         return free
 
     def real_slot(self, node: Node) -> int:
-        """Return the slot of a value without rows, in the type that the loops read."""
+        """Return the slot of a row-free value in the dtype of the loops."""
         return self._as_real(self.values[id(node)].slot, node.value)
 
     def pointwise(self, op: str, node: Node, *operands: Any) -> Rows:
         """Apply an elementwise operation to nodes, rows or numbers."""
         shape = tuple(node.value.shape)
         if node.value.is_complex() or (node.value.is_floating_point() and node.value.dtype != self.trace.x.value.dtype):
-            raise Refused(f"gives {node.value.dtype}")
+            raise Refused(f"returns {node.value.dtype}")
         found = [self._operand(o) for o in operands]
-        in_line = [aligned(o, shape, self.batch) if isinstance(o, Rows) else o for o in found]
-        outers = {o.outer for o in in_line if isinstance(o, Rows)}
+        broadcast = [aligned(o, shape, self.batch) if isinstance(o, Rows) else o for o in found]
+        outers = {o.outer for o in broadcast if isinstance(o, Rows)}
         if len(outers) != 1:
-            raise Refused("relates samples to samples")
+            raise Refused("mixes samples")
         outer = outers.pop()
-        beside = [o if isinstance(o, (Rows, float)) else self.vector(o, shape, outer) for o in in_line]
-        return combine(op, beside, shape, outer, math.prod(shape) // self.batch)
+        planned = [o if isinstance(o, (Rows, float)) else self.vector(o, shape, outer) for o in broadcast]
+        return combine(op, planned, shape, outer, math.prod(shape) // self.batch)
 
     def _operand(self, value: Any) -> Rows | Node | float:
-        """Return rows, a node without rows, or a number."""
+        """Return rows, a row-free node, or a number."""
         if isinstance(value, Rows):
             return value
         if isinstance(value, (int, float)):
@@ -292,37 +282,37 @@ class Planner:
         if isinstance(found, Rows):
             return found
         if not isinstance(found, Free) or found.late:
-            raise Refused("mixes samples, or a gradient, into an elementwise operation")
+            raise Refused("mixes samples, or a gradient, in an elementwise operation")
         return float(value.value) if id(value) in self._fixed and value.value.ndim == 0 else value
 
     def vector(self, node: Node, shape: tuple[int, ...], outer: int) -> Vector:
-        """Return the columns that a value without rows has beside rows of some shape."""
+        """Return the columns of a row-free value when broadcast to rows of some shape."""
         value = node.value
         slot = self._as_real(self.values[id(node)].slot, value)
         width = math.prod(shape) // self.batch
         last = value.shape[-1] if value.ndim else 1
         if value.numel() == last and last in (1, width):
             return Vector(slot, 0, last)
-        columns = self._columns_beside(value, shape, outer)
+        columns = self._broadcast_columns(value, shape, outer)
         if len(set(columns)) == 1 and value.ndim <= 1:
             return Vector(slot, columns[0], 1)
-        atoms_in_order = columns == tuple(range(value.numel()))
-        key = (slot, None if atoms_in_order else columns)
+        in_order = columns == tuple(range(value.numel()))
+        key = (slot, None if in_order else columns)
         if key not in self._vectors:
             index = torch.tensor(columns)
-            function = (lambda t: t.reshape(-1)) if atoms_in_order else (lambda t: t.reshape(-1)[index])
+            function = (lambda t: t.reshape(-1)) if in_order else (lambda t: t.reshape(-1)[index])
             self._vectors[key] = self.early(function, slot, value.to(self.trace.x.value.dtype))
         return Vector(self._vectors[key], 0, len(columns))
 
-    def _columns_beside(self, value: Tensor, shape: tuple[int, ...], outer: int) -> tuple[int, ...]:
+    def _broadcast_columns(self, value: Tensor, shape: tuple[int, ...], outer: int) -> tuple[int, ...]:
         index = torch.arange(value.numel()).view(value.shape)
         grid = index.expand(shape).reshape(outer, self.batch, -1)
         if not torch.equal(grid, grid[:, :1].expand_as(grid)):
-            raise Refused("mixes samples into an elementwise operation")
+            raise Refused("mixes samples in an elementwise operation")
         return tuple(grid[:, 0].reshape(-1).tolist())
 
     def _as_real(self, slot: int, value: Tensor) -> int:
-        """Return the slot of a value in the type that the loops read."""
+        """Return the slot of a value converted to the dtype of the loops."""
         real = self.trace.x.value.dtype
         if value.dtype == real:
             return slot
@@ -333,8 +323,8 @@ class Planner:
             self._vectors[key] = self.early(lambda t: t.to(real), slot, value)
         return self._vectors[key]
 
-    def spread(self, node: Node) -> Rows:
-        """Return a value that a node makes of one without rows, the same for every sample."""
+    def add_rows(self, node: Node) -> Rows:
+        """Return the equal rows that a node creates from a row-free value."""
         source = node.args[0].value
         index = torch.arange(source.numel()).view(source.shape)
         shape = tuple(node.value.shape)
@@ -344,22 +334,17 @@ class Planner:
         slot = self._as_real(self.values[id(node.args[0])].slot, source)
         where = grid.clone()
         picked = self.early(lambda t: t.reshape(-1)[where], slot, source.to(self.trace.x.value.dtype))
-        return Rows((spread_vector(Vector(picked, 0, len(where))),), shape, outer)
+        return Rows((elementwise("copy", (Vector(picked, 0, len(where)),), len(where)),), shape, outer)
 
     def constant_of(self, node: Any) -> Tensor:
-        """Return a tensor that is the same at every step of every cell with this plan."""
+        """Return a constant tensor: the same at every step of every cell with this plan."""
         source = node
         while isinstance(source, Node) and name_of_rule(source) in ("expand", "repeat", "unsqueeze", "view"):
             source = source.args[0]
         if isinstance(source, Node) and (source.op == "constant" or id(source) in self._fixed):
             value: Tensor = node.value
             return value
-        raise Refused("takes indices that are computed")
-
-
-def spread_vector(vector: Vector) -> Atom:
-    """Return a vector as an atom: a row of it for each sample."""
-    return elementwise("copy", (vector,), vector.width)
+        raise Refused("uses computed indices")
 
 
 def _real_and_imaginary(z: Tensor) -> tuple[Tensor, ...]:
@@ -379,7 +364,14 @@ def name_of_rule(node: Node) -> str:
 
 
 def rows_of(planner: Planner, node: Any) -> Rows:
+    """Return the rows of a planned node.
+
+    Raises
+    ------
+    Refused
+        If its value has no rows.
+    """
     value = planner.values[id(node)]
     if isinstance(value, Rows):
         return value
-    raise Refused("has no row for each sample")
+    raise Refused("does not have one row per sample")

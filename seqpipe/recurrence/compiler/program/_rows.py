@@ -1,4 +1,4 @@
-"""Values with a row for each sample, as atoms side by side."""
+"""Values with one row per sample, as adjacent atoms."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ __all__ = [
 
 
 class Refused(Exception):
-    """Says why an operation cannot be planned, in words that follow its name."""
+    """An operation cannot be planned; the message follows its name, as in "mixes samples"."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A value with a row for each sample.
+    """A value with one row per sample.
 
     Attributes
     ----------
     atoms : tuple of Atom
-        The columns of a sample, side by side.
+        The columns of a sample.
     shape : tuple of int
-        With the samples of the batch along some dimension.
+        Shape of the value, with the samples along one dimension.
     outer : int
-        The value in memory, row-major, is ``outer`` times the samples, each with ``width // outer`` columns. It is 1
-        where the samples come first.
+        In row-major order the value has shape (outer, batch, width // outer); 1 if the samples come first.
     """
 
     atoms: tuple[Atom, ...]
@@ -45,7 +44,7 @@ class Rows:
 
 
 def axis_of(rows: Rows, batch: int) -> tuple[int, int, int]:
-    """Return the dimension of the samples, and how many are joined with it before and after them."""
+    """Return the dimension of the samples, and the sizes merged with it before and after the samples."""
     before = 1
     for axis, size in enumerate(rows.shape):
         left = rows.outer // before
@@ -56,15 +55,15 @@ def axis_of(rows: Rows, batch: int) -> tuple[int, int, int]:
 
 
 def column_shape(rows: Rows, batch: int) -> tuple[int, ...]:
-    """Return the shape of the columns: that of the value with one sample."""
+    """Return the shape of the value for a single sample."""
     axis, before, after = axis_of(rows, batch)
     return (*rows.shape[:axis], before * after, *rows.shape[axis + 1 :])
 
 
 def labels(rows: Rows, batch: int, first: int = 0) -> Tensor:
-    """Return a tensor of the value's shape that tells sample and column, columns counted from ``first``.
+    """Return a tensor of the value's shape that encodes sample and column, columns counted from ``first``.
 
-    What an operation that moves numbers does to these tells what it does to the value.
+    Applied to these labels, an operation that moves elements shows how it moves those of the value.
     """
     if not rows.width:
         raise Refused("has no columns")
@@ -73,7 +72,7 @@ def labels(rows: Rows, batch: int, first: int = 0) -> Tensor:
 
 
 def arranged(atoms: Sequence[Atom], labelled: Tensor, batch: int, fill: float = 0.0) -> Rows:
-    """Return the value whose numbers are those of atoms that the labels tell, or ``fill`` where these are -1."""
+    """Return the value whose elements are given by labels of the atoms' columns, or ``fill`` where a label is -1."""
     if not labelled.numel():
         raise Refused("has no columns")
     samples = torch.arange(batch).view(1, batch, 1)
@@ -100,13 +99,13 @@ def _possible_outers(shape: tuple[int, ...], batch: int) -> Iterator[int]:
 
 
 def aligned(rows: Rows, shape: tuple[int, ...], batch: int) -> Rows:
-    """Broadcast a value; one of a single column keeps it, which stands for all."""
+    """Broadcast a value to a shape; a single column is kept as one, which applies to every column."""
     if rows.shape == shape:
         return rows
     padded = Rows(rows.atoms, (1,) * (len(shape) - len(rows.shape)) + rows.shape, rows.outer)
     axis, before, _ = axis_of(padded, batch)
     if padded.shape[axis] != shape[axis]:
-        raise Refused("relates samples to samples")
+        raise Refused("mixes samples")
     outer = math.prod(shape[:axis]) * before
     if rows.width == 1 or [s for s in padded.shape if s != 1] == [s for s in shape if s != 1]:
         return Rows(rows.atoms, shape, outer)
@@ -114,7 +113,7 @@ def aligned(rows: Rows, shape: tuple[int, ...], batch: int) -> Rows:
 
 
 def combine(op: str, operands: Sequence[Rows | Vector | float], shape: tuple[int, ...], outer: int, width: int) -> Rows:
-    """Apply an elementwise operation to operands of the same columns, or of one, cut where any of them is."""
+    """Apply an elementwise operation to operands with equally many columns or one, split at the bounds of all atoms."""
     cuts = {width}
     for operand in operands:
         if isinstance(operand, Rows) and operand.width == width:
@@ -142,7 +141,7 @@ def _columns(operand: Rows | Vector | float, start: int, width: int) -> Atom | V
         if at <= start < at + atom.width:
             return split(atom, start - at, width)
         at += atom.width
-    raise AssertionError("columns are cut where every operand has a boundary")
+    raise AssertionError("columns are split at the bounds of all atoms")
 
 
 def input_rows(source: str, index: int, value: Tensor) -> Rows:

@@ -1,4 +1,4 @@
-"""The order in which loops compute atoms, what forward keeps for backward, and which products share a pass."""
+"""The order in which loops compute atoms, the atoms stored for the backward pass, and products that are merged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass
 class Stage:
-    """Atoms of one width that are computed together, column block by column block, once all before them are stored."""
+    """Atoms of one width that are computed together, block by block of columns, after all earlier stages."""
 
     level: int
     width: int
@@ -47,7 +47,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class LoopSum:
-    """A reduction as the loops do it: ``columns`` run along vectors, ``rows`` are broadcast (None: a column sum)."""
+    """A reduction in the loops: ``columns`` run along vectors, ``rows`` are broadcast (None for a column sum)."""
 
     columns: Atom
     rows: Atom | None
@@ -56,7 +56,7 @@ class LoopSum:
 
 
 def schedule(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[Stage]:
-    """Order everything that the goals need and that is not available."""
+    """Return the stages that compute the goals from the available atoms."""
     levels: dict[Atom, int] = {}
     for atom in atoms_in_order(goals, available):
         levels[atom] = _level(atom, levels)
@@ -67,7 +67,7 @@ def schedule(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[S
 
 
 def atoms_in_order(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> list[Atom]:
-    """Return the goals and what they need that is not available, constants left out, arguments first."""
+    """Return the goals and their unavailable dependencies without constants, arguments first."""
     done: dict[Atom, None] = {}
     stack = list(goals)[::-1]
     while stack:
@@ -84,7 +84,7 @@ def atoms_in_order(goals: Iterable[Atom], available: Callable[[Atom], bool]) -> 
 
 
 def _level(atom: Atom, levels: dict[Atom, int]) -> int:
-    """Return the first stage at which all that an atom needs is there: what is read across columns, a stage before."""
+    """Return the first level at which an atom's arguments are complete; those read across columns need an earlier one."""
     level = 0
     for argument in arguments(atom):
         if argument in levels:
@@ -94,7 +94,7 @@ def _level(atom: Atom, levels: dict[Atom, int]) -> int:
 
 
 def merge_products(program: StepProgram) -> StepProgram:
-    """Let products whose results are only added up share one accumulator."""
+    """Merge products whose results are only added up, so that they share one accumulator."""
     goals = [a for group in _goals(program) for a in group]
     uses = Counter(goals)
     for atom in atoms_in_order(goals, lambda a: False):
@@ -111,7 +111,7 @@ def rebuild(program: StepProgram, make: Callable[[Atom, Callable[[Atom], Atom]],
     ----------
     program : StepProgram
     make : callable (atom, made) -> Atom
-        What stands for an atom; ``made`` tells what stands for another one, made before.
+        Returns the replacement of an atom; ``made`` returns that of an earlier atom.
     """
     memo: dict[Atom, Atom] = {}
 
@@ -135,7 +135,7 @@ def rebuild(program: StepProgram, make: Callable[[Atom, Callable[[Atom], Atom]],
 
 
 def atoms_of(program: StepProgram) -> list[Atom]:
-    """Return all atoms of a program, constants left out, each after those that it is computed from."""
+    """Return all atoms of a program without constants, arguments first."""
     goals = [a for group in _goals(program) for a in group]
     return atoms_in_order([*goals, *_operands(program.reductions)], lambda a: False)
 
@@ -155,7 +155,7 @@ def _with_operands(reduction: Reduction, function: Callable[[Atom], Atom]) -> Re
 
 
 def with_arguments(atom: Atom, made: Callable[[Atom], Atom]) -> Atom:
-    """Return the same of other arguments."""
+    """Return the same operation on replaced arguments."""
     if isinstance(atom, Product):
         return product(tuple((made(a), m) for a, m in atom.terms), atom.width)
     if isinstance(atom, RowSum):
@@ -193,7 +193,7 @@ def _summands(atom: Elementwise, uses: Counter[Atom]) -> list[Atom | Vector]:
 
 
 def depends_on_gradient(atoms: Iterable[Atom]) -> set[Atom]:
-    """Return those of the atoms, and of what they are computed from, that only backward can compute."""
+    """Return those of the atoms and their dependencies that only the backward pass can compute."""
     found: set[Atom] = set()
     for atom in atoms_in_order(atoms, lambda a: False):
         if isinstance(atom, Input):
@@ -205,24 +205,24 @@ def depends_on_gradient(atoms: Iterable[Atom]) -> set[Atom]:
 
 
 def kept_atoms(goals: Iterable[Atom], at_hand: Callable[[Atom], bool]) -> tuple[Atom, ...]:
-    """Return what forward must keep, so that backward can compute its goals.
+    """Return the atoms that the forward pass must store for the goals of the backward pass.
 
-    Results of products and of costly operations are kept; what is cheap to compute from these, from inputs and from
-    states (``at_hand``) is computed again.
+    Results of products and of costly operations are stored; atoms that are cheap to compute from these, from inputs
+    and from states (``at_hand``) are recomputed.
     """
     order = atoms_in_order(goals, at_hand)
     backward = depends_on_gradient(order)
     wanted = {a for atom in order if atom in backward for a in arguments(atom)} | set(goals)
     wanted = {a for a in wanted if a not in backward and not at_hand(a) and not isinstance(a, Const)}
     kept = {a for a in wanted if _is_costly(a)}
-    again: dict[Atom, bool] = {}
+    recomputed: dict[Atom, bool] = {}
 
     def cheap(atom: Atom) -> bool:
         if atom in kept or at_hand(atom) or isinstance(atom, Const):
             return True
-        if atom not in again:
-            again[atom] = not _is_costly(atom) and all(cheap(a) for a in arguments(atom))
-        return again[atom]
+        if atom not in recomputed:
+            recomputed[atom] = not _is_costly(atom) and all(cheap(a) for a in arguments(atom))
+        return recomputed[atom]
 
     kept |= {a for a in wanted if not cheap(a)}
     return tuple(a for a in order if a in kept)

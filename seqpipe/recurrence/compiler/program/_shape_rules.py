@@ -1,7 +1,7 @@
-"""Rules for operations that only move numbers about.
+"""Rules for operations that only move elements.
 
-What such an operation does to a value, it does to the labels of the value's numbers: so one rule is enough for all of
-them.
+Such an operation is applied to labels of a value's elements to find out where it moves them, so one rule covers many
+operations.
 """
 
 from __future__ import annotations
@@ -12,18 +12,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqpipe.recurrence.compiler.program._decompositions import gather_computed, scatter_add_computed, scatter_computed
-from seqpipe.recurrence.compiler.program._planner import Planner, RuleBook, rows_of
+from seqpipe.recurrence.compiler.program._decomposed_selection import (
+    gather_computed,
+    scatter_add_computed,
+    scatter_computed,
+)
+from seqpipe.recurrence.compiler.program._planner import Planner, Rule, rows_of
+from seqpipe.recurrence.compiler.program._registry import Registry
 from seqpipe.recurrence.compiler.program._rows import Refused, Rows, arranged, combine, labels
 from seqpipe.recurrence.compiler.trace import Node, map_nodes
 
 __all__ = ["RULES"]
 
-RULES = RuleBook()
-_rule = RULES.of
+RULES: Registry[Rule] = Registry()
+_rule = RULES.register
 
-#: Numbers that are added up in one place, from which it is not done.
-_MOST_IN_PLACE = 16
+#: Maximum number of values added at one index.
+_MAX_ADDED = 16
 
 
 @_rule(
@@ -40,10 +45,10 @@ _MOST_IN_PLACE = 16
     "_reshape_alias",
 )
 def _view(p: Planner, n: Node) -> Rows:
-    """Keep the order in which the numbers follow each other."""
+    """Change the shape but not the order of elements."""
     rows = rows_of(p, n.args[0])
     if n.value.dtype != n.args[0].value.dtype:
-        raise Refused(f"reads memory as {n.value.dtype}")
+        raise Refused(f"reinterprets memory as {n.value.dtype}")
     return Rows(rows.atoms, tuple(n.value.shape), rows.outer)
 
 
@@ -55,15 +60,15 @@ def _view(p: Planner, n: Node) -> Rows:
 def _moved(p: Planner, n: Node) -> Rows:
     rows = rows_of(p, n.args[0])
     if n.op.overloadpacket.__name__ == "as_strided" and not n.args[0].value.is_contiguous():
-        raise Refused("looks into memory")
-    result = n.op(labels(rows, p.batch), *n.args[1:], **_plain(n))
+        raise Refused("depends on the memory layout")
+    result = n.op(labels(rows, p.batch), *n.args[1:], **_keywords(n))
     return arranged(rows.atoms, _item(result, n), p.batch)
 
 
 @_rule("expand", "repeat")
 def _expand(p: Planner, n: Node) -> Rows:
     if not isinstance(p.values[id(n.args[0])], Rows):
-        return p.spread(n)
+        return p.add_rows(n)
     rows, shape = rows_of(p, n.args[0]), tuple(n.value.shape)
     if rows.width == 1 and rows.outer == 1 and shape[:1] == rows.shape[:1] != (1,):
         return combine("copy", [rows], shape, 1, math.prod(shape[1:]))
@@ -96,20 +101,20 @@ def _pad(p: Planner, n: Node) -> Rows:
 @_rule("tril", "triu", "slice_backward", "select_backward", "diagonal_backward")
 def _moved_among_zeros(p: Planner, n: Node) -> Rows:
     rows = rows_of(p, n.args[0])
-    return arranged(rows.atoms, n.op(labels(rows, p.batch) + 1, *n.args[1:], **_plain(n)) - 1, p.batch)
+    return arranged(rows.atoms, n.op(labels(rows, p.batch) + 1, *n.args[1:], **_keywords(n)) - 1, p.batch)
 
 
 @_rule("slice_scatter", "select_scatter", "diagonal_scatter")
-def _put_in(p: Planner, n: Node) -> Rows:
-    """Replace a part of a value by another one."""
+def _replace_part(p: Planner, n: Node) -> Rows:
+    """Replace a part of a value by another value."""
     whole, part = rows_of(p, n.args[0]), rows_of(p, n.args[1])
-    labelled = n.op(labels(whole, p.batch), labels(part, p.batch, whole.width), *n.args[2:], **_plain(n))
+    labelled = n.op(labels(whole, p.batch), labels(part, p.batch, whole.width), *n.args[2:], **_keywords(n))
     return arranged([*whole.atoms, *part.atoms], labelled, p.batch)
 
 
 @_rule("copy")
 def _copy(p: Planner, n: Node) -> Rows:
-    """Fill a value with another one."""
+    """Replace a value by another one, broadcast to its shape."""
     whole, given = rows_of(p, n.args[0]), n.args[1]
     if isinstance(p.values[id(given)], Rows):
         rows = rows_of(p, given)
@@ -120,7 +125,7 @@ def _copy(p: Planner, n: Node) -> Rows:
 
 @_rule("overlaid")
 def _overlaid(p: Planner, n: Node) -> Rows:
-    """Put numbers of one value into some places of another one: what a change in place of a view does to the others."""
+    """Replace some elements of a value: the effect of a change in place of one view on another view."""
     whole, part, places = n.args
     old, new = rows_of(p, whole), rows_of(p, part)
     inside = labels(new, p.batch, old.width).reshape(-1)
@@ -130,22 +135,26 @@ def _overlaid(p: Planner, n: Node) -> Rows:
 
 @_rule("index_select", "index", "_unsafe_index", "gather")
 def _indexed(p: Planner, n: Node) -> Any:
-    """Take columns that are known when the step is planned."""
+    """Select columns at indices that are known when the step is planned."""
     name = n.op.overloadpacket.__name__
-    if name == "gather" and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
+    if name == "gather" and _is_found_index(n.args[2], n.args[0].value.shape[n.args[1]]):
         return p.decomposed(n, gather_computed)
     rows = rows_of(p, n.args[0])
     args = map_nodes(n.args[1:], p.constant_of)
-    return arranged(rows.atoms, n.op(labels(rows, p.batch), *args, **_plain(n)), p.batch)
+    return arranged(rows.atoms, n.op(labels(rows, p.batch), *args, **_keywords(n)), p.batch)
 
 
 @_rule("index_put", "_unsafe_index_put", "index_add", "scatter", "scatter_add")
 def _put(p: Planner, n: Node) -> Any:
-    """Put values into known places of another one, or add them there."""
+    """Store or add values at known indices of another value."""
     name = n.op.overloadpacket.__name__
-    if name in ("scatter", "scatter_add") and not n.kwargs and _is_place(n.args[2], n.args[0].value.shape[n.args[1]]):
+    if (
+        name in ("scatter", "scatter_add")
+        and not n.kwargs
+        and _is_found_index(n.args[2], n.args[0].value.shape[n.args[1]])
+    ):
         return p.decomposed(n, scatter_computed if name == "scatter" else scatter_add_computed)
-    base, (places, values, adds) = rows_of(p, n.args[0]), _places(p, n, name)
+    base, (places, values, adds) = rows_of(p, n.args[0]), _targets(p, n, name)
     inserted = labels(values, p.batch, 0 if adds else base.width).expand(places.shape).reshape(-1)
     total, labelled = base, labels(base, p.batch)
     for chosen in _rounds(places):
@@ -155,8 +164,8 @@ def _put(p: Planner, n: Node) -> Any:
     return total if adds else arranged([*base.atoms, *values.atoms], labelled, p.batch)
 
 
-def _places(p: Planner, n: Node, name: str) -> tuple[Tensor, Rows, bool]:
-    """Return where numbers go, of all samples, which they are, and whether they are added."""
+def _targets(p: Planner, n: Node, name: str) -> tuple[Tensor, Rows, bool]:
+    """Return the flat indices to write to, the values to write, and whether to add them."""
     numbers = torch.arange(n.args[0].value.numel()).view(n.args[0].value.shape)
     if "index_put" in name:
         indices = map_nodes(n.args[1], p.constant_of)
@@ -164,14 +173,14 @@ def _places(p: Planner, n: Node, name: str) -> tuple[Tensor, Rows, bool]:
         return torch.ops.aten.index.Tensor(numbers, indices), rows_of(p, n.args[2]), adds
     _, dim, index, values = n.args[:4]
     if n.kwargs.get("alpha", 1) != 1 or n.kwargs.get("reduce") is not None:
-        raise Refused("scales what it adds")
+        raise Refused("scales or reduces the values")
     if name == "index_add":
         return numbers.index_select(dim, p.constant_of(index)), rows_of(p, values), True
     return numbers.gather(dim, p.constant_of(index)), rows_of(p, values), name == "scatter_add"
 
 
-def _is_place(index: Node, size: int) -> bool:
-    """Tell whether an index is one that another operation found among so many, or fewer."""
+def _is_found_index(index: Node, size: int) -> bool:
+    """Return whether an index is the result of a search or sort of at most ``size`` elements."""
     while not isinstance(index.op, str) and index.op.overloadpacket.__name__ in (
         "view",
         "unsqueeze",
@@ -186,20 +195,20 @@ def _is_place(index: Node, size: int) -> bool:
 
 
 def _rounds(places: Tensor) -> list[Tensor]:
-    """Divide places so that in each part there is none twice."""
+    """Divide indices into parts without duplicates."""
     seen: dict[int, int] = {}
     rounds: list[list[int]] = []
     for i, place in enumerate(places.reshape(-1).tolist()):
         number = seen[place] = seen.get(place, -1) + 1
-        if number == _MOST_IN_PLACE:
-            raise Refused(f"adds more than {_MOST_IN_PLACE} numbers in one place")
+        if number == _MAX_ADDED:
+            raise Refused(f"adds more than {_MAX_ADDED} values at one index")
         if number == len(rounds):
             rounds.append([])
         rounds[number].append(i)
     return [torch.tensor(r) for r in rounds]
 
 
-def _plain(n: Node) -> dict[str, Any]:
+def _keywords(n: Node) -> dict[str, Any]:
     return {k: v for k, v in n.kwargs.items() if k not in ("__item__", "memory_format")}
 
 

@@ -1,4 +1,7 @@
-"""What a step computes: atoms for the loops, and row-free operations for torch around them."""
+"""The program of a step: atoms for the loops, and row-free operations that torch runs before and after them.
+
+A value is row-free if it has no batch dimension, as parameters and functions of them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ __all__ = ["Free", "StepProgram", "FreeCall", "run_free_calls"]
 
 @dataclass(frozen=True)
 class Free:
-    """A value without rows: a slot that torch fills before the loops, or after them where reductions are needed."""
+    """A row-free value: a slot that torch fills before the loops, or after them if it depends on reductions (late)."""
 
     slot: int
     late: bool
@@ -33,35 +36,37 @@ class FreeCall:
     item: int | None
 
     def reads(self) -> set[int]:
-        """Return the slots that it takes values from."""
+        """Return the slots of its arguments."""
         return set(_slots((self.args, self.kwargs)))
 
 
 @dataclass
 class StepProgram:
-    """What a step computes.
+    """The program of a step.
 
     Attributes
     ----------
     output, new_states : tuple of Atom
-        Side by side, they make up the output and each state after the step.
+        The output and each state after the step, as adjacent blocks of columns.
     x_grad, state_grads : tuple of Atom, or None
     parameter_grads : list of Free or None
-        A slot for each parameter and buffer.
+        Gradient of each parameter and buffer.
     reductions : dict of Reduction to int
-        The slot of each.
+        Sums over rows and steps, with their slots.
     early, late : list of FreeCall
-        What torch runs before the loops, and after.
-    n_slots : int
-        Row-free values; the first ones are the parameters and buffers.
-    x_width : int
-        Columns of one step of x.
-    projected : bool
-        Whether x is what the cell's `project` gives, which torch runs.
-    recipes : Recipes
-        How torch computes those of the first row-free values that are no tensors of the cell.
+        Operations that torch runs before and after the loops.
+    constants : dict of int to Tensor
+        Values of the slots that are constant.
     shapes : dict of int to tuple of int
         Shapes of the row-free values that atoms read.
+    n_slots : int
+        Number of row-free values; the first ones are the parameters and buffers.
+    x_width : int
+        Number of columns of one step of x.
+    projected : bool
+        Whether x is the result of the cell's `project`, which torch runs.
+    recipes : Recipes
+        Computation of those of the first row-free values that are not tensors of the cell.
     """
 
     output: tuple[Atom, ...] = ()
@@ -81,7 +86,7 @@ class StepProgram:
 
 
 def run_free_calls(steps: Sequence[FreeCall], values: list[Any]) -> None:
-    """Let torch run operations on row-free values, and put the results into their slots."""
+    """Run operations on row-free values with torch, and store the results in their slots."""
     for step in steps:
         result = step.op(*_resolve(step.args, values), **_resolve(step.kwargs, values))
         values[step.slot] = result if step.item is None else result[step.item]

@@ -22,8 +22,10 @@ from seqpipe.recurrence.compiler.program._atoms import (
     row_sum,
     select,
 )
-from seqpipe.recurrence.compiler.program._decompositions import largest, layer_norm, layer_norm_backward, smallest
-from seqpipe.recurrence.compiler.program._planner import Planner, RuleBook, rows_of
+from seqpipe.recurrence.compiler.program._decomposed_reductions import layer_norm, layer_norm_backward
+from seqpipe.recurrence.compiler.program._decomposed_selection import largest, smallest
+from seqpipe.recurrence.compiler.program._planner import Planner, Rule, rows_of
+from seqpipe.recurrence.compiler.program._registry import Registry
 from seqpipe.recurrence.compiler.program._rows import (
     Refused,
     Rows,
@@ -39,13 +41,13 @@ from seqpipe.recurrence.compiler.trace import Node
 
 __all__ = ["RULES", "folded"]
 
-RULES = RuleBook()
-_rule = RULES.of
+RULES: Registry[Rule] = Registry()
+_rule = RULES.register
 
-#: Groups of columns that are multiplied one after the other, and numbers that products of small matrices are made of: a
-#: step with more is better run by torch.
-_MOST_GROUPS = 64
-_MOST_COLUMNS = 16_384
+#: Maximum number of column groups that are multiplied one by one, and of elements in products of small matrices; torch
+#: is faster for larger ones.
+_MAX_GROUPS = 64
+_MAX_COLUMNS = 16_384
 
 
 @_rule("mm", "addmm")
@@ -53,7 +55,7 @@ def _product(p: Planner, n: Node) -> Any:
     *bias, a, b = n.args
     left, right = p.values[id(a)], p.values[id(b)]
     if n.kwargs.get("beta", 1) != 1 or n.kwargs.get("alpha", 1) != 1:
-        raise Refused("is scaled")
+        raise Refused("has alpha or beta other than 1")
     if isinstance(left, Rows) and isinstance(right, Rows) and not bias and axis_of(left, p.batch)[0] == 1:
         return _summed_over_samples(p, n, left, right)
     found = _times_matrix(p, n, left, right, b) if isinstance(left, Rows) else _matrix_times(p, n, left, right, a)
@@ -61,10 +63,10 @@ def _product(p: Planner, n: Node) -> Any:
 
 
 def _times_matrix(p: Planner, n: Node, left: Rows, right: Any, b: Node) -> Rows:
-    """Multiply the rows of a value, which are samples or groups of columns of samples, with a matrix."""
+    """Multiply the rows of a value, which are samples or groups of columns of samples, by a matrix."""
     axis, before, after = axis_of(left, p.batch)
     if not isinstance(right, Free) or right.late or axis != 0:
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     slot, depth = p.real_slot(b), left.shape[1]
     groups = _groups(left.atoms, before * after, depth)
     atoms = [_row_times(group, slot, n.value.shape[1]) for group in groups]
@@ -72,12 +74,12 @@ def _times_matrix(p: Planner, n: Node, left: Rows, right: Any, b: Node) -> Rows:
 
 
 def _matrix_times(p: Planner, n: Node, left: Any, right: Any, a: Node) -> Rows:
-    """Multiply a matrix with columns that are samples."""
+    """Multiply a matrix by columns that are samples."""
     if not isinstance(left, Free) or left.late or not isinstance(right, Rows):
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     axis, before, after = axis_of(right, p.batch)
     if axis != 1 or before * after != 1:
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     slot = p.early(torch.t, p.real_slot(a), a.value.to(n.value.dtype))
     return Rows((_row_times(right.atoms, slot, n.value.shape[0]),), tuple(n.value.shape), n.value.shape[0])
 
@@ -85,8 +87,8 @@ def _matrix_times(p: Planner, n: Node, left: Any, right: Any, a: Node) -> Rows:
 def _groups(atoms: tuple[Atom, ...], number: int, width: int) -> list[tuple[Atom, ...]]:
     if number == 1:
         return [atoms]
-    if number > _MOST_GROUPS:
-        raise Refused(f"multiplies more than {_MOST_GROUPS} groups of columns with a matrix")
+    if number > _MAX_GROUPS:
+        raise Refused(f"multiplies more than {_MAX_GROUPS} groups of columns by a matrix")
     return [pick(atoms, range(k * width, (k + 1) * width)) for k in range(number)]
 
 
@@ -100,11 +102,11 @@ def _row_times(atoms: tuple[Atom, ...], slot: int, width: int) -> Atom:
 
 
 def _summed_over_samples(p: Planner, n: Node, left: Rows, right: Rows) -> Any:
-    """Sum columns of one value times columns of another over samples and groups: a gradient of a matrix."""
+    """Sum the products of two values' columns over samples and groups, as in the gradient of a matrix."""
     axis, before, after = axis_of(right, p.batch)
     height, width = n.value.shape
     if axis != 0 or axis_of(left, p.batch)[1:] != (before, after):
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     number = before * after
     pairs = [(left, right)]
     if number > 1:
@@ -124,27 +126,27 @@ def _summed_over_samples(p: Planner, n: Node, left: Rows, right: Rows) -> Any:
 def _products(p: Planner, n: Node) -> Any:
     *added, a, b = n.args
     if n.kwargs.get("beta", 1) != 1 or n.kwargs.get("alpha", 1) != 1:
-        raise Refused("is scaled")
+        raise Refused("has alpha or beta other than 1")
     left, right = p.values[id(a)], p.values[id(b)]
     axes = [axis_of(v, p.batch)[0] if isinstance(v, Rows) else None for v in (left, right)]
     if axes == [0, 0]:
         found: Any = _small_products(p, n, left, right)
     elif axes == [2, 1] and not added:
         return _stacked(p, n, left, right)
-    elif axes in ([1, None], [None, 2]) and len(a.value) <= _MOST_GROUPS:
+    elif axes in ([1, None], [None, 2]) and len(a.value) <= _MAX_GROUPS:
         found = _each_product(p, n, left, right, a, b)
     else:
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     return p.pointwise("add", n, found, added[0]) if added else found
 
 
 def _each_product(p: Planner, n: Node, left: Any, right: Any, a: Node, b: Node) -> Rows:
-    """Multiply some columns of the samples with one matrix, others with another one."""
+    """Multiply each group of columns of the samples by its own matrix."""
     rows, matrices = (left, b) if isinstance(left, Rows) else (right, a)
     late = isinstance(p.values[id(matrices)], Free) and p.values[id(matrices)].late
     number = len(matrices.value)
     if late or axis_of(rows, p.batch)[1:] != (1, 1):
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     slot, value = p.real_slot(matrices), matrices.value.to(n.value.dtype)
     width, atoms = n.value[0].numel() // p.batch, []
     for k, group in enumerate(_groups(rows.atoms, number, rows.width // number)):
@@ -154,7 +156,7 @@ def _each_product(p: Planner, n: Node, left: Any, right: Any, a: Node, b: Node) 
 
 
 class _Entry:
-    """One of the matrices side by side in a tensor, as it is or transposed."""
+    """One matrix of a batch of matrices, optionally transposed."""
 
     def __init__(self, k: int, *, turned: bool) -> None:
         self.k, self.turned = k, turned
@@ -164,10 +166,10 @@ class _Entry:
 
 
 def _stacked(p: Planner, n: Node, left: Rows, right: Rows) -> Free:
-    """Sum over samples columns of one value times columns of another one, for each of several groups."""
+    """Sum the products of two values' columns over samples, separately for each group."""
     number, height, width = n.value.shape
     if axis_of(left, p.batch)[1:] != (1, 1) or axis_of(right, p.batch)[1:] != (1, 1):
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     found = []
     for a, b in zip(_groups(left.atoms, number, height), _groups(right.atoms, number, width)):
         one, other = Rows(a, (height, p.batch), height), Rows(b, (p.batch, width))
@@ -176,13 +178,13 @@ def _stacked(p: Planner, n: Node, left: Rows, right: Rows) -> Free:
 
 
 def _small_products(p: Planner, n: Node, left: Rows, right: Rows) -> Rows:
-    """Multiply matrices that each sample has of its own: number by number, and added up."""
+    """Multiply two matrices per sample, by elementwise products and sums."""
     (_, height, depth), width = left.shape, right.shape[2]
     size = left.shape[0]
-    if math.prod((size // p.batch, height, depth, width)) > _MOST_COLUMNS:
-        raise Refused(f"multiplies matrices of each sample with more than {_MOST_COLUMNS} products")
+    if math.prod((size // p.batch, height, depth, width)) > _MAX_COLUMNS:
+        raise Refused(f"multiplies matrices of each sample with more than {_MAX_COLUMNS} products")
     if axis_of(left, p.batch) != axis_of(right, p.batch):
-        raise Refused("multiplies samples with samples")
+        raise Refused("multiplies samples by samples")
     shape = (size, height, depth, width)
     one = arranged(left.atoms, labels(left, p.batch).unsqueeze(3).expand(shape), p.batch)
     other = arranged(right.atoms, labels(right, p.batch).unsqueeze(1).expand(shape), p.batch)
@@ -197,7 +199,7 @@ def _outer(p: Planner, left: Rows, right: Rows) -> list[list[int | None]]:
 def _block_maker(left: Rows, right: Rows) -> Callable[..., Tensor]:
     heights, widths = [a.width for a in left.atoms], [a.width for a in right.atoms]
 
-    def put_together(blocks: list[list[Tensor | None]]) -> Tensor:
+    def concatenate(blocks: list[list[Tensor | None]]) -> Tensor:
         if len(blocks) == len(blocks[0]) == 1 and blocks[0][0] is not None:
             return blocks[0][0]
         like = next((b for row in blocks for b in row if b is not None), torch.zeros(()))
@@ -207,11 +209,11 @@ def _block_maker(left: Rows, right: Rows) -> Callable[..., Tensor]:
         ]
         return torch.cat(rows)
 
-    return put_together
+    return concatenate
 
 
 def _dims(n: Node, default: Any = None) -> set[int]:
-    """Return the dimensions that an operation puts together."""
+    """Return the dimensions that an operation reduces."""
     ndim = n.args[0].value.ndim
     given = n.args[1] if len(n.args) > 1 else n.kwargs.get("dim", default)
     given = [given] if isinstance(given, int) else given
@@ -222,7 +224,7 @@ def _dims(n: Node, default: Any = None) -> set[int]:
 def _sum(p: Planner, n: Node) -> Any:
     rows, dims = rows_of(p, n.args[0]), _dims(n)
     if n.args[0].value.is_complex():
-        raise Refused("adds up complex numbers")
+        raise Refused("sums complex numbers")
     shape, is_mean = tuple(n.value.shape), n.op.overloadpacket.__name__ == "mean"
     axis, before, after = axis_of(rows, p.batch)
     if axis not in dims:
@@ -236,21 +238,21 @@ def _sum(p: Planner, n: Node) -> Any:
     widths, full = [a.width for a in rows.atoms], column_shape(rows, p.batch)
     rest = sorted(d for d in dims if d != axis or before * after > 1)
 
-    def put_together(blocks: list[list[Tensor | None]]) -> Tensor:
+    def concatenate(blocks: list[list[Tensor | None]]) -> Tensor:
         like = next((b for b in blocks[0] if b is not None), torch.zeros(()))
         whole = torch.cat([like.new_zeros(w) if b is None else b for b, w in zip(blocks[0], widths)]).view(full)
         return (whole.sum(rest) if rest else whole).reshape(shape)
 
-    return p.assemble(n, [slots], put_together)
+    return p.assemble(n, [slots], concatenate)
 
 
 def folded(p: Planner, rows: Rows, dims: set[int], op: str, shape: tuple[int, ...]) -> Rows:
-    """Put the columns of a value together along dimensions that are not the samples'."""
+    """Reduce the columns of a value along dimensions other than that of the samples."""
     axis, before, _ = axis_of(rows, p.batch)
     sizes = list(column_shape(rows, p.batch))
     reduced = [d for d in range(len(sizes)) if d in dims and d != axis and sizes[d] != 1]
     if axis in dims:
-        raise Refused("relates samples to samples")
+        raise Refused("mixes samples")
     outer = math.prod(sizes[d] for d in range(axis) if d not in reduced) * before
     if not reduced:
         return Rows(rows.atoms, shape, outer)
@@ -293,13 +295,13 @@ def _layer_norm(p: Planner, n: Node) -> Rows:
         return p.decomposed(n, layer_norm)
     column = tuple(p.batch if s == p.batch and d == 0 else 1 for d, s in enumerate(rows.shape))
     mean = _scaled(_row_total(rows, column), 1.0 / rows.width)
-    centred = _beside("sub", rows, mean)
-    squares = _row_total(_beside("mul", centred, centred), column)
+    centred = _combined("sub", rows, mean)
+    squares = _row_total(_combined("mul", centred, centred), column)
     variance = combine("add", [_scaled(squares, 1.0 / rows.width), float(epsilon)], column, 1, 1)
     scale = combine("rsqrt", [variance], column, 1, 1)
     if n.kwargs["__item__"] != 0:
         return Rows((mean if n.kwargs["__item__"] == 1 else scale).atoms, tuple(n.value.shape))
-    result = _beside("mul", centred, scale)
+    result = _combined("mul", centred, scale)
     result = result if weight is None else p.pointwise("mul", n, result, weight)
     return result if bias is None else p.pointwise("add", n, result, bias)
 
@@ -312,20 +314,20 @@ def _layer_norm_backward(p: Planner, n: Node) -> Any:
         return p.decomposed(n, layer_norm_backward)
     column = tuple(p.batch if s == p.batch and d == 0 else 1 for d, s in enumerate(rows.shape))
     scale_rows = rows_of(p, scale)
-    normal = _beside("mul", _beside("sub", rows, rows_of(p, mean)), scale_rows)
+    normal = _combined("mul", _combined("sub", rows, rows_of(p, mean)), scale_rows)
     item = n.kwargs["__item__"]
     if item != 0:
-        summed = g if item == 2 else _beside("mul", g, normal)
+        summed = g if item == 2 else _combined("mul", g, normal)
         slots = [p.reduce(ColumnSum(a)) for a in summed.atoms]
         return p.assemble(n, [list(slots)], lambda blocks: torch.cat(blocks[0]).view(tuple(shape)))
-    weighted = g if weight is None else _beside("mul", g, p.vector(weight, rows.shape, 1))
+    weighted = g if weight is None else _combined("mul", g, p.vector(weight, rows.shape, 1))
     average = _scaled(_row_total(weighted, column), 1.0 / rows.width)
-    share = _scaled(_row_total(_beside("mul", weighted, normal), column), 1.0 / rows.width)
-    rest = _beside("sub", _beside("sub", weighted, average), _beside("mul", normal, share))
-    return _beside("mul", rest, scale_rows)
+    share = _scaled(_row_total(_combined("mul", weighted, normal), column), 1.0 / rows.width)
+    rest = _combined("sub", _combined("sub", weighted, average), _combined("mul", normal, share))
+    return _combined("mul", rest, scale_rows)
 
 
-def _beside(op: str, rows: Rows, other: Rows | Vector) -> Rows:
+def _combined(op: str, rows: Rows, other: Rows | Vector) -> Rows:
     return combine(op, [rows, other], rows.shape, 1, rows.width)
 
 

@@ -1,9 +1,9 @@
-"""A step of a cell, recorded: every operation of torch that it calls, forward and backward.
+"""Tracing of a cell's step: every torch operation that it calls, forward and backward.
 
-``_trace`` takes one step of a copy of the cell on zeros and walks back through it; a batch size that is no other size
-of the cell tells the batch from every other dimension. Meanwhile ``_recorder`` writes each operation down as one of the
-``_nodes``. ``_recipes`` keeps what torch has to compute and differentiate itself, decompositions of weights and the
-like, out of the record.
+``_trace`` takes one step of a copy of the cell on zeros and differentiates it; a batch size that differs from every
+size of the cell identifies the batch dimension. ``_recorder`` records each operation as a node (``_nodes``).
+``_recipes`` excludes functions that torch has to compute and differentiate itself, such as matrix decompositions of
+weights.
 """
 
 from seqpipe.recurrence.compiler.trace._nodes import Call, Node, Trace, Unplannable, map_nodes, nodes_in

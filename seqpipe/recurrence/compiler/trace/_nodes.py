@@ -1,4 +1,4 @@
-"""The nodes of a record: each tensor of a step, and what made it."""
+"""The nodes of a trace: the tensors of a step and the operations that create them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from seqpipe.recurrence.compiler.trace._recipes import Recipes
 
 __all__ = ["Call", "Node", "Trace", "Unplannable", "map_nodes", "nodes_in"]
 
-#: An operation and what it was given but for tensors: numbers, sizes, flags.
+#: An operation and its arguments other than tensors: numbers, sizes, flags.
 Call = tuple[Any, Any]
 
 
 class Unplannable(Exception):
-    """The step has something that the compiler cannot plan; the message names the operation and the line."""
+    """The compiler cannot plan the step; the message names the operation and the line."""
 
 
 @dataclass(eq=False)
 class Node:
-    """One tensor of the trace: what made it, and the tensor that the trial run gave."""
+    """One tensor of the trace: the operation that creates it, and its value in the traced step."""
 
     op: Any
     args: tuple[Any, ...]
@@ -36,19 +36,19 @@ class Trace:
     Attributes
     ----------
     batch_size : int
-        What it was traced with; a dimension of this size is the batch.
+        Batch size of the traced step; a dimension of this size is the batch dimension.
     recipes : Recipes
-        How torch computes what the step takes beside the cell's tensors.
+        Computation of the inputs of the step that torch derives from the cell's tensors.
     projected : bool
-        Whether x is what `project` gives, which is then no part of the step.
+        Whether x is the result of `project`, which is then not part of the step.
     parameters, states, state_grads : list of Node
-        Inputs: the cell's tensors and what follows by the recipes, the state before, and the gradient of the state
-        after.
+        Inputs: the cell's tensors and those computed by the recipes, the state before the step, and the gradient of
+        the state after it.
     x, output_grad : Node
-        Inputs: one step of x, and the gradient of its output.
+        Inputs: one step of x, and the gradient of the output.
     output, new_states : Node, list of Node
     grads : list of Node or None
-        Of the parameters, of x and of the states before, in this order.
+        Gradients of the parameters, of x and of the states before the step, in this order.
     """
 
     batch_size: int
@@ -76,7 +76,7 @@ def nodes_in(value: Any) -> list[Node]:
 
 
 def map_nodes(value: Any, function: Callable[[Node], Any]) -> Any:
-    """Return arguments with something in place of each node."""
+    """Apply a function to each node in arguments."""
     if isinstance(value, Node):
         return function(value)
     if isinstance(value, dict):

@@ -1,8 +1,7 @@
-"""Functions of the cell's tensors alone that torch computes and differentiates before the loops.
+"""Functions of the cell's tensors alone that torch computes before the loops and differentiates itself.
 
-The derivatives of decompositions, and of some others, depend on how tensors lie in memory or change views of themselves
-in place: written down once and run again later, they would be wrong. So what they return is an input of the recorded
-step.
+The derivatives of matrix decompositions and of some other functions depend on memory layout or modify views in place,
+so replaying a recorded derivative would be wrong. The results of these functions are therefore inputs of the trace.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 __all__ = ["Recipes", "RecordingAhead"]
 
-#: Names of such functions begin with these, or are these.
+#: Prefixes of the names of such functions, and full names.
 _PREFIXES = ("linalg_", "fft_")
 _NAMES = frozenset({
     "_weight_norm", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
@@ -29,7 +28,7 @@ _NAMES = frozenset({
 
 @dataclass(frozen=True)
 class _Ref:
-    """Stands for a tensor of the cell, or for what a call returned: all of it, or one item."""
+    """A reference to a tensor of the cell, or to the result of a call or one item of it."""
 
     call: int | None
     item: int | None
@@ -37,20 +36,20 @@ class _Ref:
 
 @dataclass(frozen=True)
 class Recipes:
-    """How tensors follow from those of a cell.
+    """The computation of further inputs of a step from a cell's tensors.
 
     Attributes
     ----------
     calls : list of (function, args, kwargs)
     results : list of _Ref
-        What is wanted of them.
+        The results that are inputs of the step.
     """
 
     calls: list[tuple[Callable[..., Any], Any, Any]]
     results: list[_Ref]
 
     def follow(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Compute the results from the cell's tensors, with the gradients that torch gives them."""
+        """Compute the results from the cell's tensors, differentiable by torch."""
         made: dict[int, Any] = {}
 
         def value(given: Any) -> Any:
@@ -67,14 +66,14 @@ class Recipes:
 
 
 class RecordingAhead(TorchFunctionMode):
-    """Lets torch compute such functions, and gives the step tensors that begin there in the place of their results.
+    """Record such functions as recipes, and replace their results by new leaf tensors that are inputs of the step.
 
     Parameters
     ----------
     tensors : sequence of Tensor
-        The cell's.
+        Tensors of the cell.
     add_input : callable (Tensor) -> object
-        Told of each such tensor.
+        Called with each new input.
     """
 
     def __init__(self, tensors: Sequence[Tensor], add_input: Callable[[Tensor], Any]) -> None:
@@ -92,9 +91,9 @@ class RecordingAhead(TorchFunctionMode):
         changes = name.endswith("_") and not name.endswith("__")
         follows = all(id(t) in self._known for t in given) and not changes
         cut = follows and bool(given) and (name in _NAMES or name.startswith(_PREFIXES))
-        with _disable_current_modes() if cut else nullcontext():  # nobody needs to write down how
+        with _disable_current_modes() if cut else nullcontext():  # its operations are not part of the trace
             result = func(*args, **kwargs)
-        if not follows or not _tensors_in(result):
+        if not follows or not _has_tensors(result):
             return result
         self.recipes.calls.append((func, self._refs(args), self._refs(kwargs)))
         call = len(self.recipes.calls) - 1
@@ -117,14 +116,14 @@ class RecordingAhead(TorchFunctionMode):
         return _mapped(lambda tensor: self._known[id(tensor)][1], given, tensors=True)
 
 
-def _tensors_in(result: Any) -> bool:
+def _has_tensors(result: Any) -> bool:
     return isinstance(result, Tensor) or (
         isinstance(result, (tuple, list)) and any(isinstance(item, Tensor) for item in result)
     )
 
 
 def _mapped(function: Callable[[Any], Any], given: Any, *, tensors: bool = False) -> Any:
-    """Apply a function to what containers hold; with ``tensors``, to the tensors in them only."""
+    """Apply a function to the items of containers; with ``tensors``, to the tensors in nested containers only."""
     if tensors and isinstance(given, Tensor):
         return function(given)
     if isinstance(given, dict):

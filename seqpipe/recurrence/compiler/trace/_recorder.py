@@ -1,4 +1,4 @@
-"""What writes down the operations of torch that a step calls."""
+"""The recorder of the torch operations that a step calls."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from seqpipe.recurrence.compiler.trace._nodes import Call, Node, Unplannable, ma
 __all__ = ["IN_DERIVATIVE", "Recorder", "record"]
 
 _FULL = torch.ops.aten.full.default
-#: The line of what torch calls to differentiate a step.
+#: The line of operations that differentiate a step.
 IN_DERIVATIVE = " in its derivative"
 _LIBRARY = ("/torch/", "/seqpipe/recurrence/")
-#: Operations that take a tensor which nothing recorded made, because torch made it of numbers just before.
+#: Operations on a tensor that torch has just created from numbers, without an operation that could be recorded.
 _NEW = frozenset({torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default})
 
 
 class Recorder(TorchDispatchMode):
-    """Writes down every operation; holds on to all tensors, so that none is taken for another.
+    """Record every operation; all tensors are kept alive, so that no ``id`` is reused.
 
     Parameters
     ----------
     line : str, optional
-        What to write as the line of all operations; the author's by default.
+        Source line to record for all operations; by default that of the cell's code.
     """
 
     def __init__(self, line: str | None = None) -> None:
@@ -64,7 +64,7 @@ class Recorder(TorchDispatchMode):
         return result
 
     def _in_place(self, func: Any, args: Any, kwargs: Any, line: str) -> Any:
-        """Write down a change in place as an operation that makes another tensor, for which this one then stands."""
+        """Record a change in place as an operation that creates a new value of the same tensor object."""
         name = func._schema.name.split("::")[1].rstrip("_")
         same = getattr(getattr(torch.ops.aten, name, None), func._overloadname, None)
         changed = args[0] if args else None
@@ -82,7 +82,7 @@ class Recorder(TorchDispatchMode):
         after = Node(same, given, given_by_name, changed.detach().clone(), line)
         if name == "zero" or (
             name == "fill" and func._overloadname == "Scalar"
-        ):  # its content is not read: it may be uninitialized
+        ):  # the old content is not read: it may be uninitialised
             value = given[1] if name == "fill" else 0
             after = Node(_FULL, (list(changed.shape), value), {"dtype": changed.dtype}, after.value, line)
         elif name == "copy" and args[1].shape == changed.shape and args[1].dtype == changed.dtype:
@@ -93,22 +93,22 @@ class Recorder(TorchDispatchMode):
         return result
 
     def _overlay(self, other: Tensor, node: Node, changed: Tensor, after: Node, line: str) -> None:
-        """Let another view of a tensor's memory stand for what it shows after a change."""
+        """Record the new value of another view of the same memory after a change in place."""
         places = _places(other, changed)
         if bool((places >= 0).any()):
             value = other.detach().clone()
             self._nodes[id(other)] = (other, Node("overlaid", (node, after, places), {}, value, line))
 
     def _is_given(self, tensor: Tensor) -> bool:
-        """Tell whether a tensor shows memory that the step was given, or that it found outside."""
+        """Return whether a tensor shares memory with an input or a constant of the step."""
         sharing = self._sharing.get(_memory(tensor), [])
         return not sharing or any(self.find(t).op in ("input", "constant") for t in sharing)
 
     def add_input(self, tensor: Tensor) -> Node:
         return self._keep(tensor, Node("input", (), {}, tensor, ""))
 
-    def know(self, node: Node) -> None:
-        """Take the tensor of a node of another trace."""
+    def add_node(self, node: Node) -> None:
+        """Add a node of another trace."""
         self._keep(node.value, node)
 
     def find(self, tensor: Tensor) -> Node:
@@ -117,7 +117,7 @@ class Recorder(TorchDispatchMode):
         return self._nodes[id(tensor)][1]
 
     def _refuse_unknown(self, given: Any, line: str) -> None:
-        """Refuse tensors of which nobody knows when they change."""
+        """Refuse tensors whose changes cannot be detected."""
         if isinstance(given, Tensor):
             if id(given) not in self._nodes and not self.backward:
                 raise Unplannable(
@@ -151,7 +151,7 @@ def _memory(tensor: Tensor) -> int:
 
 
 def _places(tensor: Tensor, changed: Tensor) -> Tensor:
-    """Return where each number of a view is in another view of the same memory, -1 where it is not there."""
+    """Return the position of each element of a view in another view of the same memory, -1 where it has none."""
     size = tensor.untyped_storage().nbytes() // tensor.itemsize
     whole = torch.full((size,), -1)
     shown = whole.as_strided(changed.shape, changed.stride(), changed.storage_offset())
@@ -159,18 +159,17 @@ def _places(tensor: Tensor, changed: Tensor) -> Tensor:
     return whole.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
 
 
-# torch wraps the method above so that its first call imports torch._dynamo, 1.5 s: not needed, nothing here is compiled
-# by it.
+# torch wraps the method above so that its first call imports torch._dynamo, which takes 1.5 s and is not needed here.
 _wrapped = getattr(Recorder.__torch_dispatch__, "__wrapped__", None)
 if _wrapped is not None:
     setattr(_wrapped, "__dynamo_disable", _wrapped)
 
 
 def record(function: Callable[..., Any], args: Any, kwargs: Any, line: str) -> list[Any]:
-    """Write down what a function of torch calls on the tensors of nodes; return the nodes of its results."""
+    """Record a torch function applied to the tensors of nodes; return the nodes of its results."""
     recorder = Recorder(line)
     for node in nodes_in((args, kwargs)):
-        recorder.know(node)
+        recorder.add_node(node)
     args, kwargs = (map_nodes(given, lambda node: node.value) for given in (args, kwargs))
     with torch.no_grad(), recorder:
         result = function(*args, **kwargs)
@@ -189,7 +188,7 @@ def _without_tensors(given: Any) -> Any:
 
 
 def _authors_line() -> str:
-    """Return " at file:line" of the innermost frame that is neither torch's nor the compiler's."""
+    """Return " at file:line" of the innermost frame outside torch and the compiler."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename

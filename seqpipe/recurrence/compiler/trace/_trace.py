@@ -1,4 +1,4 @@
-"""One step of a cell, forward and backward, recorded as the list of torch's operations that it calls."""
+"""The trace of one step of a cell: the torch operations that it calls, forward and backward."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqpipe.recurrence.contents import Contents, contents_of, copied, first_dif
 
 __all__ = ["batch_size_for", "calls_of", "projects_steps_apart", "same_calls", "trace_step"]
 
-#: Batch sizes to trace with: the first one that is no size of the cell tells the batch from every other dimension.
+#: Candidates for the traced batch size: a prime that divides no size of the cell identifies the batch dimension.
 _PRIMES = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 
 
@@ -35,24 +35,24 @@ def trace_step(
     batch_size: int | None = None,
     projected: bool = False,
 ) -> Trace:
-    """Take one step of a copy of the cell on zeros and walk back through it, writing down every operation.
+    """Take one step of a copy of the cell on zeros, differentiate it, and record every operation.
 
     Parameters
     ----------
     cell : Cell
     input_grad : bool
-        Whether the gradient of x is wanted.
+        Whether the gradient of x is required.
     parameter_grads : tuple of bool
-        For each of the cell's tensors, as `contents_of` gives them, whether its gradient is.
+        For each of the cell's tensors, in the order of `contents_of`, whether its gradient is required.
     batch_size : int, optional
-        By default one that is no size of the cell.
+        By default one that divides no size of the cell.
     projected : bool, default=False
         Whether the step begins after `project`.
 
     Raises
     ------
     Unplannable
-        If the step needs a tensor's value, changes a tensor or what the cell holds, or draws random numbers.
+        If the step needs a tensor's value, changes an input or an attribute in place, or draws random numbers.
     """
     recorder = Recorder()
     with torch.enable_grad(), forked_generators():
@@ -62,13 +62,13 @@ def trace_step(
         trace.parameters = [recorder.find(t) for t in step.tensors]
         trace.x, *trace.states = [recorder.find(t) for t in (step.x, *step.states)]
         trace.output, *trace.new_states = [recorder.find(r) for r in step.results]
-        trace.grads = _walk_back(trace, recorder, step.results, [*step.tensors, step.x, *step.states], input_grad)
+        trace.grads = _differentiate(trace, recorder, step.results, [*step.tensors, step.x, *step.states], input_grad)
     return trace
 
 
 @torch.no_grad()
 def projects_steps_apart(cell: Cell) -> bool:
-    """Tell by trial whether `project` gives for each step what it gives for that step alone."""
+    """Return whether `project` treats each step independently, by trying it on a random input."""
     contents = contents_of(cell)
     device, dtype = contents.device, contents.dtype
     with forked_generators(device):
@@ -79,12 +79,12 @@ def projects_steps_apart(cell: Cell) -> bool:
 
 
 def calls_of(cell: Cell, batch_size: int, *, projected: bool = False) -> list[Call]:
-    """Return the operations of a step for a batch, and what they are given beside tensors; see `trace_step`.
+    """Return the operations of a step for a batch size, with their arguments other than tensors.
 
     Raises
     ------
     Unplannable
-        As `trace_step` does.
+        As in `trace_step`.
     """
     recorder = Recorder()
     with torch.enable_grad(), forked_generators():
@@ -94,7 +94,7 @@ def calls_of(cell: Cell, batch_size: int, *, projected: bool = False) -> list[Ca
 
 
 def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_size: int) -> bool:
-    """Tell whether two steps do the same but for the number of samples."""
+    """Return whether two steps have the same operations up to the batch size."""
 
     def same(a: Any, b: Any) -> bool:
         if isinstance(a, (list, tuple)):
@@ -110,7 +110,7 @@ def same_calls(calls: list[Call], batch_size: int, others: list[Call], other_siz
 
 @dataclass
 class _Recorded:
-    """A step that was taken: what it was given, and the output and new states that it returned."""
+    """The inputs of a recorded step, and its results: the output and the new states."""
 
     tensors: list[Tensor]
     x: Tensor
@@ -122,20 +122,20 @@ class _Recorded:
 def _recorded(
     cell: Cell, recorder: Recorder, wanted: tuple[bool, ...], batch_size: int, *, projected: bool
 ) -> _Recorded:
-    """Take a step of a copy of the cell."""
+    """Take and record a step of a copy of the cell."""
     states, held = _states_and_tensors(cell, batch_size)
     working = copied(cell)
     before = contents_of(working)
     for name, tensor in before.tensors.items():
         if name in held and held[name].shape != tensor.shape:
             raise Unplannable(
-                f"its initial_state keeps a tensor with a row for each sample ({name!r}); make it part of the state"
+                f"its initial_state stores a tensor with one row per sample ({name!r}); make it part of the state"
             )
     tensors = list(before.tensors.values())
     device, dtype = before.device, before.dtype
     x = _first_x(cell, batch_size, projected=projected)
     if x.dtype != dtype or x.device != device:
-        raise Unplannable(f"its project gives {x.dtype} on {x.device}")
+        raise Unplannable(f"its project returns {x.dtype} on {x.device}")
     given = [t.detach().clone() for t in state_tensors(states)]
     for tensor, learns in zip([x, *given, *tensors], [True, *[True] * len(given), *wanted]):
         if tensor.is_leaf and (tensor.is_floating_point() or tensor.is_complex()):
@@ -164,7 +164,7 @@ def _first_x(cell: Cell, batch_size: int, *, projected: bool) -> Tensor:
 
 
 def _states_and_tensors(cell: Cell, batch_size: int) -> tuple[Any, dict[str, Tensor]]:
-    """Return a first state, and what a copy of the cell holds once it was asked for it."""
+    """Return the initial state of a copy of the cell, and the copy's tensors after this call."""
     working = copied(cell)
     with torch.no_grad():
         return working.initial_state(batch_size), contents_of(working).tensors
@@ -180,7 +180,7 @@ def _refuse_changes(before: Contents, after: Contents) -> None:
 
 @contextmanager
 def _refusing_other_generators() -> Iterator[None]:
-    """Refuse a step that draws from the generators of Python or NumPy, which end as they began."""
+    """Refuse a step that draws from the generators of Python or NumPy, and restore these."""
     python, numpy = random.getstate(), np.random.get_state(legacy=False)
     yield
     drawn = random.getstate() != python or str(np.random.get_state(legacy=False)) != str(numpy)
@@ -190,7 +190,7 @@ def _refusing_other_generators() -> Iterator[None]:
         raise Unplannable("its step draws random numbers from Python or NumPy")
 
 
-def _walk_back(
+def _differentiate(
     trace: Trace, recorder: Recorder, results: list[Tensor], inputs: list[Tensor], input_grad: bool
 ) -> list[Node | None]:
     grads = [torch.zeros_like(r) for r in results]
@@ -208,7 +208,7 @@ def _walk_back(
 
 
 def batch_size_for(cell: Cell, *, projected: bool) -> int:
-    """Return a batch size that no size of the cell is a multiple of."""
+    """Return a batch size that divides no size of the cell."""
     tensors = contents_of(cell).tensors.values()
     sizes = {s for t in tensors for s in t.shape} | {cell.input_size, cell.hidden_size, cell.output_size}
     sizes |= {s for t in state_tensors(first_states(cell, 1)) for s in t.shape[1:]}

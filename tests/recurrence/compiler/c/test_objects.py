@@ -137,7 +137,7 @@ def test_a_damaged_object_is_built_anew(monkeypatch: pytest.MonkeyPatch, cache: 
 def test_a_folder_that_others_may_write_is_not_used(cache: Path) -> None:
     cache.mkdir(parents=True)
     cache.chmod(0o777)
-    with pytest.warns(SeqpipeWarning, match="other users may write it"):
+    with pytest.warns(SeqpipeWarning, match="other users can write to it"):
         assert load(SOURCE).answer() == 42
     assert not kept(cache)
 
@@ -154,7 +154,7 @@ def test_an_object_that_others_may_write_is_not_loaded(monkeypatch: pytest.Monke
     load(SOURCE)
     kept(cache)[0].chmod(0o777)
     forget(monkeypatch)
-    with pytest.warns(SeqpipeWarning, match="other users may write it"):
+    with pytest.warns(SeqpipeWarning, match="other users can write to it"):
         assert load(SOURCE).answer() == 42
 
 
@@ -222,7 +222,7 @@ def test_a_text_is_kept_once_and_mended_where_it_was_damaged(cache: Path) -> Non
 def test_a_text_that_others_may_write_is_not_used(cache: Path) -> None:
     path = _cache.keep_text("one", ".py")
     path.chmod(0o666)
-    with pytest.warns(SeqpipeWarning, match="other users may write it"):
+    with pytest.warns(SeqpipeWarning, match="other users can write to it"):
         other = _cache.keep_text("one", ".py")
     assert other.parent != cache
     assert other.read_text() == "one"

@@ -331,11 +331,11 @@ def test_a_count_beyond_what_the_type_holds_is_left_to_the_plain_loop() -> None:
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda z: z.half().to(z.dtype), "changes the type to torch.float16"),
-        (lambda z: z.topk(2, 1)[0].repeat(1, 3), "is an operation that it does not know"),
-        (lambda z: z.gather(1, (z > 0).long()), "takes indices that are computed"),
-        (lambda z: z.sort(0)[0], "relates samples to samples|moves the rows"),
-        (lambda z: z.softmax(0), "relates samples to samples"),
+        (lambda z: z.half().to(z.dtype), "changes the dtype to torch.float16"),
+        (lambda z: z.topk(2, 1)[0].repeat(1, 3), "aten.topk.default is not supported"),
+        (lambda z: z.gather(1, (z > 0).long()), "uses computed indices"),
+        (lambda z: z.sort(0)[0], "mixes samples|moves the rows"),
+        (lambda z: z.softmax(0), "mixes samples"),
     ],
 )
 def test_what_is_not_known_is_refused_in_words(function: Function, words: str) -> None:

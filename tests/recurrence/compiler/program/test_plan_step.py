@@ -231,9 +231,9 @@ def test_the_trial_step_leaves_the_cell_and_the_generator_alone() -> None:
     [
         (lambda x, h: h + x.sum(), "aten.add.Tensor mixes samples"),
         (lambda x, h: h.flip(0) + x, "aten.flip.default moves the rows of the batch"),
-        (lambda x, h: torch.erfinv(h) + x, "aten.erfinv.default is an operation that it does not know"),
+        (lambda x, h: torch.erfinv(h) + x, "aten.erfinv.default is not supported"),
         (lambda x, h: torch.softmax(h, 0) + x, "softmax"),
-        (lambda x, h: torch.tanh(h @ x.t() @ x), "multiplies samples with samples"),
+        (lambda x, h: torch.tanh(h @ x.t() @ x), "multiplies samples by samples"),
         (lambda x, h: h + x if bool((h > 0).any()) else x, "needs the value of a tensor"),
     ],
 )

@@ -28,7 +28,7 @@ class _Scan(Engine):
     def refuses(self, cell: Cell) -> str | None:
         """Accept a cell whose class declares a linear recurrence, unless a subclass overrides its step."""
         if type(cell).linear_coefficients is Cell.linear_coefficients:
-            return "the cell declares no linear recurrence"
+            return "the cell does not define linear_coefficients"
         if not declares(type(cell), "linear_coefficients", of=("step",)):
             return f"{type(cell).__name__} overrides the step that its linear_coefficients describe"
         if torch.is_autocast_enabled(next((p.device.type for p in cell.parameters()), "cpu")):

@@ -112,7 +112,7 @@ def test_results_can_be_differentiated_twice() -> None:
 def test_a_cell_that_declares_nothing_is_not_for_it() -> None:
     assert only(Recurrent(GRUCell(3, 5))) == (
         "loop",
-        "SEQPIPE_ENGINE=scan; not scan: the cell declares no linear recurrence",
+        "SEQPIPE_ENGINE=scan; not scan: the cell does not define linear_coefficients",
     )
 
 

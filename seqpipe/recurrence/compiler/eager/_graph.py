@@ -235,7 +235,7 @@ class _Pairing:
             raise Unplannable(f"its operations depend on the number of samples ({a.op}){a.line}")
         shape = tuple(n if n == m else self._size(n, m, a) for n, m in zip(*shapes))
         if sum(isinstance(s, Size) for s in shape) > 1:
-            raise Unplannable(f"{a.op} relates samples to samples{a.line}")
+            raise Unplannable(f"{a.op} mixes samples{a.line}")
         return shape
 
     def _size(self, n: Any, m: Any, node: Node) -> Size:

@@ -232,7 +232,7 @@ def test_operations_need_no_rule_of_their_own(
         (Drawing, r"its step draws random numbers \(aten.rand_like"),
         (Averaging, "aten.mean.dim mixes samples"),
         (Ranking, "aten.sort.default mixes samples"),
-        (Relating, "aten.mm.default relates samples to samples"),
+        (Relating, "aten.mm.default mixes samples"),
         (Sharing, "aten.div.Tensor mixes samples"),
         (Numbering, "aten.add.Tensor depends on the number of samples"),
         (Clocked, "aten.mul.Tensor takes a number that changes between calls"),

@@ -27,8 +27,7 @@ T = TypeVar("T")
 #: Seconds between two writes, and between two retries while a caller waits.
 _INTERVAL = 1.0
 _RETRY = 0.5
-#: Seconds without progress after which the end of a fit stops waiting; opening a store and uploads may take longer.
-_TIMEOUT = 10.0
+#: Seconds without progress after which a caller stops waiting for the store to open, or for an upload.
 _LONG_TIMEOUT = 120.0
 
 
@@ -43,10 +42,13 @@ class Writer:
         Tracking URI of the store.
     experiment : str
         Name of the experiment.
+    timeout : float, default=10.0
+        Seconds without progress after which the end of a fit stops waiting.
     """
 
-    def __init__(self, uri: str, experiment: str) -> None:
+    def __init__(self, uri: str, experiment: str, *, timeout: float = 10.0) -> None:
         self.uri = uri
+        self.timeout = timeout
         self._experiment = experiment
         self._tasks: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._publisher: Publisher | None = None
@@ -87,14 +89,15 @@ class Writer:
         """Run a task that changes runs on the writer's thread, asynchronously."""
         self._tasks.put(task)
 
-    def ask(self, task: Callable[[], T], *, timeout: float = _TIMEOUT) -> T:
+    def ask(self, task: Callable[[], T], *, timeout: float | None = None) -> T:
         """Run a task on the writer's thread and return its result.
 
         Raises
         ------
         TrackingError
-            If the store neither responds nor makes progress for ``timeout`` seconds.
+            If the store neither responds nor makes progress for ``timeout`` seconds, by default those of the writer.
         """
+        timeout = self.timeout if timeout is None else timeout
         future: Future[T] = Future()
         self._tasks.put(partial(_resolve, future, task))
         progress = None
@@ -123,7 +126,7 @@ class Writer:
     def drain(self) -> int:
         """Write everything; return the number of entries that could not be written."""
         try:
-            return self.ask(self._drain, timeout=2 * _TIMEOUT)
+            return self.ask(self._drain, timeout=2 * self.timeout)
         except TrackingError as error:
             self._set_failure(error)
             return self._pending()
@@ -202,7 +205,7 @@ class Writer:
     def _drain(self) -> int:
         self._progress = time.monotonic()
         self._write_pending()
-        while self._dirty and time.monotonic() - self._progress < _TIMEOUT:
+        while self._dirty and time.monotonic() - self._progress < self.timeout:
             time.sleep(_RETRY)
             self._write_pending()
         return self._pending()

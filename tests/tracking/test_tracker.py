@@ -257,8 +257,7 @@ def test_importing_the_tracker_leaves_mlflow_and_torch_alone():
     assert imported.stdout.strip() == "set()"
 
 
-def test_a_run_can_be_watched_while_it_trains(net, data, make_tracker, client, monkeypatch):
-    monkeypatch.setattr("seqpipe.tracking._writer._INTERVAL", 0.0)
+def test_a_run_can_be_watched_while_it_trains(net, data, make_tracker, client):
     tracker = make_tracker()
     seen = []
 
@@ -271,8 +270,7 @@ def test_a_run_can_be_watched_while_it_trains(net, data, make_tracker, client, m
     assert [point.step for point in seen] == [1, 2]
 
 
-def test_a_refused_write_warns_once_and_is_made_good(net, data, make_tracker, client, tables, monkeypatch):
-    monkeypatch.setattr("seqpipe.tracking._writer._INTERVAL", 0.0)
+def test_a_refused_write_warns_once_and_is_made_good(net, data, make_tracker, client, tables):
     tracker = make_tracker()
 
     def on_epoch(epoch):
@@ -290,11 +288,16 @@ def test_a_refused_write_warns_once_and_is_made_good(net, data, make_tracker, cl
     assert len(client.get_metric_history(tracker.run_id_, "train_loss")) == 6
 
 
-def test_what_is_lost_in_the_end_is_said(net, data, make_tracker, tables, monkeypatch):
-    monkeypatch.setattr("seqpipe.tracking._writer._TIMEOUT", 0.1)
-    on_epoch = {1: tables.hide}
+def test_what_is_lost_in_the_end_is_said(net, data, make_tracker, tables):
+    tracker = make_tracker()
+
+    def on_epoch(epoch):
+        if epoch == 1:
+            tables.hide()
+            tracker._writer.timeout = 0.1
+
     with pytest.warns(TrackingWarning, match="entries were not written"):
-        net(on_epoch=lambda epoch: on_epoch.get(epoch, int)()).set_callbacks(make_tracker()).fit(*data)
+        net(on_epoch=on_epoch).set_callbacks(tracker).fit(*data)
 
 
 @pytest.fixture

@@ -19,15 +19,16 @@ from seqpipe.cells import Cell
 from seqpipe.exceptions import CompilerError
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
-from seqpipe.recurrence.compiler.c import _compiled_kernel, _toolchain
+from seqpipe.recurrence.compiler.c import _compiled_kernel
 from seqpipe.recurrence.compiler.c._backward_loop import emit_backward
 from seqpipe.recurrence.compiler.c._c_program import CProgram
 from seqpipe.recurrence.compiler.c._differentiable import run_compiled
 from seqpipe.recurrence.compiler.c._forward_loop import emit_forward
-from seqpipe.recurrence.compiler.c._objects import load
+from seqpipe.recurrence.compiler.c._objects import LIBRARIES
 from seqpipe.recurrence.compiler.c._preamble import microkernel, preamble
 from seqpipe.recurrence.compiler.c._toolchain import find_compiler
-from seqpipe.recurrence.compiler.eager import _columns, _eager_program
+from seqpipe.recurrence.compiler.eager import _eager_program
+from seqpipe.recurrence.compiler.eager._columns import RunSize
 from seqpipe.recurrence.compiler.program._layout import Target
 from seqpipe.recurrence.compiler.triton import _triton_run
 from seqpipe.recurrence.compiler.triton._loading import has_triton
@@ -196,9 +197,7 @@ def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
     needed = sorted({(int(h), int(v)) for s in sources for h, v in re.findall(r"static void mk(\d+)_(\d+)\(", s)})
     head = preamble(double=True, vector_bytes=target.vector_bytes, registers=target.registers, functions=FUNCTIONS)
     bodies = [re.sub(OWN_NAMES, rf"\g<0>{i}", s[s.index("int run(") :]) for i, s in enumerate(sources)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_toolchain, "_OPTIMIZED", "-O0")
-        library = load("".join([head, *(str(microkernel(*k)) for k in needed), *bodies]))
+    library = LIBRARIES.load("".join([head, *(str(microkernel(*k)) for k in needed), *bodies]), optimization="-O0")
     return {
         source: SimpleNamespace(**{name: library[f"{name}{i}"] for name in ("run_one", "run_team", "gather")})
         for i, source in enumerate(sources)
@@ -285,14 +284,14 @@ def test_random_cells_planned_for_torch_give_what_autograd_gives(
     first: int,
     everything: Callable[..., list[Tensor]],
     furthest: Callable[..., float],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_columns, "_ROWS", 7)  # so that batches as small as these have several runs of steps
-    monkeypatch.setattr(_columns, "_NUMBERS", 1)
+    run_size = RunSize(elements=1, min_rows=7)  # so that batches as small as these have several runs of steps
     for seed in range(first, first + N_IN_TORCH):
         cell = cell_of(seed)
         parameter_grads = (True,) * len(list(cell.parameters()))
-        program = _eager_program.EagerProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
+        program = _eager_program.EagerProgram(
+            cell, torch.float64, input_grad=True, parameter_grads=parameter_grads, run_size=run_size
+        )
         error = compare(cell, partial(_eager_program.run_eagerly, program), everything, furthest)
         assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"
 

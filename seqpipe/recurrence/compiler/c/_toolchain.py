@@ -18,8 +18,6 @@ from seqpipe.exceptions import CompilerError
 
 __all__ = ["Compiler", "compile_source", "find_compiler", "object_flags"]
 
-#: The generated C is explicitly vectorized: -O3 doubles the compile time and makes it no faster.
-_OPTIMIZED = "-O2"
 # Not -ffast-math: NaN must stay NaN. zig enables the sanitizer by default.
 _COMMON = (
     *("-std=c11", "-fPIC", "-shared", "-fno-sanitize=undefined"),
@@ -63,12 +61,12 @@ def find_compiler() -> Compiler:
     return _find(os.environ.get("SEQPIPE_CC", "").strip(), os.environ.get("PATH", ""))
 
 
-def object_flags(compiler: Compiler) -> tuple[tuple[str, ...], ...]:
+def object_flags(compiler: Compiler, optimization: str) -> tuple[tuple[str, ...], ...]:
     """Return the sets of flags to try in turn, from machine-specific to generic."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
     native = "-mcpu=native" if arm or _is_zig(compiler.command) else "-march=native"
     machines = ((native, _WIDE, _FUSED), (native, _WIDE), (native,), ()) if not arm else ((native,), ())
-    return tuple((_OPTIMIZED, *_COMMON, *machine) for machine in machines)
+    return tuple((optimization, *_COMMON, *machine) for machine in machines)
 
 
 def compile_source(

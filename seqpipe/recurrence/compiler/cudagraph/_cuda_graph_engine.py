@@ -27,15 +27,17 @@ class GraphEngine(PlannedEngine):
         Creates recordings.
     device_type : str, default="cuda"
         The device type that it records on.
+    max_recordings : int, default=8
+        Maximum number of cached recordings per cell, each with the memory of a whole run.
     """
 
     name = "graph"
     made = "planned"
     reads_padding = True
 
-    def __init__(self, record: Record = CudaRecording, device_type: str = "cuda") -> None:
+    def __init__(self, record: Record = CudaRecording, device_type: str = "cuda", max_recordings: int = 8) -> None:
         super().__init__()
-        self._record, self._device_type = record, device_type
+        self._record, self._device_type, self._max_recordings = record, device_type, max_recordings
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
         """Accept float32 and float64 on a GPU."""
@@ -48,7 +50,7 @@ class GraphEngine(PlannedEngine):
     @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:
         """Plan the step as torch calls, which are recorded once sizes repeat."""
-        return CudaGraphProgram(self._record, cell, dtype, **wanted)
+        return CudaGraphProgram(self._record, cell, dtype, max_recordings=self._max_recordings, **wanted)
 
     def call(
         self, program: Any, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]

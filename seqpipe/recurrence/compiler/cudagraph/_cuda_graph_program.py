@@ -19,8 +19,8 @@ from seqpipe.recurrence.compiler.eager import EagerProgram, run_eagerly
 
 __all__ = ["CudaGraphProgram", "run_recorded"]
 
-#: Maximum number of cached recordings per cell, each with the memory of a whole run, and of remembered sizes.
-_MAX_RECORDINGS, _MAX_SIZES = 8, 64
+#: Maximum number of remembered sizes per cell.
+_MAX_SIZES = 64
 
 
 class CudaGraphProgram:
@@ -30,13 +30,23 @@ class CudaGraphProgram:
     ----------
     record : Record
         Creates recordings.
+    max_recordings : int
+        Maximum number of cached recordings per cell, each with the memory of a whole run.
     """
 
     projected = False
 
     def __init__(
-        self, record: Record, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]
+        self,
+        record: Record,
+        cell: Cell,
+        dtype: torch.dtype,
+        *,
+        input_grad: bool,
+        parameter_grads: tuple[bool, ...],
+        max_recordings: int,
     ) -> None:
+        self.max_recordings = max_recordings
         self.dtype, self.input_grad = dtype, input_grad
         #: Whether inference (False) and training (True) matched the plain loop.
         self.checked: dict[bool, bool] = {}
@@ -58,7 +68,7 @@ class CudaGraphProgram:
         """Return the recording for a batch of these sizes, or None on the first batch."""
         if not tensors:
             return None
-        recordings = self._recordings.setdefault(tensors[0], Recordings())
+        recordings = self._recordings.setdefault(tensors[0], Recordings(self.max_recordings))
         stream = torch.cuda.current_stream(x.device).cuda_stream if x.is_cuda else 0
         key = (training, lengths is None, x.shape, stream, *(t.data_ptr() for t in tensors))
         if recordings.closed or not recordings.is_repeated(key):
@@ -81,9 +91,10 @@ class CudaGraphProgram:
 
 
 class Recordings:
-    """The recordings of one cell, least recently used first."""
+    """The recordings of one cell, at most ``size`` of them, least recently used first."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.kept: OrderedDict[Hashable, Captured] = OrderedDict()
         self.closed = False
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
@@ -107,7 +118,7 @@ class Recordings:
     def keep(self, key: Hashable, captured: Captured) -> None:
         """Cache a recording, evicting the least recently used one if there are too many."""
         self.kept[key] = captured
-        if len(self.kept) > _MAX_RECORDINGS:
+        if len(self.kept) > self.size:
             self.kept.popitem(last=False)
 
 

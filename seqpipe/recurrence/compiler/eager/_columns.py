@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,12 +13,27 @@ from seqpipe.recurrence.compiler.eager._graph import Size, Value, substitute
 from seqpipe.recurrence.compiler.eager._packing import Packing
 from seqpipe.recurrence.compiler.eager._python_loop import PythonLoop
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "RunSize"]
 
-#: Elements of one value per run of steps, so that a run fits in the cache, and the minimum number of rows per run, for
-#: efficient products (measured).
-_NUMBERS = 32768
-_ROWS = 384
+
+@dataclass(frozen=True)
+class RunSize:
+    """Size of a run of steps on a CPU; the defaults were measured.
+
+    Attributes
+    ----------
+    elements : int
+        Number of elements of one value, so that a run fits in the cache.
+    min_rows : int
+        Minimum number of rows, so that products are efficient.
+    """
+
+    elements: int = 32768
+    min_rows: int = 384
+
+    def rows(self, width: int) -> int:
+        """Return the number of rows of a run of values with ``width`` columns."""
+        return max(self.min_rows, self.elements // width)
 
 
 class Columns:
@@ -35,6 +51,8 @@ class Columns:
         The steps of the states that the loop reads.
     like : Tensor
         A tensor on the device to use.
+    run_size : RunSize
+        Size of a run of steps.
     """
 
     def __init__(
@@ -45,17 +63,18 @@ class Columns:
         written: Sequence[tuple[Tensor | None, list[Tensor]]],
         read: dict[Value, list[Tensor]],
         like: Tensor,
+        run_size: RunSize,
     ) -> None:
         self.loop, self.packing, self.known, self.written, self.like = loop, packing, known, written, like
         self._steps: dict[Any, Any] = dict(read)
         self._pieces: dict[Any, Any] = {}
         self._scratch: dict[Value, Tensor] = {}
-        self._runs = self._find_runs() if loop.ahead or loop.behind else []
+        self._runs = self._find_runs(run_size) if loop.ahead or loop.behind else []
 
-    def _find_runs(self) -> list[list[int]]:
+    def _find_runs(self, size: RunSize) -> list[list[int]]:
         """Return the runs of steps; on a GPU, where cache size does not matter, all steps are one run."""
         on_cpu = self.like.device.type == "cpu"
-        return self.packing.runs(max(_ROWS, _NUMBERS // self.loop.width) if on_cpu else self.packing.n_rows)
+        return self.packing.runs(size.rows(self.loop.width) if on_cpu else self.packing.n_rows)
 
     def run(self, threads: int, *, backwards: bool) -> None:
         """Run the loop; large products of runs of steps use ``threads`` threads."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from seqpipe.cells import Cell
 from seqpipe.recurrence.compiler._second_derivative import refuse_second_derivative
 from seqpipe.recurrence.compiler.eager._carry import sum_in_carry
-from seqpipe.recurrence.compiler.eager._columns import Columns
+from seqpipe.recurrence.compiler.eager._columns import Columns, RunSize
 from seqpipe.recurrence.compiler.eager._factors import factor_out
 from seqpipe.recurrence.compiler.eager._graph import StepGraph, Value, evaluate, graph_of, values_in, values_in_order
 from seqpipe.recurrence.compiler.eager._memory_plan import computed_ahead, computed_behind
@@ -28,6 +28,8 @@ from seqpipe.recurrence.engines import POLICY, ThreadPolicy
 __all__ = ["EagerProgram", "ForwardRun", "run_eagerly"]
 
 Known = dict[Value, Tensor]
+
+_RUN_SIZE = RunSize()
 
 
 class ForwardRun:
@@ -50,8 +52,9 @@ class EagerProgram:
         input_grad: bool,
         parameter_grads: tuple[bool, ...],
         policy: ThreadPolicy = POLICY,
+        run_size: RunSize = _RUN_SIZE,
     ) -> None:
-        self.dtype, self.input_grad, self.policy = dtype, input_grad, policy
+        self.dtype, self.input_grad, self.policy, self.run_size = dtype, input_grad, policy, run_size
         #: Whether inference (False) and training (True) matched the plain loop.
         self.checked: dict[bool, bool] = {}
         graph = graph_of(cell, input_grad=input_grad, parameter_grads=parameter_grads)
@@ -163,7 +166,7 @@ class EagerProgram:
         written = [(packing.after(stack), after) for stack, (_, after) in zip(stacks, steps)]
         read = {v: before for v, (before, _) in zip(graph.states, steps)}
         with self.workload.threads_in_loop(packing, x.device) as threads:
-            Columns(loop, packing, known, written, read, x).run(threads, backwards=False)
+            Columns(loop, packing, known, written, read, x, self.run_size).run(threads, backwards=False)
         self._know_states(known, packing, stacks)
         evaluate(phases.after, known, packing.n_rows)
         outputs = packing.unpack(known[graph.output])
@@ -201,7 +204,9 @@ class EagerProgram:
         read = {v: after for v, (_, after) in zip(graph.state_grads, steps)}
         read |= {s.so_far: before for s, (before, _) in zip(self.sums, steps) if s is not None}
         with self.workload.threads_in_loop(packing, output_grad.device) as threads:
-            Columns(self.backward_loop, packing, known, written, read, output_grad).run(threads, backwards=True)
+            Columns(self.backward_loop, packing, known, written, read, output_grad, self.run_size).run(
+                threads, backwards=True
+            )
         for stack, grad in zip(stacks, graph.grads_of_states):
             if grad in self.backward_loop.stacked:
                 known.setdefault(grad, packing.before(stack))

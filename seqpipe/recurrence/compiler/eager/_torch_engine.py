@@ -14,17 +14,25 @@ from seqpipe.recurrence.engines import compiling
 
 __all__ = ["TorchEngine"]
 
-#: Number of steps below which setting up the loops costs more than they save (measured).
-_FEWEST_STEPS = 8
 #: Elements of the state per step above which arithmetic dominates call overhead on a CPU (measured).
 _WIDEST_STEP = 49152
 
 
 class TorchEngine(PlannedEngine):
-    """Runs cells whose step treats samples independently."""
+    """Runs cells whose step treats samples independently.
+
+    Parameters
+    ----------
+    min_steps : int, default=8
+        Number of steps below which setting up the loops costs more than they save (measured).
+    """
 
     name = "torch"
     made = "planned"
+
+    def __init__(self, min_steps: int = 8) -> None:
+        super().__init__()
+        self.min_steps = min_steps
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:
         """Accept float32 and float64 on any device."""
@@ -32,7 +40,7 @@ class TorchEngine(PlannedEngine):
 
     def worthwhile(self, program: Any, x: Tensor) -> bool:
         """Return False for short sequences and, on a CPU, for wide steps: the plain loop is as fast."""
-        return x.shape[1] >= _FEWEST_STEPS and (x.device.type != "cpu" or len(x) * program.state_size <= _WIDEST_STEP)
+        return x.shape[1] >= self.min_steps and (x.device.type != "cpu" or len(x) * program.state_size <= _WIDEST_STEP)
 
     @compiling()
     def plan(self, cell: Cell, dtype: torch.dtype, **wanted: Any) -> PlannedProgram:

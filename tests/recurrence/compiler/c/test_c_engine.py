@@ -23,8 +23,8 @@ from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.compiler.c import _compiled_kernel
 from seqpipe.recurrence.compiler.c._objects import load
 from seqpipe.recurrence.compiler.c._toolchain import find_compiler
-from seqpipe.recurrence.compiler.eager import _torch_engine
 from seqpipe.recurrence.engines import ThreadPolicy
+from seqpipe.recurrence.engines._catalogue import engine_named
 from seqpipe.recurrence.engines._trial import _difference
 
 LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -195,7 +195,7 @@ def planned(request: pytest.FixtureRequest) -> Iterator[str]:
     if name == "c":
         request.getfixturevalue("needs_compiler")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_torch_engine, "_FEWEST_STEPS", 0)
+        patch.setattr(engine_named("torch"), "min_steps", 0)
         yield name
 
 

@@ -15,9 +15,8 @@ import pytest
 
 from seqpipe.exceptions import CompilerError, SeqpipeWarning
 from seqpipe.recurrence import _cache
-from seqpipe.recurrence._recent import Recent
-from seqpipe.recurrence.compiler.c import _objects, _toolchain
-from seqpipe.recurrence.compiler.c._objects import load
+from seqpipe.recurrence.compiler.c import _objects
+from seqpipe.recurrence.compiler.c._objects import LIBRARIES, Libraries
 from seqpipe.recurrence.compiler.c._toolchain import find_compiler
 
 try:
@@ -36,12 +35,12 @@ int answer(void) { return 42; }
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A cache of the test's own, and a process that has loaded nothing."""
     monkeypatch.setenv("SEQPIPE_CACHE", str(tmp_path / "cache"))
-    forget(monkeypatch)
     return tmp_path / "cache" / "compiler"
 
 
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_objects._PROCESS, "libraries", Recent(8))
+def load(source: str) -> ctypes.CDLL:
+    """Load it in the way of a process that has loaded nothing."""
+    return Libraries().load(source)
 
 
 @pytest.fixture
@@ -72,26 +71,23 @@ def test_a_float_kernel_computes_and_keeps_nan() -> None:
 
 
 def test_the_same_source_gives_the_same_library_to_every_thread(compilations: Path) -> None:
+    loaded = Libraries()
     with ThreadPoolExecutor(4) as threads:
-        libraries = set(threads.map(load, [SOURCE] * 8))
+        libraries = set(threads.map(loaded.load, [SOURCE] * 8))
     assert len(libraries) == 1
     assert count(compilations) == 1
 
 
-def test_a_kept_object_is_loaded_without_the_compiler(
-    monkeypatch: pytest.MonkeyPatch, cache: Path, compilations: Path
-) -> None:
+def test_a_kept_object_is_loaded_without_the_compiler(cache: Path, compilations: Path) -> None:
     load(SOURCE)
-    forget(monkeypatch)
     assert load(SOURCE).answer() == 42
     assert count(compilations) == 1
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
 
 
-def test_other_flags_make_another_object(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_other_flags_make_another_object(cache: Path) -> None:
     load(SOURCE)
-    monkeypatch.setattr(_toolchain, "_OPTIMIZED", "-O1")
-    load(SOURCE)
+    Libraries().load(SOURCE, optimization="-O1")
     assert len(kept(cache)) == 2
 
 
@@ -121,14 +117,13 @@ def test_eight_processes_compile_the_same_source_at_once(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:3000], lambda content: b"", lambda content: content[::-1]])
-def test_a_damaged_object_is_built_anew(monkeypatch: pytest.MonkeyPatch, cache: Path, compilations, damage) -> None:
+def test_a_damaged_object_is_built_again(cache: Path, compilations, damage) -> None:
     load(SOURCE)
     [path] = kept(cache)
     damaged = damage(path.read_bytes())
     path.unlink()  # what is loaded stays as it was
     path.write_bytes(damaged)
     path.chmod(0o700)
-    forget(monkeypatch)
     assert load(SOURCE).answer() == 42
     assert count(compilations) == 2
     assert len(kept(cache)) == 1
@@ -150,10 +145,9 @@ def test_a_folder_of_another_user_is_not_used(monkeypatch: pytest.MonkeyPatch, c
     assert not kept(cache)
 
 
-def test_an_object_that_others_may_write_is_not_loaded(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_an_object_that_others_may_write_is_not_loaded(cache: Path) -> None:
     load(SOURCE)
     kept(cache)[0].chmod(0o777)
-    forget(monkeypatch)
     with pytest.warns(SeqpipeWarning, match="other users can write to it"):
         assert load(SOURCE).answer() == 42
 
@@ -174,8 +168,8 @@ def test_without_a_home_that_can_be_written_a_private_folder_ends_with_the_proce
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_during_a_compilation_does_not_wait_for_its_parent() -> None:
-    with _objects._PROCESS.lock, _cache._PROCESS.lock:
-        child = multiprocessing.get_context("fork").Process(target=load, args=(SOURCE,))
+    with LIBRARIES.lock, _cache._PROCESS.lock:
+        child = multiprocessing.get_context("fork").Process(target=LIBRARIES.load, args=(SOURCE,))
         child.start()
     child.join(60)
     assert child.exitcode == 0
@@ -201,10 +195,9 @@ def test_objects_that_nobody_used_for_long_go_when_one_is_built(cache: Path) -> 
     assert not (cache / "build-killed").exists()
 
 
-def test_loading_an_object_marks_it_as_used(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_loading_an_object_marks_it_as_used(cache: Path) -> None:
     load(SOURCE)
     os.utime(kept(cache)[0], (0, 0))
-    forget(monkeypatch)
     load(SOURCE)
     assert kept(cache)[0].stat().st_mtime > 0
 

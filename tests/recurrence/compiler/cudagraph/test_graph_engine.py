@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence import GraphEngine, LoopEngine, Recurrent, ValidSteps
-from seqpipe.recurrence.compiler.cudagraph import _cuda_graph_program
 from seqpipe.recurrence.engines import _choice
 from seqpipe.testing import _invariants
 
@@ -157,11 +156,8 @@ def test_a_second_derivative_is_refused(engine: GraphEngine, make: Make) -> None
         torch.autograd.grad(outputs.sum(), list(cell.parameters()), create_graph=True)
 
 
-def test_the_recording_that_was_not_used_for_longest_goes(
-    engine: GraphEngine, recorder: Any, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_cuda_graph_program, "_MAX_RECORDINGS", 2)
-    cell = make("mgu")
+def test_the_recording_that_was_not_used_for_longest_goes(recorder: Any, make: Make) -> None:
+    engine, cell = GraphEngine(recorder, "cpu", max_recordings=2), make("mgu")
 
     def recorded(steps: int) -> bool:
         recorder.made = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +13,11 @@ from torch import Tensor, nn
 
 from seqpipe.cells import Cell
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.compiler.eager import _columns
+from seqpipe.recurrence.compiler.eager._columns import RunSize
 from seqpipe.recurrence.compiler.eager._eager_program import EagerProgram, run_eagerly
 from seqpipe.recurrence.compiler.eager._packing import Packing
 from seqpipe.recurrence.compiler.eager._workload import Workload
-from seqpipe.recurrence.engines import POLICY, LoopEngine, ThreadPolicy
+from seqpipe.recurrence.engines import POLICY, LoopEngine
 
 
 class Gates(Cell):
@@ -71,9 +73,9 @@ def make(cell: type[Cell]) -> Recurrent:
     return Recurrent(cell(3, 6)).double()
 
 
-def program_of(cell: Cell, policy: ThreadPolicy = POLICY) -> EagerProgram:
+def program_of(cell: Cell, **settings: Any) -> EagerProgram:
     wanted = (True,) * len(list(cell.parameters()))
-    return EagerProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted, policy=policy)
+    return EagerProgram(cell, torch.float64, input_grad=True, parameter_grads=wanted, **settings)
 
 
 def in_step(source: str) -> list[str]:
@@ -82,9 +84,9 @@ def in_step(source: str) -> list[str]:
     return [line.strip() for line in lines if line.startswith(" " * (12 if "islice" in source else 8))]
 
 
-def outputs_and_gradients(recurrent: Recurrent, x: Tensor, lengths: Tensor | None) -> list[Tensor]:
+def outputs_and_gradients(recurrent: Recurrent, x: Tensor, run: Callable[[Tensor], tuple[Tensor, Any]]) -> list[Tensor]:
     x = x.clone().requires_grad_()
-    outputs, _ = recurrent(x, lengths)
+    outputs, _ = run(x)
     wanted = [x, *recurrent.parameters()]
     return [outputs.detach(), *torch.autograd.grad(outputs.square().sum(), wanted)]
 
@@ -105,12 +107,16 @@ def test_runs_of_some_steps_give_what_the_plain_loop_gives(
     recurrent, x = make(cell), torch.randn(6, 17, 3, dtype=torch.float64)
     given = None if lengths is None else torch.tensor(lengths)
     monkeypatch.setenv("SEQPIPE_ENGINE", "loop")
-    expected = outputs_and_gradients(recurrent, x, given)
-    monkeypatch.setenv("SEQPIPE_ENGINE", "torch")
+    expected = outputs_and_gradients(recurrent, x, lambda x: recurrent(x, given))
+    layer, weights = recurrent.cells[0], tuple(recurrent.parameters())
+    state = layer.initial_state(6)
+    states = state if isinstance(state, tuple) else (state,)
     for rows in (1, 20, 1000):
-        monkeypatch.setattr(_columns, "_ROWS", rows)
-        monkeypatch.setattr(_columns, "_NUMBERS", 1)
-        for a, b in zip(outputs_and_gradients(recurrent, x, given), expected, strict=True):
+        program = program_of(layer, run_size=RunSize(elements=1, min_rows=rows))
+        found = outputs_and_gradients(
+            recurrent, x, partial(run_eagerly, program, lengths=given, states=states, tensors=weights)
+        )
+        for a, b in zip(found, expected, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-12)
 
 
@@ -178,7 +184,7 @@ def test_products_outside_the_loop_count_for_all_their_rows() -> None:
 def test_large_products_of_a_run_have_all_threads_and_leave_them_to_whoever_comes_next() -> None:
     cell = make(Gates)._cell(0)
     x, weights = torch.randn(2, 9, 3, dtype=torch.float64, requires_grad=True), tuple(cell.parameters())
-    program = program_of(cell, replace(POLICY, row_of_run=50))
+    program = program_of(cell, policy=replace(POLICY, row_of_run=50))
     state = cell.initial_state(2)
     expected, _ = LoopEngine().run(cell, x, None, state)
     found, _ = run_eagerly(program, x, None, state, weights)

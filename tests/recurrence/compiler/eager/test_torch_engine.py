@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from seqpipe.cells import Cell, GRUCell
 from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.compiler import TorchEngine
-from seqpipe.recurrence.compiler.eager import _torch_engine
 from seqpipe.recurrence.compiler.eager._eager_program import EagerProgram
 from seqpipe.recurrence.compiler.eager._packing import Packing
+from seqpipe.recurrence.engines._catalogue import engine_named
 
 Everything = Callable[..., list[Tensor]]
 Furthest = Callable[..., float]
@@ -187,7 +187,7 @@ class Clocked(Gated):
 def in_torch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Plan for torch, run sequences however short, and in one thread."""
     monkeypatch.setenv("SEQPIPE_ENGINE", "torch")
-    monkeypatch.setattr(_torch_engine, "_FEWEST_STEPS", 0)
+    monkeypatch.setattr(engine_named("torch"), "min_steps", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -57,7 +57,7 @@ def plot_confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence
 
 def _title(counts: NDArray[np.int64]) -> str:
     accuracy = np.trace(counts) / max(counts.sum(), 1)
-    return f"Confusion matrix: {accuracy:.1%} of {counts.sum():,} correct"
+    return f"Confusion matrix\n{accuracy:.1%} of {counts.sum():,} correct"
 
 
 def _name_classes(axes: Axes, classes: NDArray[Any]) -> None:

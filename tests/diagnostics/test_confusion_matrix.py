@@ -28,7 +28,7 @@ def test_a_cell_tells_its_count_where_there_is_one():
 
 def test_the_title_states_the_share_of_correct_predictions():
     assert (
-        axes_of(plot_confusion_matrix(Y_TRUE, Y_PRED)).get_title(loc="left") == "Confusion matrix: 66.7% of 6 correct"
+        axes_of(plot_confusion_matrix(Y_TRUE, Y_PRED)).get_title(loc="left") == "Confusion matrix\n66.7% of 6 correct"
     )
 
 

@@ -1,4 +1,4 @@
-"""Context managers for all process-wide state that seqpipe changes and restores.
+"""All process-wide state that seqpipe changes, with the context managers that change and restore it.
 
 - `command_line`, while a command of ``seqpipe`` runs: SIGTERM exits with 143, `sys.unraisablehook` sends a signal again
   that arrived where no exception can be raised, and `warnings.showwarning` writes one line to stderr.
@@ -10,6 +10,9 @@
 
 Two more changes follow the same rule in other modules: torch's number of threads (`seqpipe.training._threads`), and
 MLflow's output, through two environment variables and the levels of three loggers (`seqpipe.tracking._quiet`).
+
+One change lasts: importing `seqpipe.estimators` wraps the method that all scorers of scikit-learn share, so that they
+score time steps (`seqpipe.estimators._step_scoring`). It passes every other estimator on unchanged.
 """
 
 from __future__ import annotations

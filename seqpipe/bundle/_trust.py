@@ -67,12 +67,12 @@ _PLAIN = {
 
 
 def check_types(data: bytes, *, owner: str) -> list[str]:
-    """Return the types that skops has to be told to trust in a file, for the model called ``owner`` in errors.
+    """Return the types that must be passed to skops as trusted in a file, for the model called ``owner`` in errors.
 
     Raises
     ------
     BundleError
-        If it holds types that nobody vouches for, or whose contents nobody checks.
+        If it holds untrusted types, or types whose contents are not checked.
     """
     found: list[str] = skops.io.get_untrusted_types(data=data)
     if unchecked := unchecked_types(_types_in(data)):

@@ -21,7 +21,7 @@ STATE = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks", "_skl_ca
 
 
 class Task:
-    """Stands in for ``sklearn.callback.CallbackContext``, whose attributes and methods it has as far as they are used."""
+    """Replaces ``sklearn.callback.CallbackContext``, with the attributes and methods that seqpipe uses."""
 
     def __init__(self, callbacks: list[Any], task_name: str, *, max_subtasks: int | None = 0) -> None:
         self._callbacks = callbacks

@@ -2,7 +2,7 @@
 Does the gradient reach the first step?
 =======================================
 
-The label is told by the first of sixty steps. ``gradient_flow`` measures the norm of the loss's gradient with respect to the state at each step: in a plain RNN it vanishes on the
+The label depends on the first of sixty steps only. ``gradient_flow`` measures the norm of the loss's gradient with respect to the state at each step: in a plain RNN it vanishes on the
 backward pass, and the network cannot learn what it never sees.
 """
 

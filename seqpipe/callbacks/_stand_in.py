@@ -97,7 +97,7 @@ class CallbackSupportMixin:
 
 
 def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Stand in for ``sklearn.callback.with_callbacks``: tear down what a fit has set up."""
+    """Replace ``sklearn.callback.with_callbacks``: tear down the callbacks that a fit has set up."""
 
     @wraps(method)
     def fit(estimator: Any, *args: Any, **kwargs: Any) -> Any:
@@ -115,7 +115,7 @@ def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Address(NamedTuple):
-    """Stands in for a handle of scikit-learn's listeners."""
+    """Replaces a handle of scikit-learn's listeners."""
 
     address: str
 

@@ -2,7 +2,7 @@
 From all steps to one prediction
 ================================
 
-``pooling`` sets how the outputs at all steps are reduced to one vector. Whether the last output, the mean or attention is best depends on where the information is: here the
+``pooling`` sets how the outputs at all steps are reduced to one vector. Whether the last output, the mean or attention is best depends on where the information is. Here the
 label depends on a short burst somewhere in 100 steps of noise.
 """
 

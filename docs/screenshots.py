@@ -35,7 +35,7 @@ FLAGS = (
 
 
 def main() -> None:
-    """Record a search in a store of its own, serve it, and take a picture of each page."""
+    """Record a search in a separate store, serve it, and take a screenshot of each page."""
     with tempfile.TemporaryDirectory() as folder:
         uri = f"sqlite:///{folder}/mlflow.db"
         record(uri)

@@ -140,7 +140,7 @@ def did_you_mean(name: object, choices: Iterable[Any]) -> str:
     close = get_close_matches(_folded(str(name)), folded, n=1)
     if not close or folded[close[0]] == name:
         return ""
-    return f" Did you mean {_told_apart(folded[close[0]], name)}?"
+    return f" Did you mean {_distinguished(folded[close[0]], name)}?"
 
 
 def _folded(text: str) -> str:
@@ -151,7 +151,7 @@ def _folded(text: str) -> str:
     )
 
 
-def _told_apart(choice: object, name: object) -> str:
+def _distinguished(choice: object, name: object) -> str:
     if not (isinstance(choice, str) and isinstance(name, str) and _look_alike(choice, name)):
         return repr(choice)
     if (ascii(choice), ascii(name)) == (repr(choice), repr(name)):

@@ -168,7 +168,7 @@ class PluginHost:
         status, reason = "loaded", ""
         try:
             plugin = entry_point.load()
-            reason = _too_new(plugin)
+            reason = _api_refusal(plugin)
             if reason:
                 status = "skipped"
             else:
@@ -209,7 +209,7 @@ class PluginHost:
         return specs
 
 
-def _too_new(plugin: Any) -> str:
+def _api_refusal(plugin: Any) -> str:
     """Return why a plug-in cannot be used with this API, or nothing."""
     api = getattr(plugin, "SEQPIPE_API", hookspecs.API_VERSION)
     if api <= hookspecs.API_VERSION:

@@ -60,13 +60,13 @@ class EngineSpec(_Spec):
     Raises
     ------
     ValueError
-        If the name is "auto", which stands for the choice among all engines.
+        If the name is "auto", which means the choice among all engines.
     """
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.name == "auto":
-            raise ValueError("The 'name' of EngineSpec must not be 'auto': it stands for the choice among all engines.")
+            raise ValueError("The 'name' of EngineSpec must not be 'auto': it means the choice among all engines.")
 
 
 @dataclass(frozen=True)

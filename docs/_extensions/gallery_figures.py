@@ -1,4 +1,4 @@
-"""How the gallery orders its examples, and keeps the figures that seqpipe's plots return."""
+"""Order the examples of the gallery, and keep the figures that seqpipe's plots return."""
 
 from __future__ import annotations
 

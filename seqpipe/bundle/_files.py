@@ -74,7 +74,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Return the model in a file that `save` has written.
 
-    Nothing in the file is run: one that asks for types that nobody vouches for is refused.
+    Loading runs no code from the file; a file with untrusted types is refused.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def read(path: str | os.PathLike[str], *, owner: str) -> Any:
 
 
 def trusted_types(model: Any) -> list[str]:
-    """Return the types that skops has to be told to trust in a model.
+    """Return the types that must be passed to skops as trusted in a model.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def trusted_types(model: Any) -> list[str]:
 
 
 def _written(model: Any) -> tuple[bytes, list[str]]:
-    """Return a model as bytes, and the types in it that skops has to be told to trust."""
+    """Return a model as bytes, and the types in it that must be passed to skops as trusted."""
     name = type(model).__name__
     try:
         data = skops.io.dumps(without_callbacks(model))

@@ -1,9 +1,9 @@
-"""Which classes a model may hold: a file from elsewhere must not choose what runs when it is read.
+"""The classes that a saved model may contain: an untrusted file must not determine which code runs on loading.
 
-Names are judged by what they stand for: a function of a trusted package can do anything when it is called, and
-an estimator's state may get it called. Functions are refused, but for the metrics of scikit-learn's scorers, which a
-search holds. Compiled code that follows indices and sizes from a file without a check reads,
-or writes, wherever a forged one points: what needs such code is kept in no model, though skops trusts most of it.
+Names are resolved and checked by what they refer to: a function of a trusted package can do anything when called, and
+the state of an estimator may cause a call. Functions are refused, except the metrics of scikit-learn's scorers, which
+a search contains. Compiled code that uses indices and sizes from a file without checking them reads or writes
+arbitrary memory if they are forged: classes that need such code are refused, although skops trusts most of them.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ _PLAIN = {
 
 
 def check_types(data: bytes, *, owner: str) -> list[str]:
-    """Return the types that skops has to be told to trust in a file, for the model called ``owner`` in errors.
+    """Return the types that must be passed to skops as trusted in a file, for the model called ``owner`` in errors.
 
     Raises
     ------
     BundleError
-        If it holds types that nobody vouches for, or whose contents nobody checks.
+        If it holds untrusted types, or types whose contents are not checked.
     """
     found: list[str] = skops.io.get_untrusted_types(data=data)
     if unchecked := unchecked_types(_types_in(data)):
@@ -107,7 +107,7 @@ def _types_in(data: bytes) -> Iterator[str]:
 
 
 def foreign_types(names: Iterable[str]) -> list[str]:
-    """Return those names that are no class which scikit-learn, seqpipe or an installed plug-in vouches for."""
+    """Return the names that are not trusted classes of scikit-learn, seqpipe or an installed plug-in."""
     own = {"seqpipe", *(point.module.partition(".")[0] for point in plugins())}
     return [name for name in names if not _is_trusted(name, own)]
 

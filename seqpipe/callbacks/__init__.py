@@ -4,8 +4,8 @@ From version 1.9 on scikit-learn notifies callbacks of every task of a fit. The 
 searches and pipelines into the estimators inside, in any process that runs them.
 
 - Estimators and transformers support callbacks by `CallbackSupportMixin` and `with_callbacks`.
-- A callback is a `FitListener`. It is handed each task as a `FitTask`, and reaches the process that began the fit by
-  a `Channel`.
+- A callback is a `FitListener`. It receives each task as a `FitTask`, and sends messages to the process that began the fit
+  through a `Channel`.
 - `fit_with_callbacks` fits any estimator with callbacks.
 
 Where `sklearn.callback` is missing, as in scikit-learn 1.7 and 1.8, or has changed, the stand-ins of `_stand_in`

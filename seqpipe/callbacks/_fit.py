@@ -16,7 +16,7 @@ from seqpipe.exceptions import TrackingWarning
 
 __all__ = ["fit_with_callbacks"]
 
-#: What an estimator's summary tells that it also keeps as attributes.
+#: Fields of an estimator's summary that are also its attributes.
 _SUMMARY = ("n_parameters", "compile_seconds", "device")
 
 

@@ -21,7 +21,7 @@ STATE = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks", "_skl_ca
 
 
 class Task:
-    """Stands in for ``sklearn.callback.CallbackContext``, whose attributes and methods it has as far as they are used."""
+    """Replaces ``sklearn.callback.CallbackContext``, with the attributes and methods that seqpipe uses."""
 
     def __init__(self, callbacks: list[Any], task_name: str, *, max_subtasks: int | None = 0) -> None:
         self._callbacks = callbacks
@@ -97,7 +97,7 @@ class CallbackSupportMixin:
 
 
 def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Stand in for ``sklearn.callback.with_callbacks``: tear down what a fit has set up."""
+    """Replace ``sklearn.callback.with_callbacks``: tear down the callbacks that a fit has set up."""
 
     @wraps(method)
     def fit(estimator: Any, *args: Any, **kwargs: Any) -> Any:
@@ -115,7 +115,7 @@ def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Address(NamedTuple):
-    """Stands in for a handle of scikit-learn's listeners."""
+    """Replaces a handle of scikit-learn's listeners."""
 
     address: str
 

@@ -73,7 +73,7 @@ def cross_val_predict(
     tested = np.concatenate([test for _, test in splits])
     if not np.array_equal(np.sort(tested), np.arange(n_samples)):
         raise ValueError("cross_val_predict requires a cv with each sequence in exactly one test set, such as KFold.")
-    answers = np.empty(n_samples, dtype=object)
+    predictions = np.empty(n_samples, dtype=object)
     classes: list[NDArray[Any]] = []
     for train, test in splits:
         given = {name: _cut(value, train, n_samples) for name, value in (params or {}).items()}
@@ -86,10 +86,10 @@ def cross_val_predict(
         rows, offsets = step_rows(getattr(fitted, method)(_safe_indexing(X, test)))
         classes.append(fitted.classes_ if method != "predict" else np.empty(0))
         for i, part in zip(test, np.split(rows, offsets[1:-1])):
-            answers[i] = part
+            predictions[i] = part
     if method != "predict":
-        _align(answers, [test for _, test in splits], classes)
-    return answers
+        _align(predictions, [test for _, test in splits], classes)
+    return predictions
 
 
 def _cut(value: Any, train: NDArray[np.int64], n_samples: int) -> Any:
@@ -98,12 +98,12 @@ def _cut(value: Any, train: NDArray[np.int64], n_samples: int) -> Any:
     return _safe_indexing(value, train) if long else value
 
 
-def _align(answers: NDArray[Any], tests: list[NDArray[np.int64]], classes: list[NDArray[Any]]) -> None:
+def _align(predictions: NDArray[Any], tests: list[NDArray[np.int64]], classes: list[NDArray[Any]]) -> None:
     """Align the columns of all folds."""
     known = np.unique(np.concatenate(classes))
     for test, own in zip(tests, classes):
         columns = np.searchsorted(known, own)
         for i in test:
-            wide = np.zeros((len(answers[i]), len(known)), dtype=answers[i].dtype)
-            wide[:, columns] = answers[i]
-            answers[i] = wide
+            wide = np.zeros((len(predictions[i]), len(known)), dtype=predictions[i].dtype)
+            wide[:, columns] = predictions[i]
+            predictions[i] = wide

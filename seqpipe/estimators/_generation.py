@@ -122,7 +122,7 @@ class GenerationMixin:
         model = NextToken(self.net_, self._labels_of(label, n, random), n)
         drawn = self._drawn(model, np.append(self.vocabulary_.start, begin), sampling, random)
         end = self.vocabulary_.end if "end" in self.vocabulary_.special else None
-        written = _until_over(drawn, n, _counted("length", length), end, last)
+        written = _until_finished(drawn, n, _counted("length", length), end, last)
         return ((row, self.vocabulary_.token(token)) for row, token in written)
 
     def _labels_of(self, label: Any, n: int, random: np.random.RandomState) -> NDArray[np.int64] | None:
@@ -148,7 +148,7 @@ class GenerationMixin:
             tokens = drawn[:, None]
 
 
-def _until_over(
+def _until_finished(
     drawn: Iterator[NDArray[np.int64]], n: int, length: int, end: int | None, stop: list[int]
 ) -> Iterator[tuple[int, int]]:
     """Yield (text index, token) at each step for the texts that have neither ended nor stopped."""

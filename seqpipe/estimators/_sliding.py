@@ -216,29 +216,29 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
 
     # ---- predict
 
-    def _answers(self, X: Any, method: str) -> tuple[NDArray[Any], Windows, Sequences]:
+    def _window_predictions(self, X: Any, method: str) -> tuple[NDArray[Any], Windows, Sequences]:
         """Return the predictions of the estimator for each window of X, the windows, and X as sequences."""
         check_is_fitted(self)
         found = self._read(X, reset=False)
         windows = self._windows(found)
         return np.asarray(getattr(self.estimator_, method)(suited(self.estimator_, windows))), windows, found
 
-    def _joined(self, answers: NDArray[Any], windows: Windows) -> NDArray[Any]:
+    def _joined(self, predictions: NDArray[Any], windows: Windows) -> NDArray[Any]:
         """Aggregate the predictions of windows, shape (n_windows, …), per sequence."""
         counts = np.bincount(windows.series)
         ends = np.cumsum(counts)
         if self.aggregate == "last":
-            return np.asarray(answers[ends - 1])
+            return np.asarray(predictions[ends - 1])
         if self.aggregate == "mean":
-            sums = np.add.reduceat(answers, ends - counts, axis=0)
-            return np.asarray(sums / counts.reshape(-1, *[1] * (answers.ndim - 1)))
+            sums = np.add.reduceat(predictions, ends - counts, axis=0)
+            return np.asarray(sums / counts.reshape(-1, *[1] * (predictions.ndim - 1)))
         assert callable(self.aggregate)
-        found = [self.aggregate(part) for part in np.split(answers, ends[:-1])]
+        found = [self.aggregate(part) for part in np.split(predictions, ends[:-1])]
         shapes = {np.shape(each) for each in found}
-        if shapes != {answers.shape[1:]}:
+        if shapes != {predictions.shape[1:]}:
             raise ValueError(
                 f"The 'aggregate' parameter of {type(self).__name__} must map the predictions of a sequence's windows, "
-                f"of shape (n_windows, …), to shape {answers.shape[1:]}. Got {sorted(shapes)} instead."
+                f"of shape (n_windows, …), to shape {predictions.shape[1:]}. Got {sorted(shapes)} instead."
             )
         return np.array(found)
 

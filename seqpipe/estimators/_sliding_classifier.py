@@ -121,10 +121,10 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
         """Return probabilities or votes, (n_samples, n_classes) or (total_steps, n_classes), and X as sequences."""
         check_is_fitted(self)
         method = "predict_proba" if _has_probabilities(self) else "predict"
-        answers, windows, found = self._answers(X, method)
+        predictions, windows, found = self._window_predictions(X, method)
         if method == "predict":
-            answers = np.eye(len(self.classes_))[class_numbers(answers, self.classes_)]
-        return answers if self._by_step else self._joined(answers, windows), found
+            predictions = np.eye(len(self.classes_))[class_numbers(predictions, self.classes_)]
+        return predictions if self._by_step else self._joined(predictions, windows), found
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Any:

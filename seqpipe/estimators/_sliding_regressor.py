@@ -95,11 +95,11 @@ class SlidingWindowRegressor(RegressorMixin, SlidingWindowEstimator):
 
     def _values(self, X: Any) -> tuple[NDArray[np.float64], Sequences]:
         """Return predictions, (n_samples, …) or (total_steps, n_outputs), and X as sequences."""
-        answers, windows, found = self._answers(X, "predict")
+        predictions, windows, found = self._window_predictions(X, "predict")
         if not self._by_step:
-            return self._joined(answers, windows), found
+            return self._joined(predictions, windows), found
         _, there = self._last_steps(found, windows)
-        return answers.reshape(len(answers), self.stride, -1)[there], found
+        return predictions.reshape(len(predictions), self.stride, -1)[there], found
 
     def predict(self, X: Any) -> Any:
         """Predict the targets of each sequence or, with ``aggregate="concat"``, of each time step.

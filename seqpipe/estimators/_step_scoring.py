@@ -45,13 +45,13 @@ class _KnownSteps(BaseEstimator):
     ----------
     estimator : estimator
         Predicts at every time step.
-    answers : array of shape (n_steps, …)
+    predictions : array of shape (n_steps, …)
         Its predictions at the known steps.
     """
 
-    def __init__(self, estimator: Any, answers: NDArray[Any]) -> None:
+    def __init__(self, estimator: Any, predictions: NDArray[Any]) -> None:
         self.estimator = estimator
-        self.answers = answers
+        self.predictions = predictions
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -65,12 +65,12 @@ class _KnownSteps(BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the predictions at the known steps."""
-        return self.answers
+        return self.predictions
 
     @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the predictions at the known steps."""
-        return self.answers
+        return self.predictions
 
 
 def _at_known_steps(
@@ -78,8 +78,8 @@ def _at_known_steps(
 ) -> tuple[_KnownSteps, NDArray[Any], NDArray[np.float64] | None]:
     """Return the estimator, targets and weights at time steps with a target and a weight above 0."""
     owner = type(estimator).__name__
-    answers, offsets = step_rows(getattr(estimator, method)(X))
-    steps = Sequences(np.zeros(len(answers)), offsets)
+    predictions, offsets = step_rows(getattr(estimator, method)(X))
+    steps = Sequences(np.zeros(len(predictions)), offsets)
     rows = read_step_targets(y, steps, owner=owner).rows
     values, known = _last(estimator)._read_steps(rows, steps)
     weight = read_step_weight(sample_weight, steps, owner=owner)
@@ -88,9 +88,9 @@ def _at_known_steps(
         raise ValueError(f"y of {owner} has no target at any scored time step with a weight above 0.")
     narrow = method == "predict" or values.ndim == 1
     truth = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-    if narrow and answers.ndim == 2 and answers.shape[1] == 1:
-        answers = answers[:, 0]
-    return _KnownSteps(estimator, answers[known]), truth[known], None if sample_weight is None else weight[known]
+    if narrow and predictions.ndim == 2 and predictions.shape[1] == 1:
+        predictions = predictions[:, 0]
+    return _KnownSteps(estimator, predictions[known]), truth[known], None if sample_weight is None else weight[known]
 
 
 def install_step_scoring() -> None:

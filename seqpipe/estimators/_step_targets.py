@@ -269,7 +269,7 @@ def check_step_labels(
         raise InvalidSequencesError(f"y of {owner} has no label at any time step. At least one is required.")
     if labels.dtype.kind in "fc":
         _refuse(known & ~np.isfinite(labels), X, "Input y contains infinity", "Correct these labels.")
-    found = _alike(labels[known])
+    found = _uniform(labels[known])
     check_classification_targets(found)
     if known.all():
         return found, known
@@ -278,7 +278,7 @@ def check_step_labels(
     return filled, known
 
 
-def _alike(labels: NDArray[Any]) -> NDArray[Any]:
+def _uniform(labels: NDArray[Any]) -> NDArray[Any]:
     """Return labels, none of which is missing, as an array of their common numpy dtype."""
     if labels.dtype != object:
         return labels

@@ -96,7 +96,7 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
         ValueError
             If there are none.
         """
-        chosen = self._ruled(step_lengths(data.X)) & data.known
+        chosen = self._selected(step_lengths(data.X)) & data.known
         if not chosen.any():
             raise ValueError(
                 f"The 'loss_on' parameter of {type(self).__name__} must select at least one step of the training data "
@@ -104,7 +104,7 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
             )
         return chosen
 
-    def _ruled(self, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _selected(self, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return a mask of the steps that ``loss_on`` selects in sequences of these lengths, shape (total_steps,)."""
         of_length = {n: chosen_steps(self.loss_on, np.array([n]), int(n))[0] for n in np.unique(lengths)}
         return np.concatenate([of_length[n] for n in lengths])
@@ -112,7 +112,7 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
     def _chosen(self, samples: Samples) -> list[NDArray[np.bool_]]:
         """Return a mask of the steps that contribute to the loss, for each sample."""
         offsets = samples.step_offsets
-        chosen = self._ruled(np.diff(offsets))
+        chosen = self._selected(np.diff(offsets))
         if samples.step_weight is not None:
             chosen &= samples.step_weight.values[:, 0] > 0
         return np.split(chosen, offsets[1:-1])

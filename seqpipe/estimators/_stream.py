@@ -205,5 +205,5 @@ class StepStream(Stream):
         """
         x = self._check(steps)
         with torch.inference_mode():
-            answers = self._finish(self._network.head(self._advance(x))[0].cpu().numpy())
-        return answers[0] if np.ndim(steps) < 2 else answers
+            predictions = self._finish(self._network.head(self._advance(x))[0].cpu().numpy())
+        return predictions[0] if np.ndim(steps) < 2 else predictions

@@ -118,8 +118,8 @@ def _outermost(every: pd.DataFrame) -> pd.DataFrame:
 
 def _comparable(every: pd.DataFrame, *, all_data: bool) -> set[str]:
     found = _outermost(every)
-    alike = found if all_data else found[found["basis"] == found["basis"].iloc[0]]
-    return set(alike["run_id"])
+    comparable = found if all_data else found[found["basis"] == found["basis"].iloc[0]]
+    return set(comparable["run_id"])
 
 
 def _chosen(every: pd.DataFrame, names: list[str], experiment: str) -> set[str]:
@@ -162,7 +162,7 @@ def _row(run: pd.Series, every: pd.DataFrame) -> dict[str, object]:
     folds = every[every["parent"] == run["run_id"]]
     is_fit = run["kind"] == "fit"
     fits = run.to_frame().T if is_fit or folds.empty else folds
-    told = fits.iloc[-1]  # the newest is first
+    newest = fits.iloc[-1]
     seconds = _mean(fits, "fit_seconds")
     [of] = every.loc[every["run_id"] == run["of"], "data"]
     return {
@@ -171,10 +171,10 @@ def _row(run: pd.Series, every: pd.DataFrame) -> dict[str, object]:
         "std": _metric(run, "std_test_score"),
         "seconds": _metric(run, "mean_fit_time") if np.isnan(seconds) else seconds,
         "compile_seconds": _mean(fits, "compile_seconds"),
-        "n_parameters": _metric(told, "n_parameters"),
+        "n_parameters": _metric(newest, "n_parameters"),
         "data": of,
         "run": run["of"][:_SHORT],
-        "curve_of": told["run_id"],
+        "curve_of": newest["run_id"],
     }
 
 

@@ -85,11 +85,11 @@ def _from_table(loaded: LoadedRecipe, task: Task, found: WrittenTable, table: Ta
         decimal=section.decimal,
         separator=found.separator,
     )
-    table, mended = prepared(table, sort=section.sort, missing=section.missing)
+    table, changes = prepared(table, sort=section.sort, missing=section.missing)
     data = task.from_table(table.frame, table.roles, name=name)
     _check_steps(loaded, data)
     remembered = TrainingTable(table.roles, section.sort, section.missing, columns, section.form)
-    return LoadedData(data, [*found.notes, *notes, *mended], remembered)
+    return LoadedData(data, [*found.notes, *notes, *changes], remembered)
 
 
 def _check_steps(loaded: LoadedRecipe, data: TaskData) -> None:

@@ -41,7 +41,7 @@ def new_task(name: str, *, parameter: str) -> Task:
     try:
         made = found.spec.factory()
     except Exception as error:
-        raise PluginError(f"{who} cannot be created: {_told(error)}.") from error
+        raise PluginError(f"{who} cannot be created: {_one_line(error)}.") from error
     if not isinstance(made, Task):
         raise PluginError(f"{who} must be a seqpipe.tasks.Task. Its factory returned {made!r:.60} instead.")
     return PluggedTask(made, who)
@@ -165,7 +165,7 @@ class PluggedTask(Task):
         except Exception as error:
             if isinstance(error, (SeqpipeError, *passing)):
                 raise
-            raise PluginError(f"{self.who} failed in {method}(): {_told(error)}.") from error
+            raise PluginError(f"{self.who} failed in {method}(): {_one_line(error)}.") from error
 
     def _data(self, found: Any, method: str) -> TaskData:
         if not isinstance(found, TaskData):
@@ -201,5 +201,5 @@ class PluggedTask(Task):
         return PluginError(f"{self.who}: {method}() must return {wanted}. Got {got} instead.")
 
 
-def _told(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")

@@ -108,10 +108,10 @@ def _for_lines(task: Task, estimator: Any, known: TrainingTable, path: str | Pat
     alone = replace(known, roles=Roles(sequence=column))  # lines have no ids, unlike possibly the training table
     table, _ = alone.held(WrittenTable(lines[written]), source=str(path))
     predictions = _predictions(task, estimator, alone, table)
-    return predictions if written.all() else _beside_blanks(predictions, written, table)
+    return predictions if written.all() else _with_blank_lines(predictions, written, table)
 
 
-def _beside_blanks(predictions: pd.DataFrame, written: NDArray[np.bool_], table: Table) -> pd.DataFrame:
+def _with_blank_lines(predictions: pd.DataFrame, written: NDArray[np.bool_], table: Table) -> pd.DataFrame:
     """Return predictions for all lines; those that are not ``written`` have missing predictions."""
     if len(predictions) != len(table.frame):
         raise InvalidSequencesError(

@@ -67,14 +67,14 @@ def _candidates(found: pd.DataFrame) -> Table:
     for _, row in found.iterrows():
         failed = bool(row["error"])
         rank = "-" if failed else str(row["rank"])
-        told = ["failed", *[""] * 4] if failed else _told(row)
-        table.add_row(rank, *(Text(str(row[column])) for column in searched), *told)
+        cells = ["failed", *[""] * 4] if failed else _result_cells(row)
+        table.add_row(rank, *(Text(str(row[column])) for column in searched), *cells)
     errors = [f"{row['name']}: {row['error']}" for _, row in found.iterrows() if row["error"]]
     table.caption = Text("\n".join([_CANDIDATES_EXPLAINED, *errors]))
     return table
 
 
-def _told(row: pd.Series) -> list[str]:
+def _result_cells(row: pd.Series) -> list[str]:
     scores = [_shown(row["mean"]), _shown(row["std"])]
     return [*scores, _seconds(row["seconds"]), _seconds(row["compile_seconds"]), _size(row["n_parameters"])]
 

@@ -71,7 +71,7 @@ def run_recipe(
     for line in job.summary:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     with _tracker(job) as tracker:
-        result = _judged(job, _fitted(job, tracker, console))
+        result = _evaluated(job, _fitted(job, tracker, console))
         if tracker is not None:
             result = _recorded(job, result, tracker)
     print_result(console, result)
@@ -125,7 +125,7 @@ def _fit_alone(job: Job, callbacks: list[Any]) -> None:
         raise FitFailedError(f"{whose} fit failed with {type(error).__name__}: {error}") from error
 
 
-def _judged(job: Job, result: RunResult) -> RunResult:
+def _evaluated(job: Job, result: RunResult) -> RunResult:
     return replace(
         result,
         metrics=job.task.metrics(result.estimator, job.test),

@@ -80,7 +80,7 @@ def fit_search(
     FitFailedError
         If no candidate could be fitted and scored.
     """
-    with _failures_told(alone=search.n_jobs in (None, 1)) as reasons, _workers(backend):
+    with _failures_collected(alone=search.n_jobs in (None, 1)) as reasons, _workers(backend):
         try:
             fit_with_callbacks(search, callbacks, train.X, train.y)
         except ValueError as error:
@@ -125,9 +125,9 @@ def candidate_table(loaded: LoadedRecipe, search: Any, notes: FitNotes, reasons:
     return pd.DataFrame(rows).sort_values("rank", kind="stable", ignore_index=True)
 
 
-def _mean(told: Mapping[int, float], fits: Iterable[int], otherwise: float) -> float:
+def _mean(values: Mapping[int, float], fits: Iterable[int], otherwise: float) -> float:
     """Return the mean of the values reported by fits, or ``otherwise`` if there are none."""
-    known = [told[fit] for fit in fits if fit in told]
+    known = [values[fit] for fit in fits if fit in values]
     return float(np.mean(known)) if known else otherwise
 
 
@@ -193,7 +193,7 @@ def _workers(backend: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _failures_told(*, alone: bool) -> Iterator[list[str]]:
+def _failures_collected(*, alone: bool) -> Iterator[list[str]]:
     """Collect the reasons of failed fits and scores instead of showing their tracebacks as warnings.
 
     In worker processes, which do not exist if ``alone``, the reason of a failed score would only be printed.

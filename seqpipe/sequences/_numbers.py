@@ -125,9 +125,9 @@ def _kind_of(dtype: Any) -> str:
         kind = dtype.pyarrow_dtype
         if pa.types.is_temporal(kind):
             return "times"
-        return "categories" if pa.types.is_dictionary(kind) else "other things"
+        return "categories" if pa.types.is_dictionary(kind) else "other objects"
     times = isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype)
-    return "times" if times else "other things"
+    return "times" if times else "other objects"
 
 
 def is_arrow_list(dtype: Any) -> bool:

@@ -98,7 +98,7 @@ def read_csv(path: Path, form: CsvFormat) -> tuple[pd.DataFrame, str]:
     with _LONG_CELLS.held():
         dialect = _dialect(path, form)
         names, lines, columns = _read(path, form, dialect)
-    cells = {name: _whole_where_written_so(column).to_pandas() for name, column in zip(names, columns)}
+    cells = {name: _as_integers_if_written_so(column).to_pandas() for name, column in zip(names, columns)}
     return pd.DataFrame(cells).set_axis(pd.Index(lines, name="line", dtype="int64")), dialect.separator
 
 
@@ -131,7 +131,7 @@ def _opened(path: Path) -> io.BufferedIOBase:
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
-def _whole_where_written_so(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _as_integers_if_written_so(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not len(column) or column.null_count or not pc.all(pc.match_substring_regex(column, _WHOLE)).as_py():
         return column
     return column.cast(pa.int64())
@@ -268,13 +268,13 @@ def _decoded_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) ->
 def _check_width(path: Path, line: int, row: list[str], names: list[str], separator: str) -> None:
     if len(row) == len(names):
         return
-    told = f"{path}:{line}: the row has {len(row)} cell(s) where the header has {len(names)}"
+    problem = f"{path}:{line}: the row has {len(row)} cell(s) where the header has {len(names)}"
     if len(names) == 1:
         raise InvalidSequencesError(
-            f"{told}, {names[0]!r:.60}. Put quotes around a cell that holds a {separator!r}; if that line does not "
+            f"{problem}, {names[0]!r:.60}. Put quotes around a cell that holds a {separator!r}; if that line does not "
             "hold the column names, remove it."
         )
     raise InvalidSequencesError(
-        f"{told}. All rows need the same number; a cell that contains {separator!r} needs quotes, and a separator "
+        f"{problem}. All rows need the same number; a cell that contains {separator!r} needs quotes, and a separator "
         f"other than {separator!r} is specified under 'data:' in the recipe, such as 'separator: \";\"'."
     )

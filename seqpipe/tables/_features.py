@@ -157,9 +157,9 @@ def _units(read: NumberColumn) -> str:
 
 
 def _is_nearly_numeric(column: pd.Series[Any], read: NumberColumn) -> bool:
-    """Tell whether a column was meant to be numbers: at least half of its cells are, plain or dressed."""
-    dressed = int((formatted(texts_of_column(column)) & read.unread).sum()) if holds_text(column) else 0
-    return read.n_read + dressed >= read.n_unread - dressed
+    """Return whether at least half of the cells of a column are numbers, plain or formatted such as "5 %"."""
+    n_formatted = int((formatted(texts_of_column(column)) & read.unread).sum()) if holds_text(column) else 0
+    return read.n_read + n_formatted >= read.n_unread - n_formatted
 
 
 def _advice(cell: Any) -> str:

@@ -104,9 +104,9 @@ def is_csv(path: str | Path) -> bool:
 
 def _noted(frame: pd.DataFrame, separator: str, path: Path, form: CsvFormat | None) -> WrittenTable:
     usual = "\t" if ".tsv" in path.name.lower() else ","
-    asked = form is not None and form.separator is not None
-    told = "tabs" if separator == "\t" else repr(separator)
-    notes = [] if asked or separator == usual else [f"cells are separated by {told}"]
+    is_given = form is not None and form.separator is not None
+    shown = "tabs" if separator == "\t" else repr(separator)
+    notes = [] if is_given or separator == usual else [f"cells are separated by {shown}"]
     return WrittenTable(frame, separator, notes)
 
 

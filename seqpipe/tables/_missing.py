@@ -41,11 +41,11 @@ def without_missing(table: Table, missing: Missing) -> Table:
     numeric = [column for column in columns[absent.any()] if column in table.fillable_columns]
     values = table.frame[numeric]
     filled = values.groupby(table.codes).ffill() if missing == "forward" else _interpolated(table, values)
-    mended = replace(table, frame=table.frame.assign(**{column: filled[column] for column in numeric}))
-    absent = mended.frame[columns].isna()
+    complete = replace(table, frame=table.frame.assign(**{column: filled[column] for column in numeric}))
+    absent = complete.frame[columns].isna()
     if absent.to_numpy().any():
-        raise _missing_error(mended, absent, f"'missing: {missing}' found no value to fill it with: fill it in.")
-    return mended
+        raise _missing_error(complete, absent, f"'missing: {missing}' found no value to fill it with: fill it in.")
+    return complete
 
 
 def _interpolated(table: Table, values: pd.DataFrame) -> pd.DataFrame:

@@ -51,8 +51,8 @@ def read_parquet_folder(path: Path) -> pd.DataFrame:
                 f"{file} has the columns {', '.join(table.column_names)}, but {files[0]} has "
                 f"{', '.join(tables[0].column_names)}: all files of a folder must have the same columns."
             )
-    alike = [table.select(tables[0].column_names) for table in tables]
-    return _frame(pa.concat_tables(alike, promote_options="permissive"))
+    in_same_order = [table.select(tables[0].column_names) for table in tables]
+    return _frame(pa.concat_tables(in_same_order, promote_options="permissive"))
 
 
 def _table(path: Path) -> pa.Table:

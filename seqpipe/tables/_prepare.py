@@ -25,8 +25,8 @@ def prepared(table: Table, *, sort: bool, missing: Missing) -> tuple[Table, list
     if not table.is_long:  # the task validates whole rows
         return table, []
     in_order = ordered(table, sort=sort)
-    mended = without_missing(in_order, missing)
-    return mended, list(_notes(table, in_order, mended))
+    complete = without_missing(in_order, missing)
+    return complete, list(_notes(table, in_order, complete))
 
 
 def count(number: int, noun: str, plural: str = "s") -> str:
@@ -34,13 +34,13 @@ def count(number: int, noun: str, plural: str = "s") -> str:
     return f"{number:,} {noun}{plural if number != 1 else ''}"
 
 
-def _notes(table: Table, in_order: Table, mended: Table) -> Iterator[str]:
+def _notes(table: Table, in_order: Table, complete: Table) -> Iterator[str]:
     columns = table.value_columns
     empty = int(table.frame[columns].isna().to_numpy().sum())
-    if empty and len(mended.frame) == len(table.frame):
+    if empty and len(complete.frame) == len(table.frame):
         yield f"{count(empty, 'empty cell')} filled"
     elif empty:
-        yield f"{count(len(table.frame) - len(mended.frame), 'step')} with empty cells dropped"
+        yield f"{count(len(table.frame) - len(complete.frame), 'step')} with empty cells dropped"
     if table.roles.time is not None:
         yield from _notes_on_time(table, in_order, table.roles.time)
 
@@ -51,9 +51,9 @@ def _notes_on_time(table: Table, in_order: Table, time: str) -> Iterator[str]:
         yield f"{time!r} read as dates without separators: {times.iloc[0]} to {times.iloc[-1]}"
     gaps = time_gaps(times, in_order.codes)
     if gaps is not None and gaps.n_gaps:
-        yield _told(gaps)
+        yield _note_on_gaps(gaps)
 
 
-def _told(gaps: Gaps) -> str:
+def _note_on_gaps(gaps: Gaps) -> str:
     where = f" in {count(gaps.n_sequences, 'sequence')}"
     return f"{count(gaps.n_gaps, 'gap')} in time{where} (steps wider than the usual {gaps.step})"

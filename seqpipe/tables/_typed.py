@@ -65,7 +65,7 @@ def typed(
     if (lists := _lists(table, texts)) is not None:
         columns[str(table.roles.sequence)] = lists
         notes.append(f"the text in column {table.roles.sequence!r} is parsed as lists")
-    return _named(table, found, target, columns), [*notes, *_told(found)]
+    return _named(table, found, target, columns), [*notes, *_notes_on_ignored(found)]
 
 
 def _numeric_roles(table: Table, target: TargetType) -> list[str]:
@@ -162,7 +162,7 @@ def _named(table: Table, found: FeatureColumns, target: TargetType, columns: dic
     )
 
 
-def _told(found: FeatureColumns) -> Iterator[str]:
+def _notes_on_ignored(found: FeatureColumns) -> Iterator[str]:
     named = [
         ("columns without a role", found.text),
         ("index columns, ignored", found.index),

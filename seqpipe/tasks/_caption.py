@@ -50,8 +50,8 @@ class CaptionTask(WritingTask):
         return values
 
     def _guesses(self, train: TaskData, test: TaskData) -> dict[str, Any]:
-        known, asked = (np.reshape(data.X, (len(data.X), -1)) for data in (train, test))
+        known, queries = (np.reshape(data.X, (len(data.X), -1)) for data in (train, test))
         scaler = StandardScaler().fit(known)
         nearest = NearestNeighbors(n_neighbors=1).fit(scaler.transform(known))
-        found = nearest.kneighbors(scaler.transform(asked), return_distance=False)[:, 0]
+        found = nearest.kneighbors(scaler.transform(queries), return_distance=False)[:, 0]
         return {"text of the nearest sample": train.y[found]}

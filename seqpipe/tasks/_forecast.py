@@ -151,7 +151,7 @@ class ForecastTask(Task):
         y_train, y_test = (None, None) if data.y is None else (data.y.iloc[:cut], data.y.iloc[cut:])
         train = replace(data, X=data.X.iloc[:cut], y=y_train)
         common = {field.name: getattr(data, field.name) for field in fields(TaskData)}
-        scale = seasonal_error(_values(_series(train)), self._steps_a_season(train))
+        scale = seasonal_error(_values(_series(train)), self._season_length(train))
         return train, HeldOutSeries(**{**common, "X": data.X.iloc[cut:], "y": y_test}, scale=scale)
 
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> TimeSeriesSplit:
@@ -166,11 +166,11 @@ class ForecastTask(Task):
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return mae and rmse, mase for data returned by `split`, and the mae of each column if there are several."""
-        return _judged(data, _forecast(estimator, data))
+        return _scored(data, _forecast(estimator, data))
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the last value, the seasonal naive and the drift forecast."""
-        return {name: _judged(test, forecast) for name, forecast in self._naive(train, test).items()}
+        return {name: _scored(test, forecast) for name, forecast in self._naive(train, test).items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the forecast with the truth and the baselines, the learning curves, and a fan chart if possible.
@@ -213,11 +213,11 @@ class ForecastTask(Task):
         """
         return None if name is None else forecast_scorer(name)
 
-    def _steps_a_season(self, data: TaskData) -> int:
+    def _season_length(self, data: TaskData) -> int:
         return season_of(data.X.index) if self._season == "auto" else self._season
 
     def _naive(self, train: TaskData, test: TaskData) -> dict[str, NDArray[np.float64]]:
-        return naive_forecasts(_values(_series(train)), len(test.X), self._steps_a_season(train))
+        return naive_forecasts(_values(_series(train)), len(test.X), self._season_length(train))
 
 
 def _series(data: TaskData) -> pd.DataFrame:
@@ -243,7 +243,7 @@ def _fan(forecaster: Forecaster, train: TaskData, test: TaskData) -> dict[str, F
     return {"forecast_fan": plot_forecast_fan(_series(train), _series(test), forecaster.backtest(test.X, test.y))}
 
 
-def _judged(data: TaskData, forecast: NDArray[np.float64]) -> dict[str, float]:
+def _scored(data: TaskData, forecast: NDArray[np.float64]) -> dict[str, float]:
     series = _series(data)
     scale = data.scale if isinstance(data, HeldOutSeries) else None
     return forecast_metrics(_values(series), forecast, scale=scale, columns=[str(column) for column in series.columns])

@@ -37,12 +37,12 @@ def tabular(train: Any, test: Any, *, max_values: int = 20_000_000) -> tuple[NDA
 
 def _pieces(train: Any, test: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     counter = CountVectorizer(
-        analyzer="char", ngram_range=(1, 3), max_features=_MOST_PIECES, preprocessor=_spelt, dtype=np.float64
+        analyzer="char", ngram_range=(1, 3), max_features=_MOST_PIECES, preprocessor=_as_string, dtype=np.float64
     )
     return counter.fit_transform(train).toarray(), counter.transform(test).toarray()
 
 
-def _spelt(text: Any) -> str:
+def _as_string(text: Any) -> str:
     return text if isinstance(text, str) else " ".join(map(str, text))
 
 

@@ -77,8 +77,8 @@ def _plain(labels: pd.Series[Any]) -> NDArray[Any]:
         labels = labels.astype(labels.dtype.categories.dtype)
     decimals = isinstance(labels.dtype, pd.ArrowDtype) and pa.types.is_decimal(labels.dtype.pyarrow_dtype)
     array = np.asarray([str(label) for label in labels] if decimals else labels.to_numpy())
-    alike = pd.api.types.infer_dtype(array, skipna=False) in ("string", "boolean", "integer", "floating")
-    return np.array(array.tolist()) if array.dtype == object and alike else array
+    is_uniform = pd.api.types.infer_dtype(array, skipna=False) in ("string", "boolean", "integer", "floating")
+    return np.array(array.tolist()) if array.dtype == object and is_uniform else array
 
 
 def numbers_of(targets: pd.DataFrame, name: str, *, for_labels: str, unit: str) -> NDArray[np.float64]:

@@ -50,13 +50,13 @@ def texts_of(frame: pd.DataFrame, column: str, *, name: str) -> NDArray[Any]:
     for row, text in enumerate(frame[column].tolist()):
         if not isinstance(text, str | list | np.ndarray):
             raise InvalidSequencesError(
-                f"{name!r}, {row_place(frame, row)}: the column {column!r} holds {_told(text)}: {_remedy(text)}."
+                f"{name!r}, {row_place(frame, row)}: the column {column!r} holds {_described(text)}: {_remedy(text)}."
             )
         texts[row] = text
     return texts
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     return "nothing" if pd.isna(value) else f"{value!r}, which is not text"
 
 

@@ -56,25 +56,27 @@ def check_text_estimator(estimator: Any) -> None:
 
 
 def _check_kinds(estimator: Any, fitted: Any, X: list[str], y: Any) -> None:
-    expected = _answers(fitted, X)
+    expected = _predictions(fitted, X)
     for name, make in TEXT_KINDS.items():
-        _assert_same(f"predictions of {name}", _answers(fitted, make(X)), expected)
-        _assert_same(f"a fit to {name}", _answers(clone(estimator).fit(make(X), y), X), expected)
+        _assert_same(f"predictions of {name}", _predictions(fitted, make(X)), expected)
+        _assert_same(f"a fit to {name}", _predictions(clone(estimator).fit(make(X), y), X), expected)
 
 
 def _check_independence(fitted: Any, X: list[str]) -> None:
-    together = _answers(fitted, X)
-    _assert_same("alone and batched predictions", np.concatenate([_answers(fitted, [text]) for text in X]), together)
-    _assert_same("predictions in another order", _answers(fitted, X[::-1])[::-1], together)
+    together = _predictions(fitted, X)
+    _assert_same(
+        "alone and batched predictions", np.concatenate([_predictions(fitted, [text]) for text in X]), together
+    )
+    _assert_same("predictions in another order", _predictions(fitted, X[::-1])[::-1], together)
 
 
 def _check_repeats(estimator: Any, fitted: Any, X: list[str], y: Any) -> None:
-    expected = _answers(fitted, X)
+    expected = _predictions(fitted, X)
     again = clone(estimator).fit(X, y)
-    assert np.array_equal(_answers(again, X), expected), "a second fit with the same random_state differs"
-    assert np.array_equal(_answers(again.fit(X, y), X), expected), "refitting differs from fitting a new estimator"
+    assert np.array_equal(_predictions(again, X), expected), "a second fit with the same random_state differs"
+    assert np.array_equal(_predictions(again.fit(X, y), X), expected), "refitting differs from fitting a new estimator"
     loaded = pickle.loads(pickle.dumps(fitted))
-    assert np.array_equal(_answers(loaded, X), expected), "predictions change after pickling"
+    assert np.array_equal(_predictions(loaded, X), expected), "predictions change after pickling"
 
 
 def _check_model_selection(estimator: Any, X: list[str], y: Any) -> None:
@@ -110,7 +112,7 @@ def _assert_refused(what: str, call: Callable[[], Any], words: str) -> None:
     raise AssertionError(f"{what} does not raise an error")
 
 
-def _answers(fitted: Any, X: Any) -> NDArray[Any]:
+def _predictions(fitted: Any, X: Any) -> NDArray[Any]:
     """Return probabilities, or predictions if there are none."""
     return np.asarray(fitted.predict_proba(X) if hasattr(fitted, "predict_proba") else fitted.predict(X))
 

@@ -141,8 +141,8 @@ def _worktree_state(repository: Repository, entries: list[_Entry], written: int)
     changed = [entry for entry in entries if not entry.ignored and _differs(repository.root, entry, written)]
     if not changed:
         return "clean"
-    gone = any(not os.path.lexists(repository.root / entry.path) for entry in changed)
-    return "dirty" if gone or not _converts(repository, entries) else "unknown"
+    has_deleted = any(not os.path.lexists(repository.root / entry.path) for entry in changed)
+    return "dirty" if has_deleted or not _converts(repository, entries) else "unknown"
 
 
 def _differs(root: Path, entry: _Entry, written: int) -> bool:

@@ -79,7 +79,7 @@ class Writer:
         TrackingError
             If the store cannot be used.
         """
-        return self.ask(partial(self._begin, event), timeout=_LONG_TIMEOUT)
+        return self.call(partial(self._begin, event), timeout=_LONG_TIMEOUT)
 
     def receive(self, event: Event) -> None:
         """Apply an event of a fit, asynchronously."""
@@ -89,7 +89,7 @@ class Writer:
         """Run a task that changes runs on the writer's thread, asynchronously."""
         self._tasks.put(task)
 
-    def ask(self, task: Callable[[], T], *, timeout: float | None = None) -> T:
+    def call(self, task: Callable[[], T], *, timeout: float | None = None) -> T:
         """Run a task on the writer's thread and return its result.
 
         Raises
@@ -117,7 +117,7 @@ class Writer:
             If the store cannot be used.
         """
         try:
-            return self.ask(lambda: upload(self._open()), timeout=_LONG_TIMEOUT)
+            return self.call(lambda: upload(self._open()), timeout=_LONG_TIMEOUT)
         except TrackingError:
             raise
         except Exception as error:
@@ -126,7 +126,7 @@ class Writer:
     def drain(self) -> int:
         """Write everything; return the number of entries that could not be written."""
         try:
-            return self.ask(self._drain, timeout=2 * self.timeout)
+            return self.call(self._drain, timeout=2 * self.timeout)
         except TrackingError as error:
             self._set_failure(error)
             return self._pending()

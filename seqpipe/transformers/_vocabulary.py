@@ -182,16 +182,16 @@ class Vocabulary:
             try:
                 numbers = [self._numbers[token] for token in tokens]
             except KeyError:
-                raise InvalidSequencesError(self._stranger(tokens)) from None
+                raise InvalidSequencesError(self._unknown_token_message(tokens)) from None
         before, after = [self.start] if start else [], [self.end] if end else []
         return np.array([*before, *numbers, *after], dtype=np.int64)
 
-    def _stranger(self, tokens: list[Token]) -> str:
+    def _unknown_token_message(self, tokens: list[Token]) -> str:
         step, token = next((i, token) for i, token in enumerate(tokens) if token not in self._numbers)
         kind = {"char": "character", "word": "word", "token": "token"}[self.level]
         hint = did_you_mean(token, self.tokens) if self.level != "char" else ""
         return (
-            f"The {kind} {_told(token)} at step {step} is not one of the {len(self.tokens)} in the training "
+            f"The {kind} {_described(token)} at step {step} is not one of the {len(self.tokens)} in the training "
             f"texts.{hint} Replace it, or train on texts that contain it."
         )
 
@@ -229,7 +229,7 @@ class Vocabulary:
         self.__post_init__()  # the contents of a file are not trusted
 
 
-def _told(token: Token) -> str:
+def _described(token: Token) -> str:
     """Return a token for error messages: a single non-ASCII character with its code point and name."""
     if not isinstance(token, str) or len(token) != 1 or token.isascii():
         return repr(token)

@@ -11,7 +11,7 @@ from seqpipe.exceptions import InvalidSequencesError
 
 
 class LastRow(RegressorMixin, BaseEstimator):
-    """Gives ``n_outputs`` times the sum of the last row of each window, or zeros."""
+    """Predict ``n_outputs`` times the sum of the last row of each window, or zeros."""
 
     def __init__(self, weight=1.0):
         self.weight = weight

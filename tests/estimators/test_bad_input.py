@@ -1,4 +1,4 @@
-"""What is wrong is refused before training, with its place and the remedy."""
+"""Invalid input is refused before training, with its position and the remedy."""
 
 from __future__ import annotations
 

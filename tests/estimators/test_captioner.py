@@ -19,7 +19,7 @@ TINY = {"hidden_size": 8, "encoder_size": 8, "embedding": 4, "max_epochs": 3, "r
 
 
 def corners(n: int = 80) -> tuple[np.ndarray, list[str]]:
-    """Points of a plane, and words for where they lie."""
+    """Return points of a plane, and words that describe their position."""
     X = np.random.default_rng(0).normal(size=(n, 2))
     return X, [("left" if a < 0 else "right") + (" down" if b < 0 else " up") for a, b in X]
 

@@ -1,4 +1,4 @@
-"""Estimators on the compiled engine, as users get it."""
+"""Estimators with the compiled engine, as chosen by default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("compiled")
 
 @pytest.fixture
 def ragged():
-    """Sequences of which the second class rises."""
+    """Return sequences of two classes; those of the second increase."""
     rng = np.random.default_rng(0)
     y = np.arange(60) % 2
     X = [rng.normal(size=(n, 2)) + np.linspace(0, 3 * c, n)[:, None] for c, n in zip(y, rng.integers(1, 12, 60))]

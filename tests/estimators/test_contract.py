@@ -1,4 +1,4 @@
-"""seqpipe's own contract: ragged and three-dimensional input, every kind of it."""
+"""seqpipe's estimator contract: all types of ragged and three-dimensional input."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_estimator_with_a_net_has_a_case() -> None:
 
 
 def _leaves(kind: type) -> set[type]:
-    """Return seqpipe's classes below one that have none of seqpipe's below them; other tests make more."""
+    """Return seqpipe's leaf subclasses of a class, without those that other tests define."""
     below = [each for each in kind.__subclasses__() if each.__module__.startswith("seqpipe.")]
     return set().union(*map(_leaves, below)) if below else {kind}
 

@@ -157,7 +157,7 @@ def test_a_class_of_ones_own_inherits_and_replaces() -> None:
 
 
 class Written(seqpipe.SequenceClassifier):
-    """A classifier with a constructor of its own."""
+    """A classifier with its own constructor."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **seqpipe.SequenceClassifier._parameter_constraints,

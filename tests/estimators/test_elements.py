@@ -1,4 +1,4 @@
-"""Steps that are tensors: handed to cells that declare that they take their shape, flat to the others."""
+"""Steps that are tensors: passed in their shape to cells that declare it, flattened to the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEANS = np.array([film.mean() for film in FILMS])
 
 
 class RowMeans(Cell):
-    """Remembers the mean of each row of a matrix: no flat input would tell it what a row is."""
+    """Store the mean of each row of a matrix, which cannot be computed from flat input."""
 
     def __init__(self, input_size: int, hidden_size: int, element_shape: tuple[int, ...] | None = None) -> None:
         super().__init__(input_size, hidden_size)

@@ -19,7 +19,7 @@ two = np.column_stack([wave, np.cos(t / 4)])
 
 
 class LastRow(LinearRegression):
-    """A linear model of the whole window, for results that can be worked out."""
+    """A linear model of the whole window, whose results can be computed by hand."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Estimators take X, y and weights of any library, and name what is missing in them."""
+"""Estimators accept X, y and weights from other libraries, and report missing values in them."""
 
 from __future__ import annotations
 

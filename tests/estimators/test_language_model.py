@@ -1,4 +1,4 @@
-"""The language model: likelihoods, the state over long texts, classes, what it writes."""
+"""The language model: likelihoods, the state over long texts, classes, generation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def text() -> LanguageModel:
 
 
 def log_probability(model: LanguageModel, numbers: list[int], label: int | None = None) -> float:
-    """The sum of log probabilities by the network itself, one step after the other, from the start."""
+    """Return the sum of log probabilities, computed by the network step by step."""
     network, state, total = model.net_.module_.eval(), None, 0.0
     before = model.vocabulary_.start
     for number in numbers:
@@ -117,7 +117,7 @@ def test_a_long_text_is_read_in_streams_with_an_update_every_k1_steps() -> None:
 
 
 def test_the_state_goes_on_in_mid_text_while_training() -> None:
-    """Whether the first letter returns at the end is known only to what remembers more than a chunk of two steps."""
+    """The last letter repeats the first, so predicting it requires memory beyond a chunk of two steps."""
     rng = np.random.default_rng(0)
     texts = [first + "xyxyxyxy" + first for first in rng.permutation(["a", "b"] * 40)]
     model = LanguageModel("lstm", hidden_size=16, tbptt=(2, 16), max_epochs=40, random_state=0).fit(texts)

@@ -16,12 +16,12 @@ def test_fit_and_predict_on_windows_take_little_beside_the_series_and_a_batch() 
     series = np.random.default_rng(0).standard_normal((4_000_000, 1), dtype=np.float32)
     X, y, _ = make_windows(series, series[:, 0], window=WINDOW, stride=200_000)
     model = SequenceRegressor(hidden_size=2, batch_size=10, max_epochs=1, device="cpu", random_state=0)
-    model.fit(X[:10], y[:10]).predict(X[:10])  # what is imported on first use is no part of it
+    model.fit(X[:10], y[:10]).predict(X[:10])  # excludes imports on first use
     tracemalloc.start()
     try:
         model.fit(X, y).predict(X)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    batch = len(X) * WINDOW * series.itemsize  # all windows of this few make one batch of prediction
+    batch = len(X) * WINDOW * series.itemsize  # so few windows are one prediction batch
     assert peak < 0.2 * series.nbytes + batch

@@ -1,4 +1,4 @@
-"""Fitted estimators pickle as plain arrays, and load where the GPU they were fitted on is not."""
+"""Fitted estimators pickle as plain arrays, and load on machines without the GPU they were fitted on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which token is drawn next."""
+"""Sampling the next token."""
 
 from __future__ import annotations
 

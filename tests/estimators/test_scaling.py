@@ -1,4 +1,4 @@
-"""Statistics are computed block by block, over what is trained on."""
+"""Statistics are computed block by block, over the training data."""
 
 from __future__ import annotations
 

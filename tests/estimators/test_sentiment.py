@@ -1,4 +1,4 @@
-"""Ragged sequences of words to a label and to a value, and the reviews that they are tried on."""
+"""Ragged sequences of words to a label and to a value, on generated reviews."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_reviews_are_all_different_clear_and_as_often_good_as_bad() -> None:
 
 @pytest.fixture(scope="module")
 def single() -> dict[str, float]:
-    """Reviews of one judgement: what is said of the subject, and the praise."""
+    """Return reviews with one opinion: the statement about the subject, and its sentiment."""
     found = {}
     for text, praise in zip(*make_reviews(5000, random_state=0)):
         said = re.findall(r" (?:is|was|seemed|felt) ([a-z ]+) \.$", text)

@@ -1,4 +1,4 @@
-"""scikit-learn's own suite, whole, over every estimator."""
+"""scikit-learn's complete check suite, for every estimator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any estimator over the windows of each sequence, and its answers joined by sequence."""
+"""Any estimator over the windows of each sequence, with predictions aggregated per sequence."""
 
 from __future__ import annotations
 

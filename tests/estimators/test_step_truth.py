@@ -1,4 +1,4 @@
-"""The truth may be known at some steps only, and each step may have a weight of its own."""
+"""Targets may be known at some steps only, and each step may have its own weight."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_estimators_of_windows_need_all_truths_and_say_so(model: type[Any]) -> N
 
 
 def test_weights_of_steps_weigh_the_loss() -> None:
-    """Whole weights are steps that stand there so many times: of the loss, for the input is what it is."""
+    """An integer weight counts a step that many times in the loss; the input is unchanged."""
     weights = rng.integers(0, 4, size=EQUAL_TOTALS.shape)
     objective = StepLoss(steps_per_sample=float((weights > 0).sum(axis=1).mean()))
     import torch

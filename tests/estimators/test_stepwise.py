@@ -1,4 +1,4 @@
-"""Answers at every time step: aligned with X, over valid steps only, with the loss on the steps that were chosen."""
+"""Predictions at every time step: aligned with X, over valid steps only, with the loss on selected steps."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_fit_that_goes_on_takes_as_many_outputs(regressor: StepRegressor) -> N
 
 
 def test_one_parameter_switches_from_the_loss_at_every_step_to_the_one_at_the_end() -> None:
-    """E6: with the loss at the end, targets before it are never looked at."""
+    """E6: with the loss at the end, earlier targets are ignored."""
     spoilt = [np.concatenate([100 * rng.normal(size=len(t) - 1), t[-1:]]) for t in TOTALS]
     at_the_end, again = (StepRegressor(**SMALL, loss_on="last").fit(X, y).predict(X) for y in (TOTALS, spoilt))
     np.testing.assert_array_equal(np.concatenate(at_the_end), np.concatenate(again))

@@ -1,4 +1,4 @@
-"""Streams: the prediction while a sequence comes equals the one on the whole."""
+"""Streams: predictions while a sequence arrives equal those for the whole sequence."""
 
 from __future__ import annotations
 

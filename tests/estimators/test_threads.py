@@ -1,4 +1,4 @@
-"""A search's workers share the processors, and in threads what belongs to the process."""
+"""Workers of a search share the processors, and in threads also the global state of the process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IN_THREADS = "threading"
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Let torch, and so each worker, have one thread: how a batch is cut decides the last bits."""
+    """Limit torch, and each worker, to one thread: the split of a batch determines the last bits."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -41,7 +41,7 @@ def torchs_threads(estimator: Any, X: Any, y: Any) -> float:
 
 
 def test_a_search_divides_torchs_threads_among_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # the user's own word would count
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # the user's own setting would take precedence
         monkeypatch.delenv(name, raising=False)
     X = np.random.default_rng(0).normal(size=(16, 4, 1))
     model = SequenceClassifier(hidden_size=2, max_epochs=1, random_state=0)
@@ -66,7 +66,7 @@ def scores(found: GridSearchCV) -> dict[str, Any]:
 def test_a_search_on_threads_is_bit_for_bit_the_one_without(
     data: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SEQPIPE_CACHE", str(tmp_path))  # the threads compile side by side
+    monkeypatch.setenv("SEQPIPE_CACHE", str(tmp_path))  # the threads compile in parallel
     before = torch.get_rng_state()
     threaded = search(data, 3)
     alone = search(data, 1)
@@ -76,7 +76,7 @@ def test_a_search_on_threads_is_bit_for_bit_the_one_without(
 
 
 class MeetsTheOthers(FitListener):
-    """Goes on once two fits have done an epoch; a copy would have nobody to meet."""
+    """Continues once two fits have finished an epoch; a copy would wait alone."""
 
     def __init__(self) -> None:
         super().__init__()

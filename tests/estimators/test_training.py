@@ -1,4 +1,4 @@
-"""How estimators train: seeds, weights, stopping, diverging, going on."""
+"""Training of estimators: seeds, weights, early stopping, divergence, warm starts."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def taken(values: Any, indices: Any) -> Any:
     return values[indices] if isinstance(values, np.ndarray) else [values[i] for i in indices]
 
 
-# ---- truncated back-propagation
+# ---- truncated backpropagation
 
 
 @pytest.mark.parametrize("name", STEPWISE)
@@ -214,7 +214,7 @@ def test_a_weight_of_two_is_the_sequence_given_twice(name: str, more: dict[str, 
 
 @pytest.mark.parametrize("name", CASES)
 def test_padding_has_no_weight(name: str) -> None:
-    """A batch pads to its longest sequence: one with a vanishing weight must not move the others, but pads them all."""
+    """A batch is padded to its longest sequence; one with a vanishing weight must not affect the others."""
     kind, y = CASES[name]
     long = rng.normal(size=(60, 2))
     target = {"SequenceClassifier": 0, "SequenceRegressor": 0.0}.get(name, np.zeros(60, dtype=int))

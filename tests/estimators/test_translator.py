@@ -1,4 +1,4 @@
-"""Texts to texts: what is learnt, searched for, kept and refused."""
+"""Texts to texts: training, beam search, persistence and invalid input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TINY = {"hidden_size": 8, "source_embedding": 4, "target_embedding": 4, "random_
 
 
 def pairs(n: int = 120, *, seed: int = 0, longest: int = 6) -> tuple[list[str], list[str]]:
-    """Words, and the same words backwards."""
+    """Return words, and the same words reversed."""
     rng = np.random.default_rng(seed)
     words = ["".join(rng.choice([*"abc"], size=k)) for k in rng.integers(1, longest + 1, size=n)]
     return words, [word[::-1] for word in words]

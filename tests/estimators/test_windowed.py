@@ -1,4 +1,4 @@
-"""`WindowedRegressor`: windows inside, rows outside."""
+"""`WindowedRegressor`: fits windows, predicts rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes in folders of their own, and data that nobody prepared."""
+"""Recipes in temporary folders, and unprepared data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def in_own_folder(own_folder: Path) -> None:
-    """Let nothing land in the checkout."""
+    """Write nothing into the checkout."""
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 def sensors(n_ids: int, *, shortest: int = 20, longest: int = 300, seed: int = 0) -> pd.DataFrame:
-    """A long table of three sensors whose rhythm tells the activity, with gaps in time."""
+    """A long table of three sensors whose rhythm determines the activity, with gaps in time."""
     rng = np.random.default_rng(seed)
     parts = []
     for i in range(n_ids):

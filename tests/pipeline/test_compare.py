@@ -40,7 +40,7 @@ def test_candidates_and_single_fits_stand_side_by_side(two_runs: str):
 
 @pytest.fixture(scope="module")
 def over_two_data_sets(store: str) -> dict[str, str]:
-    """The parent runs of a fit and of a search over other data, by their names."""
+    """Return the parent runs of a fit and of a search over other data, by name."""
     tracking = {"experiment": "over two", "uri": store}
     search = {"grid": {"cell": ["rnn", "gru"]}, "cv": 2}
     made = [

@@ -1,4 +1,4 @@
-"""Recipes that cannot be run: each ends in an error of seqpipe's own, before anything is trained where that can be."""
+"""Invalid recipes: each raises an error of seqpipe, before training if possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks of plug-ins: what runs, is logged and predicts, and what is refused with the plug-in's name."""
+"""Tasks of plug-ins: runs, logging and predictions, and errors that name the plug-in."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ TASKS = """
 
 @pytest.fixture(scope="module", autouse=True)
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Install a distribution that offers tasks, for as long as this module's tests run."""
+    """Install a distribution that offers tasks, during the tests of this module."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "acme_tasks.py").write_text(textwrap.dedent(TASKS))
     info = folder / "acme_tasks-1.0.dist-info"

@@ -1,4 +1,4 @@
-"""Files that nobody prepared, through run, predict, MLflow's own loader and a served model."""
+"""Unprepared files in run, predict, MLflow's loader and a served model."""
 
 from __future__ import annotations
 

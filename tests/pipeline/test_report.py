@@ -1,4 +1,4 @@
-"""A run's results as they are printed."""
+"""The printed results of a run."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def test_ctrl_c_ends_a_search_on_threads_and_its_runs(store: str):
 def _press_ctrl_c_once_both_workers_train() -> None:
     deadline = time.monotonic() + 60
     while sum(isinstance(thread, DummyProcess) for thread in threading.enumerate()) < 2:
-        if time.monotonic() > deadline:  # there never was a search
+        if time.monotonic() > deadline:  # the search never started
             return
         time.sleep(0.05)
     time.sleep(1)

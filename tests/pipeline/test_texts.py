@@ -1,4 +1,4 @@
-"""Texts in recipes: classified, modelled, predicted for line by line, and written."""
+"""Texts in recipes: classification, language models, predictions per line, and generation."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ FORMS = {
 
 
 def written(times: object, name: str, **columns: object) -> str:
-    """Write a table, with two empty cells and without one row, as CSV or, where the name says so, Parquet."""
+    """Write a table, with two empty cells and without one row, as CSV or, depending on the name, Parquet."""
     load = np.where(np.isin(np.arange(72), [20, 28]), np.nan, np.arange(72.0))
     path = f"table.{'parquet' if 'Parquet' in name else 'csv'}"
     frame = pd.DataFrame({"time": times, "load": load, **columns}).drop(index=50).reset_index(drop=True)

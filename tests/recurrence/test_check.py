@@ -1,4 +1,4 @@
-"""A broken cell is told apart from broken data, before any of it is seen."""
+"""A broken cell is distinguished from invalid data, before any data is used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqpipe.recurrence import Recurrent, check_step
 
 
 class Plain(Cell):
-    """A cell whose step is given."""
+    """A cell with a given step."""
 
     def __init__(self, result: Callable[[Tensor], Any], first: Callable[[int], Any] | None = None) -> None:
         super().__init__(3, 5)

@@ -1,4 +1,4 @@
-"""Threads take turns with torch's generators; a fork does not wait for threads that it does not have."""
+"""Threads take turns with torch's generators; a fork does not wait for threads of its parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Back-propagation through time: to every step, for every cell, and never NaN from padding."""
+"""Backpropagation through time: to every step, for every cell, without NaN from padding."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_relu_that_grows_does_not_overflow_in_the_padding(engine: str) -> None
 
 
 class Remembering(GRUCell):
-    """A GRU whose first state is learned."""
+    """A GRU with a learned initial state."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

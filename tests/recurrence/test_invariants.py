@@ -1,4 +1,4 @@
-"""What holds for every registered cell, however stacked, over drawn sizes and lengths."""
+"""Invariants of every registered cell and stack, over random sizes and lengths."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def case(name: str, sizes: tuple[int, ...], dtype: torch.dtype, **kwargs: Any) -
 
 
 def some_lengths(data: st.DataObject, x: Tensor, shortest: int = 0) -> Tensor:
-    """Draw lengths; the first sequence takes one step and the last all, where there are two."""
+    """Draw lengths; with at least two sequences, the first has one step and the last has all."""
     drawn = data.draw(st.lists(st.integers(shortest, x.shape[1]), min_size=len(x), max_size=len(x)))
     drawn[0], drawn[-1] = 1, x.shape[1]
     return torch.tensor(drawn)

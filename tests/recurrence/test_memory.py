@@ -1,4 +1,4 @@
-"""What a training step keeps: with chunks run again, the same numbers from less memory."""
+"""Memory of a training step: recomputed chunks give the same results with less memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tensors(state: Any) -> tuple[Tensor, ...]:
 
 
 def everything(net: Recurrent, x: Tensor, lengths: Any, state: Any = None) -> list[Tensor]:
-    """Return outputs, final state and all gradients, also of x and of the state before."""
+    """Return outputs, final state and all gradients, also of x and of the initial state."""
     x = x.clone().requires_grad_()
     before = [s.clone().requires_grad_(s.is_floating_point()) for s in (() if state is None else tensors(state))]
     given = tuple(before) if isinstance(state, tuple) else before[0] if before else None
@@ -75,7 +75,7 @@ def test_the_compiled_engine_is_run_again_too() -> None:
     assert {choice.engine for choice in net.explain()} == {"c"}
     net.memory = "recompute"
     x = torch.randn(4, 11, 2).double()
-    again = everything(net, x, [11, 0, 4, 7])  # the engine's first use, at which it tests itself
+    again = everything(net, x, [11, 0, 4, 7])  # the engine's first use, which includes its check
     net.memory = "keep"
     torch.testing.assert_close(again, everything(net, x, [11, 0, 4, 7]), rtol=1e-12, atol=1e-12)
 
@@ -119,7 +119,7 @@ def test_weights_that_were_put_in_place_for_a_call_are_those_of_the_second_run()
 
 
 class Counting(Cell):
-    """Counts its steps in integers, and how often it was asked to take one."""
+    """Counts its steps in its state, and the calls of step."""
 
     taken = 0
 
@@ -151,7 +151,7 @@ def test_every_step_is_taken_twice_in_training_and_once_in_inference() -> None:
 
 
 def saved_numbers(net: Recurrent, x: Tensor) -> int:
-    """Return how many numbers the graph of a training step keeps."""
+    """Return how many values the graph of a training step stores."""
     kept: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

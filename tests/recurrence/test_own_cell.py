@@ -1,4 +1,4 @@
-"""A user's own cell, with a state of several tensors of odd shapes: everything but its step is the system's work."""
+"""A user-defined cell with a state of several tensors of unusual shapes; only its step is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OwnState = tuple[Tensor, Tensor, Tensor]
 
 
 class OuterCell(Cell):
-    """Keeps a vector, a matrix of what was seen, and a number of steps; gives out more than it keeps."""
+    """Stores a vector, a matrix of past inputs, and a step count; its output is wider than ``hidden_size``."""
 
     def __init__(self, input_size: int, hidden_size: int, decay: float = 0.9) -> None:
         super().__init__(input_size, hidden_size)
@@ -70,7 +70,7 @@ def test_it_goes_on_from_the_state_it_left() -> None:
 
 
 class Averaging(Cell):
-    """Nothing but arithmetic: no parameter says which type it computes in."""
+    """Only arithmetic: no parameter determines the dtype."""
 
     def step(self, x_t: Tensor, h: Tensor) -> Any:
         h = (h + x_t.mean(dim=1, keepdim=True)) / 2

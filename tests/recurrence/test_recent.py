@@ -1,4 +1,4 @@
-"""What is held in limited number goes in the order in which it was last used."""
+"""A cache of limited size evicts the least recently used entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states that recurrent layers go through, kept while they run."""
+"""The states of recurrent layers, recorded during a run."""
 
 import pytest
 import torch

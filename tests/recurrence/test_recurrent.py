@@ -1,4 +1,4 @@
-"""A cell along time: the worked example by hand, ragged batches, layers and directions."""
+"""A cell over time: an example computed by hand, ragged batches, layers and directions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tensors(state: Any) -> tuple[Tensor, ...]:
 
 
 def five_neurons() -> tuple[RNNCell, np.ndarray, np.ndarray]:
-    """A tanh cell, and by hand Y_0 = tanh(X_0 W_x + b) and Y_1 = tanh(X_1 W_x + Y_0 W_y + b)."""
+    """A tanh cell, with Y_0 = tanh(X_0 W_x + b) and Y_1 = tanh(X_1 W_x + Y_0 W_y + b)."""
     rng = np.random.default_rng(0)
     W_x, W_y, b = rng.normal(size=(3, 5)), rng.normal(size=(5, 5)), rng.normal(size=(1, 5))
     cell = RNNCell(3, 5).double()

@@ -1,4 +1,4 @@
-"""Lengths are checked before they can drop a sample, and valid steps reversed and picked."""
+"""Lengths are validated; valid steps are reversed and selected."""
 
 from __future__ import annotations
 

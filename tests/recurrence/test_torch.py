@@ -1,4 +1,4 @@
-"""Against torch's own modules: outputs, states and gradients, padded and packed."""
+"""Comparison with torch's modules: outputs, states and gradients, padded and packed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV files as other programs write them, and cells as they are written."""
+"""CSV files as other programs write them; cells are read unchanged."""
 
 import gzip
 

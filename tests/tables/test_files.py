@@ -1,4 +1,4 @@
-"""CSV and Parquet files, whole and broken."""
+"""CSV and Parquet files, valid and damaged."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""Times that must rise, and what is said where they do not."""
+"""Times that must increase, and the errors if they do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an index tells of the order of rows, for every kind of index."""
+"""The order of rows given by an index, for every kind of index."""
 
 from __future__ import annotations
 

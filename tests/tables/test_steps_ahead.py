@@ -1,4 +1,4 @@
-"""The frequency of times, some of which may be missing, and how they go on."""
+"""The frequency of times, some of which may be missing, and their continuation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BERLIN = "Europe/Berlin"
 
 
 def dates(start: str, periods: int, freq: str, zone: str | None = None) -> pd.DatetimeIndex:
-    """Return dates that do not know their frequency, as read from a file."""
+    """Return dates without a frequency, as read from a file."""
     return pd.DatetimeIndex(list(pd.date_range(start, periods=periods, freq=freq, tz=zone)))
 
 

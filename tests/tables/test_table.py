@@ -1,4 +1,4 @@
-"""Rows in order, rows without gaps in their cells, and the words for where a row stands."""
+"""Ordered rows, rows without missing cells, and descriptions of the position of a row."""
 
 from __future__ import annotations
 

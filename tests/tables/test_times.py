@@ -1,4 +1,4 @@
-"""Columns of times in every form that users have them in."""
+"""Columns of times in every supported format."""
 
 from __future__ import annotations
 

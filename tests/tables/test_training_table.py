@@ -1,4 +1,4 @@
-"""New tables, held to the columns of the training table."""
+"""New tables are checked against the columns of the training table."""
 
 import json
 

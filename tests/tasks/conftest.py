@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def long_table():
-    """Six machines, two of them with rows apart, each with a speed that rises or falls, and its label."""
+    """Six machines, two of them with rows that are not adjacent, each with a speed that rises or falls, and its label."""
     rng = np.random.default_rng(0)
     rows = []
     for machine, length in [("a", 5), ("b", 4), ("c", 6), ("d", 5), ("e", 4), ("f", 5)]:
@@ -19,7 +19,7 @@ def long_table():
 
 @pytest.fixture
 def monthly_table():
-    """Ten years of two series with a season of twelve months, and a column that is known in advance."""
+    """Ten years of two series with a season of twelve months, and a column known in advance."""
     months = pd.date_range("2010-01-01", periods=120, freq="MS")
     steps = np.arange(120.0)
     season = np.sin(2 * np.pi * steps / 12)

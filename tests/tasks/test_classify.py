@@ -29,7 +29,7 @@ def named(y):
 
 
 class Constant(DummyClassifier):
-    """A model that needs no fit and always says the same."""
+    """A model that needs no fit and always predicts the same."""
 
     def __init__(self, classes, probabilities):
         self.classes = classes

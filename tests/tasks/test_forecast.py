@@ -16,7 +16,7 @@ MODEL = ForecastTask().estimator({})
 
 
 class Constant:
-    """A forecaster that needs no fit and always says the same."""
+    """A forecaster that needs no fit and always predicts the same."""
 
     def __init__(self, *values):
         self.values = np.array(values, dtype=float)
@@ -164,7 +164,7 @@ def test_one_series_has_no_error_of_its_own_column(monthly_table):
 
 
 def test_mase_is_one_for_the_error_of_the_seasonal_naive_forecast(monthly_table):
-    # coal rises by one a month: a season before it was twelve lower
+    # coal increases by one per month: it was twelve lower one season before
     data = data_of(monthly_table.assign(coal=np.arange(120.0)), Roles(time="month", target=("coal",)))
     train, test = ForecastTask().split(MODEL, data, test_size=12, seed=0)
     assert ForecastTask().baselines(MODEL, train, test)["seasonal naive"]["mase"] == pytest.approx(1.0)

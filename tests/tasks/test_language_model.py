@@ -1,4 +1,4 @@
-"""The task of modelling texts: what is held out, what counts, what is shown."""
+"""The language model task: held-out texts, scores and plots."""
 
 from __future__ import annotations
 

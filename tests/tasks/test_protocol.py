@@ -1,4 +1,4 @@
-"""What holds for every task that is registered."""
+"""Invariants of every registered task."""
 
 import pickle
 
@@ -80,7 +80,7 @@ CASES = {
 
 
 class Fitted:
-    """A task, its data cut in two, and its estimator fitted to the first part."""
+    """A task, its data split in two, and its estimator fitted to the first part."""
 
     def __init__(self, name):
         kind, table, roles, params = CASES[name]

@@ -9,7 +9,7 @@ TASK = RegressTask()
 
 
 class Constant:
-    """A model that needs no fit and always says the same."""
+    """A model that needs no fit and always predicts the same."""
 
     def __init__(self, value):
         self.value = np.asarray(value)

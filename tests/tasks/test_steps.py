@@ -14,7 +14,7 @@ ROLES = Roles(id="machine", time="hour", features=("speed", "heat"), target=("la
 
 @pytest.fixture
 def steps_table(long_table):
-    """The machines' table, each row with a label and a load of its own."""
+    """The machines' table, each row with its own label and load."""
     table = long_table.copy()
     return table.assign(label=np.where(table["heat"] > 0, "hot", "cold"), load=table["speed"] * 2)
 

@@ -1,4 +1,4 @@
-"""Tables of every shape to samples, and every fault in them with its place."""
+"""Tables of every shape to samples, and errors with the position."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The tasks in which a text is written for each sample: tables, baselines, scores."""
+"""Tasks that predict one text per sample: tables, baselines, scores."""
 
 from __future__ import annotations
 

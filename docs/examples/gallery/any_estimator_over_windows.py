@@ -3,7 +3,7 @@ Any estimator over windows
 ==========================
 
 ``SlidingWindowClassifier`` cuts ragged sequences into windows, fits any scikit-learn estimator to them, and joins its predictions per sequence. Here logistic regression and
-a random forest stand beside a recurrent network.
+a random forest are compared with a recurrent network.
 """
 
 import matplotlib.pyplot as plt

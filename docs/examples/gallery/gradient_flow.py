@@ -2,8 +2,8 @@
 Does the gradient reach the first step?
 =======================================
 
-The label is told by the first of sixty steps. ``gradient_flow`` measures the norm of the loss's gradient with respect to the state at each step: in a plain RNN it vanishes on the
-backward pass, and the network cannot learn what it never sees.
+The label depends on the first of sixty steps only. ``gradient_flow`` measures the norm of the loss's gradient with respect to the state at each step: in a plain RNN it vanishes on the
+backward pass, so the network cannot learn from the first step.
 """
 
 import numpy as np

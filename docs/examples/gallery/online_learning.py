@@ -2,7 +2,7 @@
 Learn from data that keeps coming
 =================================
 
-``partial_fit`` makes one pass over what it is given, at a constant learning rate, and goes on from the weights it has. Here the relation changes in the middle; the model
+``partial_fit`` makes one pass over the given samples, at a constant learning rate, and continues from the current weights. Here the relation changes in the middle; the model
 follows.
 """
 

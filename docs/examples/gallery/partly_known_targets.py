@@ -2,7 +2,7 @@
 Targets known at some steps only
 ================================
 
-A slow laboratory value is measured at every eighth step, the sensors at each. Unknown targets are NaN: they take part in neither the loss nor the score, and the model
+A slow laboratory value is measured at every eighth step, the sensors at each. Unknown targets are NaN: they count in neither the loss nor the score, and the model
 still predicts every step.
 """
 

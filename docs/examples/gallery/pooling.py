@@ -2,8 +2,8 @@
 From all steps to one prediction
 ================================
 
-``pooling`` says how the outputs at all steps become one vector. Whether the last output, the mean or attention is best depends on where the information is: here the
-label is told by a short burst somewhere in 100 steps of noise.
+``pooling`` sets how the outputs at all steps are reduced to one vector. Whether the last output, the mean or attention is best depends on where the information is. Here the
+label depends on a short burst somewhere in 100 steps of noise.
 """
 
 import matplotlib.pyplot as plt

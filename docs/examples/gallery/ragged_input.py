@@ -2,8 +2,8 @@
 Sequences of unequal length
 ===========================
 
-A list of arrays is classified as it is: no padding, no mask. The number of steps of a sequence does not matter to the fit, and padding added inside a batch
-changes no prediction.
+A list of arrays is classified without padding or masks. Sequences may have any number of steps, and padding added inside a batch does not change
+predictions.
 """
 
 import matplotlib.pyplot as plt

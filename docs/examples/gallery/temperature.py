@@ -2,8 +2,8 @@
 Temperature of a language model
 ===============================
 
-A language model of place names draws the next letter. Below 1 the ``temperature`` makes likely letters likelier: names become more ordinary and resemble each other; above 1 they
-become more varied and stranger.
+A language model of place names draws the next letter. Below 1 the ``temperature`` makes likely letters even more likely: names become more ordinary and similar; above 1 they
+become more varied and unusual.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 Two numbers per sequence
 ========================
 
-``SequenceRegressor`` predicts one number or several per sequence: here the amplitude and the period of a noisy wave of any length. Targets are standardised inside, so
-that units do not matter.
+``SequenceRegressor`` predicts one number or several per sequence: here the amplitude and the period of a noisy wave of any length. Targets are standardised internally,
+so that units do not matter.
 """
 
 import numpy as np

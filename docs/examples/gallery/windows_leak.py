@@ -1,9 +1,9 @@
 """
-Why shuffled windows lie
-========================
+Why shuffled windows mislead
+============================
 
-The series is a random walk, and the target its change over the next 24 steps: nothing can be predicted, the true R² is not above 0. A shuffled split says otherwise, because a window
-in the test set has neighbours in the training set that share nearly all of its rows and of its target. ``WindowSplit`` leaves out of training what touches the test windows.
+The series is a random walk, and the target its change over the next 24 steps: nothing can be predicted, the true R² is not above 0. A shuffled split suggests otherwise, because a window
+in the test set has neighbours in the training set that share nearly all of its rows and of its target. ``WindowSplit`` excludes training windows that overlap the test windows.
 """
 
 import matplotlib.pyplot as plt

@@ -105,5 +105,5 @@ print(
 )
 
 # %%
-# ``Forecaster`` gives no intervals of its own; the bands above are measured errors. For several series, exogenous columns and recursive forecasts see
+# ``Forecaster`` does not predict intervals; the bands above are measured errors. For several series, exogenous columns and recursive forecasts see
 # :doc:`the user guide </estimators>`; from a file, ``task: forecast`` in a :doc:`recipe </recipes>` draws the same pictures.

@@ -17,7 +17,7 @@ loop, native code, and the estimators.
 #    i_t = sigmoid(W_i x_t + U_i h_{t-1} + b_i)
 #    h_t = a * h_{t-1} + (1 - a) * i_t * tanh(W_c x_t + b_c)
 #
-# ``step`` returns the output and the new state. ``project`` is optional: it holds what needs no state, and is computed for all steps at once.
+# ``step`` returns the output and the new state. ``project`` is optional: it computes the part that does not depend on the state, for all steps at once.
 
 import torch
 from torch import nn
@@ -48,8 +48,8 @@ class LeakyCell(Cell):
 # %%
 # Check it
 # --------
-# ``check_cell`` tries the cell as every built-in one is tried: shapes, ragged batches, NaN in the padding, causality, states carried on, saved and loaded
-# weights, gradients, and that all engines agree. It raises at the first problem and says what to change.
+# ``check_cell`` runs the checks that every built-in cell passes: shapes, ragged batches, NaN in the padding, causality, states carried on, saved and loaded
+# weights, gradients, and that all engines agree. It raises an error at the first problem that explains what to change.
 
 from seqpipe.testing import check_cell
 
@@ -67,7 +67,7 @@ outputs, state = net(torch.randn(4, 7, 3), lengths=[7, 2, 5, 7])
 print(outputs.shape, state.shape)
 
 # %%
-# ``explain()`` tells which engine runs each layer and direction. With a C compiler on the machine the step is traced and compiled, forward and backward.
+# ``explain()`` shows which engine runs each layer and direction. With a C compiler on the machine the step is traced and compiled, forward and backward.
 
 for choice in net.explain():
     print(choice)
@@ -75,7 +75,7 @@ for choice in net.explain():
 # %%
 # Train it
 # --------
-# Everything that takes a cell's name takes the class. The task: the sum of the two marked numbers among forty.
+# Every parameter that takes the name of a cell also takes the class. The task: the sum of the two marked numbers among forty.
 
 import numpy as np
 

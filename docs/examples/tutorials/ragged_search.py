@@ -18,7 +18,7 @@ KINDS = ["fine", "loose", "unbalanced", "worn"]
 
 
 def record(kind, n_timesteps, rng):
-    """Return a recording of shape (n_timesteps, 2): vibration, and a temperature that tells nothing."""
+    """Return a recording of shape (n_timesteps, 2): vibration, and an uninformative temperature."""
     t = np.arange(n_timesteps)
     vibration = rng.normal(size=n_timesteps)
     if kind == "worn":
@@ -61,7 +61,7 @@ X_train
 # %%
 # A baseline
 # ----------
-# Without a baseline a score says little. Here: logistic regression on the mean and standard deviation of each recording.
+# A score means little without a baseline. Here: logistic regression on the mean and standard deviation of each recording.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -79,7 +79,7 @@ print(f"baseline: {baseline.fit(X_train, y_train).score(X_test, y_test):.3f}")
 # %%
 # The search
 # ----------
-# Transformer and network stand in one pipeline, so that each fold learns its own scale and the grid covers both. ``cell`` is a parameter like any
+# Transformer and network are in one pipeline, so that each fold learns its own scale and the grid covers both. ``cell`` is a parameter like any
 # other.
 
 from sklearn.model_selection import GridSearchCV
@@ -110,7 +110,7 @@ print(search.best_params_)
 print(f"held-out accuracy: {search.score(X_test, y_test):.3f}")
 
 # %%
-# The confusion matrix tells which kinds are taken for which.
+# The confusion matrix shows which kinds are confused.
 
 from seqpipe.diagnostics import plot_confusion_matrix
 
@@ -118,4 +118,4 @@ plot_confusion_matrix(y_test, search.predict(X_test), labels=KINDS)
 
 # %%
 # Next steps: :doc:`record the search in MLflow </comparing-runs>`, :doc:`save the model </saving>`, or
-# :doc:`write a cell of your own </tutorials/own_cell>`.
+# :doc:`write your own cell </tutorials/own_cell>`.

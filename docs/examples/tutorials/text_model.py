@@ -65,7 +65,7 @@ for place in ["Africa", "Europe", "America"]:
 
 # %%
 # Lower temperatures make likely characters likelier; ``top_k`` and ``top_p`` leave the unlikely ones out. ``score_samples`` gives the log probability of a
-# text, so the same model also tells which names it finds likely:
+# text, so the same model also shows which names are likely:
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Results that any two ways of running can be compared by; cells of many shapes; stand-ins for a GPU."""
+"""Functions that compare two runs; cells of many shapes; stand-ins for a GPU."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _everything(run: Run, x: Tensor, states: tuple[Tensor, ...], weights: Sequen
 
 
 def _furthest(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
-    """Return the largest relative error of a tensor, as a whole; NaN where there is one."""
+    """Return the largest relative error of a tensor, as a whole; NaN if it contains one."""
     assert [t.shape for t in expected] == [t.shape for t in found]
     errors = [0.0]
     for a, b in zip(expected, found):
@@ -46,18 +46,18 @@ def _furthest(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
 
 @pytest.fixture(scope="session")
 def everything() -> Callable[..., list[Tensor]]:
-    """What a run gives: see `_everything`."""
+    """The results of a run: see `_everything`."""
     return _everything
 
 
 @pytest.fixture(scope="session")
 def furthest() -> Callable[..., float]:
-    """How far two such lists are apart: see `_furthest`."""
+    """The largest difference of two such lists: see `_furthest`."""
     return _furthest
 
 
 class MGU(Cell):
-    """A gate that the candidate waits for."""
+    """A gate that the candidate depends on."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -72,7 +72,7 @@ class MGU(Cell):
 
 
 class Reading(MGU):
-    """An output that no step waits for, narrower than the state."""
+    """An output that no later step depends on, narrower than the state."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -88,7 +88,7 @@ class Reading(MGU):
 
 
 class Pieces(Cell):
-    """A state whose parts are computed apart, change places, and are read apart; the output is made of several parts."""
+    """A state whose parts are computed separately, swapped, and read separately; the output combines several."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -120,7 +120,7 @@ class Normalising(MGU):
 
 
 class Exchanging(Cell):
-    """Two states that change places, one of a single column, one of them never computed."""
+    """Two states that are swapped, one with a single column, one never computed."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -138,7 +138,7 @@ class Exchanging(Cell):
 
 
 class Calling(Cell):
-    """Every function that kernels have."""
+    """Every function that kernels support."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -161,7 +161,7 @@ CELLS: dict[str, Callable[[int, int], Cell]] = {
 
 @pytest.fixture(scope="session")
 def make() -> Callable[..., Cell]:
-    """Make a cell by name, the same each time."""
+    """Return the cell of a name, with the same weights each time."""
 
     def made(name: str, input_size: int = 3, hidden_size: int = 5, dtype: torch.dtype = torch.float64) -> Cell:
         torch.manual_seed(0)
@@ -172,7 +172,7 @@ def make() -> Callable[..., Cell]:
 
 @pytest.fixture(scope="module")
 def interpreter() -> Iterator[None]:
-    """Let kernels run in Triton's interpreter; of what it computes in columns beyond the last one numpy need not warn."""
+    """Run kernels in Triton's interpreter, without numpy's warnings about columns beyond the last one."""
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setenv("TRITON_INTERPRET", os.environ.get("TRITON_INTERPRET", "1"))
         yield
@@ -187,7 +187,7 @@ def needs_triton() -> None:
 
 @pytest.fixture(scope="session")
 def distance(everything: Any, furthest: Any) -> Callable[..., float]:
-    """How far an engine is from the plain loop, gradients and all, for a batch of random numbers."""
+    """The largest deviation of an engine from the plain loop on a random batch, including gradients."""
 
     def measured(
         engine: Engine, cell: Cell, batch: int, steps: int, lengths: Any = None, *, input_grad: bool = True
@@ -215,7 +215,7 @@ def distance(everything: Any, furthest: Any) -> Callable[..., float]:
 
 
 class CalledAgain:
-    """Replays by calling again; like a CUDA graph it computes nothing while it records."""
+    """Replays by calling again; like a CUDA graph it computes nothing while recording."""
 
     made = replayed = 0
 

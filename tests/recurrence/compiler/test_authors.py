@@ -1,4 +1,4 @@
-"""Cells as people write them, with masks, counters, settings and parametrizations: every engine gives what the plain loop does."""
+"""Cells with masks, counters, settings and parametrizations: every engine gives the results of the plain loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def any_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Plain(Cell):
-    """A step that subclasses change."""
+    """A step that subclasses override."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -68,7 +68,7 @@ def results(recurrent: Recurrent, x: Tensor, engine: str) -> list[Tensor]:
 
 
 def check_equal(recurrent: Recurrent, n_samples: int = 3) -> str:
-    """Assert that what "auto" chooses gives what the loop gives; return what it chose."""
+    """Assert that the engine chosen by "auto" gives the results of the loop; return its name."""
     x = torch.randn(n_samples, 9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     found = results(recurrent, x, "auto")
     (choice,) = recurrent.explain()
@@ -144,7 +144,7 @@ def test_a_step_that_only_reads_the_number_of_samples_is_compiled() -> None:
 
 
 class WeightDropped(Plain):
-    """Drops recurrent weights once a sequence; what it keeps is in a dict."""
+    """Drops recurrent weights once per sequence; the mask is stored in a dict."""
 
     def initial_state(self, batch_size: int) -> Tensor:
         self.made = {"weight": nn.functional.dropout(self.recur.weight * 1.0, 0.5, self.training)}
@@ -313,7 +313,7 @@ def test_decompositions_of_weights_are_computed_before_the_loop(kind: type[Cell]
 
 
 class Inner(Cell):
-    """Takes a step of one of torch's own cells."""
+    """Runs a step of one of torch's cells."""
 
     kind: type[nn.RNNCellBase] = nn.GRUCell
 
@@ -343,7 +343,7 @@ def test_torchs_own_cells_are_compiled(kind: type[Cell]) -> None:
 
 
 class FewRows(Plain):
-    """Keeps a first state for at most four samples."""
+    """Stores an initial state for at most four samples."""
 
     def set_up(self) -> None:
         self.first: Tensor

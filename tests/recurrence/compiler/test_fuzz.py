@@ -1,4 +1,4 @@
-"""Random cells, planned, beside autograd: what is planned and emitted is right for steps that no one thought of."""
+"""Random cells, planned and compiled, compared with autograd."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ BINARY = [
 
 @dataclass
 class Drawn:
-    """A step as code, and what it needs."""
+    """The code of a step, and its parameters."""
 
     lines: list[str] = field(default_factory=list)
     linears: list[tuple[int, int, bool]] = field(default_factory=list)
@@ -148,7 +148,7 @@ class Writer:
     def total(self) -> None:
         name = self.any()
         sign, way, other = self.random.choice("+*-"), self.random.choice(["sum", "mean"]), self.any()
-        if other[0] == "v":  # else a sum over what was centred before would be a rounding error
+        if other[0] == "v":  # else a sum over centred values would be a rounding error
             other = self.random.choice(["torch.sigmoid({0})", "{0}.square()"]).format(other)
         self.let(f"{name} {sign} {other}.{way}(dim=-1, keepdim=True)", self.widths[name])
 
@@ -158,7 +158,7 @@ class Writer:
 
 
 class Random(Cell):
-    """A cell with the step of a number."""
+    """The cell with the random step of a given number."""
 
     def __init__(self, seed: int) -> None:
         self_drawn = Writer(seed).write()
@@ -193,7 +193,7 @@ def cell_of(seed: int) -> Random:
 
 
 def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
-    """Compile several programs as one, which takes a fraction of the time."""
+    """Compile several programs as one, which is much faster."""
     needed = sorted({(int(h), int(v)) for s in sources for h, v in re.findall(r"static void mk(\d+)_(\d+)\(", s)})
     head = preamble(double=True, vector_bytes=target.vector_bytes, registers=target.registers, functions=FUNCTIONS)
     bodies = [re.sub(OWN_NAMES, rf"\g<0>{i}", s[s.index("int run(") :]) for i, s in enumerate(sources)]
@@ -206,7 +206,7 @@ def compile_together(sources: list[str], target: Target) -> dict[str, Any]:
 
 @cache
 def programs(first: int) -> list[tuple[int, Random, CProgram]]:
-    """Plan and compile the cells from a number on; every other lot multiplies for many steps at once what it can."""
+    """Plan and compile the cells from a number on; every other group multiplies many steps at once where possible."""
     found, sources = [], []
     with pytest.MonkeyPatch.context() as patch:
         for seed in range(first, first + N_TOGETHER):
@@ -230,7 +230,7 @@ def programs(first: int) -> list[tuple[int, Random, CProgram]]:
 
 @pytest.fixture(autouse=True)
 def several_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Batches as small as these go through two threads."""
+    """Use two threads even for such small batches."""
     before = torch.get_num_threads()
     monkeypatch.setattr(ThreadPolicy, "parts", lambda self, work, n_rows, threads: min(threads, n_rows))
     torch.set_num_threads(2)
@@ -250,7 +250,7 @@ def needs_compiler() -> None:
 def compare(
     cell: Random, run: Callable[..., Any], everything: Callable[..., list[Tensor]], furthest: Callable[..., float]
 ) -> float:
-    """Return how far a planned run is from autograd through the plain loop."""
+    """Return the largest deviation of a planned run from autograd through the plain loop."""
     lengths = torch.tensor(LENGTHS)
     valid = ValidSteps.of(lengths, max(LENGTHS), lengths.device)
     weights = tuple(cell.parameters())
@@ -285,7 +285,7 @@ def test_random_cells_planned_for_torch_give_what_autograd_gives(
     everything: Callable[..., list[Tensor]],
     furthest: Callable[..., float],
 ) -> None:
-    run_size = RunSize(elements=1, min_rows=7)  # so that batches as small as these have several runs of steps
+    run_size = RunSize(elements=1, min_rows=7)  # so that such small batches have several runs of steps
     for seed in range(first, first + N_IN_TORCH):
         cell = cell_of(seed)
         parameter_grads = (True,) * len(list(cell.parameters()))
@@ -305,6 +305,6 @@ def test_random_cells_written_in_triton_give_what_autograd_gives(
         cell = cell_of(seed)
         parameter_grads = (True,) * len(list(cell.parameters()))
         program = TritonProgram(cell, torch.float64, input_grad=True, parameter_grads=parameter_grads)
-        with np.errstate(all="ignore"):  # what is computed beyond a tile's last column may be anything
+        with np.errstate(all="ignore"):  # values beyond the last column of a tile are arbitrary
             error = compare(cell, partial(_triton_run.run_kernels, program), everything, furthest)
         assert error <= 1e-11, f"cell {seed} is {error:.1e} from autograd\n{cell.drawn.code}"

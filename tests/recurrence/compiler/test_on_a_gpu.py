@@ -1,4 +1,4 @@
-"""Both engines where they belong; run by whoever has a GPU."""
+"""Both GPU engines on a GPU; skipped without one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ENGINES: dict[str, Callable[[], Engine]] = {"graph": GraphEngine, "triton": Trit
 
 @pytest.fixture(autouse=True)
 def not_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile kernels, rather than interpret them."""
+    """Compile kernels instead of interpreting them."""
     monkeypatch.setenv("TRITON_INTERPRET", "0")
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Each engine, one for all tests."""
+    """Each engine, one instance for all tests."""
     if request.param == "triton" and not has_triton():
         pytest.skip("Triton is not installed")
     return ENGINES[request.param]()

@@ -98,7 +98,7 @@ USUAL = {"mistake": "none", "parametrized": "none", "state": "one", "weight": "p
 
 
 class Drawn(Cell):
-    """A cell of drawn parts."""
+    """A cell composed of drawn parts."""
 
     shared = 0.5
 
@@ -146,7 +146,7 @@ class Drawn(Cell):
 
 
 def draw(seed: int) -> tuple[random.Random, dict[str, str]]:
-    """Return parts for a cell, and what further choices are drawn from."""
+    """Return a generator for further choices, and the parts of a cell."""
     rng = random.Random(seed)
     parts = {}
     for name, choices in PARTS.items():
@@ -166,7 +166,7 @@ def change(cell: Drawn, rng: random.Random) -> None:
 
 
 def outcome(recurrent: Recurrent, x: Tensor, lengths: Any, seed: int, engine: str) -> Any:
-    """Return outputs, states and gradients, or what was raised."""
+    """Return outputs, states and gradients, or the exception raised."""
     recurrent.engine = engine
     recurrent.zero_grad()
     torch.manual_seed(seed)
@@ -176,14 +176,14 @@ def outcome(recurrent: Recurrent, x: Tensor, lengths: Any, seed: int, engine: st
         states = state if isinstance(state, tuple) else (state,)
         loss = outputs.square().sum() + sum(s.square().sum() for s in states if s.is_floating_point())
         loss.backward()
-    except Exception as error:  # the loop's errors are what the others must give
+    except Exception as error:  # other engines must raise the same errors as the loop
         return error
     grads = [p.grad.clone() for p in recurrent.parameters() if p.grad is not None]
     return [outputs.detach(), *[s.detach() for s in states], x.grad, *grads]
 
 
 def difference(seed: int, seen: Counter[str]) -> str | None:
-    """Run a drawn cell in the engine that is chosen and in the loop; say how they differ."""
+    """Run a drawn cell in the chosen engine and in the loop; return how they differ."""
     rng, parts = draw(seed)
     torch.manual_seed(seed)
     try:
@@ -238,17 +238,17 @@ def test_random_cells_give_what_the_plain_loop_gives(seed: int, engine: str, mon
 
 
 def fuzz_some(first: int, count: int) -> None:
-    """Print what was found among some seeds, then what was run."""
+    """Print the differences found for some seeds, then what was run."""
     warnings.simplefilter("error", RuntimeWarning)
     _toolchain._OPTIMIZED = "-O0"
     _toolchain._COMMON += ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
     torch.set_num_threads(2)
     seen: Counter[str] = Counter()
     for seed in range(first, first + count):
-        print(f"seed {seed}", file=sys.stderr, flush=True)  # the last one, should the process end
+        print(f"seed {seed}", file=sys.stderr, flush=True)  # the last one printed if the process dies
         try:
             problem = difference(seed, seen)
-        except Exception as error:  # an engine that was refused with a warning, too
+        except Exception as error:  # also an engine refused with a warning
             problem = f"seed {seed}, {draw(seed)[1]}: {type(error).__name__}: {error}"
         if problem is not None:
             print(f"FOUND {problem}", flush=True)

@@ -1,4 +1,4 @@
-"""What a cell is: its signature changes with everything that a step may read, and with nothing else."""
+"""The signature of a cell changes with everything that a step may read, and with nothing else."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ TABLE = {"rate": 0.5}
 
 @dataclass
 class Settings:
-    """What an author may keep in a cell."""
+    """An object that an author may store in a cell."""
 
     rate: float = 0.5
 
 
 class Slotted:
-    """Has no dict."""
+    """A class without ``__dict__``."""
 
     __slots__ = ("rate",)
 
@@ -50,7 +50,7 @@ class Kind(enum.Enum):
 
 
 class Holding(Cell):
-    """Mentions ``held`` in its step, and not ``aside``."""
+    """Reads ``held`` in its step, but not ``aside``."""
 
     shared: Any = 0.5
 
@@ -174,7 +174,7 @@ def test_a_long_history_that_no_step_mentions_hides_nothing() -> None:
     cell = Holding(2, 3)
     cell.aside = [[i] for i in range(5000)]
     del cell.held
-    cell.held = {"rate": 0.5}  # looked at after the history
+    cell.held = {"rate": 0.5}  # visited after the history
     before = contents_of(cell)
     assert before.unseen is None
     cell.held["rate"] = 0.1

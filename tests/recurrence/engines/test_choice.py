@@ -1,4 +1,4 @@
-"""The choice by measure: where torch's kernel was faster than C it comes first, and nowhere else."""
+"""The choice by measurements: torch's kernel comes first only where it was faster than C."""
 
 from __future__ import annotations
 

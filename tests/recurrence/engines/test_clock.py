@@ -1,4 +1,4 @@
-"""How long engines compile, told apart from how long a fit takes."""
+"""Compilation time of engines, separate from the time of a fit."""
 
 from __future__ import annotations
 

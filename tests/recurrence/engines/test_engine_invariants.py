@@ -1,4 +1,4 @@
-"""What holds for every recurrence, for each engine on each shipped cell that it takes.
+"""Invariants of every recurrence, for each engine on each built-in cell that it supports.
 
 Sizes are fixed, since each would be compiled; batches, steps and lengths are drawn.
 """
@@ -24,7 +24,7 @@ from seqpipe.testing import _invariants
 INPUT_SIZE, HIDDEN_SIZE = 3, 5
 few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 batches = st.integers(1, 4)
-# Long ones go through the scan's chunks.
+# Long enough for several chunks of the scan.
 steps = st.one_of(st.integers(2, 6), st.integers(33, 40))
 
 
@@ -33,7 +33,7 @@ def shipped(kind: str) -> dict[str, Any]:
 
 
 def takes(engine: str, factory: type[Cell]) -> bool:
-    if engine in ("graph", "triton"):  # for a GPU: compiler/gpu holds them to the same
+    if engine in ("graph", "triton"):  # for a GPU: tested in compiler/
         return False
     if engine == "fused":
         return factory(1, 1).torch_kernel() is not None
@@ -47,7 +47,7 @@ every_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], i
 
 @pytest.fixture
 def chosen(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the engine run what it takes."""
+    """Run every cell that the engine supports."""
     if engine == "c":
         try:
             find_compiler()
@@ -64,7 +64,7 @@ def made(engine: str, cell: str, dtype: torch.dtype, **kwargs: Any) -> Recurrent
 
 
 def drawn(data: st.DataObject, dtype: torch.dtype, shortest: int = 0) -> tuple[Tensor, Tensor]:
-    """A batch and lengths, one of them all of its steps."""
+    """Return a batch and lengths, one of which is its number of steps."""
     batch, n_timesteps = data.draw(batches), data.draw(steps)
     lengths = data.draw(st.lists(st.integers(shortest, n_timesteps), min_size=batch, max_size=batch))
     lengths[-1] = n_timesteps

@@ -1,4 +1,4 @@
-"""Which engine runs a cell, and why; the unrolled engine and what it cannot lay out."""
+"""Which engine runs a cell, and why; the unrolled engine and its limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqpipe.recurrence import Choice, Recurrent
 
 
 class Halved(GRUCell):
-    """Changes the step, and inherits the name of the kernel that does not know."""
+    """Overrides the step, but inherits the name of the kernel."""
 
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         output, h = super().step(x_t, h)
@@ -34,7 +34,7 @@ class Forgetful(GRUCell):
 
 
 class Renamed(LSTMCell):
-    """Changes nothing that is computed."""
+    """Changes no computation."""
 
 
 def only(recurrent: Recurrent) -> Choice:
@@ -129,7 +129,7 @@ def test_every_layer_and_direction_is_explained_in_words() -> None:
 
 
 class Decaying(Cell):
-    """A plain cell, for steps that a static graph can or cannot hold."""
+    """A simple cell, for steps that a static graph may or may not support."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

@@ -1,4 +1,4 @@
-"""Linear recurrences, in chunks and step by step, against the sum that they stand for."""
+"""Linear recurrences, in chunks and step by step, compared with their closed-form sum."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def draw(batch: int, n_timesteps: int, width: int, seed: int = 0) -> tuple[Tenso
 
 
 def as_a_sum(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
-    """h_t = Σ_s (Π_{s < r ≤ t} a_r) b_s, with h as b_0: no state is handed on."""
+    """h_t = Σ_s (Π_{s < r ≤ t} a_r) b_s, with h as b_0: no state is carried."""
     terms = torch.cat([h[:, None], b], dim=1)
     return torch.stack(
         [

@@ -1,4 +1,4 @@
-"""Engines that plug-ins offer: asked first, checked before their first use, and unable to break a run."""
+"""Engines of plug-ins: tried first, checked before their first use, and unable to break a run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Wrong(Counting):
 
 
 class WrongGradient(Counting):
-    """Right but for what flows back."""
+    """Correct except for the gradients."""
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         return super().run(cell, x.detach(), valid, state)
@@ -74,7 +74,7 @@ class Miscounting(TakesAny):
 
 
 class Numbered(Cell):
-    """Fades what it adds up by the number of the step, a whole number in its state."""
+    """Sums inputs with a decay by the step number, an integer in its state."""
 
     def initial_state(self, batch_size: int) -> State:
         return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, dtype=torch.int64)
@@ -110,7 +110,7 @@ class NeverRoom(Counting):
 
 
 class Scaled(Cell):
-    """Learns a buffer."""
+    """A buffer that requires a gradient."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -122,7 +122,7 @@ class Scaled(Cell):
 
 
 class ForgetsBuffers(TakesAny):
-    """Right but for the gradient of a buffer."""
+    """Correct except for the gradient of a buffer."""
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         buffers = dict(cell.named_buffers())
@@ -135,7 +135,7 @@ class ForgetsBuffers(TakesAny):
 
 
 class Drawing(TakesAny):
-    """Right, and draws a random number that it has no use for."""
+    """Correct, but draws an unused random number."""
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         torch.rand(1)
@@ -148,7 +148,7 @@ class Undecided(Counting):
 
 
 class Bare:
-    """Keeps to the protocol without being a subclass, and makes no code."""
+    """Implements the protocol without being a subclass, and generates no code."""
 
     name = "something else"
 
@@ -170,7 +170,7 @@ def only(recurrent: Recurrent, **kwargs: Any) -> Choice:
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Put distributions that offer engines in the place of those that are installed."""
+    """Replace the installed distributions by some that offer engines."""
     monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
     monkeypatch.setenv("SEQPIPE_CC", "no-such-compiler")
 

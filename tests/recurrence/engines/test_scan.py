@@ -1,4 +1,4 @@
-"""The engine for cells that declare a linear recurrence, beside the plain loop, and declarations that are not true."""
+"""The engine for cells that declare a linear recurrence, compared with the plain loop; wrong declarations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ few = settings(max_examples=15, deadline=None)
 
 
 class Halved(MinGRUCell):
-    """Changes the step, and inherits coefficients that do not know."""
+    """Overrides the step, but inherits the coefficients."""
 
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         output, h = super().step(x_t, h)
@@ -26,7 +26,7 @@ class Halved(MinGRUCell):
 
 
 class Shifted(MinGRUCell):
-    """Changes both at once."""
+    """Overrides both."""
 
     def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         a, b = super().linear_coefficients(x)

@@ -1,4 +1,4 @@
-"""From how much work on threads are used, and whether they pay is learned from how long runs take."""
+"""The amount of work from which threads are used; measured run times decide whether they are faster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seqpipe.recurrence.engines import POLICY, Pace
 
 
 def spent(pace: Pace, runs: int, together: Callable[[int], float], alone: float = 1.0) -> float:
-    """Return how long some runs take, where one together takes what a function of its number says."""
+    """Return the total time of some runs, where ``together`` gives the time of a multi-threaded run by its number."""
     total = 0.0
     for i in range(runs):
         seconds = together(i) if pace.together else alone

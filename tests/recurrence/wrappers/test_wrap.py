@@ -1,4 +1,4 @@
-"""Wrappers by name, by mapping and by callable, and what is said of those that are none."""
+"""Wrappers by name, by mapping and by callable, and errors for invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every wrapper, over any cell and within others."""
+"""Invariants of every wrapper, around any cell and within others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ every_case = pytest.mark.parametrize("wrappers", CASES.values(), ids=CASES)
 
 
 class Grid(Cell):
-    """Projects to a grid and keeps one, with a count of steps in integers."""
+    """Projects to a grid and stores one, with an integer step count."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -152,7 +152,7 @@ def test_what_is_no_cell_cannot_be_wrapped() -> None:
 
 
 class Doubled(Wrapper):
-    """A wrapper of one's own."""
+    """A user-defined wrapper."""
 
     def step(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
         output, state = super().step(x_t, state)

@@ -52,7 +52,7 @@ class _Factoring:
     def _summands(self, value: Value) -> list[tuple[Value, Factor]]:
         """Return the summands of a value and their factors; empty if it is no such sum."""
         found = [(a, f) for a, f in _linear(value, self.one) if f != 0]
-        fit = all(_alike(a, value) for a, _ in found) and all(_is_factor(f, value) for _, f in found)
+        fit = all(_is_gradient_like(a, value) for a, _ in found) and all(_is_factor(f, value) for _, f in found)
         return found if fit and value.rows is not None and value.rows[0] == 0 else []
 
     def _make(self, value: Value) -> None:
@@ -123,7 +123,7 @@ def _is_gradient(given: Value | float) -> bool:
     return isinstance(given, Value) and given.level == 2
 
 
-def _alike(gradient: Value | float, value: Value) -> bool:
+def _is_gradient_like(gradient: Value | float, value: Value) -> bool:
     return (
         isinstance(gradient, Value)
         and gradient.level == 2

@@ -189,19 +189,19 @@ class _Writer:
     def _write_missing_pieces(self, value: Value) -> bool:
         """Copy pieces that are computed elsewhere; return whether any was computed in place."""
         pieces = pieces_of(value)
-        if not any(self._lies_in(piece, value, start) for piece, start, _ in pieces):
+        if not any(self._is_stored_in(piece, value, start) for piece, start, _ in pieces):
             return False
         self._column(value)
         for piece, start, width in pieces:
-            if not self._lies_in(piece, value, start):
+            if not self._is_stored_in(piece, value, start):
                 self.lines.append(f"{self._column(('slot', value, start, width))}.copy_({self._name(piece)})")
         return True
 
-    def _lies_in(self, piece: Value, value: Value, start: int) -> bool:
+    def _is_stored_in(self, piece: Value, value: Value, start: int) -> bool:
         return self._place(piece) == Place("columns", value, start)
 
-    def _in_scope(self, name: str, thing: Any) -> str:
-        while self.scope.setdefault(name, thing) is not thing:
+    def _in_scope(self, name: str, value: Any) -> str:
+        while self.scope.setdefault(name, value) is not value:
             name += "_"
         return name
 

@@ -1,4 +1,4 @@
-"""The engines that plan a step beside the plain loop, whose results they must give, and what they leave to the plain loop."""
+"""Engines that plan a step must give the results of the plain loop; unsupported cells run in the plain loop."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Normalising(MGU):
 
 
 class Reading(MinGRU):
-    """An output that is narrower than the state, and another thing."""
+    """An output that is narrower than the state and computed from it."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -116,7 +116,7 @@ class Reading(MinGRU):
 
 
 class TwoWidths(Cell):
-    """A wide state and a narrow one; the output is made of both."""
+    """A wide state and a narrow one; the output combines both."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -139,7 +139,7 @@ class TwoWidths(Cell):
 
 
 class Buffered(MinGRU):
-    """Numbers that are kept with the cell, and not learned."""
+    """A cell with a buffer."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -153,7 +153,7 @@ class Buffered(MinGRU):
 
 
 class Remembering(GRUCell):
-    """A first state that is learned."""
+    """A learned initial state."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -164,7 +164,7 @@ class Remembering(GRUCell):
 
 
 class Leaky(MinGRU):
-    """Has a number that may be set."""
+    """A cell with an attribute that can be set."""
 
     slope = 0.5
 
@@ -190,7 +190,7 @@ MAKERS: dict[str, Callable[[int, int], Cell]] = {
 
 @pytest.fixture(scope="module", params=["c", "torch"])
 def planned(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Name an engine that plans, and let it run sequences however short."""
+    """Return the name of a planned engine, which runs sequences of any length."""
     name: str = request.param
     if name == "c":
         request.getfixturevalue("needs_compiler")
@@ -210,7 +210,7 @@ def needs_compiler() -> None:
 
 @contextmanager
 def engine(name: str) -> Iterator[None]:
-    """Run with one engine only."""
+    """Use one engine only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQPIPE_ENGINE", name)
         yield
@@ -218,7 +218,7 @@ def engine(name: str) -> Iterator[None]:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Cut a batch of any size into parts for some threads."""
+    """Split a batch of any size over several threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     with pytest.MonkeyPatch.context() as patch:
@@ -242,7 +242,7 @@ def engines_of(name: str, recurrent: Recurrent) -> set[str]:
 
 
 def reason_of(name: str, recurrent: Recurrent) -> str:
-    """Say why an engine does not run a cell."""
+    """Return why an engine does not run a cell."""
     with engine(name):
         (choice,) = recurrent.explain()
     assert choice.engine == "loop"
@@ -269,7 +269,7 @@ def compare(
     lengths: Any,
     state: tuple[Tensor, ...] | None,
 ) -> float:
-    """Return how far an engine is from the plain loop, gradients and all."""
+    """Return the largest deviation of an engine from the plain loop, including gradients."""
     weights = [p for p in recurrent.parameters() if p.requires_grad]
     several = isinstance(first_state(recurrent, 1), tuple)
 
@@ -285,7 +285,7 @@ def compare(
 
 @st.composite
 def batches(draw: Callable[..., Any]) -> dict[str, Any]:
-    """Draw all but the sizes of a cell, which would have to be compiled anew."""
+    """Draw everything except the sizes of a cell, which would require compiling it again."""
     batch, steps = draw(st.integers(1, 17)), draw(st.integers(1, 9))
     return {
         "batch": batch,
@@ -318,7 +318,7 @@ def test_results_and_gradients_are_the_plain_loops(
     torch.manual_seed(0)
     recurrent = Recurrent(MAKERS[name](3, 5).to(dtype), bidirectional=drawn["bidirectional"])
     assert engines_of(planned, recurrent) == {planned}
-    # With and without the gradient of x: either is a program of its own, and one a type is compiled.
+    # With and without the gradient of x: each is a separate program, compiled once per dtype.
     x = laid_out(drawn["layout"], drawn["batch"], drawn["steps"], 3, dtype).requires_grad_(dtype == torch.float64)
     state = None
     if drawn["state"]:
@@ -514,7 +514,7 @@ def test_columns_of_x_that_nothing_comes_of_have_a_gradient_of_zero(planned: str
     recurrent = Recurrent(LastColumn(3, 1))
     for _ in range(5):
         x = torch.randn(8, 16, 3, requires_grad=True)
-        torch.full_like(x, torch.nan)  # memory that is free again, and not zero
+        torch.full_like(x, torch.nan)  # freed memory that is not zero
         recurrent(x)[0].sum().backward()
         assert x.grad is not None
         assert torch.equal(x.grad[:, :, :2], torch.zeros(8, 16, 2))
@@ -648,7 +648,7 @@ def test_an_attribute_that_was_set_after_the_first_use_counts(planned: str) -> N
 
 
 class Counting(Leaky):
-    """Depends on the size of its batch, which no plan knows."""
+    """Depends on the batch size, which plans do not support."""
 
     def change(self, h: Tensor) -> Tensor:
         return h / len(h)
@@ -665,7 +665,7 @@ def test_a_compiled_step_that_is_wrong_warns_and_is_not_used() -> None:
 
 
 class Lost(Leaky):
-    """Gives numbers in batches smaller than those that plans are made with."""
+    """Returns other values for batches smaller than those used for planning."""
 
     def change(self, h: Tensor) -> Tensor:
         return h if len(h) <= 5 else h * torch.nan
@@ -680,7 +680,7 @@ def test_a_difference_that_is_no_number_is_a_difference() -> None:
 
 
 class Coarse(Leaky):
-    """Keeps a part of its state in another type than its own."""
+    """Stores a part of its state in another dtype."""
 
     def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
         return super().initial_state(batch_size), torch.full((batch_size, 5), 0.3, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Shared objects: what they compute, and that no cache, however bad, gets in the way."""
+"""Shared objects: their results, and that a damaged cache does no harm."""
 
 import ctypes
 import multiprocessing
@@ -33,19 +33,19 @@ int answer(void) { return 42; }
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A cache of the test's own, and a process that has loaded nothing."""
+    """Use a temporary cache, and clear the loaded libraries."""
     monkeypatch.setenv("SEQPIPE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "compiler"
 
 
 def load(source: str) -> ctypes.CDLL:
-    """Load it in the way of a process that has loaded nothing."""
+    """Load it as in a new process."""
     return Libraries().load(source)
 
 
 @pytest.fixture
 def compilations(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file with a line for each time that the compiler compiled."""
+    """A file with one line per compiler call."""
     wrapper, log = tmp_path / "counting-cc", tmp_path / "log"
     log.touch()
     note = f'[ "$1" = --version ] || echo once >> {shlex.quote(str(log))}'
@@ -121,7 +121,7 @@ def test_a_damaged_object_is_built_again(cache: Path, compilations, damage) -> N
     load(SOURCE)
     [path] = kept(cache)
     damaged = damage(path.read_bytes())
-    path.unlink()  # what is loaded stays as it was
+    path.unlink()  # loaded libraries are unchanged
     path.write_bytes(damaged)
     path.chmod(0o700)
     assert load(SOURCE).answer() == 42

@@ -1,4 +1,4 @@
-"""The operations that C knows, beside torch's own: values and derivatives, at kinks and at infinity too."""
+"""Operations that C supports, compared with torch: values and derivatives, also at kinks and at infinity."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _grown_part(z: Tensor) -> Tensor:
 
 
 class Family(Cell):
-    """Every function of a family, each of columns of its own."""
+    """Every function of a family, each on separate columns."""
 
     def __init__(self, family: dict[str, Function], width: int) -> None:
         super().__init__(len(family) * width, 1)
@@ -168,7 +168,7 @@ def test_functions_along_columns_are_torchs() -> None:
 
 
 class DeltaNet(Cell):
-    """A matrix as state, from which what it holds under a key is taken before another value is put there."""
+    """A matrix as state: the value stored under a key is removed before a new one is stored."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -206,7 +206,7 @@ class Rotating(Cell):
 
 
 class Ticking(Cell):
-    """Units that are renewed every so many steps, which a whole number in the state counts."""
+    """Units that are updated every few steps, counted by an integer in the state."""
 
     periods: Tensor
 
@@ -226,7 +226,7 @@ class Ticking(Cell):
 
 
 class Attending(Cell):
-    """Slots of memory, read by softmax over inner dimensions and normalised in heads, with weights that heads share."""
+    """Memory slots read by a softmax over inner dimensions and normalised per head, with weights shared by heads."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -276,7 +276,7 @@ def _run(net: Recurrent, lengths: Tensor) -> Callable[..., Results]:
 
 
 class Projecting(Cell):
-    """An operation before the steps, and a step that C knows."""
+    """An operation before the steps, and a step that C supports."""
 
     def __init__(self, function: Function) -> None:
         super().__init__(3, 6)

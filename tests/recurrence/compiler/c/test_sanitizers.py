@@ -87,7 +87,7 @@ CLEAN = ["GRUCell is clean", "LSTMCell is clean", "Wide is clean", "Slots is cle
 
 
 def runtimes() -> list[str]:
-    """Return the sanitizers' libraries, which have to be loaded before all others."""
+    """Return the sanitizers' libraries, which must be loaded first."""
     asked = [[*COMPILER.command, f"-print-file-name=lib{name}.so"] for name in ("asan", "ubsan")]
     return [subprocess.run(command, capture_output=True, text=True).stdout.strip() for command in asked]
 

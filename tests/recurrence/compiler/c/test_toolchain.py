@@ -1,4 +1,4 @@
-"""Which C compiler is found, and what is said where there is none."""
+"""Which C compiler is found, and the message if there is none."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The recording of runs and what surrounds it, with a recorder that calls again, beside the plain loop."""
+"""Recorded runs, compared with the plain loop, with a recorder that replays by calling again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def engine(recorder: Any) -> GraphEngine:
 
 @pytest.fixture
 def chosen(engine: GraphEngine, monkeypatch: pytest.MonkeyPatch) -> GraphEngine:
-    """Let it run what it takes."""
+    """Run every cell that it supports."""
     monkeypatch.setenv("SEQPIPE_ENGINE", "graph")
     monkeypatch.setattr(_choice, "engine_named", lambda name, **given: engine)
     return engine
@@ -179,7 +179,7 @@ def test_recordings_are_freed_with_the_cell(engine: GraphEngine, make: Make) -> 
     kept = [weakref.ref(c) for recordings in program._recordings.values() for c in recordings.kept.values()]
     assert kept
     del cell
-    for _ in range(2):  # the first one ends the plans, whose recordings are cycles of their own
+    for _ in range(2):  # the first call frees the plans, whose recordings are reference cycles
         gc.collect()
     assert [captured() for captured in kept] == [None] * len(kept)
 

@@ -1,4 +1,4 @@
-"""What the plan run by torch computes for a run of steps at a time, in which memory, and on how many threads."""
+"""Plans run by torch: operations on a run of steps at a time, their memory and threads."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Gates(Cell):
 
 
 class Scaled(Cell):
-    """Numbers and parameters between a state and the next, one sum used twice."""
+    """Scalars and parameters between one state and the next, and one sum used twice."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -55,7 +55,7 @@ class Scaled(Cell):
 
 
 class Joined(Cell):
-    """A concatenation that is a state's memory, and of which a piece is wanted on the way back."""
+    """A concatenation stored as the state, with a piece that the backward pass needs."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)

@@ -1,4 +1,4 @@
-"""The plan run by torch: cells that need no rule of their own, what it refuses, and what it tells."""
+"""Plans run by torch: cells without specific rules, refusals and messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Furthest = Callable[..., float]
 
 
 class Gated(Cell):
-    """Changes its state by a function of it, which subclasses choose."""
+    """Updates its state by a function that subclasses choose."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -75,7 +75,7 @@ class Blocks(Gated):
 
 
 class Attending(Gated):
-    """Looks at two slots of its state with products of samples' own matrices."""
+    """Reads two slots of its state by products with one matrix per sample."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -97,7 +97,7 @@ class Layered(Gated):
 
 
 class Exchanging(Cell):
-    """Two states that change places, one of them never computed."""
+    """Two states that are swapped, one of them never computed."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -112,7 +112,7 @@ class Exchanging(Cell):
 
 
 class Forgetting(Cell):
-    """A state that is the input of the step before, and an output that only reads it."""
+    """A state that is the input of the previous step, and an output that only reads it."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -123,7 +123,7 @@ class Forgetting(Cell):
 
 
 class Standing(Cell):
-    """A state that stays as it was."""
+    """A state that never changes."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -185,7 +185,7 @@ class Clocked(Gated):
 
 @pytest.fixture(autouse=True)
 def in_torch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Plan for torch, run sequences however short, and in one thread."""
+    """Plan for torch, and run sequences of any length in one thread."""
     monkeypatch.setenv("SEQPIPE_ENGINE", "torch")
     monkeypatch.setattr(engine_named("torch"), "min_steps", 0)
     before = torch.get_num_threads()
@@ -255,7 +255,7 @@ def test_without_a_compiler_it_is_chosen_and_shows_its_loops(monkeypatch: pytest
     assert choice.code.count("def loop(") == 2
     lines = choice.code.splitlines()
     step = [line for line in lines if line.startswith(" " * 12)]
-    assert sum("addmm(" in line for line in step) == 2  # the last gradient is added where the next step reads it
+    assert sum("addmm(" in line for line in step) == 2  # the last is added in place, where the next step reads it
     assert (
         sum("addmm(" in line for line in lines) == 5
     )  # x's, and the sums of two weights, for a run of steps at a time
@@ -268,7 +268,7 @@ def test_without_a_compiler_torchs_own_kernel_comes_first(monkeypatch: pytest.Mo
 
 
 class Measuring(Gated):
-    """Does something else in a batch smaller than those it is traced with."""
+    """Behaves differently for batches smaller than those used for tracing."""
 
     def change(self, h: Tensor) -> Tensor:
         return h if len(h) > 6 else 0.5 * h

@@ -1,4 +1,4 @@
-"""What a step is traced, planned and scheduled to."""
+"""Tracing, planning and scheduling of a step."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TARGET = Target(double=False, vector_bytes=32, registers=16)
 
 
 class Stepping(Cell):
-    """A step that a test gives, on one weight."""
+    """A cell with one weight whose step the test defines."""
 
     def __init__(self, function: Any) -> None:
         super().__init__(6, 6)
@@ -57,7 +57,7 @@ def planned(cell: Cell) -> StepProgram:
 
 
 def below(atoms: Any) -> Iterator[Atom]:
-    """Go through atoms and all that they are computed from, each once."""
+    """Yield atoms and everything they are computed from, each once."""
     seen: set[Atom] = set()
     stack = list(atoms)
     while stack:

@@ -1,4 +1,4 @@
-"""The generated kernels in Triton's interpreter, beside the plain loop; what they refuse; and that they compile for a GPU."""
+"""Generated kernels in Triton's interpreter, compared with the plain loop; refusals; compilation for a GPU."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ Distance = Callable[..., float]
 
 @pytest.fixture(scope="module")
 def engine() -> TritonEngine:
-    """One engine, so that a cell's kernels are tried once."""
+    """One engine, so that the kernels of a cell are tested once."""
     return TritonEngine()
 
 
 @pytest.fixture
 def chosen(needs_triton: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the engine run what it takes."""
+    """Run every cell that the engine supports."""
     monkeypatch.setenv("SEQPIPE_ENGINE", "triton")
 
 
@@ -151,7 +151,7 @@ def test_products_of_x_are_one_before_the_loop_and_those_of_its_gradient_come_af
 
 
 def place_of(pointer: str, step: int) -> tuple[str, int]:
-    """Return which memory a pointer of a kernel's loop stands for at a step; parts of what is stored for later are told apart."""
+    """Return the memory that a pointer in a kernel's loop refers to at a step; parts of stored activations are distinguished."""
     name, _, start = pointer.partition(" + ")
     base, _, suffix = name.rpartition("_") if name[-2:] in ("_t", "_n") else (name, "", "")
     at = step + (suffix == "n") if suffix else 0
@@ -161,7 +161,7 @@ def place_of(pointer: str, step: int) -> tuple[str, int]:
 
 
 def races(kernel: str) -> list[str]:
-    """Return the lines that read what other threads have stored, or store what they may still read, without a barrier before."""
+    """Return the lines that access memory shared with other threads without a preceding barrier."""
     lines = kernel[kernel.index("tl.range(steps") :].splitlines()[1:]
     stored: set[tuple[str, int]] = set()
     loaded: set[tuple[str, int]] = set()

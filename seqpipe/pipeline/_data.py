@@ -124,12 +124,14 @@ def _dataset(loaded: LoadedRecipe) -> Dataset:
 
 
 def _existing(loaded: LoadedRecipe, written: str) -> Path:
-    folders = [folder for folder in (loaded.document.folder, Path()) if folder is not None]
+    folders = list(dict.fromkeys(folder for folder in (loaded.document.folder, Path()) if folder is not None))
     for folder in folders:
         if (folder / written).exists():
             return folder / written
     tried = " nor ".join(str(folder / written) for folder in folders)
-    raise loaded.error(("data", "path"), f"there is no file {tried}. Paths are relative to the recipe.")
+    raise loaded.error(
+        ("data", "path"), f"there is no file {tried}. Paths are relative to the recipe or the working folder."
+    )
 
 
 def _check_columns(loaded: LoadedRecipe, table: Table) -> None:

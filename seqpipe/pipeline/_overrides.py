@@ -30,7 +30,9 @@ def apply_overrides(document: Document, overrides: Iterable[str]) -> Document:
             raise RecipeError(f"--set {override}: must be of the form field.name=value.")
         value, _ = parse_yaml(text, place)
         path = _put(data, name.split("."), value, place)
-        places = {p: where for p, where in places.items() if p[: len(path)] != path} | {path: place}
+        places = {p: where for p, where in places.items() if p[: len(path)] != path}
+        # Fields that the override creates on the way have no other place.
+        places = {path[: i + 1]: place for i in range(len(path))} | places
     return Document(data, places, document.folder)
 
 

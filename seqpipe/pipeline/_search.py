@@ -44,7 +44,7 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
         raise RecipeError("--jobs: must be a number of parallel fits, or -1 for one per core. Got 0 instead.")
     parameters = candidate_parameters(loaded, task, model, train)
     common = {
-        "scoring": _scoring(loaded, task),
+        "scoring": _scoring(loaded, task, train),
         "cv": _folds(loaded, task, model, train),
         "n_jobs": search.jobs if jobs is None else jobs,
         "error_score": np.nan,
@@ -150,7 +150,7 @@ def _name(loaded: LoadedRecipe, params: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in _as_written(loaded, params).items())
 
 
-def _scoring(loaded: LoadedRecipe, task: Task) -> str | Callable[..., float] | None:
+def _scoring(loaded: LoadedRecipe, task: Task, train: TaskData) -> str | Callable[..., float] | None:
     assert loaded.recipe.search is not None
     name = loaded.recipe.search.scoring
     try:
@@ -163,6 +163,9 @@ def _scoring(loaded: LoadedRecipe, task: Task) -> str | Callable[..., float] | N
         names = get_scorer_names()
         message = f"{name!r} is not a score of the task {loaded.recipe.task.name!r}.{did_you_mean(name, names)}"
         raise loaded.error(("search", "scoring"), message) from error
+    fault = task.scoring_fault(name, train)
+    if fault is not None:
+        raise loaded.error(("search", "scoring"), fault)
     return scorer
 
 

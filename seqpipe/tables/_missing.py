@@ -16,6 +16,9 @@ __all__ = ["Missing", "without_missing"]
 
 Missing = Literal["error", "interpolate", "forward", "drop"]
 
+_LABEL_REMEDY = (
+    "Labels are not filled: fill it in, or write 'missing: drop' under 'data:' in the recipe (drop the step)."
+)
 _REMEDY = (
     "Fill it in, or write one of these under 'data:' in the recipe: 'missing: interpolate' (linear interpolation over "
     "time), 'missing: forward' (the last value before it), 'missing: drop' (drop the step)."
@@ -65,6 +68,8 @@ def _interpolated(table: Table, values: pd.DataFrame) -> pd.DataFrame:
 def _missing_error(table: Table, absent: pd.DataFrame, remedy: str) -> InvalidSequencesError:
     cells = absent.to_numpy()
     row, column = (int(i) for i in np.argwhere(cells)[0])
+    if absent.columns[column] not in table.fillable_columns:
+        remedy = _LABEL_REMEDY
     return InvalidSequencesError(
         f"{table.place(row)}: column {absent.columns[column]!r} is empty{others(int(cells.sum()))}. {remedy}"
     )

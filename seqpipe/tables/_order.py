@@ -35,7 +35,12 @@ def ordered(table: Table, *, sort: bool) -> Table:
         in_order.codes,
         in_order.place,
         written=written.iloc[order],
-        if_falling="Sort the file, or write 'sort: true' under 'data:' in the recipe.",
+        if_falling="Sort the file, or write 'sort: true' under 'data:' in the recipe."
+        + (
+            ""
+            if table.roles.id is not None
+            else " If it has several sequences, name the column that identifies them as 'id'."
+        ),
         if_doubled="A sequence must have one row per time: remove one of the two.",
     )
     return in_order

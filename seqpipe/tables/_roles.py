@@ -64,7 +64,10 @@ def check_roles(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bo
             raise InvalidSequencesError(f"The {role} column {column!r} occurs more than once in {name!r}: rename one.")
     column, uses = Counter(column for _, column in named).most_common(1)[0] if named else ("", 0)
     if uses > 1:
-        both = " and ".join(role for role, found in named if found == column)
+        found = [role for role, other in named if other == column]
+        if len(set(found)) == 1:
+            raise InvalidSequencesError(f"The column {column!r} is listed more than once as {found[0]}: list it once.")
+        both = " and ".join(found)
         raise InvalidSequencesError(f"The column {column!r} of {name!r} cannot be {both} at once: give it one role.")
 
 

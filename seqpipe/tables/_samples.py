@@ -11,7 +11,7 @@ from seqpipe.tables._features import numeric_features
 from seqpipe.tables._lists import runs_from_arrow
 from seqpipe.tables._long import runs_from_frame
 from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
-from seqpipe.tables._roles import Roles, row_place
+from seqpipe.tables._roles import Roles, named_columns, row_place
 from seqpipe.tables._runs import Runs
 
 __all__ = ["runs_of", "step_targets_of", "targets_of"]
@@ -83,8 +83,10 @@ def step_targets_of(frame: pd.DataFrame, roles: Roles, *, name: str) -> pd.DataF
 
 def _target_columns(frame: pd.DataFrame, roles: Roles, name: str) -> pd.DataFrame:
     if not roles.target:
+        used = {column for _, column in named_columns(roles)}
+        others = ", ".join(str(column) for column in frame.columns if column not in used)
         raise InvalidSequencesError(
-            f"{name!r} needs a target column, the values to predict: name one of {', '.join(map(str, frame.columns))}."
+            f"{name!r} needs a target column, the values to predict: name one of {others} as the target."
         )
     for column in roles.target:
         _refuse_missing(frame, roles, column, name)

@@ -30,12 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassifyTask"]
 
+_AVERAGED = [
+    f"{kind}_{mean}" for kind in ("f1", "jaccard", "precision", "recall") for mean in ("macro", "micro", "samples")
+]
+#: Scores of scikit-learn that apply to several labels.
+_OF_SEVERAL = ("accuracy", *_AVERAGED, "average_precision", "roc_auc")
+
 
 class ClassifyTask(SampleTask):
     """Predict one label per sequence, or any number of them if there are several target columns of 0 and 1."""
 
     target_type: ClassVar[TargetType] = "labels"
     _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
+
+    _metrics_of: ClassVar[tuple[str, ...]] = ("classification", "ranking")
+    _advised: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr")
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
         """Return a `SequenceClassifier` with ``params``.
@@ -74,6 +83,12 @@ class ClassifyTask(SampleTask):
         if test.y.ndim == 2:
             return curves
         return {"confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X))} | curves
+
+    def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
+        """Return why a score is not for labels, or does not apply to several; None if it does."""
+        if name is not None and data.y.ndim == 2 and name not in _OF_SEVERAL:
+            return f"{name!r} does not apply to several labels. Use one of {', '.join(_OF_SEVERAL)}."
+        return super().scoring_fault(name, data)
 
     def _folds(self, data: TaskData, n_splits: int, seed: int) -> BaseCrossValidator:
         kind = KFold if data.y.ndim == 2 else StratifiedKFold

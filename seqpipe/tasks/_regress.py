@@ -41,6 +41,9 @@ class RegressTask(SampleTask):
         "rmse": "neg_root_mean_squared_error",
     }
 
+    _metrics_of: ClassVar[tuple[str, ...]] = ("regression",)
+    _advised: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
+
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
         """Return a `SequenceRegressor` with ``params``.
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, train_test_split
 
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
@@ -33,6 +33,9 @@ class SampleTask(Task):
 
     #: Names of the metrics that are errors, with their scikit-learn names.
     _errors: ClassVar[Mapping[str, str]] = {}
+    #: Modules of scikit-learn's metrics that apply to the targets, and scores to name in errors.
+    _metrics_of: ClassVar[tuple[str, ...]]
+    _advised: ClassVar[tuple[str, ...]]
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into sequences, with ids if there are any, and their targets.
@@ -104,6 +107,13 @@ class SampleTask(Task):
                 f"There is no score {name!r}.{did_you_mean(name, names)} There are {', '.join(names)}."
             )
         return found
+
+    def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
+        """Return why a score is not for the targets, such as one of numbers for labels; None if it is."""
+        found = self.scorer(name)
+        if found is None or get_scorer(found)._score_func.__module__.split("._")[-1] in self._metrics_of:
+            return None
+        return f"{name!r} is not for the targets of this task. Use one of {', '.join(self._advised)}."
 
     @abstractmethod
     def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:

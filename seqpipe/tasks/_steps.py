@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StepScorer", "StepTask", "known_steps", "step_rows"]
 
+#: Metrics that apply to several labels.
+_OF_SEVERAL = ("accuracy", "f1_macro", "f1_micro")
+
 
 def step_rows(values: Any) -> NDArray[Any]:
     """Return the values of all time steps, shape (total_steps, …), from a list of arrays, `Sequences`, or one array."""
@@ -62,12 +65,7 @@ class StepScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Return the score of a fitted estimator on sequences X and their targets y."""
-        metrics = self.task.metrics(estimator, TaskData(X, y, "data"))
-        if self.measure not in metrics:
-            raise ValueError(
-                f"The score {self.measure!r} does not apply to these targets. Use one of {', '.join(metrics)}."
-            )
-        return self.sign * metrics[self.measure]
+        return self.sign * self.task.metrics(estimator, TaskData(X, y, "data"))[self.measure]
 
 
 class StepTask(SampleTask):
@@ -141,6 +139,13 @@ class StepTask(SampleTask):
                 f"There is no score {name!r} for steps.{did_you_mean(name, names)} There are {', '.join(names)}."
             )
         return StepScorer(self, *self._scores[name])
+
+    def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
+        """Return why a score does not apply to several labels; None if it does."""
+        several = self.target_type == "labels" and step_rows(data.y).ndim == 2
+        if name is None or not several or self._scores[name][0] in _OF_SEVERAL:
+            return None
+        return f"{name!r} does not apply to several labels. Use one of {', '.join(_OF_SEVERAL)}."
 
     @abstractmethod
     def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:

@@ -52,7 +52,7 @@ def _indicators(targets: pd.DataFrame, column: str, name: str) -> NDArray[np.int
         row = int(wrong.argmax())
         raise InvalidSequencesError(
             "With several target columns, each is a label that applies or not, so that its values must be 0 or 1. The "
-            f"target {column!r} of {name!r} is {targets[column].iloc[row]!r:.60} at {row_place(targets, row)}. For one "
+            f"target {column!r} of {name!r} is {targets[column].tolist()[row]!r:.60} at {row_place(targets, row)}. For one "
             "class per sequence or step, name one target column."
         )
     return read.values.astype(np.int64)

@@ -119,6 +119,10 @@ class Task(ABC):
         """Return a value of ``scoring`` for GridSearchCV by its name in a recipe; the scikit-learn name by default."""
         return name
 
+    def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
+        """Return why a score that `scorer` accepts does not apply to the targets of ``data``; None if it does."""
+        return None
+
     def parameter(self, name: str) -> str:
         """Return the estimator's name of a parameter under ``task:`` or ``search:``; the same by default."""
         return name

@@ -190,8 +190,8 @@ def test_a_stream_gives_the_labels_so_far() -> None:
 @pytest.mark.parametrize(
     ("y", "params", "match"),
     [
-        ([[0, 1], [2, 0]], {}, r"multi-label targets must be 0 or 1. Got \[2.0, 0.0\] in row 1"),
-        ([[0, 1], [0.5, 0]], {}, r"Got \[0.5, 0.0\] in row 1"),
+        ([[0, 1], [2, 0]], {}, r"multi-label targets must be 0 or 1. Got 2 in row 1, column 0 \(1 in total\)"),
+        ([[0, 1], [0.5, 0]], {}, r"Got 0.5 in row 1, column 0"),
         ([[0, 1], [np.nan, 0]], {}, "Input y contains NaN: sample 1"),
         ([["a", "b"], ["b", "a"]], {}, "y must hold real numbers"),
         ([[0, 1], [1, 0]], {"class_weight": {0: 1, 1: 2}}, "list of 2 dicts for 2 labels"),

@@ -78,7 +78,10 @@ def test_an_embedded_series_has_its_index_for_time():
         ({"dataset": "digit"}, r"data\.dataset: must be one of .*'digits'.* Did you mean 'digits'\?"),
         ({"dataset": "os.path"}, r"data\.dataset: must be one of"),
         ({"dataset": "digits", "target": "y"}, r"data\.target: the data set 'digits' is not a table"),
-        ({"path": "none.csv"}, r"data\.path: there is no file none\.csv\. Paths are relative to the recipe"),
+        (
+            {"path": "none.csv"},
+            r"data\.path: there is no file none\.csv\. Paths are relative to the recipe or the working folder",
+        ),
         ({"path": "rows.csv", "id": "idd"}, r"data\.id: rows\.csv has no column 'idd'\. Did you mean 'id'\?"),
         ({"path": "rows.csv", "target": ["y", "z"]}, r"data\.target\[1\]: rows\.csv has no column 'z'"),
         ({"path": "rows.csv", "target": "y", "sort": True}, r"data\.sort: needs 'id', 'time' or both"),

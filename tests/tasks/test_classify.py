@@ -1,8 +1,11 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -12,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.tasks import ClassifyTask, Roles, TaskData
+from seqpipe.tasks._classify import _OF_SEVERAL
 from seqpipe.transformers import WindowSplit
 
 TASK = ClassifyTask()
@@ -186,3 +190,28 @@ def test_a_label_of_several_that_is_neither_0_nor_1_is_named_with_its_row(labell
         InvalidSequencesError, match=f"must be 0 or 1. The target 'rising' of 'machines' is {shown} at row"
     ):
         TASK.from_table(table, roles, name="machines")
+
+
+@pytest.mark.parametrize("name", ["neg_log_loss", "log_loss", "balanced_accuracy", "f1", "top_k_accuracy", "r2"])
+def test_a_score_that_does_not_apply_to_several_labels_is_refused(labelled_machines, name):
+    data = TASK.from_table(labelled_machines, Roles(id="machine", target=("rising", "late")), name="machines")
+    assert "does not apply to several labels. Use one of accuracy, f1_macro" in TASK.scoring_fault(name, data)
+
+
+@pytest.mark.parametrize("name", _OF_SEVERAL)
+def test_a_score_that_applies_to_several_labels_scores_them(labelled_machines, name):
+    data = TASK.from_table(labelled_machines, Roles(id="machine", target=("rising", "late")), name="machines")
+    assert TASK.scoring_fault(name, data) is None
+    model = TASK.estimator({"hidden_size": 2, "max_epochs": 1, "random_state": 0}).fit(data.X, data.y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        assert 0 <= get_scorer(name)(model, data.X, data.y) <= 1
+
+
+@pytest.mark.parametrize("name", ["r2", "neg_mean_squared_error", "rand_score"])
+def test_a_score_of_numbers_is_not_for_labels(name):
+    assert TASK.scoring_fault(name, named(["a", "b"])) == (
+        f"{name!r} is not for the targets of this task. Use one of accuracy, balanced_accuracy, f1_macro, log_loss, roc_auc_ovr."
+    )
+    assert TASK.scoring_fault("log_loss", named(["a", "b"])) is None
+    assert TASK.scoring_fault(None, named(["a", "b"])) is None

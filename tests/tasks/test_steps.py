@@ -188,6 +188,7 @@ def test_a_score_of_one_label_does_not_apply_to_several(steps_table):
     table = steps_table.assign(fast=(steps_table["speed"] > 0).astype(int), hot=steps_table["heat"] > 0)
     task = StepClassifyTask()
     data = task.from_table(table, Roles(id="machine", features=("speed",), target=("fast", "hot")), name="machines")
-    model = task.estimator(SMALL).fit(data.X, data.y)
-    with pytest.raises(ValueError, match="'log_loss' does not apply to these targets. Use one of accuracy, f1_macro"):
-        task.scorer("log_loss")(model, data.X, data.y)
+    assert task.scoring_fault("f1_micro", data) is None
+    assert task.scoring_fault("log_loss", data) == (
+        "'log_loss' does not apply to several labels. Use one of accuracy, f1_macro, f1_micro."
+    )

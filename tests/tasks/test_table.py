@@ -129,7 +129,11 @@ def test_other_labels_stay_what_they_are(labels):
             Roles(id="machine", features=("load",), target=("load",)),
             r"'load' .* cannot be feature and target at once",
         ),
-        (Roles(id="machine"), r"'machines' needs a target column.*name one of machine, hour, speed"),
+        (
+            Roles(id="machine"),
+            r"'machines' needs a target column.*name one of hour, speed, heat, label, load as the target",
+        ),
+        (Roles(id="machine", target=("load", "load")), r"'load' is listed more than once as target: list it once"),
         (
             Roles(id="machine", features=("label",), target=("load",)),
             r"The feature column 'label' .* holds .*not numbers",

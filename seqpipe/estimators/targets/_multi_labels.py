@@ -143,12 +143,14 @@ class MultiLabels(TargetCodec):
 
 
 def _check_indicators(values: NDArray[np.float64], known: NDArray[np.bool_], owner: str) -> None:
-    wrong = np.flatnonzero(~np.isin(values, (0, 1)).all(axis=1) & known)
+    wrong = np.argwhere(~np.isin(values, (0, 1)) & known[:, None])
     if len(wrong):
-        row = values[wrong[0]]
+        row, column = wrong[0]
         raise InvalidSequencesError(
-            f"y of {owner} has several columns, and multi-label targets must be 0 or 1. Got {row.tolist()} in row "
-            f"{wrong[0]} ({len(wrong)} such rows). Pass one column for one label per row; numbers are for regressors."
+            f"y of {owner} has several columns, and multi-label targets must be 0 or 1. Got {values[row, column]:g} in row "
+            f"{row}, column {column} ({len(wrong):,} in total). Use 1 where a label applies and 0 elsewhere; "
+            "sklearn.preprocessing.MultiLabelBinarizer encodes lists of labels so. For one label per row pass one column; "
+            "numbers are for regressors."
         )
 
 

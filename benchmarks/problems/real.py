@@ -48,19 +48,19 @@ def _swing_windows(returns: Array, past: int = 24, ahead: int = 12) -> tuple[Arr
 
 @problem("regression", "R²")
 def hillsides(seed: int) -> Samples:
-    """Profiles of 40 heights, from the first, in 100 m: the height 8 cells further (Jacksboro fault; matplotlib).
+    """Profiles of 40 heights, from the first, in 100 m: the rise over the next 3 cells (Jacksboro fault; matplotlib).
 
-    1000 profiles from the west of the map in training, 600 from the east in testing.
+    800 profiles from the north of the map in training, 600 from the south in testing.
     """
     path = Path(matplotlib.get_data_path()) / "sample_data" / "jacksboro_fault_dem.npz"
     heights = np.load(path)["elevation"] / 100
     rng = np.random.default_rng(seed)
     parts = []
-    for columns, n in ((heights[:, :240], 1000), (heights[:, 240:], 600)):
-        rows, begin = rng.integers(0, len(columns), size=n), rng.integers(0, columns.shape[1] - 48, size=n)
-        profile = columns[rows[:, None], begin[:, None] + np.arange(48)]
+    for rows, n in ((heights[:220], 800), (heights[220:], 600)):
+        row, begin = rng.integers(0, len(rows), size=n), rng.integers(0, rows.shape[1] - 43, size=n)
+        profile = rows[row[:, None], begin[:, None] + np.arange(43)]
         profile = profile - profile[:, :1]
-        parts += [profile[:, :40, None], profile[:, 47] - profile[:, 39]]
+        parts += [profile[:, :40, None], profile[:, 42] - profile[:, 39]]
     return Samples(*parts)
 
 

@@ -141,13 +141,13 @@ def which_first(seed: int) -> Samples:
 
 @problem("classification", "accuracy")
 def gestures(seed: int) -> Samples:
-    """160 curves in space, 60 to 240 steps: 8 gestures at unlike, changing speed and size, in noise. Ragged."""
+    """160 curves in space, 60 to 240 steps: 8 gestures at unlike, changing speed, size and place, in noise. Ragged."""
     rng = np.random.default_rng(seed)
     y, curves = np.arange(560) % 8, _curves(rng, 8, 3)
     X = []
     for label in y:
         curve = curves[label](_warped(rng, rng.integers(60, 241)))
-        X.append(rng.lognormal(0, 0.3) * curve + rng.normal(scale=0.4, size=curve.shape))
+        X.append(rng.lognormal(0, 0.3) * curve + rng.normal(size=3) + rng.normal(size=curve.shape))
     return split(X, y, 160, seed, stratify=True)
 
 
@@ -168,25 +168,24 @@ def long_gestures(seed: int) -> Samples:
 
 
 def _curves(rng: np.random.Generator, n: int, n_features: int) -> list[Curve]:
-    return [Curve(rng.normal(size=(4, n_features)), rng.normal(size=(4, n_features))) for _ in range(n)]
+    return [Curve(rng.uniform(0, 2 * np.pi, size=(4, n_features))) for _ in range(n)]
 
 
 class Curve:
-    """A smooth closed curve: four harmonics per feature, of falling amplitude."""
+    """A smooth closed curve: four harmonics per feature, of the same falling amplitudes, so that only phases differ."""
 
-    def __init__(self, sines: Array, cosines: Array) -> None:
-        self.sines, self.cosines = sines, cosines
+    def __init__(self, phases: Array) -> None:
+        self.phases = phases
 
-    def __call__(self, phase: Array) -> Array:
-        """Map phases in [0, 1] to points (n, n_features), the first of them zero."""
-        k = np.arange(1, 5)
-        angles = 2 * np.pi * phase[:, None] * k
-        points: Array = (np.sin(angles) / k) @ self.sines + ((np.cos(angles) - 1) / k) @ self.cosines
+    def __call__(self, time: Array) -> Array:
+        """Map times in [0, 1] to points (n, n_features)."""
+        k = np.arange(1, 5)[:, None]
+        points: Array = (np.sin(2 * np.pi * time[:, None, None] * k + self.phases) / k).sum(axis=1)
         return points
 
 
 def _warped(rng: np.random.Generator, length: int) -> Array:
-    """Return ``length`` phases from 0 to 1 that increase at a smoothly changing speed."""
+    """Return ``length`` times from 0 to 1 that increase at a smoothly changing speed."""
     speed = np.exp(np.interp(np.linspace(0, 1, length), np.linspace(0, 1, 6), rng.normal(scale=0.6, size=6)))
     passed: Array = np.cumsum(speed)
     return passed / passed[-1]

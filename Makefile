@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # A separate environment for the libraries of the comparison.
 BENCH := $(VENV)/bench
+# Another one for the libraries that the defaults are compared with.
+PEERS := $(VENV)/defaults
 MINUTES ?= 30
 # The interpreter of test-python.
 PY ?= python3.13
@@ -59,8 +61,8 @@ bench-gpu: $(BENCH)/.installed  ## benchmarks on a GPU, added to docs/speed.md
 	$(BENCH)/bin/python benchmarks/gpu.py > benchmarks/results/gpu.md || { rm benchmarks/results/gpu.md; exit 1; }
 	$(BENCH)/bin/python benchmarks/report.py
 
-defaults: $(INSTALLED)  ## scores of the defaults
-	$(BIN)/python benchmarks/defaults.py
+defaults: $(PEERS)/.installed  ## scores of the defaults, on the problems to tune on
+	$(PEERS)/bin/python benchmarks/defaults.py
 
 ui: $(INSTALLED)  ## the runs in the browser
 	$(BIN)/seqpipe ui
@@ -76,6 +78,13 @@ $(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt
 	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt torch
 	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --requirement benchmarks/requirements.txt
 	touch $(BENCH)/.installed
+
+# aeon requires older versions than constraints.txt has.
+$(PEERS)/.installed: pyproject.toml constraints.txt benchmarks/requirements-defaults.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(PEERS)/bin/python -m pip install --quiet --editable . --requirement benchmarks/requirements-defaults.txt
+	touch $(PEERS)/.installed
 
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/tutorials .pytest_cache .mypy_cache .ruff_cache .hypothesis

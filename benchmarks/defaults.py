@@ -1,158 +1,187 @@
-"""Compare the default parameters on various problems with a hand-written GRU and scikit-learn's baselines.
+"""Compare the default parameters on various problems with a hand-written GRU, and baselines of other libraries.
 
-    python benchmarks/defaults.py           # every problem, the median of 3 seeds, or 1 for the slowest three
-    python benchmarks/defaults.py --quick   # one seed, without the four slowest problems
+    python benchmarks/defaults.py                            # the problems to tune on
+    python benchmarks/defaults.py --only digits,nile         # some of them
+    python benchmarks/defaults.py --quick                    # one seed, without the slow problems
+    python benchmarks/defaults.py --final                    # also those to look at once: after the defaults are settled
 
-Prints a Markdown table of held-out scores, and the CPU seconds of one fit and prediction on one core.
+Prints two Markdown tables per half, of sequences and of forecasts: the median over seeds of the held-out score, half of
+its range, and the CPU seconds of one fit and prediction on one core; then wins, ties (within one standard error of the
+mean difference over seeds; with one seed, of equal scores) and losses. A dash means that a method does not apply, would
+take hours, or is not installed (benchmarks/requirements-defaults.txt names aeon and statsmodels).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 import numpy as np
-import torch
-from problems import PROBLEMS, Array, Problem
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from _aeon_baselines import mini_rocket, nearest_by_dtw
+from _baselines import Task, forest, hand_written_gru, joined, linear
+from _defaults_table import GRU, OURS, ROCKET, Result, Results, counts, header, row
+from _forecast_baselines import drift, ets, last_value, mase, ridge_on_lags, seasonal_naive, theta
+from _measure import threads
+from problems import LOOKED_AT_ONCE, TUNED_ON, ForecastProblem, SampleProblem, Samples, Series
+from problems._problem import Array
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
-from seqpipe import SequenceClassifier, SequenceRegressor
+from seqpipe import Forecaster, SequenceClassifier, SequenceRegressor, StepClassifier, StepRegressor
 
 SCORES = {"accuracy": accuracy_score, "balanced accuracy": balanced_accuracy_score, "R²": r2_score}
-ONE_SEED = ("adding", "noisy_series", "ragged_motif")
-SLOW = ("few_long", *ONE_SEED)
-#: 60 epochs of 20,000 sequences in batches of 32 would take minutes.
-EPOCHS, EPOCHS_OF_MANY = 60, 10
+ESTIMATORS = {
+    "classification": SequenceClassifier, "regression": SequenceRegressor, "step classification": StepClassifier,
+    "step regression": StepRegressor,
+}  # fmt: skip
+#: Number of seeds: a forecast is one short stretch of time, so that more of them are needed.
+SEEDS, FORECAST_SEEDS = 3, 5
+SLOW = frozenset({
+    "few_long", "adding", "noisy_series", "ragged_motif", "which_first", "gestures", "appliance_days",
+    "shapelet_in_noise", "long_gestures", "machine_cycles", "lorenz_rate", "faint_spread", "noise_long", "breathing",
+    "two_seasons",
+})  # fmt: skip
+Problems = Sequence[SampleProblem | ForecastProblem]
 
 
-def seqpipe_defaults(problem: Problem, seed: int) -> Array:
+def seqpipe_defaults(task: Task) -> Array:
     """Fit the estimator with default parameters."""
-    estimator = SequenceRegressor if problem.is_regression else SequenceClassifier
-    model = estimator(random_state=seed, device="cpu").fit(problem.X_train, problem.y_train)
-    return np.asarray(model.predict(problem.X_test))
+    model = ESTIMATORS[task.problem.kind](**_parameters(task.seed, task.tiny))
+    return joined(model.fit(task.data.X_train, task.data.y_train).predict(task.data.X_test))
 
 
-class PlainGRU(nn.Module):
-    """A GRU whose last state is mapped to the outputs."""
-
-    def __init__(self, n_features: int, n_outputs: int) -> None:
-        super().__init__()
-        self.gru = nn.GRU(n_features, 64, batch_first=True)
-        self.head = nn.Linear(64, n_outputs)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Map x (batch, n_timesteps, n_features), padded at the end, to outputs (batch, n_outputs)."""
-        states, _ = self.gru(x[:, : lengths.max()])
-        outputs: Tensor = self.head(states[torch.arange(len(x)), lengths - 1])
-        return outputs
+def seqpipe_forecast(data: Series, seed: int, tiny: bool) -> Array:
+    """Fit the forecaster with default parameters."""
+    model = Forecaster(SequenceRegressor(**_parameters(seed, tiny)), horizon=len(data.future))
+    return np.asarray(model.fit(data.train).predict())
 
 
-def hand_written_gru(problem: Problem, seed: int) -> Array:
-    """Fit a GRU as in tutorials: last state, Adam at 1e-3, batches of 32, 60 epochs, no scaling."""
-    torch.manual_seed(seed)
-    x, lengths = padded(problem.X_train)
-    classes, numbers = np.unique(problem.y_train, return_inverse=True)
-    y = torch.from_numpy(problem.y_train[:, None].astype(np.float32) if problem.is_regression else numbers)
-    model = PlainGRU(x.shape[2], 1 if problem.is_regression else len(classes))
-    loss_of = nn.MSELoss() if problem.is_regression else nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for _ in range(EPOCHS if len(x) < 10_000 else EPOCHS_OF_MANY):
-        for batch in torch.randperm(len(x)).split(32):
-            optimizer.zero_grad()
-            loss_of(model(x[batch], lengths[batch]), y[batch]).backward()
-            optimizer.step()
-    with torch.no_grad():
-        outputs = model(*padded(problem.X_test)).numpy()
-    return np.asarray(outputs[:, 0] if problem.is_regression else classes[outputs.argmax(axis=1)])
+def _parameters(seed: int, tiny: bool) -> dict[str, Any]:
+    return {"random_state": seed, "device": "cpu"} | ({"max_epochs": 1} if tiny else {})
 
 
-def padded(X: Any) -> tuple[Tensor, Tensor]:
-    """Return the sequences as one tensor (n_samples, n_timesteps, n_features), padded with zeros, and their lengths."""
-    steps = [torch.tensor(np.asarray(x), dtype=torch.float32) for x in X]
-    return pad_sequence(steps, batch_first=True), torch.tensor([len(x) for x in steps])
-
-
-def features(X: Any) -> Array:
-    """Return one row per sequence: statistics, first and last step, length; also all values if lengths are equal."""
-    summary = np.stack([_summary(np.asarray(x)) for x in X])
-    return np.hstack([summary, X.reshape(len(X), -1)]) if isinstance(X, np.ndarray) else summary
-
-
-def _summary(x: Array) -> Array:
-    return np.concatenate([x.mean(0), x.std(0), x.min(0), x.max(0), x[0], x[-1], [len(x)]])
-
-
-def linear(problem: Problem, seed: int) -> Array:
-    """Fit ridge or logistic regression to the features."""
-    model = RidgeCV(np.logspace(-3, 3, 13)) if problem.is_regression else LogisticRegression(max_iter=1000)
-    return _on_features(model, problem)
-
-
-def forest(problem: Problem, seed: int) -> Array:
-    """Fit a random forest of 200 trees to the features."""
-    if problem.is_regression:
-        model = RandomForestRegressor(200, max_features=1 / 3, min_samples_leaf=5, random_state=seed)
-        return _on_features(model, problem)
-    return _on_features(RandomForestClassifier(200, random_state=seed), problem)
-
-
-def _on_features(model: Any, problem: Problem) -> Array:
-    fitted = make_pipeline(StandardScaler(), model).fit(features(problem.X_train), problem.y_train)
-    return np.asarray(fitted.predict(features(problem.X_test)))
-
-
-METHODS: dict[str, Callable[[Problem, int], Array]] = {
-    "seqpipe": seqpipe_defaults, "hand-written GRU": hand_written_gru, "linear": linear, "forest": forest,
+METHODS: dict[str, Callable[[Task], Array | None]] = {
+    OURS: seqpipe_defaults, GRU: hand_written_gru, "linear": linear, "forest": forest, ROCKET: mini_rocket,
+    "1-NN DTW": nearest_by_dtw,
+}  # fmt: skip
+#: Compiled at the first call, which is not timed.
+COMPILED = (mini_rocket, nearest_by_dtw)
+FORECASTS: dict[str, Callable[[Series], Array | None]] = {
+    "last value": last_value, "seasonal naive": seasonal_naive, "drift": drift, "ridge on lags": ridge_on_lags,
+    "ETS": ets, "Theta": theta,
 }  # fmt: skip
 
 
-def measure(method: Callable[[Problem, int], Array], problem: Problem, seed: int) -> tuple[float, float]:
-    """Return the held-out score and the CPU seconds of fit and prediction."""
+def sequence_results(problem: SampleProblem, n_seeds: int, tiny: bool) -> Results:
+    """Return the results of all methods for sequences."""
+    loaded = [problem(seed) for seed in range(n_seeds)]
+    tasks = [Task(problem, data.tiny() if tiny else data, seed, tiny) for seed, data in enumerate(loaded)]
+    score = SCORES[problem.score]
+    results = Results(problem.name, _size(tasks[0].data), problem.score)
+    for name, method in METHODS.items():
+        if method in COMPILED:
+            method(replace(tasks[0], data=tasks[0].data.tiny(), tiny=True))
+        runs = [_timed(partial(method, task), partial(score, task.y_test)) for task in tasks]
+        results.by_method[name] = _result(runs)
+    return results
+
+
+def forecast_results(problem: ForecastProblem, n_seeds: int, tiny: bool) -> Results:
+    """Return the results of all methods for forecasts."""
+    loaded = [problem(seed) for seed in range(n_seeds)]
+    series = [data.tiny() if tiny else data for data in loaded]
+    n_series = series[0].train[0].size
+    size = f"{len(series[0].train)} × {n_series}, {len(series[0].future)} ahead, season {series[0].period}"
+    results = Results(problem.name, size, problem.score)
+    ours = [_timed(partial(seqpipe_forecast, d, seed, tiny), partial(mase, d)) for seed, d in enumerate(series)]
+    results.by_method[OURS] = _result(ours)
+    for name, method in FORECASTS.items():
+        runs = [_timed(partial(method, data), partial(mase, data)) for data in series]
+        results.by_method[name] = _result(runs)
+    return results
+
+
+def _timed(fit: Callable[[], Array | None], score: Callable[[Array], float]) -> tuple[float, float] | None:
+    """Return the held-out score and the CPU seconds of fit and prediction; None if the method was not run."""
     begin = time.process_time()
-    predicted = method(problem, seed)
-    return float(SCORES[problem.score](problem.y_test, predicted)), time.process_time() - begin
+    predicted = fit()
+    seconds = time.process_time() - begin
+    return None if predicted is None else (float(score(predicted)), seconds)
 
 
-def row(make: Callable[[int], Problem], seeds: range) -> str:
-    """Return the table row of a problem, with the best score in bold."""
-    problems = [make(seed) for seed in seeds]
-    results = [[measure(method, p, s) for p, s in zip(problems, seeds)] for method in METHODS.values()]
-    scores = [statistics.median(score for score, _ in result) for result in results]
-    seconds = [statistics.median(second for _, second in result) for result in results[:2]]
-    best = max(round(score, 3) for score in scores)
-    shown = [f"**{score:.3f}**" if round(score, 3) == best else f"{score:.3f}" for score in scores]
-    cells = [make.__name__, _size(problems[0]), problems[0].score, *shown, *(f"{s:.1f}" for s in seconds)]
-    return f"| {' | '.join(cells)} |"
+def _result(runs: Sequence[tuple[float, float] | None]) -> Result | None:
+    found = [run for run in runs if run is not None]
+    return Result(tuple(score for score, _ in found), tuple(seconds for _, seconds in found)) if found else None
 
 
-def _size(problem: Problem) -> str:
-    lengths = sorted({len(x) for x in problem.X_train})
+def _size(data: Samples) -> str:
+    lengths = sorted({len(x) for x in data.X_train})
     steps = str(lengths[0]) if len(lengths) == 1 else f"{lengths[0]}-{lengths[-1]}"
-    return f"{len(problem.X_train)} × {steps} × {np.asarray(problem.X_train[0]).shape[1]}"
+    return f"{len(data.X_train)} × {steps} × {np.asarray(data.X_train[0]).shape[1]}"
 
 
-def main() -> None:
+def report(problems: Problems, *, quick: bool, tiny: bool) -> None:
+    """Print the table of sequences and that of forecasts, with their counts; rows as they are ready."""
+    samples = [p for p in problems if isinstance(p, SampleProblem)]
+    forecasts = [p for p in problems if isinstance(p, ForecastProblem)]
+    n_seeds, n_forecast_seeds = (1, 1) if quick or tiny else (SEEDS, FORECAST_SEEDS)
+    if samples:
+        _print_table(METHODS, (sequence_results(p, n_seeds, tiny) for p in samples))
+    if forecasts:
+        _print_table([OURS, *FORECASTS], (forecast_results(p, n_forecast_seeds, tiny) for p in forecasts))
+
+
+def _print_table(methods: Any, rows: Any) -> None:
+    print(f"{header(list(methods))}", flush=True)
+    table = []
+    for results in rows:
+        table.append(results)
+        print(row(results), flush=True)
+    print(f"\n{counts(table)}\n", flush=True)
+
+
+def chosen(problems: Problems, only: set[str] | None, quick: bool) -> Problems:
+    """Return the problems to run: those named, else those that are not slow if ``quick``; without missing data."""
+    found = [p for p in problems if (p.name in only if only else not (quick and p.name in SLOW))]
+    for p in found:
+        if not p.is_available:
+            print(f"{p.name} is left out: {p.needs} is not installed.\n")
+    return [p for p in found if p.is_available]
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one seed, without the four slowest problems")
-    quick = parser.parse_args().quick
-    torch.set_num_threads(1)
-    columns = ["problem", "size", "score", *METHODS, "s, seqpipe", "s, hand-written"]
-    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
-    for make in PROBLEMS:
-        if not (quick and make.__name__ in SLOW):
-            print(row(make, range(1 if quick or make.__name__ in ONE_SEED else 3)), flush=True)
+    parser.add_argument("--only", metavar="NAME,…", help="run only these problems")
+    parser.add_argument("--quick", action="store_true", help="one seed, without the slow problems")
+    parser.add_argument("--final", action="store_true", help="also the problems to look at once")
+    parser.add_argument("--tiny", action="store_true", help="sizes that say nothing, for tests")
+    options = parser.parse_args(arguments)
+    options.only = set(options.only.split(",")) if options.only else None
+    names = {p.name for p in (*TUNED_ON, *(LOOKED_AT_ONCE if options.final else ()))}
+    if unknown := sorted((options.only or set()) - names):
+        kept = sorted({p.name for p in LOOKED_AT_ONCE} & set(unknown))
+        remedy = f"{', '.join(kept)}: to be looked at once, with --final." if kept else f"Choose from {sorted(names)}."
+        parser.error(f"--only got {', '.join(unknown)}. {remedy}")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _arguments(arguments)
+    halves = {"Tuned on": TUNED_ON} | ({"Looked at once": LOOKED_AT_ONCE} if options.final else {})
+    with warnings.catch_warnings(), threads(1):
+        warnings.simplefilter("ignore")
+        for title, half in halves.items():
+            if problems := chosen(half, options.only, options.quick):
+                print(f"### {title}\n")
+                report(problems, quick=options.quick, tiny=options.tiny)
 
 
 if __name__ == "__main__":

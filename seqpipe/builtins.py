@@ -67,11 +67,11 @@ def seqpipe_tasks() -> list[TaskSpec]:
 
     return [
         TaskSpec("caption", CaptionTask, summary="one text per vector"),
-        TaskSpec("classify", ClassifyTask, summary="one label per sequence"),
+        TaskSpec("classify", ClassifyTask, summary="one or several labels per sequence"),
         TaskSpec("forecast", ForecastTask, summary="the steps after the end of a series"),
         TaskSpec("language_model", LanguageModelTask, summary="the next token of a text, and generated texts"),
         TaskSpec("regress", RegressTask, summary="one number, or several, per sequence"),
-        TaskSpec("step_classify", StepClassifyTask, summary="one label per time step"),
+        TaskSpec("step_classify", StepClassifyTask, summary="one or several labels per time step"),
         TaskSpec("step_regress", StepRegressTask, summary="one number, or several, per time step"),
         TaskSpec("translate", TranslateTask, summary="one text per text"),
     ]

@@ -134,10 +134,13 @@ class TrackingWarning(SeqpipeWarning):
 def did_you_mean(name: object, choices: Iterable[Any]) -> str:
     """Return " Did you mean 'x'?" for the choice closest to ``name``, or nothing.
 
+    Choices with the same letters in another order come first: swapped letters are the most common typing error.
     If the two look alike, the hint distinguishes them by Unicode escapes, or by quoting the given name.
     """
     folded = {_folded(str(choice)): choice for choice in choices}
-    close = get_close_matches(_folded(str(name)), folded, n=1)
+    given = _folded(str(name))
+    same_letters = [text for text in folded if sorted(text) == sorted(given)]
+    close = get_close_matches(given, same_letters, n=1, cutoff=0.5) or get_close_matches(given, folded, n=1)
     if not close or folded[close[0]] == name:
         return ""
     return f" Did you mean {_distinguished(folded[close[0]], name)}?"

@@ -31,6 +31,8 @@ _BUILTINS = "seqpipe.builtins"
 _CORE = "seqpipe"
 #: Names provided by distributions of the same project, so that an error can name the one to install.
 _PUBLISHED = {"cell convlstm": "seqpipe-convlstm", "cell mgu": "seqpipe-mgu"}
+#: Names of engines for values of the deprecated parameter ``unroll``, which are suggested instead.
+_ENGINES_OF_UNROLL = {"dynamic": "loop", "static": "unrolled"}
 _KINDS: dict[str, tuple[str, type]] = {
     "cell": ("seqpipe_cells", CellSpec),
     "engine": ("seqpipe_engines", EngineSpec),
@@ -152,7 +154,8 @@ class PluginHost:
                 f"{parameter} is {name!r}, which comes with the distribution {_PUBLISHED[f'{kind} {name}']!r}. "
                 f"Install it, or choose one of {names}."
             )
-        message = f"{parameter} must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)}"
+        choices = f"'auto' or one of {names}" if kind == "engine" else f"one of {names}"
+        message = f"{parameter} must be {choices}. Got {name!r} instead.{_hint(kind, name, names)}"
         failed = [f"{s.distribution!r} ({s.reason})" for s in self.statuses if s.status != "loaded"]
         if failed:
             return f"{message} These plug-ins could not be used: {'; '.join(failed)}."
@@ -207,6 +210,14 @@ class PluginHost:
         if twice:
             raise PluginError(f"{hook} offers {twice[0]!r} twice")
         return specs
+
+
+def _hint(kind: str, name: object, names: list[str]) -> str:
+    if kind != "engine":
+        return did_you_mean(name, names)
+    if str(name) in _ENGINES_OF_UNROLL:
+        return f" Did you mean {_ENGINES_OF_UNROLL[str(name)]!r}?"
+    return did_you_mean(name, ["auto", *names])
 
 
 def _api_refusal(plugin: Any) -> str:

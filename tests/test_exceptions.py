@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seqpipe import exceptions
@@ -65,3 +65,16 @@ def test_a_hint_never_suggests_what_was_given(name, others):
 
 def test_a_number_is_told_from_its_text():
     assert did_you_mean("8", [7, 8]) == " Did you mean 8?"
+
+
+@pytest.mark.parametrize("name", ["gur", "rgu", "GUR"])
+def test_a_name_of_the_same_letters_comes_first(name):
+    assert did_you_mean(name, ["convlstm", "gru", "lstm", "mgu", "min_gru", "mlp", "rnn"]) == " Did you mean 'gru'?"
+
+
+@given(st.text("abcdef_1", min_size=2, max_size=12), st.lists(st.text("abcdef_1", min_size=1)), st.data())
+def test_swapped_letters_are_recognized(name, others, data):
+    at = data.draw(st.integers(0, len(name) - 2))
+    given = name[:at] + name[at + 1] + name[at] + name[at + 2 :]
+    assume(given != name and all(sorted(other) != sorted(name) for other in others))
+    assert did_you_mean(given, [*others, name]).startswith(f" Did you mean {name!r}")

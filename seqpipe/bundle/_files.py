@@ -56,13 +56,15 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     check_is_fitted(model)
+    target = Path(path)
+    if not target.parent.exists():
+        raise FileNotFoundError(f"The folder {str(target.parent)!r} does not exist. Create it before saving.")
     try:
         data, _ = _written(model)
     except BundleError as error:
         if not hasattr(model, "best_estimator_"):
             raise
         raise BundleError(f"{error} Its best_estimator_ may be saved alone.") from error
-    target = Path(path)
     part = target.with_name(f".{target.name}.{uuid4().hex}")
     try:  # a file that is there is replaced as a whole, or not at all
         part.write_bytes(data)
@@ -93,11 +95,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     OSError
         If the file cannot be read.
     """
-    return read(path, owner=f"The file {os.fspath(path)!r}")
+    return read(path, owner=f"The file {os.fspath(path)!r}", writer="seqpipe.save")
 
 
-def read(path: str | os.PathLike[str], *, owner: str) -> Any:
-    """Return the model in a file, called ``owner`` in errors."""
+def read(path: str | os.PathLike[str], *, owner: str, writer: str) -> Any:
+    """Return the model in a file; errors call it ``owner`` and ask whether ``writer`` wrote it."""
     data = Path(path).read_bytes()
     try:
         trusted = check_types(data, owner=owner)
@@ -106,7 +108,9 @@ def read(path: str | os.PathLike[str], *, owner: str) -> Any:
         raise
     except Exception as error:  # a damaged file may fail in any way
         reason = " ".join(str(error).split())
-        raise BundleError(f"{owner} cannot be read ({type(error).__name__}: {reason}).") from error
+        raise BundleError(
+            f"{owner} cannot be read ({type(error).__name__}: {reason}). Was it written by {writer}?"
+        ) from error
 
 
 def trusted_types(model: Any) -> list[str]:

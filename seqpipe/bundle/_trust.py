@@ -81,9 +81,11 @@ def check_types(data: bytes, *, owner: str) -> list[str]:
             "forged file could crash the process. Replace it by another estimator, or save and load the model yourself."
         )
     if foreign := foreign_types(found):
+        scripted = " Move classes of a script or notebook (__main__) to a plug-in: they must be importable on loading."
         raise BundleError(
             f"{owner} holds {', '.join(foreign)}, which is no estimator, cell or data class of scikit-learn, seqpipe or an "
             "installed plug-in. Install the plug-in that it needs, replace it, or save and load the model yourself."
+            f"{scripted if any(name.startswith('__main__.') for name in foreign) else ''}"
         )
     return found
 

@@ -22,7 +22,7 @@ from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
-from seqpipe.recurrence import check_engine, compile_seconds
+from seqpipe.recurrence import check_engine, compile_seconds, engine_or_unroll, warn_of_unroll
 from seqpipe.recurrence.wrappers import check_wrappers
 from seqpipe.training import (
     Diverged,
@@ -50,6 +50,9 @@ from seqpipe.training import (
 )
 
 __all__ = ["RecurrentEstimator"]
+
+#: Frames from `RecurrentEstimator._begin` to the caller of ``fit``: _fit, _listened_fit, fit, and fit with callbacks.
+_FROM_BEGIN_TO_USER = 6
 
 
 class RecurrentEstimator(
@@ -140,7 +143,7 @@ class RecurrentEstimator(
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        check_engine(self.engine, owner=type(self).__name__)
+        check_engine(engine_or_unroll(self.engine, self.unroll), owner=type(self).__name__)
         check_wrappers(self.wrappers)
         find_optimizer(self.optimizer, owner=type(self).__name__)
         check_schedule(self.lr_schedule, owner=type(self).__name__)
@@ -160,6 +163,8 @@ class RecurrentEstimator(
         """Check the parameters; return whether the fit continues from the current weights, which are deleted if not."""
         self._check_parameters()
         owner = type(self).__name__
+        if self.unroll is not None:
+            warn_of_unroll(self.unroll, owner=owner, stacklevel=_FROM_BEGIN_TO_USER)
         check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
         check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
         goes_on = self._continues(partial)

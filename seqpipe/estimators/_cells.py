@@ -12,13 +12,13 @@ import torch
 from seqpipe.cells import Cell
 from seqpipe.exceptions import CellError
 from seqpipe.plugins import host
-from seqpipe.recurrence import Recurrent, forked_generators
+from seqpipe.recurrence import Recurrent, engine_or_unroll, forked_generators
 from seqpipe.recurrence.wrappers import wrap
 
 __all__ = ["cell_factory", "network_settings", "recurrent_factory"]
 
 #: Parameters of estimators that are passed to `Recurrent`.
-_OF_LAYERS = ("num_layers", "bidirectional", "dropout", "engine", "memory", "initial_state", "unroll")
+_OF_LAYERS = ("num_layers", "bidirectional", "dropout", "engine", "memory", "initial_state")
 
 
 def cell_factory(
@@ -87,6 +87,7 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
         As raised by `cell_factory`.
     """
     given = vars(estimator) | instead
+    given["engine"] = engine_or_unroll(given.get("engine", "auto"), given.get("unroll"))
     settings = {name: given[name] for name in _OF_LAYERS if name in given}
     make = cell_factory(
         given["cell"],
@@ -123,9 +124,11 @@ def _make(factory: Callable[..., Cell], origin: str, params: dict[str, Any], inp
     try:
         cell = factory(input_size, hidden_size, **params)
     except Exception as error:
+        forgotten = "before Module.__init__() call" in str(error)
+        remedy = ". Its __init__ must call super().__init__(input_size, hidden_size) first." if forgotten else ""
         raise CellError(
             f"{origin} cannot be created with input_size={input_size}, hidden_size={hidden_size}"
-            f"{''.join(f', {k}={v!r}' for k, v in params.items())}: {type(error).__name__}: {error}"
+            f"{''.join(f', {k}={v!r}' for k, v in params.items())}: {type(error).__name__}: {error}{remedy}"
         ) from error
     if not isinstance(cell, Cell):
         raise CellError(f"{origin} must be a subclass of seqpipe.Cell. Got {type(cell).__name__} instead.")

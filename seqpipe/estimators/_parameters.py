@@ -31,8 +31,8 @@ class CellParameters(DeclaredEstimator):
         constraint="no_validation",
         type="str or subclass of Cell",
         description=(
-            'Recurrent cell: a registered name ("rnn", "lstm", "gru", "mlp", or one of a plug-in) or a subclass of '
-            "`Cell`."
+            'Recurrent cell: a registered name ("rnn", "lstm", "gru", "min_gru", "mlp", or one of a plug-in) or a '
+            "subclass of `Cell`."
         ),
         group=Group.NETWORK,
         kw_only=False,
@@ -265,11 +265,12 @@ class ComputingParameters(DeclaredEstimator):
     )
     engine: str = parameter(
         default="auto",
-        constraint=[str],
+        constraint="no_validation",
         type="str",
         description=(
-            'Engine that runs the cell over time: "auto" selects the fastest one that supports the cell; otherwise a '
-            'name, such as "c", "torch" or "loop". See `Recurrent`.'
+            'Engine that runs the cell over time: "auto" selects the fastest one that supports the cell; a name, such '
+            'as "c" or "torch", selects that one, and the plain loop, "loop", runs cells that it does not support. See '
+            "`Recurrent`."
         ),
         group=Group.COMPUTING,
     )

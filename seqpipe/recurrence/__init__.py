@@ -19,6 +19,8 @@ from seqpipe.recurrence.engines import (
     allowed_threads,
     check_engine,
     compile_seconds,
+    engine_or_unroll,
+    warn_of_unroll,
 )
 
 __all__ = [
@@ -43,9 +45,11 @@ __all__ = [
     "check_step",
     "compile_seconds",
     "copied",
+    "engine_or_unroll",
     "forked_generators",
     "map_state",
     "recorded_states",
     "stack_states",
     "state_tensors",
+    "warn_of_unroll",
 ]

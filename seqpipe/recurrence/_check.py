@@ -25,6 +25,8 @@ def check_step(cell: Cell) -> None:
     """
     if not isinstance(cell, Cell):
         raise CellError(f"A cell must be an instance of a subclass of seqpipe.Cell. Got {cell!r:.60} instead.")
+    if "_parameters" not in vars(cell):
+        raise CellError(f"{type(cell).__name__}.__init__ must call super().__init__(input_size, hidden_size) first.")
     device, dtype = device_and_type(cell_tensors(cell))
     x = torch.linspace(-1, 1, 2 * cell.input_size, dtype=dtype, device=device).view(2, 1, -1)
     with torch.no_grad(), forked_generators():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any, Self
 
@@ -19,7 +18,16 @@ from seqpipe.recurrence._memory import MEMORY
 from seqpipe.recurrence._states import stack_states, state_at, state_tensors
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
 from seqpipe.recurrence.contents import computed, copy_or_itself, first_states, one_run
-from seqpipe.recurrence.engines import ENGINE_OF_UNROLL, Choice, Sizes, check_engine, choose_engine, take_reason
+from seqpipe.recurrence.engines import (
+    ENGINE_OF_UNROLL,
+    Choice,
+    Sizes,
+    check_engine,
+    choose_engine,
+    engine_or_unroll,
+    take_reason,
+    warn_of_unroll,
+)
 
 __all__ = ["Recurrent"]
 
@@ -54,7 +62,7 @@ class Recurrent(nn.Module):
     Raises
     ------
     ValueError
-        If a parameter is out of range.
+        If a parameter is out of range, or both ``engine`` and ``unroll`` are set.
     UnknownNameError
         If the engine does not exist.
     CellError
@@ -99,7 +107,9 @@ class Recurrent(nn.Module):
         _check_choice("memory", memory, list(MEMORY))
         _check_choice("initial_state", initial_state, list(INITIAL_STATES))
         if unroll is not None:
-            engine = _engine_of_unroll(unroll)
+            _check_choice("unroll", unroll, list(ENGINE_OF_UNROLL))
+            engine = engine_or_unroll(engine, unroll)
+            warn_of_unroll(unroll, owner="Recurrent", stacklevel=2)
         check_engine(engine)
         check_step(cell)
         self.num_layers = num_layers
@@ -292,18 +302,6 @@ class Recurrent(nn.Module):
 def _check_choice(name: str, value: object, choices: list[str]) -> None:
     if value not in choices:
         raise ValueError(f"The {name!r} parameter of Recurrent must be one of {choices}. Got {value!r} instead.")
-
-
-def _engine_of_unroll(unroll: str) -> str:
-    """Return the engine equivalent to a value of the deprecated parameter, and warn."""
-    _check_choice("unroll", unroll, list(ENGINE_OF_UNROLL))
-    engine = ENGINE_OF_UNROLL[unroll]
-    warnings.warn(
-        f"The 'unroll' parameter of Recurrent is deprecated. Use engine={engine!r} instead of unroll={unroll!r}.",
-        FutureWarning,
-        stacklevel=3,
-    )
-    return engine
 
 
 def _check_stack(cell: Cell, above: Cell) -> None:

@@ -219,7 +219,7 @@ def check_finite(X: Sequences | Windows) -> None:
     what = "NaN" if np.isnan(values[row, column]) else "infinity"
     place = _place(X, row, column)
     raise InvalidSequencesError(
-        f"Input X contains {what}: {place} ({int(bad.sum())} such values). Networks cannot train on it: "
+        f"Input X contains {what}: {place} ({int(bad.sum())} such values). Networks cannot process it: "
         "fill or drop these steps first."
     )
 

@@ -58,7 +58,7 @@ def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
                 "again with MLflowTracker."
             )
         file = folder / Path(flavor["pickled_model"]).name
-        return read(file, owner=f"The model {model!r}"), dict(description.metadata or {})
+        return read(file, owner=f"The model {model!r}", writer="MLflowTracker"), dict(description.metadata or {})
     except TrackingError:
         raise
     except BundleError as error:

@@ -230,6 +230,19 @@ def test_of_a_search_that_cannot_be_saved_the_best_estimator_is_named(path: Path
     seqpipe.save(search.best_estimator_, path)
 
 
+class Scripted(seqpipe.GRUCell):
+    __module__ = "__main__"
+
+
+def test_a_cell_of_a_script_is_refused_with_the_remedy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "Scripted", Scripted, raising=False)
+    model = SequenceClassifier(cell=Scripted, **TINY).fit(X, LABELS)
+    with pytest.raises(
+        BundleError, match=r"holds __main__\.Scripted, .* Move classes of a script or notebook .* plug-in"
+    ):
+        seqpipe.save(model, path)
+
+
 def test_what_skops_cannot_write_is_named(path: Path) -> None:
     model = SequenceClassifier(**TINY).fit(X, LABELS)
     model.note = (each for each in X)
@@ -249,7 +262,9 @@ class Payload:
 
 def test_a_pickle_is_not_read(path: Path, tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps(Payload(tmp_path / "ran")))
-    with pytest.raises(BundleError, match=r"The file '.*model\.skops' cannot be read"):
+    with pytest.raises(
+        BundleError, match=r"The file '.*model\.skops' cannot be read .* Was it written by seqpipe\.save\?"
+    ):
         seqpipe.load(path)
     assert not (tmp_path / "ran").exists()
 
@@ -289,7 +304,7 @@ def test_a_damaged_file_is_an_error(path: Path) -> None:
 def test_a_missing_file_is_an_error_of_the_system(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         seqpipe.load(path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"^The folder '.*nowhere' does not exist"):
         seqpipe.save(SequenceClassifier(**TINY).fit(X, LABELS), path.parent / "nowhere" / "model.skops")
 
 

@@ -10,10 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import BaseEstimator, clone
 
 import seqpipe
 from seqpipe.estimators._declared import DeclaredEstimator, Group, fitted, parameter
+from seqpipe.exceptions import CellError, SeqpipeError
+from seqpipe.plugins import host
 
 ESTIMATORS = [
     seqpipe.SequenceClassifier,
@@ -180,13 +183,72 @@ def test_a_class_that_writes_its_constructor_keeps_it() -> None:
 def test_unroll_is_a_deprecated_name_of_an_engine() -> None:
     X = np.random.default_rng(0).normal(size=(12, 4, 1))
     settings = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
-    with pytest.warns(FutureWarning, match="deprecated. Use engine='loop' instead of unroll='dynamic'"):
+    said = "'unroll' parameter of SequenceClassifier is deprecated. Use engine='loop' instead of unroll='dynamic'"
+    with pytest.warns(FutureWarning, match=said) as caught:
         old = seqpipe.SequenceClassifier(**settings, unroll="dynamic").fit(X, [0, 1] * 6)
+    assert [warning.filename for warning in caught] == [__file__]
     new = seqpipe.SequenceClassifier(**settings, engine="loop").fit(X, [0, 1] * 6)
     assert [choice.engine for choice in old.net_.recurrents[0].explain()] == ["loop"]
     np.testing.assert_array_equal(old.predict_proba(X), new.predict_proba(X))
 
 
 def test_an_engine_that_does_not_exist_is_told_before_anything_is_trained() -> None:
-    with pytest.raises(ValueError, match=r"The 'engine' parameter of SequenceRegressor, .* Got 'cc' instead"):
+    with pytest.raises(
+        ValueError, match=r"The 'engine' parameter of SequenceRegressor must be 'auto' or .* Got 'cc' instead"
+    ):
         seqpipe.SequenceRegressor(engine="cc").fit(np.ones((4, 3, 1)), np.ones(4))
+
+
+TEXTS = ["ab", "ba"] * 3
+STEPS = [[0, 1, 0]] * 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (seqpipe.SequenceRegressor, (np.ones((6, 3, 1)), np.arange(6.0))),
+        (seqpipe.StepClassifier, (np.ones((6, 3, 1)), STEPS)),
+        (seqpipe.LanguageModel, (TEXTS,)),
+        (seqpipe.SequenceTranslator, (TEXTS, TEXTS)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_every_estimator_warns_once_of_unroll_at_the_line_of_the_fit(kind: Any, data: tuple[Any, ...]) -> None:
+    model = kind(unroll="dynamic", hidden_size=2, max_epochs=1, random_state=0)
+    with pytest.warns(FutureWarning, match=f"'unroll' parameter of {kind.__name__} is deprecated") as caught:
+        model.fit(*data)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_engine_and_unroll_cannot_both_be_set() -> None:
+    model = seqpipe.SequenceClassifier(engine="c", unroll="dynamic")
+    with pytest.raises(ValueError, match="engine='c' and unroll='dynamic' cannot both be set: .* remove it"):
+        model.fit(np.ones((4, 3, 1)), [0, 1] * 2)
+
+
+def test_an_engine_that_is_not_a_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"'engine' parameter of SequenceClassifier must be 'auto' or one of \['c'"):
+        seqpipe.SequenceClassifier(engine=None).fit(np.ones((4, 3, 1)), [0, 1] * 2)
+
+
+def test_an_unknown_engine_in_the_environment_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQPIPE_ENGINE", "looop")
+    model = seqpipe.SequenceClassifier()
+    with pytest.raises(SeqpipeError, match=r"variable SEQPIPE_ENGINE must be 'auto' or one of .* Did you mean 'loop'"):
+        model._validate_params()
+
+
+def test_the_description_of_cell_names_every_cell_of_seqpipe() -> None:
+    offers = host().offers("cell").items()
+    shipped = [f'"{name}"' for name, found in offers if any(each.is_builtin for each in found)]
+    assert [name for name in shipped if name not in seqpipe.SequenceClassifier.__doc__] == []
+
+
+class Unprepared(seqpipe.Cell):
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input = torch.nn.Linear(input_size, hidden_size)
+
+
+def test_a_cell_that_does_not_call_its_base_class_is_refused_with_the_remedy() -> None:
+    with pytest.raises(CellError, match=r"must call super\(\)\.__init__\(input_size, hidden_size\) first"):
+        seqpipe.SequenceClassifier(cell=Unprepared).fit(np.ones((4, 3, 1)), [0, 1] * 2)

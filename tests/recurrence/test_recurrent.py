@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqpipe.cells import GRUCell, LSTMCell, RNNCell
+from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell
 from seqpipe.exceptions import CellError, UnknownNameError
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
@@ -156,16 +156,36 @@ def test_a_wrong_number_of_layers_is_refused(num_layers: Any) -> None:
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
-    words = r"The 'engine' parameter of Recurrent, where it is not 'auto', must be one of \[.*'loop'.*\]\. Got 'lop'"
+    words = r"The 'engine' parameter of Recurrent must be 'auto' or one of \[.*'loop'.*\]\. Got 'lop'"
     with pytest.raises(UnknownNameError, match=words):
         Recurrent(GRUCell(3, 5), engine="lop")
+
+
+@pytest.mark.parametrize("engine", [None, 3, ["loop"], np.array(["auto", "loop"])], ids=repr)
+def test_an_engine_that_is_not_a_name_is_refused_with_the_known_ones(engine: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"must be 'auto' or one of \[.*'loop'.*\]\. Got"):
+        Recurrent(GRUCell(3, 5), engine=engine)
+
+
+@pytest.mark.parametrize(("engine", "hint"), [("dynamic", "loop"), ("static", "unrolled"), ("atuo", "auto")])
+def test_values_of_unroll_are_replaced_by_the_engines_of_the_same_meaning(engine: str, hint: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"Got '{engine}' instead. Did you mean '{hint}'\\?"):
+        Recurrent(GRUCell(3, 5), engine=engine)
+
+
+@pytest.mark.parametrize("unroll", ["auto", "dynamic", "static"])
+def test_engine_and_unroll_cannot_both_be_set(unroll: str) -> None:
+    words = f"engine='loop' and unroll='{unroll}' cannot both be set: 'unroll' is deprecated; remove it"
+    with pytest.raises(ValueError, match=words):
+        Recurrent(GRUCell(3, 5), engine="loop", unroll=unroll)
 
 
 @pytest.mark.parametrize(("unroll", "engine"), [("auto", "auto"), ("dynamic", "loop"), ("static", "unrolled")])
 def test_the_deprecated_unroll_names_the_engine_that_takes_its_place(unroll: str, engine: str) -> None:
     words = f"The 'unroll' parameter of Recurrent is deprecated. Use engine='{engine}' instead of unroll='{unroll}'"
-    with pytest.warns(FutureWarning, match=words):
+    with pytest.warns(FutureWarning, match=words) as caught:
         assert Recurrent(GRUCell(3, 5), unroll=unroll).engine == engine
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_an_unknown_unroll_is_refused_with_the_known_ones() -> None:
@@ -177,6 +197,17 @@ def test_an_unknown_unroll_is_refused_with_the_known_ones() -> None:
 def test_a_dropout_that_is_no_share_is_refused(dropout: float) -> None:
     with pytest.raises(ValueError, match="dropout probability has to be between 0 and 1"):
         Recurrent(GRUCell(3, 5), dropout=dropout)
+
+
+class Unprepared(Cell):
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.sizes = (input_size, hidden_size)
+
+
+def test_a_cell_that_does_not_call_its_base_class_is_refused_with_the_remedy() -> None:
+    words = r"Unprepared\.__init__ must call super\(\)\.__init__\(input_size, hidden_size\) first"
+    with pytest.raises(CellError, match=words):
+        Recurrent(Unprepared(3, 5))
 
 
 @pytest.mark.parametrize("cell", [GRUCell, torch.nn.GRUCell(3, 5), "gru"])

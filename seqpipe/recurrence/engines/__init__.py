@@ -7,7 +7,13 @@ from which ``_threads`` are used. ``_loop``, ``_unrolled``, ``_fused`` and ``_sc
 without a compiler.
 """
 
-from seqpipe.recurrence.engines._choice import ENGINE_OF_UNROLL, check_engine, choose_engine
+from seqpipe.recurrence.engines._choice import (
+    ENGINE_OF_UNROLL,
+    check_engine,
+    choose_engine,
+    engine_or_unroll,
+    warn_of_unroll,
+)
 from seqpipe.recurrence.engines._clock import compile_seconds, compiling
 from seqpipe.recurrence.engines._engine import Choice, Engine
 from seqpipe.recurrence.engines._fused import FusedEngine
@@ -36,6 +42,7 @@ __all__ = [
     "choose_engine",
     "compile_seconds",
     "compiling",
+    "engine_or_unroll",
     "fall_back",
     "find_fault",
     "hold",
@@ -43,4 +50,5 @@ __all__ = [
     "openmp",
     "run_in_threads",
     "take_reason",
+    "warn_of_unroll",
 ]

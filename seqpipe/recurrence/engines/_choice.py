@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 
 from seqpipe.cells import Cell
@@ -12,7 +13,7 @@ from seqpipe.recurrence.engines._loop import LoopEngine
 from seqpipe.recurrence.engines._measured import slower_than_torch
 from seqpipe.recurrence.engines._sizes import Sizes
 
-__all__ = ["ENGINE_OF_UNROLL", "check_engine", "choose_engine"]
+__all__ = ["ENGINE_OF_UNROLL", "check_engine", "choose_engine", "engine_or_unroll", "warn_of_unroll"]
 
 _LOOP = LoopEngine()
 #: Engine for each value of the deprecated parameter ``unroll``.
@@ -20,7 +21,7 @@ ENGINE_OF_UNROLL = {"auto": "auto", "dynamic": "loop", "static": "unrolled"}
 
 
 def check_engine(name: str, *, owner: str = "Recurrent") -> None:
-    """Check a value of the parameter ``engine`` of ``owner``.
+    """Check a value of the parameter ``engine`` of ``owner``, and SEQPIPE_ENGINE if it decides.
 
     Raises
     ------
@@ -29,8 +30,37 @@ def check_engine(name: str, *, owner: str = "Recurrent") -> None:
     PluginError
         If several distributions offer the engine.
     """
-    if name != "auto":
-        engine_named(name, parameter=f"The 'engine' parameter of {owner}, where it is not 'auto',")
+    if not isinstance(name, str) or name != "auto":
+        engine_named(name, parameter=f"The 'engine' parameter of {owner}")
+    else:
+        _engine_of_environment()
+
+
+def engine_or_unroll(engine: str, unroll: str | None) -> str:
+    """Return the engine that ``engine`` and the deprecated ``unroll`` select.
+
+    Raises
+    ------
+    ValueError
+        If both are set.
+    """
+    if unroll is None:
+        return engine
+    if not isinstance(engine, str) or engine != "auto":
+        raise ValueError(
+            f"engine={engine!r} and unroll={unroll!r} cannot both be set: 'unroll' is deprecated; remove it."
+        )
+    return ENGINE_OF_UNROLL[unroll]
+
+
+def warn_of_unroll(unroll: str, *, owner: str, stacklevel: int) -> None:
+    """Warn that the parameter ``unroll`` of ``owner`` is deprecated; ``stacklevel`` counts from the caller."""
+    warnings.warn(
+        f"The 'unroll' parameter of {owner} is deprecated. Use engine={ENGINE_OF_UNROLL[unroll]!r} instead of "
+        f"unroll={unroll!r}.",
+        FutureWarning,
+        stacklevel=stacklevel + 1,
+    )
 
 
 def choose_engine(cell: Cell, name: str, sizes: Sizes | None = None) -> tuple[Engine, str]:
@@ -71,11 +101,16 @@ def _default_reason(engine: Engine) -> str:
 def _allowed(cell: Cell, name: str, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:
     if name != "auto":
         return [engine_named(name), _LOOP], [f'engine="{name}"']
-    wanted = os.environ.get("SEQPIPE_ENGINE", "auto")
-    if wanted == "auto":
+    wanted = _engine_of_environment()
+    if wanted is None:
         return _reordered(all_engines(), cell, sizes)
-    parameter = "The environment variable SEQPIPE_ENGINE, where it is not 'auto',"
-    return [engine_named(wanted, parameter=parameter), _LOOP], [f"SEQPIPE_ENGINE={wanted}"]
+    return [wanted, _LOOP], [f"SEQPIPE_ENGINE={wanted.name}"]
+
+
+def _engine_of_environment() -> Engine | None:
+    """Return the engine that SEQPIPE_ENGINE selects, or None if it is "auto" or not set."""
+    name = os.environ.get("SEQPIPE_ENGINE", "auto")
+    return None if name == "auto" else engine_named(name, parameter="The environment variable SEQPIPE_ENGINE")
 
 
 def _reordered(engines: Sequence[Engine], cell: Cell, sizes: Sizes | None) -> tuple[Sequence[Engine], list[str]]:

@@ -68,7 +68,7 @@ def test_any_cell_is_compiled_unless_told_otherwise(cell: Cell) -> None:
 
 def test_an_engine_that_does_not_exist_is_refused_with_those_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQPIPE_ENGINE", "warp")
-    with pytest.raises(ValueError, match=r"SEQPIPE_ENGINE, .* must be one of \['c', 'fused', .*\]\. Got 'warp'"):
+    with pytest.raises(ValueError, match=r"SEQPIPE_ENGINE must be 'auto' or one of \['c', 'fused', .*\]\. Got 'warp'"):
         Recurrent(GRUCell(3, 5))(torch.zeros(1, 2, 3))
 
 

@@ -86,7 +86,7 @@ class RecurrentEstimator(
     # ---- fit
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to X and y.
 
         Parameters
@@ -94,7 +94,7 @@ class RecurrentEstimator(
         X : samples
             Training data, in any form that the class docstring lists.
         y : targets
-            Targets, in any form that the class docstring lists.
+            Targets, in any form that the class docstring lists; required.
         sample_weight : array of shape (n_samples,), optional
             Weight of each sample in the loss. With one target per time step, also weights of time steps: an array of
             shape (n_samples, n_timesteps), or a list of arrays of shape (n_timesteps,); a time step of weight 0 is
@@ -113,7 +113,7 @@ class RecurrentEstimator(
         return self._listened_fit(X, y, sample_weight, partial=False)
 
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Continue training for one epoch at a constant learning rate.
 
         Parameters

@@ -80,7 +80,7 @@ class ClassifyingEstimator(SequenceEstimator):
         return self._codec.weights_by_label(self.class_weight, values, weight, owner=type(self).__name__)
 
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Self:
         """Continue training for one epoch at a constant learning rate.
 
         Parameters
@@ -88,7 +88,7 @@ class ClassifyingEstimator(SequenceEstimator):
         X : sequences
             Training data, in any form that the class docstring lists.
         y : labels
-            Targets, in any form that the class docstring lists.
+            Targets, in any form that the class docstring lists; required.
         classes : array of shape (n_classes,), optional
             All labels that may occur in any call; by default, the labels in y of the first call.
         sample_weight : array of shape (n_samples,), optional

@@ -76,7 +76,7 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         return self.aggregate == "concat"
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to the windows of sequences X and targets y.
 
         Parameters
@@ -84,7 +84,7 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
         X : sequences
             Training data, in any form that the class docstring lists.
         y : array of shape (n_samples,), or sequences
-            One target per sequence, which its windows share; with ``aggregate="concat"``, one target per time step.
+            One target per sequence, which its windows share; with ``aggregate="concat"``, one target per time step. Required.
         sample_weight : array of shape (n_samples,), optional
             Weight of each sequence, used for all of its windows.
 

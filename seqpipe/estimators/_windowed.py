@@ -88,7 +88,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         return MetadataRouter(owner=self).add(estimator=self._inner(), method_mapping=mapping)
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
         """Fit to rows X in order of time and targets y.
 
         Parameters
@@ -96,7 +96,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         X : array of shape (n_timesteps, n_features)
             Rows in order of time. The index of pandas objects, of times or row numbers, must be increasing.
         y : array of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            Targets.
+            Targets; required.
         **fit_params
             Arguments of the estimator's `fit`, such as ``sample_weight``.
 

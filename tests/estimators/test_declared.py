@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import Ridge
 
 import seqpipe
 from seqpipe.estimators._declared import DeclaredEstimator, Group, fitted, parameter
@@ -252,3 +253,23 @@ class Unprepared(seqpipe.Cell):
 def test_a_cell_that_does_not_call_its_base_class_is_refused_with_the_remedy() -> None:
     with pytest.raises(CellError, match=r"must call super\(\)\.__init__\(input_size, hidden_size\) first"):
         seqpipe.SequenceClassifier(cell=Unprepared).fit(np.ones((4, 3, 1)), [0, 1] * 2)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        seqpipe.SequenceClassifier(),
+        seqpipe.SequenceRegressor(),
+        seqpipe.StepClassifier(),
+        seqpipe.StepRegressor(),
+        seqpipe.SequenceTranslator(),
+        seqpipe.SlidingWindowRegressor(Ridge()),
+        seqpipe.WindowedRegressor(Ridge()),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_targets_that_are_missing_are_named(model: Any) -> None:
+    X = TEXTS if isinstance(model, seqpipe.SequenceTranslator) else np.ones((6, 3, 1))
+    for method in {"fit", "partial_fit"} & {*dir(model)}:
+        with pytest.raises(ValueError, match=f"This {type(model).__name__} estimator requires y to be passed"):
+            getattr(model, method)(X)

@@ -99,4 +99,4 @@ def _quarters(text: pd.Series[Any]) -> pd.Series[Any]:
     parts = text.str.extract(f"^(?:{_QUARTER})$")
     year, quarter = parts[0].fillna(parts[3]).dropna(), parts[1].fillna(parts[2]).dropna()
     month = (3 * quarter.astype("int64") - 2).astype(str)
-    return pd.to_datetime(year + "-" + month, format="%Y-%m", errors="coerce").reindex(text.index)
+    return pd.to_datetime(year.astype(str) + "-" + month, format="%Y-%m", errors="coerce").reindex(text.index)

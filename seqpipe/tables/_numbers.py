@@ -193,6 +193,8 @@ def _read_objects(column: pd.Series[Any], decimal: str, *, text: bool) -> Number
     known = column.notna().to_numpy(dtype=bool)
     cells = column.to_numpy()
     strings = np.array([isinstance(cell, str) for cell in cells], dtype=bool)
+    if text and strings.any() and (strings | ~known).all():  # text in pandas before version 3
+        return _read_text(_arrow_text(column), decimal)
     for row in np.flatnonzero(known & ~strings):
         if isinstance(cells[row], Real | Decimal | np.bool_):
             values[row] = float(cells[row])

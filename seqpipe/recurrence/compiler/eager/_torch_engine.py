@@ -25,13 +25,15 @@ class TorchEngine(PlannedEngine):
     ----------
     min_steps : int, default=8
         Number of steps below which setting up the loops costs more than they save (measured).
+    **settings
+        Parameters of `PlannedEngine`.
     """
 
     name = "torch"
     made = "planned"
 
-    def __init__(self, min_steps: int = 8) -> None:
-        super().__init__()
+    def __init__(self, min_steps: int = 8, **settings: Any) -> None:
+        super().__init__(**settings)
         self.min_steps = min_steps
 
     def unfit(self, device: torch.device, dtype: torch.dtype) -> str | None:

@@ -264,7 +264,7 @@ def test_without_a_compiler_it_is_chosen_and_shows_its_loops(monkeypatch: pytest
 def test_without_a_compiler_torchs_own_kernel_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
     monkeypatch.setenv("SEQPIPE_CC", "no-such-compiler")
-    assert [choice.engine for choice in Recurrent(GRUCell(2, 9)).explain()] == ["fused"]
+    assert [choice.engine for choice in Recurrent(GRUCell(7, 43)).explain()] == ["fused"]
 
 
 class Measuring(Gated):

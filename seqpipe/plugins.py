@@ -12,7 +12,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -31,8 +31,6 @@ _BUILTINS = "seqpipe.builtins"
 _CORE = "seqpipe"
 #: Names provided by distributions of the same project, so that an error can name the one to install.
 _PUBLISHED = {"cell convlstm": "seqpipe-convlstm", "cell mgu": "seqpipe-mgu"}
-#: Names of engines for values of the deprecated parameter ``unroll``, which are suggested instead.
-_ENGINES_OF_UNROLL = {"dynamic": "loop", "static": "unrolled"}
 _KINDS: dict[str, tuple[str, type]] = {
     "cell": ("seqpipe_cells", CellSpec),
     "engine": ("seqpipe_engines", EngineSpec),
@@ -118,7 +116,15 @@ class PluginHost:
         """Return all registered specs, by kind and name."""
         return {kind: self.offers(kind) for kind in _KINDS}
 
-    def find(self, kind: str, name: str, *, parameter: str) -> Registered:
+    def find(
+        self,
+        kind: str,
+        name: str,
+        *,
+        parameter: str,
+        also: Sequence[str] = (),
+        renamed: Mapping[str, str] | None = None,
+    ) -> Registered:
         """Return the spec registered under ``name``.
 
         Parameters
@@ -130,6 +136,10 @@ class PluginHost:
         parameter : str
             Name of the parameter in error messages, such as
             ``"The 'cell' parameter of SequenceClassifier"``.
+        also : sequence of str
+            Further values of the parameter, for error messages.
+        renamed : mapping of str to str, optional
+            Names to suggest for former values.
 
         Raises
         ------
@@ -140,22 +150,24 @@ class PluginHost:
         """
         offers = self.offers(kind).get(name, []) if isinstance(name, str) else []
         if not offers:
-            raise UnknownNameError(self._unknown(kind, name, parameter))
+            raise UnknownNameError(self._unknown(kind, name, parameter, also, renamed or {}))
         if len(offers) > 1:
             who = [offer.distribution for offer in offers]
             extra = " or ".join(repr(name) for name in who if name != _CORE)
             raise PluginError(f"The {kind} {name!r} is offered by {' and '.join(map(repr, who))}. Uninstall {extra}.")
         return offers[0]
 
-    def _unknown(self, kind: str, name: object, parameter: str) -> str:
+    def _unknown(self, kind: str, name: object, parameter: str, also: Sequence[str], renamed: Mapping[str, str]) -> str:
         names = self.names(kind)
         if f"{kind} {name}" in _PUBLISHED:
             return (
                 f"{parameter} is {name!r}, which comes with the distribution {_PUBLISHED[f'{kind} {name}']!r}. "
                 f"Install it, or choose one of {names}."
             )
-        choices = f"'auto' or one of {names}" if kind == "engine" else f"one of {names}"
-        message = f"{parameter} must be {choices}. Got {name!r} instead.{_hint(kind, name, names)}"
+        choices = " or ".join([*map(repr, also), f"one of {names}"])
+        former = renamed.get(str(name))
+        hint = did_you_mean(name, [*also, *names]) if former is None else f" Did you mean {former!r}?"
+        message = f"{parameter} must be {choices}. Got {name!r} instead.{hint}"
         failed = [f"{s.distribution!r} ({s.reason})" for s in self.statuses if s.status != "loaded"]
         if failed:
             return f"{message} These plug-ins could not be used: {'; '.join(failed)}."
@@ -210,14 +222,6 @@ class PluginHost:
         if twice:
             raise PluginError(f"{hook} offers {twice[0]!r} twice")
         return specs
-
-
-def _hint(kind: str, name: object, names: list[str]) -> str:
-    if kind != "engine":
-        return did_you_mean(name, names)
-    if str(name) in _ENGINES_OF_UNROLL:
-        return f" Did you mean {_ENGINES_OF_UNROLL[str(name)]!r}?"
-    return did_you_mean(name, ["auto", *names])
 
 
 def _api_refusal(plugin: Any) -> str:

@@ -7,13 +7,8 @@ from which ``_threads`` are used. ``_loop``, ``_unrolled``, ``_fused`` and ``_sc
 without a compiler.
 """
 
-from seqpipe.recurrence.engines._choice import (
-    ENGINE_OF_UNROLL,
-    check_engine,
-    choose_engine,
-    engine_or_unroll,
-    warn_of_unroll,
-)
+from seqpipe.recurrence.engines._catalogue import ENGINE_OF_UNROLL
+from seqpipe.recurrence.engines._choice import check_engine, choose_engine, engine_or_unroll, warn_of_unroll
 from seqpipe.recurrence.engines._clock import compile_seconds, compiling
 from seqpipe.recurrence.engines._engine import Choice, Engine
 from seqpipe.recurrence.engines._fused import FusedEngine

@@ -9,10 +9,12 @@ from seqpipe.plugins import PluginHost, Registered, host
 from seqpipe.recurrence.engines._engine import Engine
 from seqpipe.recurrence.engines._trust import CheckedEngine
 
-__all__ = ["all_engines", "engine_named"]
+__all__ = ["ENGINE_OF_UNROLL", "all_engines", "engine_named"]
 
 #: seqpipe's own engines in order of priority; engines that are not listed run only if selected by name.
 _ORDER = ("c", "fused", "scan", "triton", "graph", "torch", "loop")
+#: Engine for each value of the deprecated parameter ``unroll``.
+ENGINE_OF_UNROLL = {"auto": "auto", "dynamic": "loop", "static": "unrolled"}
 
 
 def all_engines() -> tuple[Engine, ...]:
@@ -30,7 +32,7 @@ def engine_named(name: str, *, parameter: str = "") -> Engine:
     PluginError
         If several distributions offer the engine.
     """
-    return _instance(host().find("engine", name, parameter=parameter))
+    return _instance(host().find("engine", name, parameter=parameter, also=("auto",), renamed=ENGINE_OF_UNROLL))
 
 
 @cache

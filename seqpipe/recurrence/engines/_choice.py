@@ -7,17 +7,15 @@ import warnings
 from collections.abc import Sequence
 
 from seqpipe.cells import Cell
-from seqpipe.recurrence.engines._catalogue import all_engines, engine_named
+from seqpipe.recurrence.engines._catalogue import ENGINE_OF_UNROLL, all_engines, engine_named
 from seqpipe.recurrence.engines._engine import Engine
 from seqpipe.recurrence.engines._loop import LoopEngine
 from seqpipe.recurrence.engines._measured import slower_than_torch
 from seqpipe.recurrence.engines._sizes import Sizes
 
-__all__ = ["ENGINE_OF_UNROLL", "check_engine", "choose_engine", "engine_or_unroll", "warn_of_unroll"]
+__all__ = ["check_engine", "choose_engine", "engine_or_unroll", "warn_of_unroll"]
 
 _LOOP = LoopEngine()
-#: Engine for each value of the deprecated parameter ``unroll``.
-ENGINE_OF_UNROLL = {"auto": "auto", "dynamic": "loop", "static": "unrolled"}
 
 
 def check_engine(name: str, *, owner: str = "Recurrent") -> None:

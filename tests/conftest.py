@@ -90,19 +90,6 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fresh_workers() -> Generator[None, None, None]:
-    """End joblib's workers with the tests that started them.
-
-    They are reused otherwise, and one whose memory has grown by 300 MB replaces itself, at which joblib may deadlock.
-    """
-    yield
-    from joblib.externals.loky import reusable_executor
-
-    if reusable_executor._executor is not None:
-        reusable_executor._executor.shutdown(wait=True, kill_workers=True)
-
-
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database that one migration serves for all tests."""

@@ -151,6 +151,13 @@ class PluggedTask(Task):
             raise self._wrong("scorer", "a name, a function or None", f"{found!r:.60}")
         return found
 
+    def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
+        """Return why a score does not apply to the targets; None if it does."""
+        found = self._call("scoring_fault", name, data)
+        if found is not None and not isinstance(found, str):
+            raise self._wrong("scoring_fault", "a string or None", f"{found!r:.60}")
+        return found
+
     def parameter(self, name: str) -> str:
         """Return the estimator's name of a parameter."""
         found = self._call("parameter", name)

@@ -42,13 +42,12 @@ class Writer:
         Tracking URI of the store.
     experiment : str
         Name of the experiment.
-    timeout : float, default=10.0
-        Seconds without progress after which the end of a fit stops waiting.
     """
 
-    def __init__(self, uri: str, experiment: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
-        self.timeout = timeout
+        #: Seconds without progress after which the end of a fit stops waiting.
+        self.timeout = 10.0
         self._experiment = experiment
         self._tasks: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._publisher: Publisher | None = None

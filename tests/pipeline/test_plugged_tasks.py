@@ -154,6 +154,8 @@ TASKS = """
         "no_texts": ("texts", ["a"]),
         "no_table": ("predictions", [1, 2]),
         "no_name": ("parameter", None),
+        "not_applicable": ("scoring_fault", "accuracy needs whole numbers"),
+        "no_reason": ("scoring_fault", True),
     }
 
     def unmade():
@@ -296,10 +298,19 @@ def test_a_broken_task_ends_its_run_as_failed(table: Path, store: str) -> None:
 
 
 def test_folds_and_predictions_of_a_broken_task_are_told(table: Path) -> None:
+    search = {"grid": {"var_smoothing": [0.1]}, "cv": 2}
     with pytest.raises(PluginError, match=r"cv\(\) must return a scikit-learn splitter. Got 3 instead"):
-        run("no_folds", search={"grid": {"var_smoothing": [0.1]}, "cv": 2})
+        run("no_folds", search=search)
+    with pytest.raises(PluginError, match=r"scoring_fault\(\) must return a string or None. Got True instead"):
+        run("no_reason", search=search)
     with pytest.raises(PluginError, match=r"'no_table' .* predictions\(\) must return a DataFrame. Got \[1, 2\]"):
         predict_table(model_of(run("no_table")), table)
+
+
+def test_a_score_that_the_task_refuses_is_a_fault_of_the_recipe(table: Path) -> None:
+    search = {"grid": {"var_smoothing": [0.1]}, "cv": 2, "scoring": "accuracy"}
+    with pytest.raises(RecipeError, match=r"search.scoring: accuracy needs whole numbers"):
+        run("not_applicable", search=search)
 
 
 def test_a_score_that_is_not_a_number_is_told(table: Path) -> None:

@@ -90,6 +90,14 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQPIPE_ENGINE", "auto")
 
 
+@pytest.fixture
+def heeded_hangup() -> Generator[None, None, None]:
+    """Let SIGHUP end this process and its children, also under nohup, which makes it ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database that one migration serves for all tests."""

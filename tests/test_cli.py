@@ -422,6 +422,7 @@ main()
 """
 
 
+@pytest.mark.usefixtures("heeded_hangup")
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],

@@ -32,6 +32,7 @@ def state() -> tuple[Any, ...]:
     return *handlers, sys.unraisablehook, warnings.showwarning, csv.field_size_limit(), os.environ.get("SEQPIPE_DEBUG")
 
 
+@pytest.mark.usefixtures("heeded_hangup")
 @pytest.mark.parametrize(
     "change",
     [
@@ -63,6 +64,7 @@ def test_sigterm_ends_a_command_with_its_exit_code() -> None:
     assert caught.value.code == 143
 
 
+@pytest.mark.usefixtures("heeded_hangup")
 def test_the_end_of_the_terminal_ends_what_it_is_told_to() -> None:
     with pytest.raises(SystemExit) as caught, hangup_exits():
         signal.raise_signal(signal.SIGHUP)

@@ -77,7 +77,7 @@ def hidden_states(estimator: Any, X: Any, y: Any = None, *, sample: int = 0) -> 
     one = fitted.take(np.array([sample]))
     [(_, inputs, targets)] = one.batches()
     with torch.no_grad():
-        runs, _ = recorded(one, lambda: one.net.infer(inputs, y=targets))
+        runs, _ = recorded(one, inputs, lambda: one.net.infer(inputs, y=targets))
     return HiddenStates(tuple(run.layer for run in runs), tuple(_values(run) for run in runs))
 
 

@@ -46,7 +46,7 @@ def _of_batch(
 ) -> tuple[list[Layer], NDArray[np.float64], NDArray[np.float64]]:
     net = fitted.net
     with torch.enable_grad():
-        runs, loss = recorded(fitted, lambda: net.get_loss(net.infer(inputs, y=y), y, X=inputs))
+        runs, loss = recorded(fitted, inputs, lambda: net.get_loss(net.infer(inputs, y=y), y, X=inputs))
     states = [state for run in runs for state in run.states]
     wanted = [tensor for state in states for tensor in _with_grad(state)]
     # The loss is a mean over the batch: multiplied by its size, the gradient of a row is that of its own loss.

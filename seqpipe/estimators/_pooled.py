@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._input import check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners
+from seqpipe.estimators._patched import PatchedEstimator
 from seqpipe.estimators._plain import plain_array
-from seqpipe.estimators._sequence_estimator import SequenceEstimator
 from seqpipe.estimators._stream import SequenceStream
 from seqpipe.networks import POOLINGS, SequenceNetwork
 from seqpipe.training import Objective, SampleLoss, Samples
@@ -23,7 +23,7 @@ from seqpipe.training import Objective, SampleLoss, Samples
 __all__ = ["PooledEstimator"]
 
 
-class PooledEstimator(SequenceEstimator):
+class PooledEstimator(PatchedEstimator):
     """Base class of estimators with one target per sequence; the outputs of all time steps are pooled."""
 
     _network = SequenceNetwork
@@ -45,6 +45,8 @@ class PooledEstimator(SequenceEstimator):
         if y is None:
             raise ValueError(f"This {owner} estimator requires y to be passed, but the target y is None.")
         found = check_X(self, X, reset=not goes_on)
+        if not (goes_on and self.patch == "auto"):
+            self._choose_patch(found)
         kind = type(self._codec) if goes_on else self._codec_for(_n_targets(y))
         values = kind.read(y, len(found), owner=owner)
         weight = check_weight(sample_weight, len(found))

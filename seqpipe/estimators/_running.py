@@ -14,7 +14,7 @@ __all__ = ["RunningPooling", "running_pooling"]
 
 
 class RunningPooling(Protocol):
-    """Pools the outputs of one sequence incrementally."""
+    """Pools the outputs of one sequence incrementally; a shallow copy is independent."""
 
     def update(self, outputs: Tensor) -> Tensor:
         """Add outputs of shape (1, n_timesteps, n_features); return the pooled outputs so far, (1, n_pooled)."""
@@ -36,12 +36,9 @@ class _Mean:
         return (self.total / self.n_steps).to(outputs.dtype)
 
 
-class _LastMean:
-    def __init__(self) -> None:
-        self.mean = _Mean()
-
+class _LastMean(_Mean):
     def update(self, outputs: Tensor) -> Tensor:
-        return torch.cat([outputs[:, -1], self.mean.update(outputs)], dim=1)
+        return torch.cat([outputs[:, -1], super().update(outputs)], dim=1)
 
 
 class _Max:

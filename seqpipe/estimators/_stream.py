@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from seqpipe.estimators._running import RunningPooling, running_pooling
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.networks import Patching
 from seqpipe.training import SequenceNet
 
 __all__ = ["SequenceStream", "StepStream", "Stream"]
@@ -63,11 +65,16 @@ class Stream(ABC):
     def push(self, steps: Any) -> Any:
         """Process the next time steps, of shape (n_features,) or (n_timesteps, n_features)."""
 
-    def _advance(self, x: NDArray[Any]) -> Tensor:
-        """Run the recurrent layers on validated steps; return their outputs (1, n_timesteps, n_features)."""
-        batch = torch.from_numpy(x)[None].to(self._like.device)
-        outputs, self._state = self._network.recurrent(self._network.input(batch), None, self._state)
+    def _input(self, x: NDArray[Any]) -> Tensor:
+        """Count validated steps; return the output of the input layer for them, (1, n_timesteps, n_features)."""
         self.n_steps += len(x)
+        inputs: Tensor = self._network.input(torch.from_numpy(x)[None].to(self._like.device))
+        return inputs
+
+    def _advance(self, inputs: Tensor) -> Tensor:
+        """Run the recurrent layers on their next inputs (1, n_inputs, n_features); return their outputs."""
+        outputs: Tensor
+        outputs, self._state = self._network.recurrent(inputs, None, self._state)
         return outputs
 
     def _check(self, steps: Any) -> NDArray[Any]:
@@ -134,6 +141,8 @@ class SequenceStream(Stream):
         """Reset the state; the next time step begins a new sequence."""
         super().reset()
         self._pooling: RunningPooling = running_pooling(self._pooling_name, self._network.pooling)
+        #: Outputs of the input layer from the first step of the next patch on, (1, n_timesteps, n_features), if any.
+        self._next: Tensor | None = None
 
     def push(self, steps: Any) -> Any:
         """Process the next time steps; return the prediction for the sequence so far.
@@ -155,8 +164,25 @@ class SequenceStream(Stream):
         """
         x = self._check(steps)
         with torch.inference_mode():
-            logits = self._network.head(self._pooling.update(self._advance(x))).cpu().numpy()
+            logits = self._network.head(self._pooled(self._input(x))).cpu().numpy()
         return self._finish(logits)[0]
+
+    def _pooled(self, inputs: Tensor) -> Tensor:
+        """Process the outputs of the input layer for the next steps; return the pooled outputs so far."""
+        patching: Patching | None = self._network.patching
+        if patching is None:
+            return self._pooling.update(self._advance(inputs))
+        waiting = inputs if self._next is None else torch.cat([self._next, inputs], dim=1)
+        n_whole = max(0, (waiting.shape[1] - patching.length) // patching.stride + 1)
+        self._next = waiting[:, n_whole * patching.stride :].clone()  # a view would keep all
+        patches, _ = patching(waiting)
+        pooled = self._pooling.update(self._advance(patches[:, :n_whole])) if n_whole else None
+        if patches.shape[1] == n_whole:
+            assert pooled is not None  # there is at least one patch
+            return pooled
+        # The last patch is incomplete, and replaced when more steps arrive.
+        outputs, _ = self._network.recurrent(patches[:, n_whole:], None, self._state)
+        return copy(self._pooling).update(outputs)
 
 
 class StepStream(Stream):
@@ -205,5 +231,5 @@ class StepStream(Stream):
         """
         x = self._check(steps)
         with torch.inference_mode():
-            predictions = self._finish(self._network.head(self._advance(x))[0].cpu().numpy())
+            predictions = self._finish(self._network.head(self._advance(self._input(x)))[0].cpu().numpy())
         return predictions[0] if np.ndim(steps) < 2 else predictions

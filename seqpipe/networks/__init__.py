@@ -6,6 +6,7 @@ from seqpipe.networks._caption import CaptionNetwork
 from seqpipe.networks._encoder_decoder import EncoderDecoder
 from seqpipe.networks._inputs import StandardisedInput
 from seqpipe.networks._language import LanguageNetwork
+from seqpipe.networks._patching import Patching
 from seqpipe.networks._pooling import POOLINGS
 from seqpipe.networks._sequence import SequenceNetwork
 from seqpipe.networks._steps import StepNetwork
@@ -19,6 +20,7 @@ __all__ = [
     "Hypotheses",
     "LanguageNetwork",
     "POOLINGS",
+    "Patching",
     "SequenceNetwork",
     "StandardisedInput",
     "StepNetwork",

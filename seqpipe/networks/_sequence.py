@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqpipe.networks._inputs import make_input
+from seqpipe.networks._patching import Patching
 from seqpipe.networks._pooling import make_pooling
 from seqpipe.recurrence import Recurrent, ValidSteps
 
@@ -15,7 +16,7 @@ __all__ = ["SequenceNetwork"]
 
 
 class SequenceNetwork(nn.Module):
-    """Standardise or embed the input, run a cell over time, pool, and map to the outputs.
+    """Standardise or embed the input, join it to patches, run a cell over time, pool, and map to the outputs.
 
     Parameters
     ----------
@@ -27,6 +28,8 @@ class SequenceNetwork(nn.Module):
         Size of the vocabulary if the input is token indices, else None.
     embedding : int, "one_hot" or None
         Embedding of token indices; None for numbers.
+    patch_length, patch_stride : int
+        Time steps per input of the recurrent layers, and from the start of one input to the next, see `Patching`.
     dropout : float
         Dropout probability before the output layer.
     pooling : {"attention", "last", "last_mean", "max", "mean"}
@@ -43,13 +46,17 @@ class SequenceNetwork(nn.Module):
         recurrent: Callable[[int], Recurrent],
         n_tokens: int | None = None,
         embedding: int | str | None = None,
+        patch_length: int = 1,
+        patch_stride: int = 1,
         dropout: float = 0.0,
         pooling: str = "last_mean",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         self.input = make_input(n_features, n_tokens, embedding)
-        self.recurrent = recurrent(self.input.output_size)
+        patching = Patching(self.input.output_size, patch_length, patch_stride)
+        self.patching = patching if patch_length > 1 else None
+        self.recurrent = recurrent(patching.output_size)
         self.pooling = make_pooling(pooling, self.recurrent.output_size, self.recurrent.num_directions)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.pooling.output_size, n_outputs)
@@ -57,7 +64,10 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map x (batch, n_timesteps, n_features) and lengths (batch,) to outputs (batch, n_outputs)."""
-        outputs, _ = self.recurrent(self.input(x), lengths)
+        x = self.input(x)
+        if self.patching is not None:
+            x, lengths = self.patching(x, lengths)
+        outputs, _ = self.recurrent(x, lengths)
         valid = None if lengths is None else ValidSteps.of(lengths, x.shape[1], x.device)
         logits: Tensor = self.head(self.dropout(self.pooling(outputs, valid)))
         return logits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,13 @@ def test_every_step_gives_the_prediction_on_the_steps_so_far(cell: str, pooling:
     np.testing.assert_allclose(so_far, whole, rtol=0, atol=1e-6 * model.y_scale_[0])
 
 
-@given(cuts=st.sets(st.integers(1, 199)), pooling=st.sampled_from(POOLINGS))
-@settings(max_examples=25, deadline=None)
-def test_any_chunks_give_the_prediction_on_the_whole(cuts: set[int], pooling: str) -> None:
-    model = _fitted(pooling)
+PATCHES = [None, (4, 2), (16, 8), (5, 5)]
+
+
+@given(cuts=st.sets(st.integers(1, 199)), pooling=st.sampled_from(POOLINGS), patch=st.sampled_from(PATCHES))
+@settings(max_examples=50, deadline=None)
+def test_any_chunks_give_the_prediction_on_the_whole(cuts: set[int], pooling: str, patch: Any) -> None:
+    model = _fitted(pooling, patch)
     steps = np.random.default_rng(1).normal(size=(200, 3)) * 5
     stream = model.stream()
     for chunk in np.split(steps, sorted(cuts)):
@@ -54,13 +58,20 @@ def test_any_chunks_give_the_prediction_on_the_whole(cuts: set[int], pooling: st
     np.testing.assert_allclose(last, model.predict([steps])[0], rtol=0, atol=1e-12)
 
 
-_models: dict[str, SequenceRegressor] = {}
+@given(n_steps=st.integers(1, 40), patch=st.sampled_from(PATCHES), pooling=st.sampled_from(POOLINGS))
+@settings(max_examples=25, deadline=None)
+def test_a_patch_that_is_not_complete_counts_as_in_a_sequence_that_ends(n_steps: int, patch: Any, pooling: str) -> None:
+    model = _fitted(pooling, patch)
+    steps = np.random.default_rng(2).normal(size=(n_steps, 3))
+    stream = model.stream()
+    so_far = [stream.push(step) for step in steps]
+    whole = model.predict([steps[: n + 1] for n in range(n_steps)])
+    np.testing.assert_allclose(so_far, whole, rtol=0, atol=1e-12)
 
 
-def _fitted(pooling: str) -> SequenceRegressor:
-    if pooling not in _models:
-        _models[pooling] = SequenceRegressor(pooling=pooling, dtype="float64", **SMALL).fit(X, TARGETS)
-    return _models[pooling]
+@cache
+def _fitted(pooling: str, patch: Any) -> SequenceRegressor:
+    return SequenceRegressor(pooling=pooling, patch=patch, dtype="float64", **SMALL).fit(X, TARGETS)
 
 
 def test_a_classifier_streams_labels_or_probabilities(classifier: SequenceClassifier) -> None:

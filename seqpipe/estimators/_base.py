@@ -20,7 +20,7 @@ from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
 from seqpipe.estimators._parameters import CellParameters, ComputingParameters, TrainingParameters
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
-from seqpipe.estimators._validation_split import validation_split
+from seqpipe.estimators._validation_split import auto_fraction, validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.recurrence import check_engine, compile_seconds, engine_or_unroll, warn_of_unroll
 from seqpipe.recurrence.wrappers import check_wrappers
@@ -184,16 +184,21 @@ class RecurrentEstimator(
         """
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         train, validation = samples, None
-        if self.early_stopping and not partial:
+        if not partial and self._stops_early(samples):
             counted = self._counted(samples)
-            indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels, counted=counted)
+            given = self.validation_fraction
+            fraction = auto_fraction(len(samples)) if given == "auto" else float(given)
+            indices = validation_split(samples.X, fraction, seed=seed, labels=labels, counted=counted)
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
         check_precision(self.mixed_precision, self.dtype, device)
         with seeded(seed, device) as turn:
-            net, epochs = self._prepare_net(train, sizes, device, seed, listeners, turn, partial=partial)
+            stopping = [] if validation is None else [("early_stopping", EarlyStopping(self.n_iter_no_change))]
+            net, epochs = self._prepare_net(train, sizes, device, seed, listeners, turn, stopping, partial=partial)
             reset_peak_memory(device)
             stop_reason = self._run(net, train, validation, epochs)
+            if validation is not None:
+                self._calibrate(net, train, validation)
         listeners.summary = self._summary(net, stop_reason)
 
     def _prepare_net(
@@ -204,6 +209,7 @@ class RecurrentEstimator(
         seed: int,
         listeners: FitListeners,
         turn: Turn,
+        stopping: list[Any],
         *,
         partial: bool,
     ) -> tuple[SequenceNet, int]:
@@ -212,7 +218,7 @@ class RecurrentEstimator(
         usual, most = self._updates_per_batch(train)
         epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
-        callbacks = self._callbacks(epochs, schedule, listeners, partial=partial)
+        callbacks = self._callbacks(epochs, schedule, listeners, stopping)
         if not (self.net_params or {}).get("callbacks"):  # user callbacks may draw random numbers at any time
             callbacks.append(("first_update", FirstUpdate(turn)))
         fresh = self._make_net(sizes, device, seed, batch_size, callbacks)
@@ -226,6 +232,13 @@ class RecurrentEstimator(
         self._sizes = sizes
         self.device_ = device
         return fresh, epochs
+
+    def _stops_early(self, samples: Samples) -> bool:
+        """Return whether to hold out validation data."""
+        return bool(self.early_stopping)
+
+    def _calibrate(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
+        """Adapt the trained net to validation data, which it has stopped on."""
 
     def _counted(self, samples: Samples) -> NDArray[np.bool_] | None:
         """Return a mask of samples that contribute to the loss, shape (n_samples,), or None if all do."""
@@ -309,9 +322,8 @@ class RecurrentEstimator(
         }
 
     def _callbacks(
-        self, epochs: int, schedule: Schedule | None, listeners: FitListeners, *, partial: bool
+        self, epochs: int, schedule: Schedule | None, listeners: FitListeners, stopping: list[Any]
     ) -> list[Any]:
-
         counted = compile_seconds()
 
         def listen(record: dict[str, Any]) -> bool:
@@ -327,8 +339,7 @@ class RecurrentEstimator(
         callbacks: list[Any] = [("listener", EpochListener(listen))]
         if schedule is not None:
             callbacks.append(("schedule", schedule))
-        if self.early_stopping and not partial:
-            callbacks.append(("early_stopping", EarlyStopping(self.n_iter_no_change)))
+        callbacks += stopping
         if self.verbose:
             callbacks.append(("progress", ProgressBar(epochs)))
         return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]

@@ -130,7 +130,10 @@ class TrainingParameters(DeclaredEstimator):
         default="auto",
         constraint=[StrOptions({"auto"}), _FROM_1],
         type='int or "auto"',
-        description='Number of epochs; "auto" trains for at least 600 updates and at least 10 epochs.',
+        description=(
+            'Number of epochs; "auto" trains for at least 600 updates and at least 10 epochs, and for 30 epochs if these '
+            "make at most 2,000 updates."
+        ),
         group=Group.TRAINING,
     )
     batch_size: str | int = parameter(
@@ -184,25 +187,28 @@ class TrainingParameters(DeclaredEstimator):
         description="Gradients are clipped to this norm; None disables clipping.",
         group=Group.TRAINING,
     )
-    early_stopping: bool = parameter(
+    early_stopping: bool | str = parameter(
         default=False,
         constraint=["boolean"],
         type="bool",
         description=(
             "Whether to hold out validation data, stop when the validation loss stops improving, and restore the best "
-            "weights."
+            "moving average of the weights."
         ),
         group=Group.TRAINING,
     )
-    validation_fraction: float = parameter(
-        default=0.1,
-        constraint=[Interval(Real, 0, 1, closed="neither")],
-        type="float",
-        description="Fraction of the training data held out for early stopping; for `Windows`, the latest windows.",
+    validation_fraction: str | float = parameter(
+        default="auto",
+        constraint=[StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
+        type='float or "auto"',
+        description=(
+            "Fraction of the training data held out for early stopping; for `Windows`, the latest windows. "
+            '"auto" holds out a tenth, and of fewer than 600 sequences up to a fifth.'
+        ),
         group=Group.TRAINING,
     )
     n_iter_no_change: int = parameter(
-        default=10,
+        default=25,
         constraint=[_FROM_1],
         type="int",
         description="Number of epochs without improvement before early stopping ends training.",

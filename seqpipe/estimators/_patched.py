@@ -13,8 +13,8 @@ from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["PatchedEstimator"]
 
-#: The patch of long sequences, in time steps, and the mean length from which sequences are long.
-_AUTO_PATCH, _LONG = (16, 8), 100
+#: Mean lengths of sequences, in time steps, with the patch from each on.
+_AUTO_PATCHES = {250: (16, 8), 120: (8, 4)}
 
 
 class PatchedEstimator(SequenceEstimator):
@@ -26,8 +26,9 @@ class PatchedEstimator(SequenceEstimator):
         type='"auto", (length, stride) or None',
         description=(
             "Joins each ``length`` neighbouring time steps, every ``stride`` time steps, into one input of the recurrent "
-            f'layers, which then run over fewer, wider inputs. "auto" uses {_AUTO_PATCH} for sequences of numbers with a '
-            f"mean length of at least {_LONG} time steps, otherwise None."
+            'layers, which then run over fewer, wider inputs. "auto" uses, for sequences of numbers, '
+            f"{' and '.join(f'{patch} from a mean length of {n}' for n, patch in _AUTO_PATCHES.items())} time steps, "
+            "otherwise None."
         ),
         group=Group.NETWORK,
     )
@@ -39,8 +40,8 @@ class PatchedEstimator(SequenceEstimator):
     def _choose_patch(self, X: Sequences | Windows) -> None:
         """Set ``patch_`` for the training data."""
         if self.patch == "auto":
-            suits = self.embedding is None and self.element_shape_ is None and _mean_length(X) >= _LONG
-            self.patch_ = _AUTO_PATCH if suits else None
+            suits = self.embedding is None and self.element_shape_ is None
+            self.patch_ = _auto_patch(X) if suits else None
             return
         self.patch_ = None if self.patch is None else _checked(self.patch, owner=type(self).__name__)
         if self.patch_ is not None and self.element_shape_ is not None:
@@ -64,5 +65,6 @@ def _checked(patch: Any, *, owner: str) -> tuple[int, int]:
     return int(patch[0]), int(patch[1])
 
 
-def _mean_length(X: Sequences | Windows) -> float:
-    return float(X.window if isinstance(X, Windows) else X.lengths.mean())
+def _auto_patch(X: Sequences | Windows) -> tuple[int, int] | None:
+    mean_length = float(X.window if isinstance(X, Windows) else X.lengths.mean())
+    return next((patch for shortest, patch in _AUTO_PATCHES.items() if mean_length >= shortest), None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
@@ -52,6 +53,9 @@ def series_values(column: pd.Series[Any]) -> NDArray[Any]:
         if column.isna().any():
             return column.astype(object).to_numpy()
         return series_values(pd.Series(dtype.categories.take(column.cat.codes.to_numpy())))
+    if isinstance(dtype, pd.ArrowDtype) and isinstance(dtype.pyarrow_dtype, pa.DictionaryType):
+        # pyarrow before version 22 cannot convert dictionaries with unsigned indices, as polars makes them.
+        return series_values(column.astype(pd.ArrowDtype(dtype.pyarrow_dtype.value_type)))
     real = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
     whole = {"b": np.bool_, "i": np.int64, "u": np.uint64}
     kind: Any = whole.get(dtype.kind, np.float64) if real and column.notna().all() else object

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils._param_validation import StrOptions
 
+from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._regressing import RegressingEstimator
+from seqpipe.estimators._shrinkage import shrink_head, shrinkage
+from seqpipe.sequences import Windows
+from seqpipe.training import Samples, SequenceNet
 
 __all__ = ["SequenceRegressor"]
+
+#: Number of sequences of which some can be spared for validation.
+_MANY = 200
 
 
 class SequenceRegressor(RegressingEstimator, RegressorMixin, PooledEstimator):
@@ -43,3 +52,28 @@ class SequenceRegressor(RegressingEstimator, RegressorMixin, PooledEstimator):
     >>> SequenceRegressor(hidden_size=16, random_state=0).fit(X, y).score(X, y) > 0.9
     True
     """
+
+    early_stopping: bool | str = parameter(
+        default="auto",
+        constraint=["boolean", StrOptions({"auto"})],
+        type='bool or "auto"',
+        description=(
+            "Whether to hold out validation data, stop when the validation loss stops improving, and restore the best "
+            f'moving average of the weights; "auto" does so for at least {_MANY} sequences, but not for `Windows`.'
+        ),
+        group=Group.TRAINING,
+    )
+
+    def _stops_early(self, samples: Samples) -> bool:
+        if self.early_stopping == "auto":
+            return len(samples) >= _MANY and not isinstance(samples.X, Windows)
+        return super()._stops_early(samples)
+
+    def _calibrate(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
+        """Shrink predictions towards the mean of the targets, unless another loss has another constant prediction."""
+        if any(name.split("__")[0] == "criterion" for name in self.net_params or {}):
+            return
+        assert isinstance(train.y, np.ndarray)
+        mean = np.average(train.y, axis=0, weights=train.weight)
+        factors = shrinkage(net.outputs(validation) - mean, validation.y - mean, validation.weight)
+        shrink_head(net.module_.head, factors, mean)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
+from seqpipe.estimators._overlap import overlap_reach
 from seqpipe.sequences import Sequences, Windows
 
-__all__ = ["validation_split"]
+__all__ = ["auto_fraction", "validation_split"]
+
+#: Fraction of samples to validate on; of few samples a larger one, for this number of them, up to another fraction.
+_USUAL, _ENOUGH, _MOST = 0.1, 60, 0.2
+
+#: Number of stretches of overlapping windows that are held out.
+_STRETCHES = 4
+
+
+def auto_fraction(n_samples: int) -> float:
+    """Return a fraction that gives enough validation samples: a tenth, of fewer than 600 samples up to a fifth."""
+    return min(_MOST, max(_USUAL, _ENOUGH / n_samples))
 
 
 def validation_split(
@@ -23,8 +36,9 @@ def validation_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of training and validation samples.
 
-    Sequences are split at random, stratified by labels. Of windows, the latest of each series are held out; earlier
-    ones whose target overlaps with those are in neither part.
+    Sequences are split at random, stratified by labels; if they are overlapping windows of longer series, stretches of
+    consecutive ones are held out, and those next to them are in neither part. Of `Windows`, the latest of each series are
+    held out; earlier ones whose target overlaps with those are in neither part.
 
     Parameters
     ----------
@@ -53,9 +67,27 @@ def validation_split(
         )
     if isinstance(X, Windows):
         return _latest(X, fraction)
+    reach = overlap_reach(X)
+    if reach and counted is None:
+        return _stretches(n, n_valid, reach, seed)
     stratify = labels if labels is not None and _can_stratify(labels, n_valid) else None
     train, valid = train_test_split(np.arange(n), test_size=n_valid, random_state=seed, stratify=stratify)
     return (train, valid) if counted is None else _with_counted(train, valid, counted)
+
+
+def _stretches(n: int, n_valid: int, reach: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hold out stretches of consecutive samples, at random places in equal parts of the data.
+
+    A purged split (López de Prado, 2018, Advances in Financial Machine Learning, section 7.4.1): samples within ``reach``
+    of a stretch are in neither part, but on either side at most as many as are held out.
+    """
+    random = np.random.default_rng(seed)
+    size = max(1, n_valid // _STRETCHES)
+    reach = min(reach, size)
+    edges = np.linspace(0, n, _STRETCHES + 1).astype(np.int64)
+    starts = [random.integers(a, b - size + 1) for a, b in pairwise(edges)]
+    distance = np.min([np.maximum(start - np.arange(n), np.arange(n) - start - size + 1) for start in starts], axis=0)
+    return np.flatnonzero(distance > reach), np.flatnonzero(distance <= 0)
 
 
 def _with_counted(

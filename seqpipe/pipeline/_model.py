@@ -62,7 +62,7 @@ def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str
             "steps transform the input, which for this task is the series to forecast: remove them. "
             "The forecaster scales and differences the series itself.",
         )
-    check = ParameterCheck(loaded, data.X[:2])
+    check = ParameterCheck(loaded, data.X.iloc[:2] if isinstance(data.X, pd.DataFrame) else data.X[:2])
     steps = list(_steps(loaded, check))
     estimator = _estimator(loaded, task, check)
     _set_where_unset(loaded, task, estimator, "random_state", loaded.recipe.seed)
@@ -79,7 +79,10 @@ def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: Tas
     RecipeError
         If a parameter does not exist, or a value is invalid.
     """
-    search, check = loaded.recipe.search, ParameterCheck(loaded, data.X[:2])
+    search, check = (
+        loaded.recipe.search,
+        ParameterCheck(loaded, data.X.iloc[:2] if isinstance(data.X, pd.DataFrame) else data.X[:2]),
+    )
     assert search is not None
     found = {}
     for name, values in search.candidates.items():

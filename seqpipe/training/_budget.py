@@ -8,6 +8,8 @@ __all__ = ["auto_batch_size", "auto_epochs"]
 
 _MIN_UPDATES = 600
 _MIN_EPOCHS = 10
+#: More epochs for data on which they take few updates.
+_EPOCHS, _FEW_UPDATES = 30, 2000
 
 
 def auto_batch_size(n_samples: int) -> int:
@@ -17,5 +19,5 @@ def auto_batch_size(n_samples: int) -> int:
 
 
 def auto_epochs(n_batches: int) -> int:
-    """Return the number of epochs for at least 600 updates, at least 10."""
-    return max(_MIN_EPOCHS, math.ceil(_MIN_UPDATES / n_batches))
+    """Return the number of epochs for at least 600 updates: at least 10, and 30 if these make at most 2,000 updates."""
+    return max(_MIN_EPOCHS, math.ceil(_MIN_UPDATES / n_batches), min(_EPOCHS, _FEW_UPDATES // n_batches))

@@ -6,6 +6,7 @@ import copy
 import math
 from typing import Any
 
+import torch
 from skorch.callbacks import Callback
 
 from seqpipe.training._stopping import StopTraining
@@ -14,10 +15,15 @@ __all__ = ["EarlyStopping"]
 
 #: Minimum relative decrease of the lowest loss that counts as an improvement.
 _TOLERANCE = 1e-4
+#: Decay of the average per update: it spans the last 100 updates, and fewer at the start.
+_DECAY = 0.99
 
 
 class EarlyStopping(Callback):
     """Stop when the validation loss has not improved for some epochs, and restore the best weights.
+
+    Validated and restored is the exponential moving average of the weights, which fluctuates less than the weights
+    themselves (Polyak and Juditsky, 1992, doi:10.1137/0330046). Training continues from the weights.
 
     Parameters
     ----------
@@ -32,23 +38,43 @@ class EarlyStopping(Callback):
         """Reset the state."""
         self.misses_ = 0
         self.limit_ = math.inf
-        self.best_epoch_ = 0
+        self.n_updates_ = 0
+        self.weights_ = [p.detach() for p in net.module_.parameters()]
+        self.average_ = [weight.clone() for weight in self.weights_]
+        self.trained_: list[torch.Tensor] | None = None  # the weights, while the average is in their place
         self.best_weights_: dict[str, Any] | None = None
 
+    def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        """Put the average in place of the weights before the first batch of validation."""
+        if not training and self.trained_ is None:
+            self.trained_ = [weight.clone() for weight in self.weights_]
+            torch._foreach_copy_(self.weights_, self.average_)
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        """Update the average after each batch of training."""
+        if training:
+            self.n_updates_ += 1
+            decay = min(_DECAY, (1 + self.n_updates_) / (10 + self.n_updates_))
+            torch._foreach_lerp_(self.average_, self.weights_, 1 - decay)
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Store the weights of the best epoch so far, or stop after ``patience`` epochs without improvement."""
-        epoch, loss = net.history[-1, ("epoch", "valid_loss")]
-        if loss < self.limit_:
-            self.misses_ = 0
+        """Store the average if it is the best so far, or stop after ``patience`` epochs without improvement."""
+        loss = net.history[-1, "valid_loss"]
+        improved = loss < self.limit_
+        if improved:
             self.limit_ = loss - _TOLERANCE * loss
-            self.best_epoch_ = epoch
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
-            return
-        self.misses_ += 1
+        self._continue_from_weights()
+        self.misses_ = 0 if improved else self.misses_ + 1
         if self.misses_ == self.patience:
             raise StopTraining(f"the validation loss has not improved for {self.patience} epochs")
 
+    def _continue_from_weights(self) -> None:
+        if self.trained_ is not None:
+            torch._foreach_copy_(self.weights_, self.trained_)
+            self.trained_ = None
+
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        """Restore the weights of the best epoch."""
-        if self.best_weights_ is not None and self.best_epoch_ != net.history[-1, "epoch"]:
+        """Restore the best weights."""
+        if self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)

@@ -2,6 +2,7 @@ import io
 from itertools import pairwise
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.text import Text
 
@@ -35,9 +36,12 @@ def _all_ticks(axis):
 def _tick_labels(axis):
     """Return the tick labels that are visible: those within the limits of an axis."""
     low, high = sorted(axis.get_view_interval())
-    margin = 1e-9 * (high - low)
     ticks = zip(axis.get_ticklocs(), axis.get_ticklabels())
-    return [label for where, label in ticks if low - margin <= where <= high + margin and label.get_text()]
+    return [
+        label
+        for where, label in ticks
+        if label.get_text() and (low <= where <= high or np.isclose(where, [low, high], rtol=1e-9, atol=0).any())
+    ]
 
 
 def _overlap(first, second, least=1.0):

@@ -63,7 +63,7 @@ def test_more_columns_than_panels_are_told():
 )
 def test_any_index_serves_as_time(index, drawn):
     whole = series(30, index=index)
-    figure = drawn(plot_forecast(whole[:25], whole[25:], {"model": np.zeros(5)}))
+    figure = drawn(plot_forecast(whole.iloc[:25], whole.iloc[25:], {"model": np.zeros(5)}))
     times = lines(figure.axes[0])["truth"].get_xdata()
     assert len(times) == 6
     assert (np.diff(figure.axes[0].convert_xunits(times)) > 0).all()

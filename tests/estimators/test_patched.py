@@ -24,7 +24,9 @@ def noise(n_timesteps: int, n_samples: int = 12) -> np.ndarray:
 y = np.arange(12) % 2
 
 
-@pytest.mark.parametrize(("n_timesteps", "patch"), [(20, None), (99, None), (100, (16, 8)), (300, (16, 8))])
+@pytest.mark.parametrize(
+    ("n_timesteps", "patch"), [(20, None), (119, None), (120, (8, 4)), (249, (8, 4)), (250, (16, 8))]
+)
 def test_long_sequences_are_read_in_patches(n_timesteps: int, patch: Any) -> None:
     model = SequenceClassifier(**SHORT).fit(noise(n_timesteps), y)
     assert model.patch_ == patch
@@ -33,11 +35,11 @@ def test_long_sequences_are_read_in_patches(n_timesteps: int, patch: Any) -> Non
 
 
 def test_the_mean_length_decides_for_ragged_sequences_and_windows() -> None:
-    X = [x[:n] for x, n in zip(noise(400), [30, 400] * 6)]
-    assert SequenceClassifier(**SHORT).fit(X, y).patch_ == (16, 8)
-    assert SequenceClassifier(**SHORT).fit([x[:120] for x in X], y).patch_ is None
-    windows = cut_windows(noise(111, n_samples=1), window=100)
-    assert SequenceClassifier(**SHORT).fit(windows, y).patch_ == (16, 8)
+    X = [x[:n] for x, n in zip(noise(250), [30, 250] * 6)]
+    assert SequenceClassifier(**SHORT).fit(X, y).patch_ == (8, 4)
+    assert SequenceClassifier(**SHORT).fit([x[:150] for x in X], y).patch_ is None
+    windows = cut_windows(noise(131, n_samples=1), window=120)
+    assert SequenceClassifier(**SHORT).fit(windows, y).patch_ == (8, 4)
 
 
 def test_tokens_and_steps_that_are_tensors_are_read_one_by_one() -> None:
@@ -66,7 +68,7 @@ def test_an_estimator_of_patches_keeps_the_contract(model: Any) -> None:
 def test_a_fit_that_continues_keeps_its_patch() -> None:
     model = SequenceClassifier(**SHORT, warm_start=True).fit(noise(120), y)
     model.partial_fit(noise(20), y)
-    assert model.fit(noise(20), y).patch_ == (16, 8)
+    assert model.fit(noise(20), y).patch_ == (8, 4)
     with pytest.raises(ValueError, match="does not match the fitted one"):
         model.set_params(patch=None).fit(noise(20), y)
 
@@ -74,7 +76,7 @@ def test_a_fit_that_continues_keeps_its_patch() -> None:
 def test_a_loaded_estimator_reads_the_same_patches() -> None:
     model = SequenceRegressor(**SHORT).fit(noise(120), y)
     loaded = pickle.loads(pickle.dumps(model))
-    assert loaded.patch_ == (16, 8)
+    assert loaded.patch_ == (8, 4)
     np.testing.assert_array_equal(loaded.predict(noise(120)), model.predict(noise(120)))
 
 

@@ -1,78 +1,80 @@
-"""Early stopping: when it ends training, and which weights are left."""
+"""Early stopping validates and keeps the moving average of the weights, and trains on the weights."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
+from torch import nn
 
 from seqpipe.training import EarlyStopping
 from seqpipe.training._stopping import StopTraining
 
 
-def test_training_ends_when_the_validation_loss_stops_falling(make_net: Any, make_samples: Any) -> None:
-    net = make_net(callbacks=[("early", EarlyStopping(2))], lr=0.5)
-    reason = net.train(make_samples(), make_samples(seed=1), 500)
-    assert reason == "the validation loss has not improved for 2 epochs"
-    assert len(net.history) < 500
-
-
-class Net:
-    """As much of a net as early stopping sees: its weight counts the epochs."""
+class Net(SimpleNamespace):
+    """What the callback reads of a net: a module of one weight, and the history."""
 
     def __init__(self) -> None:
-        self.module_ = torch.nn.Linear(1, 1)
-        self.history = self
-        self.epochs: list[float] = []
-        self.verbose = 0
+        super().__init__(module_=nn.Linear(1, 1, bias=False), history={})
+        self.set(0.0)
 
-    def add(self, loss: float) -> None:
-        self.epochs.append(loss)
-        torch.nn.init.constant_(self.module_.weight, len(self.epochs))
+    def set(self, weight: float) -> None:
+        with torch.no_grad():
+            self.module_.weight.fill_(weight)
 
-    def __getitem__(self, key: Any) -> Any:
-        values = {"epoch": len(self.epochs), "valid_loss": self.epochs[-1]}
-        return values[key[1]] if isinstance(key[1], str) else tuple(values[name] for name in key[1])
+    @property
+    def weight(self) -> float:
+        return self.module_.weight.item()
 
 
-def run(callback: Any, losses: Sequence[float]) -> tuple[int, float]:
-    """Return after how many epochs training ended, and the weight that was left."""
-    net = Net()
-    callback.on_train_begin(net)
-    for loss in losses:
-        net.add(loss)
-        try:
-            callback.on_epoch_end(net)
-        except (StopTraining, KeyboardInterrupt):
-            break
-    callback.on_train_end(net)
-    return len(net.epochs), net.module_.weight.item()
+def run(losses: list[float], patience: int = 10) -> tuple[list[float], list[float], Net]:
+    """Train for one update per epoch, which sets the weight to the number of the epoch; return validated and trained weights."""
+    net, stopping = Net(), EarlyStopping(patience)
+    stopping.on_train_begin(net)
+    validated, trained = [], []
+    try:
+        for epoch, loss in enumerate(losses, 1):
+            net.set(epoch)
+            stopping.on_batch_end(net, training=True)
+            for _ in range(2):
+                stopping.on_batch_begin(net, training=False)
+                validated.append(net.weight)
+            net.history = {(-1, "valid_loss"): loss}
+            stopping.on_epoch_end(net)
+            trained.append(net.weight)
+    except StopTraining:
+        trained.append(net.weight)
+    stopping.on_train_end(net)
+    return validated[::2], trained, net
 
 
-@pytest.mark.parametrize(
-    ("losses", "n_epochs", "best"),
-    [
-        ([3.0, 2.0, 1.0], 3, 3),
-        ([3.0, 2.0, 2.0, 2.0, 1.0], 4, 2),
-        ([3.0, 2.0, 2.5, 1.0, 2.0, 2.0, 0.0], 6, 4),
-        ([1.0, 0.99995, 0.9999, 0.5], 3, 1),
-    ],
-    ids=["falls", "stays", "falls again", "falls by too little"],
-)
-def test_the_best_weights_are_restored(losses: list[float], n_epochs: int, best: int) -> None:
-    assert run(EarlyStopping(2), losses) == (n_epochs, best)
+def test_the_average_is_validated_and_the_weights_are_trained_on() -> None:
+    validated, trained, _ = run([1.0, 0.9, 0.8, 0.7])
+    assert trained == [1, 2, 3, 4]
+    average = 0.0
+    for n, found in enumerate(validated, 1):
+        decay = (1 + n) / (10 + n)
+        average = decay * average + (1 - decay) * n
+        assert found == pytest.approx(average)
 
 
-@settings(deadline=None)
-@given(
-    st.lists(st.floats(-2, 2).map(lambda x: round(x, 4)) | st.just(np.nan), min_size=1, max_size=12), st.integers(1, 4)
-)
-def test_it_stops_where_skorchs_own_does(losses: list[float], patience: int) -> None:
-    skorch = SkorchEarlyStopping(patience=patience, load_best=True, sink=lambda *args: None)
-    assert run(EarlyStopping(patience), losses) == run(skorch, losses)
+def test_the_best_average_is_kept() -> None:
+    validated, _, net = run([1.0, 0.5, 0.8, 0.7])
+    assert net.weight == pytest.approx(validated[1])
+
+
+def test_training_stops_after_epochs_without_improvement() -> None:
+    validated, trained, net = run([1.0, 0.5, 0.6, 0.7, 0.1], patience=2)
+    assert len(validated) == 4
+    assert trained == [1, 2, 3, 4]
+    assert net.weight == pytest.approx(validated[1])
+
+
+def test_a_fit_that_ends_before_its_first_validation_keeps_its_weights() -> None:
+    net, stopping = Net(), EarlyStopping(3)
+    stopping.on_train_begin(net)
+    net.set(5.0)
+    stopping.on_batch_end(net, training=True)
+    stopping.on_train_end(net)
+    assert net.weight == 5.0

@@ -16,6 +16,7 @@ from seqpipe.estimators._input import check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners
 from seqpipe.estimators._patched import PatchedEstimator
 from seqpipe.estimators._plain import plain_array
+from seqpipe.estimators._scaled_sequences import ScaledSequencesEstimator
 from seqpipe.estimators._stream import SequenceStream
 from seqpipe.networks import POOLINGS, SequenceNetwork
 from seqpipe.training import Objective, SampleLoss, Samples
@@ -23,7 +24,7 @@ from seqpipe.training import Objective, SampleLoss, Samples
 __all__ = ["PooledEstimator"]
 
 
-class PooledEstimator(PatchedEstimator):
+class PooledEstimator(PatchedEstimator, ScaledSequencesEstimator):
     """Base class of estimators with one target per sequence; the outputs of all time steps are pooled."""
 
     _network = SequenceNetwork

@@ -15,7 +15,7 @@ __all__ = ["ScaledInputsMixin"]
 class ScaledInputsMixin(DeclaredEstimator):
     """Adds ``scale_inputs``."""
 
-    scale_inputs: bool = parameter(
+    scale_inputs: bool | str = parameter(
         default=True,
         constraint=["boolean"],
         type="bool",

@@ -40,7 +40,7 @@ class Stream(ABC):
     Raises
     ------
     ValueError
-        If the net is bidirectional, and requires the end of a sequence for its first output.
+        If the net is bidirectional or standardizes each sequence, and requires the end of a sequence for its first output.
     """
 
     def __init__(self, net: SequenceNet) -> None:
@@ -49,6 +49,11 @@ class Stream(ABC):
             raise ValueError(
                 "A bidirectional net processes sequences from their end and does not support streams. Fit with "
                 "bidirectional=False."
+            )
+        if getattr(self._network, "scaling", None) is not None:
+            raise ValueError(
+                "A net that standardizes each sequence needs all of its steps and does not support streams. Fit with "
+                "scale_inputs=True."
             )
         self._like = self._network.head.weight
         self._n_features = int(net.module__n_features)

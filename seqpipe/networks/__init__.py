@@ -9,6 +9,7 @@ from seqpipe.networks._language import LanguageNetwork
 from seqpipe.networks._patching import Patching
 from seqpipe.networks._pooling import POOLINGS
 from seqpipe.networks._sequence import SequenceNetwork
+from seqpipe.networks._sequence_scaling import SequenceScaling
 from seqpipe.networks._steps import StepNetwork
 from seqpipe.networks._token_decoder import END
 
@@ -22,6 +23,7 @@ __all__ = [
     "POOLINGS",
     "Patching",
     "SequenceNetwork",
+    "SequenceScaling",
     "StandardisedInput",
     "StepNetwork",
     "beam_search",

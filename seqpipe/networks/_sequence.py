@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqpipe.networks._inputs import make_input
 from seqpipe.networks._patching import Patching
 from seqpipe.networks._pooling import make_pooling
+from seqpipe.networks._sequence_scaling import SequenceScaling
 from seqpipe.recurrence import Recurrent, ValidSteps
 
 __all__ = ["SequenceNetwork"]
@@ -28,6 +29,8 @@ class SequenceNetwork(nn.Module):
         Size of the vocabulary if the input is token indices, else None.
     embedding : int, "one_hot" or None
         Embedding of token indices; None for numbers.
+    scaling : {"sequences", "both"}, optional
+        Standardises each sequence by its own statistics, see `SequenceScaling`; with "both" these are inputs as well.
     patch_length, patch_stride : int
         Time steps per input of the recurrent layers, and from the start of one input to the next, see `Patching`.
     dropout : float
@@ -46,6 +49,7 @@ class SequenceNetwork(nn.Module):
         recurrent: Callable[[int], Recurrent],
         n_tokens: int | None = None,
         embedding: int | str | None = None,
+        scaling: str | None = None,
         patch_length: int = 1,
         patch_stride: int = 1,
         dropout: float = 0.0,
@@ -53,10 +57,11 @@ class SequenceNetwork(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
+        self.scaling = None if scaling is None else SequenceScaling(n_features, keep=scaling == "both")
         self.input = make_input(n_features, n_tokens, embedding)
         patching = Patching(self.input.output_size, patch_length, patch_stride)
         self.patching = patching if patch_length > 1 else None
-        self.recurrent = recurrent(patching.output_size)
+        self.recurrent = recurrent(patching.output_size + (0 if self.scaling is None else self.scaling.n_statistics))
         self.pooling = make_pooling(pooling, self.recurrent.output_size, self.recurrent.num_directions)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.pooling.output_size, n_outputs)
@@ -64,9 +69,14 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map x (batch, n_timesteps, n_features) and lengths (batch,) to outputs (batch, n_outputs)."""
+        statistics = None
+        if self.scaling is not None:
+            x, statistics = self.scaling(x, lengths)
         x = self.input(x)
         if self.patching is not None:
             x, lengths = self.patching(x, lengths)
+        if statistics is not None:
+            x = torch.cat([x, statistics[:, None].expand(-1, x.shape[1], -1)], dim=2)
         outputs, _ = self.recurrent(x, lengths)
         valid = None if lengths is None else ValidSteps.of(lengths, x.shape[1], x.device)
         logits: Tensor = self.head(self.dropout(self.pooling(outputs, valid)))

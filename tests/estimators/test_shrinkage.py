@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqpipe import SequenceRegressor
@@ -13,6 +13,7 @@ from seqpipe.estimators._shrinkage import shrink_head, shrinkage
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 200))
+@settings(deadline=None)
 def test_factors_lie_between_0_and_1(seed: int, n: int) -> None:
     random = np.random.default_rng(seed)
     factors = shrinkage(random.normal(size=(n, 3)), random.normal(size=(n, 3)), random.exponential(size=n))

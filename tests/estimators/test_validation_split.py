@@ -23,6 +23,7 @@ def cut(series: np.ndarray, window: int, stride: int) -> Sequences:
 
 
 @given(window=st.integers(2, 40), stride=st.integers(1, 25), n_features=st.integers(1, 2))
+@settings(deadline=None)
 def test_windows_of_a_series_reach_as_far_as_half_of_them_is_shared(window: int, stride: int, n_features: int) -> None:
     found = overlap_reach(cut(rng.normal(size=(300, n_features)), window, stride))
     assert found == (window // 2) // stride
@@ -42,7 +43,7 @@ def test_other_sequences_do_not_overlap() -> None:
 
 
 @given(n=st.integers(300, 900), fraction=st.floats(0.05, 0.3), seed=st.integers(0, 5))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_no_training_sample_is_next_to_a_held_out_one(n: int, fraction: float, seed: int) -> None:
     X = cut(rng.normal(size=(n + 9, 1)), 10, 1)
     train, valid = validation_split(X, fraction, seed=seed)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqpipe.cells import GRUCell
@@ -17,6 +17,7 @@ sizes = st.integers(1, 6).flatmap(lambda length: st.tuples(st.just(length), st.i
 
 
 @given(patch=sizes, lengths=st.lists(st.integers(1, 20), min_size=1, max_size=4), extra=st.integers(0, 3))
+@settings(deadline=None)
 def test_a_patch_joins_the_steps_from_its_start_and_zeros_after_the_end(
     patch: tuple[int, int], lengths: list[int], extra: int
 ) -> None:
@@ -35,6 +36,7 @@ def test_a_patch_joins_the_steps_from_its_start_and_zeros_after_the_end(
 
 
 @given(patch=sizes, n_timesteps=st.integers(1, 20))
+@settings(deadline=None)
 def test_every_step_is_known_after_the_first_patch_that_contains_it(patch: tuple[int, int], n_timesteps: int) -> None:
     length, stride = patch
     patching = Patching(1, length, stride)

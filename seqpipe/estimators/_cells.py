@@ -99,10 +99,10 @@ def recurrent_factory(estimator: Any, **instead: Any) -> Callable[[int], Recurre
     return partial(_make_layers, make, given["wrappers"] or (), given["hidden_size"], dtype, settings)
 
 
-def network_settings(estimator: Any) -> dict[str, Any]:
-    """Return the arguments of a network of one recurrent stack, from an estimator's parameters."""
+def network_settings(estimator: Any, **instead: Any) -> dict[str, Any]:
+    """Return the arguments of a network of one recurrent stack, from an estimator's parameters or values ``instead``."""
     return {
-        "recurrent": recurrent_factory(estimator),
+        "recurrent": recurrent_factory(estimator, **instead),
         "embedding": estimator.embedding,
         "dropout": estimator.dropout,
         "dtype": getattr(torch, estimator.dtype),

@@ -15,7 +15,7 @@ from seqpipe.estimators._cells import network_settings
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._generation import GenerationMixin
 from seqpipe.estimators._input import check_labels, check_weight
-from seqpipe.estimators._language_data import streams
+from seqpipe.estimators._language_data import auto_hidden_size, is_long, streams, warn_of_few
 from seqpipe.estimators._language_scores import LanguageScoresMixin
 from seqpipe.estimators._listeners import FitListeners, with_callbacks
 from seqpipe.estimators._parameters import InitialStateParameter
@@ -48,8 +48,9 @@ class LanguageModel(
 
     - separate texts: a list, array or pandas Series of strings or, with ``level="token"``, of lists of strings or ints.
       The state is reset at the beginning of each text, which ends with an end-of-sequence token;
-    - one long text: a string, or a list of consecutive passages with ``continuous=True``. The text is split into
-      ``batch_size`` streams, and the state is carried over from each update to the next.
+    - one long text: a string, a list of a single text of at least 2,048 tokens, or a list of consecutive passages with
+      ``continuous=True``. The text is split into ``batch_size`` streams, and the state is carried over from each update to
+      the next.
 
     y is None, or an array of shape (n_samples,) with the class of each separate text, on which predictions are
     conditioned.
@@ -76,6 +77,16 @@ class LanguageModel(
         description='Size of the learned embedding of tokens, or "one_hot".',
         group=Group.NETWORK,
     )
+    hidden_size: int | str = parameter(
+        default="auto",
+        constraint=[Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        type='int or "auto"',
+        description=(
+            'Number of hidden units per recurrent layer; "auto" grows with the square root of the number of tokens in X, '
+            "from 64 to 384 for a million tokens."
+        ),
+        group=Group.NETWORK,
+    )
     tbptt: tuple[int, int] | list[int] | None = parameter(
         default=(64, 64),
         constraint=[list, tuple, None],
@@ -96,14 +107,18 @@ class LanguageModel(
         ),
         group=Group.TRAINING,
     )
-    continuous: bool = parameter(
-        default=False,
-        constraint=["boolean"],
-        type="bool",
-        description="Whether the texts of a list are consecutive passages of one text; a string always is one text.",
+    continuous: bool | str = parameter(
+        default="auto",
+        constraint=["boolean", StrOptions({"auto"})],
+        type='bool or "auto"',
+        description=(
+            "Whether the texts of a list are consecutive passages of one text; a string always is one text. With "
+            '"auto", so is a list of a single text of at least 2,048 tokens without a class.'
+        ),
         group=Group.DATA,
     )
 
+    hidden_size_: int = fitted("int", "Number of hidden units per recurrent layer.")
     vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary, which maps tokens to numbers.")
     classes_: NDArray[Any] | None = fitted(
         "array of shape (n_classes,) or None", "The class labels of texts; None if fitted without classes."
@@ -170,7 +185,7 @@ class LanguageModel(
         texts = as_texts([X] if isinstance(X, str) else X, self.level)
         labels = None if y is None else check_labels(y, len(texts))
         weight = check_weight(sample_weight, len(texts))
-        continuous = isinstance(X, str) or self.continuous
+        continuous = isinstance(X, str) or self._joins(texts, alone=labels is None and weight is None)
         if continuous and not (labels is None and weight is None):
             raise ValueError(
                 "Passages of one text have neither classes nor weights. Omit y and sample_weight, or pass a list of "
@@ -188,6 +203,8 @@ class LanguageModel(
                 "with or without classes. Otherwise fit with warm_start=False."
             )
         numbers = self._encoded(texts)
+        if not (goes_on and self.hidden_size == "auto"):
+            self.hidden_size_ = self._chosen_hidden_size(sum(map(len, numbers)))
         if continuous:
             n_streams = _STREAMS if self.batch_size == "auto" else int(self.batch_size)
             numbers = streams(np.concatenate(numbers), n_streams)
@@ -195,6 +212,18 @@ class LanguageModel(
         n_labels = 0 if self.classes_ is None else len(self.classes_)
         sizes = {"n_tokens": len(self.vocabulary_), "n_labels": n_labels}
         self._train(samples, sizes, listeners, partial=partial, labels=labels)
+
+    def _joins(self, texts: list[Text], *, alone: bool) -> bool:
+        """Return whether the texts of a list are passages of one text; ``alone`` if they have neither classes nor weights."""
+        if self.continuous != "auto":
+            return bool(self.continuous)
+        if len(texts) == 1 and alone and is_long(texts[0]):
+            return True
+        warn_of_few(texts)
+        return False
+
+    def _chosen_hidden_size(self, n_tokens: int) -> int:
+        return auto_hidden_size(n_tokens) if self.hidden_size == "auto" else int(self.hidden_size)
 
     def _samples_of(self, X: Any, y: Any) -> Samples:
         numbers = self._encoded(self._checked(X))
@@ -219,7 +248,7 @@ class LanguageModel(
             self.class_prior_ = counts / counts.sum()
 
     def _network_settings(self) -> dict[str, Any]:
-        return network_settings(self)
+        return network_settings(self, hidden_size=self.hidden_size_)
 
     def _criterion_settings(self) -> dict[str, Any]:
         return {"criterion": torch.nn.CrossEntropyLoss}

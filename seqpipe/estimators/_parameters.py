@@ -44,7 +44,7 @@ class CellParameters(DeclaredEstimator):
         description='Additional arguments of the cell, such as ``{"activation": "relu"}`` for "rnn".',
         group=Group.NETWORK,
     )
-    hidden_size: int = parameter(
+    hidden_size: int | str = parameter(
         default=64,
         constraint=[_FROM_1],
         type="int",

@@ -18,7 +18,8 @@ from sklearn.pipeline import Pipeline
 
 from seqpipe.bundle._trust import foreign_types
 from seqpipe.estimators import LanguageModel
-from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.estimators._language_data import auto_hidden_size
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
 
 TINY = {"hidden_size": 8, "max_epochs": 2, "random_state": 0}
 NAMES = ["anna", "hannah", "nan", "an", "ha"] * 4
@@ -337,6 +338,46 @@ def test_early_stopping_holds_out_texts_or_streams() -> None:
     for given in (NAMES, TEXT):
         model = LanguageModel(**TINY, early_stopping=True).fit(given)
         assert all(np.isfinite(epoch["valid_loss"]) for epoch in model.history_)
+
+
+def test_a_list_of_one_long_text_is_read_as_the_text() -> None:
+    long = "abcd efgh " * 205
+    listed, whole = LanguageModel(**TINY).fit([long]), LanguageModel(**TINY).fit(long)
+    assert listed.score(long) == whole.score(long)
+    assert "end" not in listed.vocabulary_.special
+    for apart in (LanguageModel(**TINY).fit([long[:2000]]), LanguageModel(**TINY, continuous=False).fit([long])):
+        assert "end" in apart.vocabulary_.special
+
+
+def test_a_long_text_with_a_class_or_a_weight_is_a_text_of_its_own() -> None:
+    long = "abcd efgh " * 205
+    assert "end" in LanguageModel(**TINY).fit([long], ["letters"]).vocabulary_.special
+    assert "end" in LanguageModel(**TINY).fit([long], sample_weight=[1.0]).vocabulary_.special
+
+
+def test_a_few_long_texts_are_told_to_be_slow() -> None:
+    books = ["abcd efgh " * 2048] * 2
+    settings = {**TINY, "max_epochs": 1, "hidden_size": 1, "tbptt": (1024, 1024)}
+    with pytest.warns(DataWarning, match=r"X holds 2 separate texts of 20,480 tokens on average.*continuous=True"):
+        LanguageModel(**settings).fit(books)
+    LanguageModel(**settings, continuous=False).fit(books)
+    LanguageModel(**settings, continuous=True).fit(books)
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "hidden_size"),
+    [(1, 64), (30_000, 64), (68_000, 128), (250_000, 192), (1_000_000, 384), (10**9, 384)],
+)
+def test_the_network_grows_with_the_text(n_tokens: int, hidden_size: int) -> None:
+    assert auto_hidden_size(n_tokens) == hidden_size
+
+
+def test_the_size_of_the_network_is_that_of_the_first_fit() -> None:
+    model = LanguageModel(max_epochs=1, random_state=0, warm_start=True, tbptt=(512, 512)).fit("ab" * 2000)
+    assert model.hidden_size_ == model.net_.module_.recurrent.cells[0].hidden_size == 64
+    assert model.fit("ab" * 40_000).hidden_size_ == 64
+    assert pickle.loads(pickle.dumps(model)).score("abab") == model.score("abab")
+    assert LanguageModel(**TINY).fit("ab" * 40_000).hidden_size_ == 8
 
 
 def test_a_warm_start_goes_on_with_the_same_tokens() -> None:

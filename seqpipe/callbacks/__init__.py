@@ -15,10 +15,11 @@ replace it: seqpipe's own estimators notify callbacks as before, and a search on
 from seqpipe.callbacks._channel import Channel, open_channel
 from seqpipe.callbacks._fit import fit_with_callbacks
 from seqpipe.callbacks._listener import FitListener
-from seqpipe.callbacks._support import IS_LIVE, CallbackSupportMixin, with_callbacks, without_callbacks
+from seqpipe.callbacks._support import CALLBACK_STATE, IS_LIVE, CallbackSupportMixin, with_callbacks, without_callbacks
 from seqpipe.callbacks._task import FOLD, REFIT, SEARCH, FitTask, TaskPath
 
 __all__ = [
+    "CALLBACK_STATE",
     "CallbackSupportMixin",
     "Channel",
     "FOLD",

@@ -7,7 +7,10 @@ from typing import Any
 
 from seqpipe.callbacks import _stand_in
 
-__all__ = ["IS_LIVE", "CallbackSupportMixin", "with_callbacks", "without_callbacks"]
+__all__ = ["CALLBACK_STATE", "IS_LIVE", "CallbackSupportMixin", "with_callbacks", "without_callbacks"]
+
+#: Attributes of an estimator that hold its callbacks, or traces of a fit with some.
+CALLBACK_STATE = _stand_in.STATE
 
 #: What seqpipe and its tests use of a context, beside the attributes that `FitTask` reads.
 _CONTEXT = ("subcontext", "call_on_fit_task_begin", "call_on_fit_task_end", "propagate_callback_context")
@@ -35,6 +38,6 @@ except (ImportError, AttributeError):
 def without_callbacks(estimator: Any) -> Any:
     """Return a shallow copy of an estimator that holds no callbacks, nor any trace of a fit with some."""
     bare = copy.copy(estimator)
-    for name in _stand_in.STATE:
+    for name in CALLBACK_STATE:
         vars(bare).pop(name, None)
     return bare

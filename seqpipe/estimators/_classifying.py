@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._listeners import with_callbacks
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
-from seqpipe.estimators._stream import SequenceStream, StepStream
+from seqpipe.estimators._stream import Stream
 from seqpipe.estimators.targets import Labels, MultiLabels
 
 __all__ = ["ClassifyingEstimator"]
@@ -134,7 +134,7 @@ class ClassifyingEstimator(SequenceEstimator):
         """
         return self._score(X, y, sample_weight)
 
-    def stream(self, *, method: str = "predict") -> SequenceStream | StepStream:
+    def stream(self, *, method: str = "predict") -> Stream:
         """Return a stream that predicts on one sequence while its time steps arrive.
 
         Parameters
@@ -144,7 +144,7 @@ class ClassifyingEstimator(SequenceEstimator):
 
         Returns
         -------
-        stream : SequenceStream or StepStream
+        stream : Stream
 
         Raises
         ------

@@ -84,7 +84,8 @@ class PooledEstimator(PatchedEstimator, ScaledSequencesEstimator):
     def _outputs(self, X: Any) -> NDArray[Any]:
         """Return the network's outputs for X, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
-        return self.net_.outputs(Samples(check_X(self, X, reset=False)))
+        samples = Samples(check_X(self, X, reset=False))
+        return self._codec.average(self._of_members(lambda each: each.net_.outputs(samples)))
 
     def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         return finish(self._outputs(X))
@@ -111,7 +112,7 @@ class PooledEstimator(PatchedEstimator, ScaledSequencesEstimator):
         values = self._codec.read(y, len(outputs), owner=owner)
         return self._codec.score(values, outputs, check_weight(sample_weight, len(outputs)), owner=owner)
 
-    def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream:
+    def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream:
         return SequenceStream(self.net_, self.pooling, finish)
 
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
-from seqpipe.estimators._stream import SequenceStream, StepStream
+from seqpipe.estimators._stream import Stream
 from seqpipe.estimators.targets import Numbers
 
 __all__ = ["RegressingEstimator"]
@@ -77,12 +77,12 @@ class RegressingEstimator(SequenceEstimator):
         """
         return self._score(X, y, sample_weight)
 
-    def stream(self) -> SequenceStream | StepStream:
+    def stream(self) -> Stream:
         """Return a stream that predicts on one sequence while its time steps arrive.
 
         Returns
         -------
-        stream : SequenceStream or StepStream
+        stream : Stream
 
         Raises
         ------

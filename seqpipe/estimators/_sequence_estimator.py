@@ -9,16 +9,16 @@ from typing import Any, ClassVar
 import torch
 from numpy.typing import NDArray
 
-from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._cells import network_settings
 from seqpipe.estimators._declared import fitted
+from seqpipe.estimators._ensemble import EnsembleEstimator
 from seqpipe.estimators._parameters import (
     BidirectionalParameter,
     EmbeddingParameter,
     InitialStateParameter,
 )
 from seqpipe.estimators._scaled_inputs import ScaledInputsMixin
-from seqpipe.estimators._stream import SequenceStream, StepStream
+from seqpipe.estimators._stream import EnsembleStream, Stream
 from seqpipe.estimators.targets import TargetCodec
 from seqpipe.sequences import Sequences, Windows
 
@@ -26,7 +26,7 @@ __all__ = ["SequenceEstimator"]
 
 
 class SequenceEstimator(
-    ScaledInputsMixin, EmbeddingParameter, InitialStateParameter, BidirectionalParameter, RecurrentEstimator
+    ScaledInputsMixin, EmbeddingParameter, InitialStateParameter, BidirectionalParameter, EnsembleEstimator
 ):
     """Base class of classifiers and regressors of sequences.
 
@@ -65,8 +65,16 @@ class SequenceEstimator(
     def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
         """Return the score of the network's outputs for X."""
 
+    def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Stream:
+        """Return a stream whose predictions ``finish`` makes from the outputs, averaged over the networks."""
+        if not self.members_:
+            return self._stream_of_net(finish)
+        return EnsembleStream(
+            self._of_members(lambda each: each._stream_of_net(lambda outputs: outputs)), self._codec.average, finish
+        )
+
     @abstractmethod
-    def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream | StepStream:
+    def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Stream:
         """Return a stream whose predictions ``finish`` makes from the network's outputs."""
 
     def _criterion_settings(self) -> dict[str, Any]:

@@ -161,7 +161,11 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
     def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
         """Return the predictions that ``finish`` makes from the outputs of all time steps, in the form of y in fit."""
         found = check_X(self, X, reset=False)
-        return step_shaped(finish(self.net_.step_outputs(Samples(found))), found, self._step_kind)
+        return step_shaped(finish(self._outputs(Samples(found))), found, self._step_kind)
+
+    def _outputs(self, samples: Samples) -> NDArray[Any]:
+        """Return the outputs of all time steps, shape (total_steps, n_outputs)."""
+        return self._codec.average(self._of_members(lambda each: each.net_.step_outputs(samples)))
 
     def predict(self, X: Any) -> Any:
         """Predict the target at each time step.
@@ -182,11 +186,11 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
     def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
         check_is_fitted(self)
         data = self._read(X, y, sample_weight, reset=False)
-        outputs = self.net_.step_outputs(Samples(data.X))[data.known]
+        outputs = self._outputs(Samples(data.X))[data.known]
         weight = _unequal(data.weight, data.known)
         return self._codec.score(data.values[data.known], outputs, weight, owner=type(self).__name__)
 
-    def _stream(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> StepStream:
+    def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> StepStream:
         return StepStream(self.net_, finish)
 
 

@@ -17,7 +17,7 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import Patching
 from seqpipe.training import SequenceNet
 
-__all__ = ["SequenceStream", "StepStream", "Stream"]
+__all__ = ["EnsembleStream", "SequenceStream", "StepStream", "Stream"]
 
 
 class Stream(ABC):
@@ -27,15 +27,79 @@ class Stream(ABC):
     steps, and each step has the same cost. A stream keeps using the net with which it was created; create a new one
     after the estimator is fitted again.
 
-    Parameters
-    ----------
-    net : SequenceNet
-        Fitted unidirectional net.
-
     Attributes
     ----------
     n_steps : int
         Number of time steps since the beginning or the last `reset`.
+    """
+
+    n_steps: int
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Reset the state; the next time step begins a new sequence."""
+
+    @abstractmethod
+    def push(self, steps: Any) -> Any:
+        """Process the next time steps, of shape (n_features,) or (n_timesteps, n_features)."""
+
+
+class EnsembleStream(Stream):
+    """Stream of an ensemble: predictions from the average over its networks.
+
+    Parameters
+    ----------
+    streams : list of Stream
+        Streams of the networks' outputs.
+    average : callable
+        Function that maps a list of outputs (n_rows, n_outputs) to their average.
+    finish : callable
+        Function that maps outputs (n_rows, n_outputs) to predictions.
+    """
+
+    def __init__(
+        self,
+        streams: list[Stream],
+        average: Callable[[list[NDArray[Any]]], NDArray[Any]],
+        finish: Callable[[NDArray[Any]], NDArray[Any]],
+    ) -> None:
+        self._streams = streams
+        self._average = average
+        self._finish = finish
+        self.n_steps = 0
+
+    def reset(self) -> None:
+        """Reset the state; the next time step begins a new sequence."""
+        self.n_steps = 0
+        for stream in self._streams:
+            stream.reset()
+
+    def push(self, steps: Any) -> Any:
+        """Process the next time steps; return the result of the networks' streams, averaged.
+
+        Parameters
+        ----------
+        steps : array of shape (n_features,) or (n_timesteps, n_features)
+            One or several consecutive time steps.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If the steps have an invalid shape or are not finite; the stream is then left unchanged.
+        """
+        outputs = [stream.push(steps) for stream in self._streams]
+        self.n_steps = self._streams[0].n_steps
+        predictions = self._finish(self._average([np.atleast_2d(each) for each in outputs]))
+        return predictions[0] if outputs[0].ndim == 1 else predictions
+
+
+class _NetStream(Stream):
+    """Base class of streams of one network.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        Fitted unidirectional net.
 
     Raises
     ------
@@ -65,10 +129,6 @@ class Stream(ABC):
         """Reset the state; the next time step begins a new sequence."""
         self.n_steps = 0
         self._state: Any = None
-
-    @abstractmethod
-    def push(self, steps: Any) -> Any:
-        """Process the next time steps, of shape (n_features,) or (n_timesteps, n_features)."""
 
     def _input(self, x: NDArray[Any]) -> Tensor:
         """Count validated steps; return the output of the input layer for them, (1, n_timesteps, n_features)."""
@@ -112,7 +172,7 @@ class Stream(ABC):
             )
 
 
-class SequenceStream(Stream):
+class SequenceStream(_NetStream):
     """Stream of predictions for the sequence so far, created by `SequenceClassifier` and `SequenceRegressor`.
 
     Parameters
@@ -190,7 +250,7 @@ class SequenceStream(Stream):
         return copy(self._pooling).update(outputs)
 
 
-class StepStream(Stream):
+class StepStream(_NetStream):
     """Stream of predictions at each time step, created by `StepClassifier` and `StepRegressor`.
 
     Parameters

@@ -55,6 +55,14 @@ class TargetCodec(ABC):
     def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Decode outputs (n_rows, n_outputs) to predictions of shape (n_rows,) or (n_rows, n_targets)."""
 
+    def average(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        """Return the outputs (n_rows, n_outputs) of which predictions are the average of those of several networks."""
+        return outputs[0] if len(outputs) == 1 else self._average(outputs)
+
+    @abstractmethod
+    def _average(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        """Return `average` for two or more networks."""
+
     @abstractmethod
     def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
         """Return the score of the network's outputs, 1.0 at best; ``weight`` has one entry per row."""

@@ -72,6 +72,10 @@ class Labels(TargetCodec):
         """Return the probability of each class, shape (n_rows, n_classes)."""
         return torch.from_numpy(outputs)[:, : len(self.classes)].softmax(dim=1).numpy()
 
+    def _average(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        log_probabilities = torch.stack([torch.from_numpy(each).log_softmax(dim=1) for each in outputs])
+        return (log_probabilities.logsumexp(dim=0) - np.log(len(outputs))).numpy()
+
     def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
         """Return the accuracy; warn if labels are not among the classes."""
         warn_of_unseen(values, self.classes, owner=owner)

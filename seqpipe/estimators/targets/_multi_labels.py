@@ -91,6 +91,11 @@ class MultiLabels(TargetCodec):
         """Return the probability that each label applies, shape (n_rows, n_labels)."""
         return torch.from_numpy(outputs).sigmoid().numpy()
 
+    def _average(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        logits = torch.from_numpy(np.stack(outputs))
+        applies, lacks = (torch.nn.functional.logsigmoid(each).logsumexp(dim=0) for each in (logits, -logits))
+        return (applies - lacks).numpy()
+
     def score(
         self, values: NDArray[np.int64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
     ) -> float:

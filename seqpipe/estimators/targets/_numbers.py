@@ -85,6 +85,9 @@ class Numbers(TargetCodec):
         targets = outputs * self.scale + self.mean
         return targets[:, 0] if self.ndim == 1 else targets
 
+    def _average(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        return np.mean(outputs, axis=0, dtype=outputs[0].dtype)
+
     def score(
         self, values: NDArray[np.float64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
     ) -> float:

@@ -1,0 +1,167 @@
+"""Ensembles: several networks trained in one fit, whose outputs are averaged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from seqpipe.callbacks import CALLBACK_STATE
+from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._declared import Group, fitted, parameter
+from seqpipe.estimators._listeners import FitListeners
+from seqpipe.training import Samples
+
+__all__ = ["EnsembleEstimator"]
+
+
+class EnsembleEstimator(RecurrentEstimator):
+    """Base class of estimators that may train several networks, each with its own seed."""
+
+    n_members: int = parameter(
+        default=1,
+        constraint=[Interval(Integral, 1, None, closed="left")],
+        type="int",
+        description=(
+            "Number of networks that are trained, each with its own initial weights, order of batches and validation "
+            "data. Probabilities, or predicted numbers, are averaged over them."
+        ),
+        group=Group.TRAINING,
+    )
+
+    members_: list[Self] = fitted(
+        "list of estimators",
+        "The networks of an ensemble, each a fitted estimator with one network and the seed ``random_state``, equal to "
+        "one fitted alone with it by the same number of threads; empty if n_members=1. Other attributes that describe a "
+        "network are those of the first.",
+    )
+
+    def _train(
+        self, samples: Samples, sizes: dict[str, int], listeners: FitListeners, *, partial: bool, labels: Any = None
+    ) -> None:
+        if self.n_members == 1:
+            self.members_ = []
+            super()._train(samples, sizes, listeners, partial=partial, labels=labels)
+            return
+        members = self._next_members(partial)
+        stop = threading.Event()
+        heard = [listeners, *(_MemberListeners(stop) for _ in members[1:])]
+        workers = Parallel(n_jobs=min(len(members), torch.get_num_threads()), backend="threading")
+        try:
+            workers(
+                delayed(member._train)(samples, sizes, each, partial=partial, labels=labels)
+                for member, each in zip(members, heard)
+            )
+        except BaseException:
+            stop.set()
+            raise
+        self._adopt(members, listeners)
+
+    def _next_members(self, partial: bool) -> list[Self]:
+        """Return the members to train: new ones with new seeds, or those of the last fit if it continues."""
+        if self._continues(partial):
+            self._check_same_number()
+            seeds = [member.random_state for member in self.members_]
+            nets = [member.__dict__ for member in self.members_]
+        else:
+            limit = np.iinfo(np.int32).max
+            seeds = check_random_state(self.random_state).randint(limit, size=self.n_members).tolist()
+            nets = [{}] * self.n_members
+        return [self._member(seed, net) for seed, net in zip(seeds, nets)]
+
+    def _check_same_number(self) -> None:
+        if len(self.members_) != self.n_members:
+            raise ValueError(
+                f"A fit that continues requires the same number of networks. Got n_members={self.n_members} after a fit "
+                f"with {len(self.members_) or 1}. Fit with warm_start=False."
+            )
+
+    def _member(self, seed: int, of_last_fit: Mapping[str, Any]) -> Self:
+        """Return an estimator with one network that shares what this fit has determined so far."""
+        member = object.__new__(type(self))
+        own = {"members_", *CALLBACK_STATE}
+        shared = {name: value for name, value in self.__dict__.items() if name not in own}
+        kept = {name: of_last_fit[name] for name in _OF_NETWORK if name in of_last_fit}
+        member.__dict__.update(shared | kept | {"n_members": 1, "random_state": seed})
+        return member
+
+    def _adopt(self, members: list[Self], listeners: FitListeners) -> None:
+        """Set the fitted attributes from those of the members."""
+        first = members[0]
+        self.__dict__.update({name: first.__dict__[name] for name in _OF_NETWORK})
+        self.members_ = members
+        self.n_parameters_ = sum(member.n_parameters_ for member in members)
+        self.compile_seconds_ = sum(member.compile_seconds_ for member in members)
+        listeners.summary |= {"n_parameters": self.n_parameters_, "compile_seconds": self.compile_seconds_}
+
+    def _of_members(self, run: Callable[[Self], Any]) -> list[Any]:
+        """Return the results of a function for each network."""
+        return [run(member) for member in self.members_ or [self]]
+
+    def member_predictions(self, X: Any) -> list[Any]:
+        """Return the predictions of each network, whose spread is a measure of uncertainty.
+
+        Parameters
+        ----------
+        X : sequences
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        predictions : list of n_members predictions
+            Probabilities of a classifier, as `predict_proba` returns them, or the numbers of a regressor.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqpipe import SequenceRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 8, 1))
+        >>> model = SequenceRegressor(n_members=3, hidden_size=8, max_epochs=5, random_state=0).fit(X, X[:, 0, 0])
+        >>> members = model.member_predictions(X)
+        >>> np.std(members, axis=0).shape
+        (50,)
+        >>> bool(np.allclose(np.mean(members, axis=0), model.predict(X), atol=1e-6))
+        True
+        """
+        check_is_fitted(self)
+        name = "predict_proba" if hasattr(self, "predict_proba") else "predict"
+        return self._of_members(lambda member: getattr(member, name)(X))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if state.get("members_"):
+            state.pop("_net_state", None)  # it is that of the first member
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        members = state.get("members_") or []
+        if not isinstance(members, list) or any(type(member) is not type(self) for member in members):
+            raise ValueError(f"The state of a {type(self).__name__} has members of another type.")
+        super().__setstate__(state)
+        if members:
+            self._check_parameters()
+            self.net_ = members[0].net_
+
+
+#: Fitted attributes that describe a single network.
+_OF_NETWORK = ("net_", "history_", "compile_seconds_", "device_", "n_iter_", "n_parameters_", "_sizes")
+
+
+class _MemberListeners(FitListeners):
+    """Listens to the other networks of an ensemble, without notifying callbacks."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self.summary: dict[str, Any] = {}
+
+    def epoch(self, record: Mapping[str, Any]) -> bool:
+        """Return whether the fit of the ensemble has ended."""
+        return self._stop.is_set()

@@ -26,9 +26,11 @@ _HOMES = {
     "Recurrent": "seqpipe.recurrence",
     "SequenceCaptioner": "seqpipe.estimators",
     "SequenceClassifier": "seqpipe.estimators",
+    "SequenceColumnTransformer": "seqpipe.transformers",
     "SequenceRegressor": "seqpipe.estimators",
     "SequenceScaler": "seqpipe.transformers",
     "SequenceTranslator": "seqpipe.estimators",
+    "SequenceUnion": "seqpipe.transformers",
     "Sequences": "seqpipe.sequences",
     "SlidingWindowClassifier": "seqpipe.estimators",
     "SlidingWindowRegressor": "seqpipe.estimators",
@@ -47,6 +49,7 @@ _HOMES = {
     "load": "seqpipe.bundle",
     "make_windows": "seqpipe.transformers",
     "save": "seqpipe.bundle",
+    "sequence_union": "seqpipe.transformers",
 }
 
 __all__ = [
@@ -65,9 +68,11 @@ __all__ = [
     "Recurrent",
     "SequenceCaptioner",
     "SequenceClassifier",
+    "SequenceColumnTransformer",
     "SequenceRegressor",
     "SequenceScaler",
     "SequenceTranslator",
+    "SequenceUnion",
     "Sequences",
     "SlidingWindowClassifier",
     "SlidingWindowRegressor",
@@ -86,6 +91,7 @@ __all__ = [
     "load",
     "make_windows",
     "save",
+    "sequence_union",
 ]
 
 

@@ -11,7 +11,7 @@ from seqpipe.estimators._sliding_classifier import SlidingWindowClassifier
 from seqpipe.estimators._sliding_regressor import SlidingWindowRegressor
 from seqpipe.estimators._step_classifier import StepClassifier
 from seqpipe.estimators._step_regressor import StepRegressor
-from seqpipe.estimators._step_scoring import install_step_scoring
+from seqpipe.estimators._step_scoring import install_step_scoring, predicts_steps
 from seqpipe.estimators._stream import SequenceStream, StepStream
 from seqpipe.estimators._token_scores import text_scores
 from seqpipe.estimators._translator import SequenceTranslator
@@ -33,6 +33,7 @@ __all__ = [
     "StepStream",
     "WindowedRegressor",
     "cross_val_predict",
+    "predicts_steps",
     "text_scores",
 ]
 

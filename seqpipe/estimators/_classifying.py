@@ -118,6 +118,24 @@ class ClassifyingEstimator(SequenceEstimator):
         check_is_fitted(self)
         return self._answer(X, self._codec.probabilities)
 
+    def decision_function(self, X: Any) -> Any:
+        """Return the logits of the classes: `predict_proba` is their softmax, or their sigmoid for multi-label targets.
+
+        Parameters
+        ----------
+        X : sequences
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        decisions : array of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            For two classes, the log-odds of the second one of ``classes_``, above 0 where it is predicted. With one
+            target per time step, arrays of shape (n_timesteps,), (n_timesteps, n_classes) or (n_timesteps, n_labels)
+            per sequence, in the form of the training targets.
+        """
+        check_is_fitted(self)
+        return self._answer(X, self._codec.decisions)
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; for multi-label targets, the subset accuracy.
 

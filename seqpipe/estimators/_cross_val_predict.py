@@ -37,7 +37,7 @@ def cross_val_predict(
         Number of folds, a splitter of scikit-learn, or an iterable of (train, test) indices of sequences; 5 folds by
         default.
     method : str, default="predict"
-        Method of the estimator, such as "predict_proba".
+        Method of the estimator, such as "predict_proba" or "decision_function".
     params : dict, optional
         Arguments of `fit`, such as ``sample_weight``; those with one entry per sequence are indexed as X.
 
@@ -45,12 +45,14 @@ def cross_val_predict(
     -------
     predictions : object array of shape (n_samples,)
         Arrays of shape (n_timesteps,) or, for probabilities, (n_timesteps, n_classes), with one column for each label
-        of y in sorted order. Probabilities are 0 for labels that the training set of a fold does not contain.
+        of y in sorted order. Probabilities are 0 for labels that the training set of a fold does not contain. For
+        multi-label targets there is one column per label.
 
     Raises
     ------
     ValueError
-        If the estimator does not predict at each time step, or a sequence is in no test set or in several.
+        If the estimator does not predict at each time step, a sequence is in no test set or in several, or with
+        ``method="decision_function"`` a training set lacks a label.
 
     Notes
     -----
@@ -84,12 +86,23 @@ def cross_val_predict(
                 f"{type(estimator).__name__} instead; use sklearn.model_selection.cross_val_predict."
             )
         rows, offsets = step_rows(getattr(fitted, method)(_safe_indexing(X, test)))
-        classes.append(fitted.classes_ if method != "predict" else np.empty(0))
+        classes.append(_columns(fitted, method))
         for i, part in zip(test, np.split(rows, offsets[1:-1])):
             predictions[i] = part
-    if method != "predict":
+    if any(len(own) != len(classes[0]) or (own != classes[0]).any() for own in classes):
+        if method == "decision_function":
+            raise ValueError(
+                "decision_function of cross_val_predict requires all labels in each training set. Use "
+                "method='predict_proba', where absent labels have probability 0, or a cv with larger training sets."
+            )
         _align(predictions, [test for _, test in splits], classes)
     return predictions
+
+
+def _columns(fitted: Any, method: str) -> NDArray[Any]:
+    """Return the labels that the columns of predictions stand for; none for other columns, such as of multi-label y."""
+    labels = np.empty(0) if method == "predict" else fitted.classes_
+    return np.empty(0) if isinstance(labels, list) else labels
 
 
 def _cut(value: Any, train: NDArray[np.int64], n_samples: int) -> Any:

@@ -67,6 +67,11 @@ class _KnownSteps(BaseEstimator):
         """Return the predictions at the known steps."""
         return self.predictions
 
+    @available_if(lambda self: hasattr(self.estimator, "decision_function"))
+    def decision_function(self, X: Any) -> NDArray[Any]:
+        """Return the predictions at the known steps."""
+        return self.predictions
+
     @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the predictions at the known steps."""

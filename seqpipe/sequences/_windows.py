@@ -109,21 +109,22 @@ class Windows:
         if isinstance(key, numbers.Integral):
             start = self.starts[int(key)]
             return self.base[start : start + self.window]
-        return self._with(self.base, self.starts[key])
+        return self._with(self.base, self.starts[key], self.feature_names)
 
-    def _with(self, base: NDArray[Any], starts: NDArray[np.int64]) -> Windows:
+    def _with(self, base: NDArray[Any], starts: NDArray[np.int64], names: tuple[str, ...] | None) -> Windows:
         return Windows(
             base,
             starts,
             self.window,
             horizon=self.horizon,
             offsets=self.offsets,
-            feature_names=self.feature_names,
+            feature_names=names,
         )
 
     def with_base(self, base: NDArray[Any]) -> Windows:
-        """Return the same windows over another base with the same number of rows."""
-        return self._with(base, self.starts)
+        """Return the same windows over another base with the same number of rows; names are kept if its width is."""
+        names = self.feature_names if base.shape[1] == self.n_features else None
+        return self._with(base, self.starts, names)
 
     def astype(self, dtype: DTypeLike) -> Windows:
         """Return the same windows with values of the given data type; not copied if they already have it."""

@@ -1,5 +1,6 @@
 """Preprocessing of series and sequences: windows and their splits, scaling, padding, tokenization."""
 
+from seqpipe.transformers._column_transformer import SequenceColumnTransformer
 from seqpipe.transformers._cut import cut_texts, cut_windows
 from seqpipe.transformers._pad import PadSequences
 from seqpipe.transformers._scale import SequenceScaler
@@ -19,6 +20,7 @@ from seqpipe.transformers._texts import (
     split_text,
 )
 from seqpipe.transformers._tokenize import TOKEN, TokenizeTexts
+from seqpipe.transformers._union import SequenceUnion, sequence_union
 from seqpipe.transformers._vocabulary import SPECIAL, Vocabulary
 from seqpipe.transformers._windows import make_windows
 
@@ -30,7 +32,9 @@ __all__ = [
     "Form",
     "Level",
     "PadSequences",
+    "SequenceColumnTransformer",
     "SequenceScaler",
+    "SequenceUnion",
     "Text",
     "Token",
     "TokenizeTexts",
@@ -44,5 +48,6 @@ __all__ = [
     "join_tokens",
     "make_windows",
     "normalized",
+    "sequence_union",
     "split_text",
 ]

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.callbacks import CallbackSupportMixin
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.transformers._input import SequenceInput
+from seqpipe.transformers._no_data_frame import NoDataFrameMixin
 from seqpipe.transformers._parameters import check_choice, check_integer, check_number
 
 __all__ = ["PadSequences"]
@@ -20,6 +21,7 @@ _SIDES = ("post", "pre")
 
 
 class PadSequences(
+    NoDataFrameMixin,
     CallbackSupportMixin,  # type: ignore[call-arg]
     SequenceInput,
     OneToOneFeatureMixin,

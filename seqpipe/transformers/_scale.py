@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.callbacks import CallbackSupportMixin
-from seqpipe.sequences import Sequences, Windows
+from seqpipe.sequences import Sequences
 from seqpipe.transformers._input import SequenceInput
+from seqpipe.transformers._no_data_frame import check_output_config
 from seqpipe.transformers._parameters import check_choice
+from seqpipe.transformers._steps import map_steps, valid_steps
 
 __all__ = ["SequenceScaler"]
 
@@ -27,7 +27,7 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
     Sequences are returned as the same kind: `Sequences` keep ids and names, `Windows` share one scaled
     series, and lists become `Sequences`. For windows, the scaler is fitted only to the rows that they cover, so that
     no test data leaks into a fold. A table of shape (n_samples, n_timesteps) is scaled column by
-    column.
+    column; only then ``set_output`` applies.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
         # set_output would convert the output of transform to a DataFrame, which is impossible for sequences
         self._sklearn_auto_wrap_output_keys = {"transform"} if self.input_kind_ == "table" else set()
         scaler = _SCALERS[self.method]().set_output(transform="default")
-        self.scaler_ = scaler.fit(_valid_rows(checked))
+        self.scaler_ = scaler.fit(checked if isinstance(checked, np.ndarray) else valid_steps(checked))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -78,25 +78,11 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
         check_is_fitted(self)
         checked = self._check_input(X, reset=False)
         scale = getattr(self.scaler_, direction)
-        if isinstance(checked, Windows):
-            return _scaled_windows(checked, scale)
-        if not isinstance(checked, Sequences):
+        if isinstance(checked, np.ndarray):
             return scale(checked)
-        scaled = checked.with_values(scale(checked.values))
-        return scaled.values.reshape(X.shape) if getattr(X, "ndim", 1) > 2 else scaled
-
-
-def _valid_rows(X: NDArray[Any] | Sequences | Windows) -> NDArray[Any]:
-    if isinstance(X, Windows):
-        return X.base[X.rows]
-    return X.values if isinstance(X, Sequences) else X
-
-
-def _scaled_windows(X: Windows, scale: Callable[[NDArray[Any]], NDArray[Any]]) -> Windows:
-    """Scale the rows that the windows cover; other rows, which were not validated, become NaN."""
-    rows = X.rows
-    if len(rows) == len(X.base):
-        return X.with_base(scale(X.base))
-    base = np.full_like(X.base, np.nan)
-    base[rows] = scale(X.base[rows])
-    return X.with_base(base)
+        if direction == "transform":
+            check_output_config(self)
+        scaled = map_steps(checked, scale)
+        if isinstance(scaled, Sequences) and getattr(X, "ndim", 1) > 2:
+            return scaled.values.reshape(X.shape)
+        return scaled

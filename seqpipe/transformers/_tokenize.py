@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.callbacks import CallbackSupportMixin
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, as_sequences
+from seqpipe.transformers._no_data_frame import NoDataFrameMixin
 from seqpipe.transformers._texts import FORMS, LEVELS, Form, Level, Text, as_texts
 from seqpipe.transformers._vocabulary import Vocabulary
 
@@ -25,6 +26,7 @@ TOKEN = "token"
 
 
 class TokenizeTexts(
+    NoDataFrameMixin,
     CallbackSupportMixin,  # type: ignore[call-arg]
     TransformerMixin,
     BaseEstimator,

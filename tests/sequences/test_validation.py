@@ -128,3 +128,11 @@ def test_values_whose_sum_overflows_are_finite():
 def test_what_no_network_can_be_trained_on_is_refused(X, message):
     with pytest.raises(InvalidSequencesError, match=message):
         as_sequences(X)
+
+
+def test_an_object_array_of_one_column_is_the_column() -> None:
+    arrays = [np.ones((2, 2)), np.ones((3, 2))]
+    column = np.empty((2, 1), dtype=object)
+    column[:, 0] = arrays
+    assert as_sequences(column) == Sequences.from_arrays(arrays)
+    assert as_sequences(np.asarray(pd.DataFrame({"sequence": arrays}))) == Sequences.from_arrays(arrays)

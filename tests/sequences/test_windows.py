@@ -114,3 +114,9 @@ def test_scikit_learn_splits_and_scores_windows():
 
 def test_the_repr_tells_the_sizes():
     assert repr(Windows(SERIES, [0], 3)) == "Windows(n_samples=1, window=3, n_features=2, dtype=float64)"
+
+
+def test_windows_over_a_base_of_another_width_lose_their_names() -> None:
+    windows = Windows(np.zeros((6, 2)), [0, 1], 3, feature_names=["a", "b"])
+    assert windows.with_base(np.ones((6, 2))).feature_names == ("a", "b")
+    assert windows.with_base(np.ones((6, 3))).feature_names is None

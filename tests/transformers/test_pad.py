@@ -96,6 +96,8 @@ def test_an_array_of_three_dimensions_is_never_put_into_a_table():
     with sklearn.config_context(transform_output="pandas"):
         assert isinstance(PadSequences().fit_transform(RAGGED), np.ndarray)
     assert not hasattr(PadSequences(), "set_output")
+    with pytest.raises(AttributeError, match="does not apply to PadSequences.*frame_from_sequences"):
+        PadSequences().set_output(transform="pandas")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
-from seqpipe.exceptions import UnknownNameError
+from seqpipe.exceptions import InvalidSequencesError, UnknownNameError
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.transformers import SequenceScaler, make_windows
 
@@ -123,7 +123,7 @@ def test_fit_again_forgets_the_first_fit():
     assert not hasattr(again, "feature_names_in_")
 
 
-def test_tables_take_part_in_set_output_and_sequences_pass_through():
+def test_set_output_is_for_tables():
     table = pd.DataFrame(RNG.normal(size=(4, 2)), columns=["p", "q"], index=list("abcd"))
     scaled = SequenceScaler().set_output(transform="pandas").fit_transform(table)
     assert scaled.columns.tolist() == ["p", "q"]
@@ -132,7 +132,13 @@ def test_tables_take_part_in_set_output_and_sequences_pass_through():
         assert isinstance(SequenceScaler().fit_transform(table), pd.DataFrame)
         assert isinstance(SequenceScaler().fit_transform(RAGGED), Sequences)
         assert SequenceScaler().fit_transform(np.ones((2, 3, 1))).shape == (2, 3, 1)
-    assert isinstance(SequenceScaler().set_output(transform="pandas").fit_transform(RAGGED), Sequences)
+
+
+@pytest.mark.parametrize("data", [RAGGED, np.ones((2, 3, 1))], ids=["ragged", "3-D"])
+def test_a_data_frame_of_scaled_sequences_is_refused_with_the_remedy(data):
+    with pytest.raises(InvalidSequencesError, match=r"set_output\(transform='pandas'\) of SequenceScaler .*frame_from"):
+        SequenceScaler().set_output(transform="pandas").fit_transform(data)
+    assert len(SequenceScaler().set_output(transform="default").fit_transform(data)) == len(data)
 
 
 def test_features_keep_their_names():

@@ -76,6 +76,12 @@ class Labels(TargetCodec):
         log_probabilities = torch.stack([torch.from_numpy(each).log_softmax(dim=1) for each in outputs])
         return (log_probabilities.logsumexp(dim=0) - np.log(len(outputs))).numpy()
 
+    def decisions(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return one logit per class, shape (n_rows, n_classes); for two classes the log-odds of the second, (n_rows,)."""
+        if len(self.classes) == 2:
+            return np.asarray(outputs[:, 1] - outputs[:, 0])
+        return outputs[:, : len(self.classes)]
+
     def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
         """Return the accuracy; warn if labels are not among the classes."""
         warn_of_unseen(values, self.classes, owner=owner)

@@ -96,6 +96,10 @@ class MultiLabels(TargetCodec):
         applies, lacks = (torch.nn.functional.logsigmoid(each).logsumexp(dim=0) for each in (logits, -logits))
         return (applies - lacks).numpy()
 
+    def decisions(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the log-odds of each label, shape (n_rows, n_labels)."""
+        return outputs
+
     def score(
         self, values: NDArray[np.int64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
     ) -> float:

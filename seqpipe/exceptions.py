@@ -14,6 +14,7 @@
     └── TrackingError (RuntimeError)          a tracking store that cannot be used
 
     SeqpipeWarning (UserWarning)
+    ├── BaselineWarning                       a model that is not better than a constant prediction
     ├── DataWarning                           data that was used, but should be checked
     ├── DivergenceWarning                     training stopped because of non-finite values
     ├── PluginWarning                         a plug-in that was skipped
@@ -28,6 +29,7 @@ from difflib import get_close_matches
 from typing import Any, ClassVar
 
 __all__ = [
+    "BaselineWarning",
     "BundleError",
     "CellError",
     "CompilerError",
@@ -113,6 +115,33 @@ class TrackingError(SeqpipeError, RuntimeError):
 
 class SeqpipeWarning(UserWarning):
     """Base class of all warnings of seqpipe."""
+
+
+class BaselineWarning(SeqpipeWarning):
+    """A model that is not better than a constant prediction on data that it was not trained on.
+
+    Attributes
+    ----------
+    remedies : tuple of str
+        What to try, in this order.
+    page : str
+        The page of the documentation that explains them.
+    """
+
+    page: ClassVar[str] = "docs/my-score-is-bad.md"
+    remedies: ClassVar[tuple[str, ...]] = (
+        "check that targets belong to their sequences, and that rows are in order of time",
+        "search lr over 0.001, 0.003 and 0.01",
+        "raise max_epochs if the training loss is still falling, and hidden_size if it stays high",
+        "set dropout=0.3 or weight_decay=0.1 if only the training loss is low",
+        "try an estimator that is not recurrent",
+    )
+
+    @classmethod
+    def advice(cls) -> str:
+        """Return the remedies as sentences that end a message."""
+        steps = "; ".join(f"({i}) {remedy}" for i, remedy in enumerate(cls.remedies, 1))
+        return f"Try, in this order: {steps}. {cls.page} has the details."
 
 
 class DataWarning(SeqpipeWarning):

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._cells import network_settings
+from seqpipe.estimators._constant import target_rows
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._generation import GenerationMixin
 from seqpipe.estimators._input import check_labels, check_weight
@@ -21,6 +22,7 @@ from seqpipe.estimators._listeners import FitListeners, with_callbacks
 from seqpipe.estimators._parameters import InitialStateParameter
 from seqpipe.estimators._text_parameters import TokenParameters, UnknownTokenParameters
 from seqpipe.estimators._truncated import TruncationMixin
+from seqpipe.estimators.targets import log_frequencies
 from seqpipe.networks import LanguageNetwork
 from seqpipe.training import Objective, Samples, StepLoss
 from seqpipe.transformers import Text, Vocabulary, as_texts
@@ -252,6 +254,9 @@ class LanguageModel(
 
     def _criterion_settings(self) -> dict[str, Any]:
         return {"criterion": torch.nn.CrossEntropyLoss}
+
+    def _constant_outputs(self, train: Samples) -> NDArray[np.float64]:
+        return log_frequencies(*target_rows(train), len(self.vocabulary_))
 
     def _objective(self) -> Objective:
         return StepLoss(labels=True)

@@ -6,10 +6,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seqpipe.estimators._cells import network_settings
+from seqpipe.estimators._constant import target_rows
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._ensemble import EnsembleEstimator
 from seqpipe.estimators._parameters import (
@@ -21,6 +23,7 @@ from seqpipe.estimators._scaled_inputs import ScaledInputsMixin
 from seqpipe.estimators._stream import EnsembleStream, Stream
 from seqpipe.estimators.targets import TargetCodec
 from seqpipe.sequences import Sequences, Windows
+from seqpipe.training import Samples
 
 __all__ = ["SequenceEstimator"]
 
@@ -76,6 +79,13 @@ class SequenceEstimator(
     @abstractmethod
     def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Stream:
         """Return a stream whose predictions ``finish`` makes from the network's outputs."""
+
+    def _selected_steps(self, samples: Samples) -> NDArray[np.bool_] | None:
+        """Return a mask of the steps that contribute to the loss, if there is one target per time step."""
+        return None
+
+    def _constant_outputs(self, train: Samples) -> NDArray[np.float64]:
+        return self._codec.constant(*target_rows(train, self._selected_steps(train)))
 
     def _criterion_settings(self) -> dict[str, Any]:
         params = self._codec.criterion_params()

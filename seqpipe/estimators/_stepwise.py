@@ -117,6 +117,9 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
             chosen &= samples.step_weight.values[:, 0] > 0
         return np.split(chosen, offsets[1:-1])
 
+    def _selected_steps(self, samples: Samples) -> NDArray[np.bool_]:
+        return np.concatenate(self._chosen(samples))
+
     def _counted(self, samples: Samples) -> NDArray[np.bool_]:
         return np.array([chosen.any() for chosen in self._chosen(samples)])
 

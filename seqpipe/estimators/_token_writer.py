@@ -14,12 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from seqpipe.estimators._base import RecurrentEstimator
+from seqpipe.estimators._constant import target_rows
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._input import check_weight
 from seqpipe.estimators._listeners import FitListeners
 from seqpipe.estimators._text_parameters import TokenParameters, WritingParameters
 from seqpipe.estimators._token_data import as_objects, encoded_targets
 from seqpipe.estimators._token_scores import edit_distances, exact_matches, token_accuracy
+from seqpipe.estimators.targets import log_frequencies
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import beam_search
 from seqpipe.sequences import Sequences
@@ -108,6 +110,9 @@ class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
 
     def _criterion_settings(self) -> dict[str, Any]:
         return {"criterion": torch.nn.CrossEntropyLoss}
+
+    def _constant_outputs(self, train: Samples) -> NDArray[np.float64]:
+        return log_frequencies(*target_rows(train), len(self.target_vocabulary_))
 
     def _objective(self) -> Objective:
         return TargetLoss(float(self._target_steps))

@@ -77,6 +77,16 @@ class PluggedTask(Task):
         """Whether the column of sequences holds texts."""
         return bool(self._task.reads_texts)
 
+    @property
+    def constant_baseline(self) -> str | None:  # type: ignore[override]
+        """Name of the baseline that predicts a constant."""
+        return self._task.constant_baseline
+
+    @property
+    def constant_metrics(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The metrics in which a model must be better than a constant."""
+        return tuple(self._task.constant_metrics)
+
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Return the data of the task; X and y must have the same length."""
         found = self._call("from_table", frame, roles, name=name, with_target=with_target)

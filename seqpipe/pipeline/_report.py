@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqpipe.estimators import LanguageModel
+from seqpipe.pipeline._remark import smaller_is_better
 from seqpipe.pipeline._result import Record, RunResult
 from seqpipe.tasks import last_step
 
@@ -29,10 +29,12 @@ def scores_table(result: RunResult) -> pd.DataFrame:
 
 
 def print_result(console: Console, result: RunResult) -> None:
-    """Print candidates, held-out scores, the locations of all outputs, and the next commands."""
+    """Print candidates, held-out scores, a remark on them, the locations of all outputs, and the next commands."""
     if len(result.table):
         console.print(_candidates(result.table))
     console.print(_scores(result))
+    if result.remark is not None:
+        console.print(Text(result.remark, "yellow"), soft_wrap=True)
     for name, text in result.texts.items():
         console.print(f"{name}:\n{text}", markup=False, highlight=False, soft_wrap=True)
     for line in _places(result):
@@ -84,9 +86,6 @@ _CANDIDATES_EXPLAINED = (
     "score: mean ± standard deviation over the folds\n"
     "seconds per fit: training (fit s), and compilation of the cell before it (compile s)"
 )
-#: Words in the names of scores that determine whether greater is better.
-_SMALLER = {"bits", "distance", "error", "loss", "mae", "mape", "mase", "mse", "perplexity", "rmse", "smape"}
-_GREATER = {"accuracy", "auc", "bleu", "f1", "match", "precision", "r2", "recall", "score"}
 
 
 def _scores(result: RunResult) -> Table:
@@ -104,10 +103,8 @@ def _scores(result: RunResult) -> Table:
 
 def _best(name: str, row: pd.Series) -> float | None:
     """Return the best value of a score; None if its name does not determine whether greater is better."""
-    words = set(re.split(r"[^a-z0-9]+", name.lower()))
-    if words & _SMALLER:
-        return float(row.max() if "neg" in words else row.min())
-    return float(row.max()) if words & _GREATER else None
+    smaller = smaller_is_better(name)
+    return None if smaller is None else float(row.min() if smaller else row.max())
 
 
 def _places(result: RunResult) -> Iterator[str]:

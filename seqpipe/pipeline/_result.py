@@ -62,6 +62,8 @@ class RunResult:
         Scores on the held-out data.
     baselines : mapping of str to mapping of str to float
         The same scores for each baseline.
+    remark : str or None
+        That the model is not better than a constant prediction, and what to try; None if it is better.
     pictures : mapping of str to matplotlib.figure.Figure
         Pictures of the task, and the diagnostics requested in the recipe.
     texts : mapping of str to str
@@ -77,6 +79,7 @@ class RunResult:
     best_score: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    remark: str | None = None
     pictures: Mapping[str, Figure] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     record: Record | None = None

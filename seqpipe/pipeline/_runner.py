@@ -19,6 +19,7 @@ from seqpipe.pipeline._load import RecipeSource, load_recipe
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_task import PluggedTask
 from seqpipe.pipeline._progress import FitProgress
+from seqpipe.pipeline._remark import constant_remark
 from seqpipe.pipeline._report import print_result, scores_table
 from seqpipe.pipeline._result import Record, RunResult
 from seqpipe.pipeline._search import candidate_table, fit_search
@@ -126,10 +127,13 @@ def _fit_alone(job: Job, callbacks: list[Any]) -> None:
 
 
 def _evaluated(job: Job, result: RunResult) -> RunResult:
+    metrics = job.task.metrics(result.estimator, job.test)
+    baselines = job.task.baselines(result.estimator, job.train, job.test)
     return replace(
         result,
-        metrics=job.task.metrics(result.estimator, job.test),
-        baselines=job.task.baselines(result.estimator, job.train, job.test),
+        metrics=metrics,
+        baselines=baselines,
+        remark=constant_remark(job.task, metrics, baselines),
         pictures=job.task.pictures(result.estimator, job.train, job.test),
         texts=job.task.texts(result.estimator),
     )

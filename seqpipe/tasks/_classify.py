@@ -41,6 +41,8 @@ class ClassifyTask(SampleTask):
     """Predict one label per sequence, or any number of them if there are several target columns of 0 and 1."""
 
     target_type: ClassVar[TargetType] = "labels"
+    constant_baseline: ClassVar[str | None] = "most frequent class"
+    constant_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "log_loss", "f1_micro")
     _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
 
     _metrics_of: ClassVar[tuple[str, ...]] = ("classification", "ranking")

@@ -63,6 +63,8 @@ class ForecastTask(Task):
     """
 
     target_type: ClassVar[TargetType] = "series"
+    constant_baseline: ClassVar[str | None] = "last value"
+    constant_metrics: ClassVar[tuple[str, ...]] = ("mae", "rmse")
 
     def __init__(self, season: int | Literal["auto"] = "auto") -> None:
         self._season = season

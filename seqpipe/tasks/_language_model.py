@@ -39,6 +39,8 @@ class LanguageModelTask(Task):
 
     needs_target: ClassVar[bool] = False
     target_type: ClassVar[TargetType] = "labels"
+    constant_baseline: ClassVar[str | None] = "token frequencies"
+    constant_metrics: ClassVar[tuple[str, ...]] = ("bits_per_token",)
     reads_texts: ClassVar[bool] = True
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:

@@ -36,6 +36,8 @@ class RegressTask(SampleTask):
     """Predict one number per sequence and target column with a `SequenceRegressor`."""
 
     target_type: ClassVar[TargetType] = "numbers"
+    constant_baseline: ClassVar[str | None] = "mean"
+    constant_metrics: ClassVar[tuple[str, ...]] = ("rmse",)
     _errors: ClassVar[Mapping[str, str]] = {
         "mae": "neg_mean_absolute_error",
         "rmse": "neg_root_mean_squared_error",

@@ -31,6 +31,8 @@ class StepClassifyTask(StepTask):
     """Predict one label per time step, or any number of them if there are several target columns of 0 and 1."""
 
     target_type: ClassVar[TargetType] = "labels"
+    constant_baseline: ClassVar[str | None] = "most frequent class"
+    constant_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "log_loss", "f1_micro")
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "accuracy": ("accuracy", 1),
         "balanced_accuracy": ("balanced_accuracy", 1),

@@ -33,6 +33,8 @@ class StepRegressTask(StepTask):
     """Predict one number per time step and target column with a `StepRegressor`."""
 
     target_type: ClassVar[TargetType] = "numbers"
+    constant_baseline: ClassVar[str | None] = "mean"
+    constant_metrics: ClassVar[tuple[str, ...]] = ("rmse",)
     _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "mae": ("mae", -1),
         "neg_mean_absolute_error": ("mae", -1),

@@ -59,6 +59,11 @@ class Task(ABC):
     #: Whether the column of sequences holds texts.
     reads_texts: ClassVar[bool] = False
 
+    #: Name of the baseline that predicts a constant, and the metrics in which a model must be better than it in at
+    #: least one: those that no guessing improves. A run says so if the model is not.
+    constant_baseline: ClassVar[str | None] = None
+    constant_metrics: ClassVar[tuple[str, ...]] = ()
+
     @abstractmethod
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into data; for prediction without target.

@@ -49,6 +49,8 @@ class WritingTask(Task):
     """A task with one text per sample: a row of the table is a sample, one target column holds the texts."""
 
     target_type: ClassVar[TargetType] = "texts"
+    constant_baseline: ClassVar[str | None] = "most frequent text"
+    constant_metrics: ClassVar[tuple[str, ...]] = ("exact_match", "token_accuracy", "edit_distance")
     _name: str
 
     @abstractmethod

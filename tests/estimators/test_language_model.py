@@ -334,6 +334,7 @@ def test_weights_shift_what_is_likely() -> None:
     assert heavy.score_samples(["ha"])[0] > even.score_samples(["ha"])[0] + 0.5
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 def test_early_stopping_holds_out_texts_or_streams() -> None:
     for given in (NAMES, TEXT):
         model = LanguageModel(**TINY, early_stopping=True).fit(given)

@@ -391,6 +391,7 @@ def test_a_stream_of_an_unknown_method_or_both_directions_is_refused(classifier:
         StepRegressor(**SMALL, bidirectional=True).fit(X, TOTALS).stream()
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("chosen", [2, 3])
 def test_early_stopping_trains_on_and_holds_out_a_sequence_that_the_loss_counts(seed: int, chosen: int) -> None:

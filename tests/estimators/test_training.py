@@ -126,6 +126,7 @@ def test_class_weights_move_the_decision() -> None:
     assert plain.predict(noise).mean() < balanced.predict(noise).mean() < heavy.predict(noise).mean()
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 def test_early_stopping_stops_and_keeps_the_best_weights() -> None:
     labels = np.random.default_rng(0).integers(0, 2, size=64)
     model = SequenceClassifier(

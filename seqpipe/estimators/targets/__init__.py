@@ -5,8 +5,8 @@ step.
 """
 
 from seqpipe.estimators.targets._codec import TargetCodec
-from seqpipe.estimators.targets._labels import Labels, class_numbers, warn_of_unseen
+from seqpipe.estimators.targets._labels import Labels, class_numbers, log_frequencies, warn_of_unseen
 from seqpipe.estimators.targets._multi_labels import MultiLabels
 from seqpipe.estimators.targets._numbers import Numbers
 
-__all__ = ["Labels", "MultiLabels", "Numbers", "TargetCodec", "class_numbers", "warn_of_unseen"]
+__all__ = ["Labels", "MultiLabels", "Numbers", "TargetCodec", "class_numbers", "log_frequencies", "warn_of_unseen"]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -66,6 +67,10 @@ class TargetCodec(ABC):
     @abstractmethod
     def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
         """Return the score of the network's outputs, 1.0 at best; ``weight`` has one entry per row."""
+
+    @abstractmethod
+    def constant(self, encoded: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the outputs, shape (n_outputs,), of a constant prediction learned from encoded targets and weights."""
 
     def criterion_params(self) -> dict[str, Any]:
         """Return the arguments of the criterion."""

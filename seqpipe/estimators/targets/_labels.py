@@ -20,7 +20,7 @@ from seqpipe.estimators.targets._codec import TargetCodec
 from seqpipe.exceptions import DataWarning
 from seqpipe.sequences import Sequences, Windows
 
-__all__ = ["Labels", "class_numbers", "warn_of_unseen"]
+__all__ = ["Labels", "class_numbers", "log_frequencies", "warn_of_unseen"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,10 @@ class Labels(TargetCodec):
         if len(self.classes) == 2:
             return np.asarray(outputs[:, 1] - outputs[:, 0])
         return outputs[:, : len(self.classes)]
+
+    def constant(self, encoded: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the logarithms of the weighted class frequencies."""
+        return log_frequencies(encoded, weight, self.n_outputs)
 
     def score(self, values: NDArray[Any], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str) -> float:
         """Return the accuracy; warn if labels are not among the classes."""
@@ -149,6 +153,13 @@ def _row_weights(class_weight: Any, labels: NDArray[Any], weight: NDArray[np.flo
     classes, places = np.unique(labels, return_inverse=True)
     frequency = np.bincount(places, weights=weight)
     return np.asarray((frequency.sum() / (len(classes) * frequency))[places])
+
+
+def log_frequencies(numbers: NDArray[Any], weight: NDArray[Any], n_numbers: int) -> NDArray[np.float64]:
+    """Return the logarithm of the weighted frequency of each number below ``n_numbers``; -inf for absent ones."""
+    counts = np.bincount(numbers.reshape(-1).astype(np.int64), weights=weight, minlength=n_numbers)
+    with np.errstate(divide="ignore"):
+        return np.log(counts / counts.sum())
 
 
 def class_numbers(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:

@@ -19,6 +19,9 @@ from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["MultiLabels"]
 
+#: Frequency of a label that never applies, for a finite loss of predicting it.
+_RAREST = 1e-6
+
 
 @dataclass(frozen=True)
 class MultiLabels(TargetCodec):
@@ -99,6 +102,11 @@ class MultiLabels(TargetCodec):
     def decisions(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the log-odds of each label, shape (n_rows, n_labels)."""
         return outputs
+
+    def constant(self, encoded: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the log-odds of the weighted frequency of each label."""
+        applies = np.clip(np.average(encoded, axis=0, weights=weight), _RAREST, 1 - _RAREST)
+        return np.log(applies / (1 - applies))
 
     def score(
         self, values: NDArray[np.int64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str

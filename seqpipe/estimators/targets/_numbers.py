@@ -88,6 +88,10 @@ class Numbers(TargetCodec):
     def _average(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
         return np.mean(outputs, axis=0, dtype=outputs[0].dtype)
 
+    def constant(self, encoded: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the weighted mean."""
+        return np.average(encoded.astype(np.float64), axis=0, weights=weight)
+
     def score(
         self, values: NDArray[np.float64], outputs: NDArray[Any], weight: NDArray[Any] | None, *, owner: str
     ) -> float:

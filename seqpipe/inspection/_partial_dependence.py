@@ -73,7 +73,7 @@ def partial_dependence(
     >>> from seqpipe.inspection import partial_dependence
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=(n, 2)) for n in rng.integers(4, 9, size=80)]
-    >>> model = SequenceRegressor(hidden_size=8, random_state=0).fit(X, [x[:, 0].mean() for x in X])
+    >>> model = SequenceRegressor(hidden_size=8, max_epochs=20, random_state=0).fit(X, [x[:, 0].mean() for x in X])
     >>> low, middle, high = partial_dependence(model, X, 0, change="shift", grid_resolution=3).average[0]
     >>> bool(low < middle < high)
     True

@@ -81,7 +81,7 @@ def permutation_importance(
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=(n, 2)) for n in rng.integers(4, 9, size=80)]
     >>> y = [x[:, 0].mean() for x in X]
-    >>> model = SequenceRegressor(hidden_size=8, random_state=0).fit(X[:60], y[:60])
+    >>> model = SequenceRegressor(hidden_size=8, max_epochs=20, random_state=0).fit(X[:60], y[:60])
     >>> first, second = permutation_importance(model, X[60:], y[60:], random_state=0).importances_mean
     >>> bool(first > 0.5 > abs(second))
     True

@@ -14,7 +14,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._cells import cell_factory
-from seqpipe.estimators._constant import warn_if_constant
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
@@ -201,12 +200,6 @@ class RecurrentEstimator(
             if validation is not None:
                 self._calibrate(net, train, validation)
         listeners.summary = self._summary(net, stop_reason)
-        if validation is not None and "criterion" not in (self.net_params or {}):
-            warn_if_constant(net, validation, self._constant_outputs(train), owner=type(self).__name__)
-
-    @abstractmethod
-    def _constant_outputs(self, train: Samples) -> NDArray[np.float64]:
-        """Return the outputs, shape (n_outputs,), of a constant prediction that is learned from the training samples."""
 
     def _prepare_net(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from seqpipe.exceptions import BaselineWarning
 from seqpipe.sequences import Sequences
 from seqpipe.training import Samples, SequenceNet
 
-__all__ = ["target_rows", "warn_if_constant"]
+__all__ = ["ConstantComparisonMixin", "target_rows"]
 
 #: Fraction by which the loss must be below that of the constant: it is the lowest of several epochs, chosen by this data.
 _MARGIN = 0.01
+#: Frames from `_compare_with_constant` to the caller of ``fit``: _run, _train, _fit, _listened_fit, fit, and fit with callbacks.
+_FROM_HERE_TO_USER = 8
 
 
 def target_rows(samples: Samples, selected: NDArray[np.bool_] | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -40,31 +43,34 @@ def target_rows(samples: Samples, selected: NDArray[np.bool_] | None = None) -> 
     return samples.y.values, weight if selected is None else weight * selected
 
 
-def warn_if_constant(net: SequenceNet, validation: Samples, outputs: NDArray[np.float64], *, owner: str) -> None:
-    """Warn if the lowest validation loss of a fit is not below that of a constant prediction.
+class ConstantComparisonMixin:
+    """Mixin of a `RecurrentEstimator` that warns if its validation loss is never below that of a constant prediction."""
 
-    Parameters
-    ----------
-    net : SequenceNet
-        The fitted net, whose objective and criterion are used.
-    validation : Samples
-        The data of the validation loss.
-    outputs : array of shape (n_outputs,)
-        Outputs of the constant prediction.
-    owner : str
-        Name of the estimator, for the warning.
-    """
-    losses = [epoch["valid_loss"] for epoch in net.history if "valid_loss" in epoch]
-    lowest, constant = min(losses, default=np.nan), _constant_loss(net, validation, outputs)
-    if not lowest > (1 - _MARGIN) * constant:
-        return
-    warnings.warn(
-        f"{owner} is not better than a constant prediction: its lowest validation loss is {lowest:.4g}, and that of "
-        f"always predicting the mean or the class frequencies of the training targets {constant:.4g}. "
-        f"{BaselineWarning.advice()}",
-        BaselineWarning,
-        stacklevel=5,
-    )
+    net_params: dict[str, Any] | None
+
+    @abstractmethod
+    def _constant_outputs(self, train: Samples) -> NDArray[np.float64]:
+        """Return the outputs, shape (n_outputs,), of a constant prediction that is learned from the training samples."""
+
+    def _run(self, net: SequenceNet, train: Samples, validation: Samples | None, epochs: int) -> str:
+        stop_reason: str = super()._run(net, train, validation, epochs)  # type: ignore[misc]
+        if validation is not None and "criterion" not in (self.net_params or {}):  # outputs of others mean other things
+            self._compare_with_constant(net, train, validation)
+        return stop_reason
+
+    def _compare_with_constant(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
+        losses = [epoch["valid_loss"] for epoch in net.history if "valid_loss" in epoch]
+        lowest = min(losses, default=np.nan)
+        constant = _constant_loss(net, validation, self._constant_outputs(train))
+        if not lowest > (1 - _MARGIN) * constant:
+            return
+        warnings.warn(
+            f"{type(self).__name__} is not better than a constant prediction: its lowest validation loss is "
+            f"{lowest:.4g}, and that of always predicting the mean or the class frequencies of the training targets "
+            f"{constant:.4g}. {BaselineWarning.advice()}",
+            BaselineWarning,
+            stacklevel=_FROM_HERE_TO_USER,
+        )
 
 
 def _constant_loss(net: SequenceNet, samples: Samples, outputs: NDArray[np.float64]) -> float:

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._cells import network_settings
-from seqpipe.estimators._constant import target_rows
+from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._generation import GenerationMixin
 from seqpipe.estimators._input import check_labels, check_weight
@@ -38,6 +38,7 @@ _PASSAGE = 256
 class LanguageModel(
     GenerationMixin,
     LanguageScoresMixin,
+    ConstantComparisonMixin,
     TruncationMixin,
     UnknownTokenParameters,
     TokenParameters,

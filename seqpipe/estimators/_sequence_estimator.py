@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqpipe.estimators._cells import network_settings
-from seqpipe.estimators._constant import target_rows
+from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._ensemble import EnsembleEstimator
 from seqpipe.estimators._parameters import (
@@ -29,7 +29,12 @@ __all__ = ["SequenceEstimator"]
 
 
 class SequenceEstimator(
-    ScaledInputsMixin, EmbeddingParameter, InitialStateParameter, BidirectionalParameter, EnsembleEstimator
+    ConstantComparisonMixin,
+    ScaledInputsMixin,
+    EmbeddingParameter,
+    InitialStateParameter,
+    BidirectionalParameter,
+    EnsembleEstimator,
 ):
     """Base class of classifiers and regressors of sequences.
 

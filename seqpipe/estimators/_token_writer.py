@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from seqpipe.estimators._base import RecurrentEstimator
-from seqpipe.estimators._constant import target_rows
+from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._input import check_weight
 from seqpipe.estimators._listeners import FitListeners
@@ -34,7 +34,7 @@ __all__ = ["TokenWriter"]
 _ROOM = 1.5
 
 
-class TokenWriter(WritingParameters, TokenParameters, RecurrentEstimator):
+class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, RecurrentEstimator):
     """Base class of estimators with a `TokenDecoder`: training on target tokens, and search for the best prediction."""
 
     target_vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary of y, which maps tokens to numbers.")

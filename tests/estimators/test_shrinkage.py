@@ -52,6 +52,7 @@ def test_outputs_shrink_towards_their_mean() -> None:
     np.testing.assert_allclose(after[:, 1], -1 + 0.25 * (before[:, 1] + 1))
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 @pytest.mark.parametrize("scale_targets", [True, False])
 def test_a_regressor_of_noise_predicts_the_mean_of_its_targets(scale_targets: bool) -> None:
     random = np.random.default_rng(0)

@@ -58,6 +58,7 @@ def test_held_out_stretches_lie_in_equal_parts_of_the_data() -> None:
     assert np.bincount(valid // 250).tolist() == [25, 25, 25, 25]
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 @pytest.mark.parametrize(("n", "stops"), [(199, False), (200, True)])
 def test_a_regressor_stops_early_if_it_has_sequences_to_spare(n: int, stops: bool) -> None:
     X = rng.normal(size=(n, 5, 1))

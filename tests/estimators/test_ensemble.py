@@ -22,6 +22,8 @@ from seqpipe.callbacks import FitListener, FitTask
 from seqpipe.estimators.targets import Labels, MultiLabels
 from seqpipe.testing import check_estimator
 
+#: Two epochs are not enough to be better than a constant.
+pytestmark = pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 SHORT = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 rng = np.random.default_rng(0)
 X = [rng.normal(size=(n, 2)) for n in rng.integers(3, 9, size=40)]

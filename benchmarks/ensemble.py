@@ -51,7 +51,9 @@ def row(size: tuple[int, int, int, int, int]) -> str:
 def main() -> None:
     """Print one line per size."""
     print(machine())
-    print("| samples, steps, hidden, batch, epochs | one, s | ensemble of five, s | ensemble / one | five in turn / one |")
+    print(
+        "| samples, steps, hidden, batch, epochs | one, s | ensemble of five, s | ensemble / one | five in turn / one |"
+    )
     print("|---|---|---|---|---|")
     for size in SIZES:
         print(row(size), flush=True)

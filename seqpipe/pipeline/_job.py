@@ -27,8 +27,8 @@ class Job:
         The recipe.
     task : Task
         The task of the recipe.
-    train, test : TaskData
-        The training data and the held-out data.
+    data, train, test : TaskData
+        All data, and its two parts: the training data and the held-out data.
     estimator : estimator
         A search, or the model itself.
     candidates : list of str
@@ -41,6 +41,7 @@ class Job:
 
     loaded: LoadedRecipe
     task: Task
+    data: TaskData
     train: TaskData
     test: TaskData
     estimator: Any
@@ -53,6 +54,17 @@ class Job:
         """Number of folds per candidate; 1 without a search."""
         search = self.loaded.recipe.search
         return 1 if search is None else search.cv
+
+    @property
+    def refits(self) -> bool:
+        """Whether the model is fitted again to all data after its evaluation."""
+        refit = self.loaded.recipe.evaluate.refit
+        return self.task.refits if refit is None else refit
+
+    @property
+    def shipped(self) -> TaskData:
+        """The data to which the logged model is fitted."""
+        return self.data if self.refits else self.train
 
 
 def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | None = None) -> Job:
@@ -76,8 +88,8 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
         raise loaded.error(("data", source) if unfit else ("evaluate", "test_size"), str(error)) from error
     summary = [f"{loaded.name}: {describe_data(found.data, model)}; {len(test.X):,} held out", *found.notes]
     if loaded.recipe.search is None:
-        return Job(loaded, task, train, test, model, [], summary, found.table)
+        return Job(loaded, task, found.data, train, test, model, [], summary, found.table)
     search = make_search(loaded, task, model, train, jobs=jobs)
     candidates = candidate_names(loaded, search)
     summary.append(f"search: {count(len(candidates), 'candidate')}, {loaded.recipe.search.cv} folds each")
-    return Job(loaded, task, train, test, search, candidates, summary, found.table)
+    return Job(loaded, task, found.data, train, test, search, candidates, summary, found.table)

@@ -39,7 +39,7 @@ class ModelMetadata:
     @classmethod
     def of(cls, job: Job) -> Self:
         """Return the metadata of the model of a job."""
-        roles, X = job.train.roles, job.train.X
+        roles, X = job.shipped.roles, job.shipped.X
         texts = is_texts(X)
         if roles == Roles() and (texts or getattr(X, "ndim", 1) > 2):
             roles = Roles(sequence=_SEQUENCE)  # data that was not read from a table

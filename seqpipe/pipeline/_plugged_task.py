@@ -87,6 +87,11 @@ class PluggedTask(Task):
         """The metrics in which a model must be better than a constant."""
         return tuple(self._task.constant_metrics)
 
+    @property
+    def refits(self) -> bool:  # type: ignore[override]
+        """Whether by default the model is fitted again to all samples."""
+        return bool(self._task.refits)
+
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Return the data of the task; X and y must have the same length."""
         found = self._call("from_table", frame, roles, name=name, with_target=with_target)

@@ -118,7 +118,9 @@ def _places(result: RunResult) -> Iterator[str]:
         yield f"pictures: {folder}/pictures ({names})"
     if record.model_uri:
         writes = isinstance(last_step(result.estimator), LanguageModel)
-        yield f"model: {record.model_uri} (seqpipe {'generate and predict take' if writes else 'predict takes'} it)"
+        fitted = "" if result.final is result.estimator else "fitted again to all data; "
+        takes = "generate and predict take" if writes else "predict takes"
+        yield f"model: {record.model_uri} ({fitted}seqpipe {takes} it)"
     yield from _next_commands(record)
 
 

@@ -49,7 +49,10 @@ class RunResult:
     name : str
         Name of the recipe.
     estimator : estimator
-        Fitted to all training data; for a search, with the best candidate.
+        The evaluated model, fitted to the training data; for a search, with the best candidate.
+    final : estimator
+        The logged model: ``estimator``, or with ``evaluate: {refit: true}`` a clone of it, fitted to all data, the
+        held-out part included.
     table : DataFrame
         One row per candidate, the best first: ``rank``, ``name``, the searched parameters, ``mean`` and ``std`` of the
         score, ``seconds`` of training and ``compile_seconds`` of compilation before it, each per fit, ``n_parameters``,
@@ -75,6 +78,7 @@ class RunResult:
     name: str
     estimator: Any
     table: pd.DataFrame
+    final: Any = None
     best_params: Mapping[str, Any] = field(default_factory=dict)
     best_score: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)

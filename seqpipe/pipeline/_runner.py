@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from sklearn.base import clone
 
 from seqpipe.callbacks import fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, SeqpipeError
@@ -19,11 +20,13 @@ from seqpipe.pipeline._load import RecipeSource, load_recipe
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_task import PluggedTask
 from seqpipe.pipeline._progress import FitProgress
+from seqpipe.pipeline._recording import recorded
 from seqpipe.pipeline._remark import constant_remark
-from seqpipe.pipeline._report import print_result, scores_table
-from seqpipe.pipeline._result import Record, RunResult
+from seqpipe.pipeline._report import print_result
+from seqpipe.pipeline._result import RunResult
 from seqpipe.pipeline._search import candidate_table, fit_search
-from seqpipe.tracking import MLflowTracker, redacted_uri
+from seqpipe.tasks import TaskData
+from seqpipe.tracking import MLflowTracker
 
 __all__ = ["run_recipe"]
 
@@ -72,9 +75,9 @@ def run_recipe(
     for line in job.summary:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     with _tracker(job) as tracker:
-        result = _evaluated(job, _fitted(job, tracker, console))
+        result = _refitted(job, _evaluated(job, _fitted(job, tracker, console)), console)
         if tracker is not None:
-            result = _recorded(job, result, tracker)
+            result = recorded(job, result, tracker)
     print_result(console, result)
     return result
 
@@ -87,7 +90,7 @@ def _tracker(job: Job) -> AbstractContextManager[MLflowTracker | None]:
         tracking.experiment or job.loaded.name,
         tracking_uri=tracking.uri,
         run_name=job.loaded.name,
-        log_model=tracking.log_model,
+        log_model=tracking.log_model and not job.refits,
         diagnostics=tracking.diagnostics,
         model_metadata=ModelMetadata.of(job).as_dict(),
         tags={"dataset": job.train.name, "seqpipe.task": job.loaded.recipe.task.name},
@@ -104,7 +107,7 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
     with progress.shown(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step has no separate run
         if search is None:
-            _fit_alone(job, callbacks)
+            _fit_alone(job, estimator, callbacks, job.train)
             return result
         reasons = fit_search(estimator, job.train, notes, callbacks, backend=search.backend)
     return replace(
@@ -116,14 +119,24 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
     )
 
 
-def _fit_alone(job: Job, callbacks: list[Any]) -> None:
+def _fit_alone(job: Job, estimator: Any, callbacks: list[Any], data: TaskData) -> None:
     try:
-        fit_with_callbacks(job.estimator, callbacks, job.train.X, job.train.y)
+        fit_with_callbacks(estimator, callbacks, data.X, data.y)
     except SeqpipeError:
         raise
     except Exception as error:
         whose = f"{job.task.who}: the" if isinstance(job.task, PluggedTask) else "The"
         raise FitFailedError(f"{whose} fit failed with {type(error).__name__}: {error}") from error
+
+
+def _refitted(job: Job, result: RunResult, console: Console) -> RunResult:
+    """Add the final model: the evaluated one, or a clone of it fitted to all data."""
+    if not job.refits:
+        return replace(result, final=result.estimator)
+    console.print(f"fitting again to all {len(job.data.X):,}, the {len(job.test.X):,} held out included")
+    final = clone(result.estimator)
+    _fit_alone(job, final, [], job.data)
+    return replace(result, final=final)
 
 
 def _evaluated(job: Job, result: RunResult) -> RunResult:
@@ -136,40 +149,4 @@ def _evaluated(job: Job, result: RunResult) -> RunResult:
         remark=constant_remark(job.task, metrics, baselines),
         pictures=job.task.pictures(result.estimator, job.train, job.test),
         texts=job.task.texts(result.estimator),
-    )
-
-
-def _recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
-    """Log scores, tables, pictures and the model to the run that the fit started."""
-    score = getattr(result.estimator, "score", None)  # a plug-in's estimator may have none
-    own = {} if score is None else {"score": score(job.test.X, job.test.y)}
-    held_out = _named("held_out", {**result.metrics, **own})
-    tracker.log_metrics(held_out)
-    if tracker.refit_run_id_ is not None:
-        tracker.log_metrics(held_out, refit=True)
-    for name, metrics in result.baselines.items():
-        tracker.log_metrics(_named(f"baseline.{name}", metrics))
-    tracker.log_text(redacted_uri(job.loaded.text), "recipe.yaml")
-    tracker.log_table(scores_table(result).reset_index(names="score"), "held_out.csv")
-    if len(result.table):
-        tracker.log_table(result.table, "candidates.csv")
-    for name, text in result.texts.items():
-        tracker.log_text(text, f"{name}.txt")
-    for name, figure in result.pictures.items():
-        tracker.log_figure(figure, f"pictures/{name}.png")
-    return replace(result, pictures={**result.pictures, **tracker.figures_}, record=_record(tracker))
-
-
-def _named(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
-    return {f"{prefix}.{name}": value for name, value in metrics.items()}
-
-
-def _record(tracker: MLflowTracker) -> Record:
-    return Record(
-        experiment=tracker.experiment,
-        tracking_uri=tracker.tracking_uri_,
-        run_id=tracker.run_id_,
-        refit_run_id=tracker.refit_run_id_,
-        artifact_uri=tracker.artifact_uri_,
-        model_uri=tracker.model_uri_,
     )

@@ -161,9 +161,19 @@ class SearchSection(_Section):
 
 
 class EvaluateSection(_Section):
-    """The held-out data: a fraction of the samples, or a number of them."""
+    """The held-out data, and what is done after the evaluation on it.
+
+    Attributes
+    ----------
+    test_size : float or int
+        A fraction of the samples, or a number of them.
+    refit : bool or None
+        Whether the model is fitted again to all samples after the evaluation; by default that of the task, True for
+        forecasts and False for others.
+    """
 
     test_size: float | int = 0.25
+    refit: bool | None = None
 
     @field_validator("test_size", mode="plain")
     @classmethod

@@ -65,6 +65,7 @@ class ForecastTask(Task):
     target_type: ClassVar[TargetType] = "series"
     constant_baseline: ClassVar[str | None] = "last value"
     constant_metrics: ClassVar[tuple[str, ...]] = ("mae", "rmse")
+    refits: ClassVar[bool] = True
 
     def __init__(self, season: int | Literal["auto"] = "auto") -> None:
         self._season = season

@@ -64,6 +64,9 @@ class Task(ABC):
     constant_baseline: ClassVar[str | None] = None
     constant_metrics: ClassVar[tuple[str, ...]] = ()
 
+    #: Whether by default the model is fitted again to all samples after its evaluation.
+    refits: ClassVar[bool] = False
+
     @abstractmethod
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into data; for prediction without target.

@@ -100,21 +100,21 @@ def test_a_model_is_loaded_from_its_folder_and_from_its_run(
 def test_a_forecast_goes_on_at_the_dates_after_the_training_data(forecaster: str):
     predicted = predict_table(forecaster, n_steps=3)
     assert list(predicted.columns) == ["Date", "IBM", "MSFT"]
-    assert predicted["Date"].tolist() == list(pd.date_range("2021-07-01", periods=3, freq="MS"))
+    assert predicted["Date"].tolist() == list(pd.date_range("2022-07-01", periods=3, freq="MS"))
 
 
 def test_the_rows_to_forecast_must_follow_the_training_data(forecaster: str, write: Callable[..., Path]):
-    write("Date\n2021-07-01\n2021-08-01\n", "next.csv")
+    write("Date\n2022-07-01\n2022-08-01\n", "next.csv")
     pd.testing.assert_frame_equal(predict_table(forecaster, "next.csv"), predict_table(forecaster, n_steps=2))
-    write("Date\n2021-07-01\n2021-09-01\n", "later.csv")
-    with pytest.raises(InvalidSequencesError, match=r"must continue from 2021-06-01.*row 2 must be at 2021-08-01"):
+    write("Date\n2022-07-01\n2022-09-01\n", "later.csv")
+    with pytest.raises(InvalidSequencesError, match=r"must continue from 2022-06-01.*row 2 must be at 2022-08-01"):
         predict_table(forecaster, "later.csv")
 
 
 def test_a_forecast_with_known_columns_takes_them_from_the_table(exogenous: str, write: Callable[..., Path]):
-    write("day,offer\n36,0\n37,1\n", "next.csv")
+    write("day,offer\n40,0\n41,1\n", "next.csv")
     predicted = predict_table(exogenous, "next.csv")
-    assert (list(predicted.columns), predicted["day"].tolist()) == (["day", "sold"], [36, 37])
+    assert (list(predicted.columns), predicted["day"].tolist()) == (["day", "sold"], [40, 41])
     with pytest.raises(InvalidSequencesError, match="needs a table to predict for"):
         predict_table(exogenous, n_steps=2)
 

@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from rich.console import Console
+from sklearn.base import clone
 
+from seqpipe.datasets import load_stocks
 from seqpipe.exceptions import FitFailedError, InvalidSequencesError, RecipeError, TrackingError
 from seqpipe.pipeline import RunResult, local_path, run_recipe
-from seqpipe.tracking import read_runs
+from seqpipe.tracking import load_model, read_runs
 
 TINY = {
     "data": {"dataset": "digits"},
@@ -269,6 +272,46 @@ def test_a_forecast_is_judged_beside_the_naive_ones():
     assert {"last value", "drift"} <= set(result.baselines)
     assert all(np.isfinite(list(metrics.values())).all() for metrics in [result.metrics, *result.baselines.values()])
     assert "forecast" in result.pictures
+
+
+FORECAST = {
+    "data": {"dataset": "stocks", "target": ["IBM"]},
+    "task": {"forecast": {"window": 6, "hidden_size": 3, "max_epochs": 1}},
+    "evaluate": {"test_size": 12},
+}
+
+
+def test_a_forecaster_is_fitted_again_to_all_rows_after_its_evaluation():
+    result = run_recipe({**FORECAST, **UNTRACKED})
+    every_row = load_stocks().frame["IBM"].to_numpy()[:, None]
+    np.testing.assert_allclose(result.final.predict(3), clone(result.estimator).fit(every_row).predict(3))
+    assert not np.allclose(result.final.predict(3), result.estimator.predict(3))
+
+
+def test_a_recipe_decides_whether_the_model_is_fitted_again():
+    kept = run_recipe({**FORECAST, "evaluate": {"test_size": 12, "refit": False}, **UNTRACKED})
+    assert kept.final is kept.estimator
+    assert run_recipe({**TINY, **UNTRACKED}).final is not None
+    again = run_recipe({**TINY, "evaluate": {"refit": True}, **UNTRACKED})
+    assert again.final is not again.estimator
+    assert again.final.n_features_in_ == again.estimator.n_features_in_
+
+
+def test_a_run_tells_the_evaluated_model_from_the_logged_one(store: str):
+    result = run_recipe({**FORECAST, "name": "twice fitted", "tracking": {"uri": store}})
+    assert result.record is not None
+    logged, _ = load_model(result.record.model_uri, store)
+    np.testing.assert_array_equal(logged.predict(3), result.final.predict(3))
+    tags = MlflowClient(store).get_run(result.record.run_id).data.tags
+    n_rows = len(load_stocks().frame)
+    assert tags["seqpipe.fitted_to.evaluated"] == f"{n_rows - 12:,}; scored on 12 held out"
+    assert tags["seqpipe.fitted_to.logged"] == f"all {n_rows:,}, after the evaluation"
+
+
+def test_the_second_fit_is_announced():
+    console = Console(record=True, width=120, file=StringIO())
+    run_recipe({**FORECAST, **UNTRACKED}, console=console)
+    assert "fitting again to all 390, the 12 held out included" in console.export_text()
 
 
 def test_a_regression_is_judged_beside_the_mean(write: Callable[..., Path]):

@@ -102,7 +102,7 @@ def model_of(store: str, path: str, **data: object) -> str:
     recipe = {
         "data": {"path": path, "time": "time", "target": "load", **data},
         "task": {"forecast": {"window": 4, "hidden_size": 3, "max_epochs": 1}},
-        "evaluate": {"test_size": 4},
+        "evaluate": {"test_size": 4, "refit": False},
         "tracking": {"uri": store},
     }
     record = run_recipe(recipe).record

@@ -59,8 +59,8 @@ def seqpipe_defaults(task: Task) -> Array:
 
 
 def seqpipe_forecast(data: Series, seed: int, tiny: bool) -> Array:
-    """Fit the forecaster with default parameters."""
-    model = Forecaster(SequenceRegressor(**_parameters(seed, tiny)), horizon=len(data.future))
+    """Fit the forecaster with default parameters; it is told the season, as the other methods are."""
+    model = Forecaster(SequenceRegressor(**_parameters(seed, tiny)), horizon=len(data.future), season=data.period)
     return np.asarray(model.fit(data.train).predict())
 
 

@@ -116,15 +116,17 @@ def predict(
         Path | None, typer.Argument(help="CSV or Parquet file with the recipe's columns, or .txt file of texts.")
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV, Parquet or .txt file to write.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Number of time steps to forecast, instead of DATA.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Number of time steps to forecast; after the rows in DATA, if given.")
+    ] = None,
     uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
 ) -> None:
     """Predict for a table, or forecast, with a logged model."""
     with _clean_errors():
         from seqpipe.pipeline import predict_table, print_table, write_table
 
-        if (data is None) == (steps is None):
-            raise typer.BadParameter("give either DATA or --steps")
+        if data is None and steps is None:
+            raise typer.BadParameter("give DATA, or for a forecast --steps, or both")
         predictions = predict_table(model, data, n_steps=steps, tracking_uri=uri)
         if output is None:
             print_table(_console(), predictions, model)

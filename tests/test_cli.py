@@ -193,8 +193,7 @@ def test_jobs_and_device_reach_the_fit():
         ),
         (["run", "tiny.yaml", "--set", "seed=!!python/name:os.system x"], "error: --set seed:1: the tag"),
         (["run", "tiny.yaml", "--device", "cuda:99"], "error: --device: device='cuda:99'"),
-        (["predict", "models:/m-1"], "give either DATA or --steps"),
-        (["predict", "models:/m-1", "a.csv", "--steps", "2"], "give either DATA or --steps"),
+        (["predict", "models:/m-1"], "give DATA, or for a forecast --steps, or both"),
         (["ui", "--port", "99999"], "65535"),
     ],
 )

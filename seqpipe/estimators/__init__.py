@@ -4,7 +4,6 @@ from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._captioner import SequenceCaptioner
 from seqpipe.estimators._classifier import SequenceClassifier
 from seqpipe.estimators._cross_val_predict import cross_val_predict
-from seqpipe.estimators._forecaster import Forecaster
 from seqpipe.estimators._language_model import LanguageModel
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._sliding_classifier import SlidingWindowClassifier
@@ -16,6 +15,7 @@ from seqpipe.estimators._stream import SequenceStream, StepStream
 from seqpipe.estimators._token_scores import text_scores
 from seqpipe.estimators._translator import SequenceTranslator
 from seqpipe.estimators._windowed import WindowedRegressor
+from seqpipe.estimators.forecasting import Forecaster
 
 __all__ = [
     "Forecaster",

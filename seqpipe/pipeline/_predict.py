@@ -13,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
+from seqpipe.pipeline._forecast_rows import forecast_rows, steps_after
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_task import new_task
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
-from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, check_continues, read_written
+from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, count, read_written
 from seqpipe.tasks import Task, TaskData
 from seqpipe.tracking import load_model
 from seqpipe.transformers import is_blank
@@ -35,9 +36,12 @@ def predict_table(
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
         A CSV or Parquet file with the columns named in the recipe; the target may be absent. For a model of texts
-        also a .txt file, one text per line; a blank line gives a blank prediction, trailing blank lines none.
+        also a .txt file, one text per line; a blank line gives a blank prediction, trailing blank lines none. For a
+        forecast, rows with values of the target are history that followed the training data; the rows after the last
+        of them are forecast.
     n_steps : int, optional
-        Number of time steps to forecast, instead of ``data``, for a forecast without exogenous columns.
+        Number of time steps to forecast after the training data, or after the history in ``data``, for a forecast
+        without exogenous columns.
     tracking_uri : str, optional
         The store of the model; by default MLFLOW_TRACKING_URI, else the embedded store in the working folder.
 
@@ -67,13 +71,46 @@ def predict_table(
             raise InvalidSequencesError(
                 f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
             )
-        return task.predictions(estimator, _future(task, known, 1 if n_steps is None else n_steps))
+        return task.predictions(estimator, steps_after(task, known, None, 1 if n_steps is None else n_steps))
+    if known.last_times:
+        asked = _asked(task, known, data, n_steps)
+        return task.predictions(estimator, asked)
+    if n_steps is not None:
+        raise InvalidSequencesError(f"The model {model!r} does not forecast: leave out the number of steps.")
     if is_text_file(data):
         return _for_lines(task, estimator, known, data, model)
     table, notes = known.held(read_written(data, known.form), source=str(data))
-    for note in notes:
-        warnings.warn(f"{data}: {note}", DataWarning, stacklevel=2)
+    _warn(data, notes)
     return _predictions(task, estimator, known, table)
+
+
+def _asked(task: Task, known: TrainingTable, path: str | Path, n_steps: int | None) -> TaskData:
+    """Return the steps to forecast that a table and a number of steps ask for, with the history before them."""
+    rows = forecast_rows(task, known, read_written(path, known.form), source=str(path))
+    _warn(path, rows.notes)
+    if rows.ahead is not None:
+        if n_steps is not None:
+            raise InvalidSequencesError(
+                f"{path} has {count(len(rows.ahead.X), 'row')} to forecast, without a value of the target: leave out "
+                "either these rows or the number of steps."
+            )
+        return replace(rows.ahead, history=rows.history)
+    if known.roles.features is not None:
+        raise InvalidSequencesError(
+            f"{path} has no rows to forecast: every row has a value of the target. Add one row per step, with its "
+            f"{', '.join(known.roles.features)} and an empty target."
+        )
+    if n_steps is None:
+        raise InvalidSequencesError(
+            f"{path} has no rows to forecast: every row has a value of the target. Give the number of steps to forecast after them, "
+            "such as with --steps 12, or empty the target in the rows to forecast."
+        )
+    return steps_after(task, known, rows.history, n_steps)
+
+
+def _warn(path: str | Path, notes: list[str]) -> None:
+    for note in notes:
+        warnings.warn(f"{path}: {note}", DataWarning, stacklevel=4)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -126,8 +163,6 @@ def _with_blank_lines(predictions: pd.DataFrame, written: NDArray[np.bool_], tab
 
 def _predictions(task: Task, estimator: Any, known: TrainingTable, table: Table) -> pd.DataFrame:
     found = task.from_table(table.frame, known.roles, name=table.source, with_target=False)
-    if known.last_times and known.roles.time is not None:
-        check_continues(known.tail.index, found.X.index, name=found.name)
     try:
         return task.predictions(estimator, found)
     except InvalidSequencesError as error:
@@ -139,7 +174,3 @@ def _by_place(message: str, table: Table) -> str:
     if table.roles.sequence is None:
         return message
     return re.sub(r"^X, sample (\d+)", lambda found: table.place(int(found[1])), message)
-
-
-def _future(task: Task, known: TrainingTable, n_steps: int) -> TaskData:
-    return task.future(TaskData(known.tail, None, "series", known.roles), n_steps)

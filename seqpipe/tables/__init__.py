@@ -3,11 +3,13 @@
 This package uses pandas and Arrow only; the containers for its results are in `seqpipe.sequences`.
 """
 
+from seqpipe.tables._complete import check_complete
 from seqpipe.tables._continuation import check_continues
 from seqpipe.tables._csv import CsvFormat
 from seqpipe.tables._features import numeric_features
 from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
-from seqpipe.tables._index import refuse_panel
+from seqpipe.tables._index import id_levels, index_of, refuse_panel, rows_by_series
+from seqpipe.tables._last_times import LastTimes
 from seqpipe.tables._lists import arrow_from_runs, is_list, runs_from_arrow
 from seqpipe.tables._long import frame_from_runs, runs_from_frame
 from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
@@ -24,6 +26,7 @@ from seqpipe.tables._typed import TargetType, typed
 
 __all__ = [
     "CsvFormat",
+    "LastTimes",
     "Roles",
     "Runs",
     "Table",
@@ -31,14 +34,17 @@ __all__ = [
     "TrainingTable",
     "WrittenTable",
     "arrow_from_runs",
+    "check_complete",
     "check_continues",
     "check_one_series",
     "check_roles",
     "check_steps_order",
     "count",
     "frame_from_runs",
+    "id_levels",
     "holds_text",
     "index_after",
+    "index_of",
     "is_csv",
     "is_list",
     "number_matrix",
@@ -49,6 +55,7 @@ __all__ = [
     "read_written",
     "refuse_panel",
     "row_place",
+    "rows_by_series",
     "runs_from_arrow",
     "runs_from_frame",
     "runs_of",

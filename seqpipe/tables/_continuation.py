@@ -20,7 +20,7 @@ __all__ = ["check_continues"]
 _ROUNDED = 1e-3
 
 
-def check_continues(known: pd.Index[Any], given: pd.Index[Any], *, name: str) -> None:
+def check_continues(known: pd.Index[Any], given: pd.Index[Any], *, name: str, what: str = "rows to forecast") -> None:
     """Raise unless the given times directly follow the series, where a forecast begins.
 
     If the series leaves steps out, or has business days only, so may the rows that follow it, up to every second one.
@@ -32,35 +32,39 @@ def check_continues(known: pd.Index[Any], given: pd.Index[Any], *, name: str) ->
     given : Index of length n_steps
         Times that should follow, in order.
     name : str
-        Name of the rows in error messages.
+        Name of the data in error messages.
+    what : str
+        What the rows are, in error messages.
 
     Raises
     ------
     InvalidSequencesError
         If the times are of another kind, or a row is not at the time of the next step of the series.
     """
-    _check_kind(known, given, name)
+    _check_kind(known, given, name, what)
     expected = times_after(known, 2 * len(given))
     if expected is None:  # the only requirement is that they are later
         wrong = np.asarray(given <= known[-1])
     elif _leaves_steps_out(known):
         wrong = ~_are_among(given, expected)
     else:
-        wrong = ~_are_at(given, expected[: len(given)])
+        wrong = ~_are_at(given, expected)
     if wrong.any():
         row = int(wrong.argmax())
         where = "after it" if expected is None else f"at {expected[row]}"
+        n_known = int((given <= known[-1]).sum())
+        remedy = f" Leave out the {n_known:,} rows up to {known[-1]}, which are known already." if n_known else ""
         raise InvalidSequencesError(
-            f"{name}: the rows to forecast must continue from {known[-1]}, the end of the training data: row {row + 1} "
-            f"must be {where}. Got {given[row]} instead."
+            f"{name}: the {what} must continue from {known[-1]}, the end of the known rows: row {row + 1} "
+            f"must be {where}. Got {given[row]} instead.{remedy}"
         )
 
 
-def _check_kind(known: pd.Index[Any], given: pd.Index[Any], name: str) -> None:
+def _check_kind(known: pd.Index[Any], given: pd.Index[Any], name: str, what: str) -> None:
     kinds = _kind(known), _kind(given)
     if kinds[0] != kinds[1]:
         raise InvalidSequencesError(
-            f"{name}: the training data have {kinds[0]} such as {known[-1]}, the rows to forecast {kinds[1]} such as {given[0]}: "
+            f"{name}: the training data have {kinds[0]} such as {known[-1]}, the {what} {kinds[1]} such as {given[0]}: "
             "both must be of the same kind."
         )
 
@@ -78,9 +82,10 @@ def _leaves_steps_out(known: pd.Index[Any]) -> bool:
 
 
 def _are_at(given: pd.Index[Any], expected: pd.Index[Any]) -> NDArray[np.bool_]:
+    following = expected[: len(given)]
     if given.dtype.kind in "mM":
-        return np.asarray(given == expected)
-    return np.isclose(ordinals(given), ordinals(expected), rtol=0, atol=_tolerance(expected))
+        return np.asarray(given == following)
+    return np.isclose(ordinals(given), ordinals(following), rtol=0, atol=_tolerance(expected))
 
 
 def _are_among(given: pd.Index[Any], expected: pd.Index[Any]) -> NDArray[np.bool_]:

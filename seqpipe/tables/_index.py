@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._times import read_times
 from seqpipe.tables._zones import Place
 
-__all__ = ["index_of", "places_in", "refuse_panel", "refuse_several", "times_of"]
+__all__ = ["id_levels", "index_of", "places_in", "refuse_panel", "refuse_several", "rows_by_series", "times_of"]
 
 
 def index_of(data: Any) -> pd.Index[Any] | None:
@@ -69,6 +71,20 @@ def refuse_several(data: Any, *, name: str, owner: str) -> None:
             f"Select one with {name}.xs(...), make each a column with {name}.unstack(), or for estimators of sequences "
             f"{_gathered(name, index)}."
         )
+
+
+def rows_by_series(index: pd.MultiIndex) -> dict[Any, NDArray[np.intp]]:
+    """Return the positions of the rows of each series of a panel by its id, in order of appearance."""
+    codes, ids = pd.factorize(index.droplevel(_time_level(index)))
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(1, len(ids)))
+    return dict(zip(ids.tolist(), np.split(order, bounds)))
+
+
+def id_levels(index: pd.MultiIndex) -> tuple[Any, ...]:
+    """Return the names of the levels of a panel that identify a series."""
+    time = _time_level(index)
+    return tuple(name for i, name in enumerate(index.names) if i != time)
 
 
 def _looks_like_time(value: Any) -> bool:

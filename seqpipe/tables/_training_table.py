@@ -11,19 +11,17 @@ import pandas as pd
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.tables._csv import CsvFormat
 from seqpipe.tables._files import WrittenTable
+from seqpipe.tables._last_times import LastTimes
 from seqpipe.tables._missing import Missing
 from seqpipe.tables._prepare import prepared
 from seqpipe.tables._roles import Roles, named_columns
 from seqpipe.tables._table import Table
-from seqpipe.tables._times import read_times
 from seqpipe.tables._typed import typed
 
 __all__ = ["TrainingTable"]
 
 #: Number of columns that a message names.
 _SHOWN = 30
-#: Number of times of a series that suffice to infer its frequency.
-_TAIL = 10
 
 
 @dataclass(frozen=True)
@@ -71,24 +69,20 @@ class TrainingTable:
 
     def trained_on(self, X: Any, roles: Roles, *, texts: bool) -> Self:
         """Return the record completed by the data that a model was fitted to: roles, kind and last times."""
-        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
-        return replace(self, roles=roles, texts=texts, last_times=_plain(index[-_TAIL:]), zone=_zone(index))
+        last = LastTimes.of(X.index) if isinstance(X, pd.DataFrame) else LastTimes()
+        return replace(self, roles=roles, texts=texts, last_times=last.times, zone=last.zone)
 
     @property
     def tail(self) -> pd.DataFrame:
         """The end of the training series: no columns, its last times as index."""
-        times = pd.Series(list(self.last_times), name=self.roles.time or "step")
-        if any(isinstance(time, str) for time in self.last_times):
-            times = read_times(times, "last time {}".format)
-        if self.zone is not None:
-            times = times.dt.tz_convert(self.zone)
-        return pd.DataFrame(index=pd.Index(times))
+        last = LastTimes(self.last_times, self.zone, self.roles.time or "step")
+        return pd.DataFrame(index=last.index)
 
-    def held(self, found: WrittenTable, *, source: str) -> tuple[Table, list[str]]:
+    def held(self, found: WrittenTable, *, source: str, with_target: bool = False) -> tuple[Table, list[str]]:
         """Convert a new table to the form of the training table; return it with notes for the user.
 
         The result has the columns that the model was trained with, in that order; its rows are sorted and its missing
-        values filled as in training.
+        values filled as in training. With ``with_target``, it has the target columns as well.
 
         Raises
         ------
@@ -96,7 +90,8 @@ class TrainingTable:
             If a column is missing, or a row is invalid and the options do not allow to fix it; the message names the
             position.
         """
-        whole = Table.of(found.frame, replace(self.roles, target=()), source)
+        roles = self.roles if with_target else replace(self.roles, target=())
+        whole = Table.of(found.frame, roles, source)
         self._check_columns(whole)
         table = replace(whole, frame=whole.frame[self._taken(whole)])
         table, _ = typed(table, target="series", texts=self.texts, decimal=self.form.decimal, separator=found.separator)
@@ -117,7 +112,11 @@ class TrainingTable:
         """Return the columns with a role; every column for a model that did not store its features."""
         named = [column for _, column in named_columns(table.roles)]
         remembered = bool(self.columns or self.last_times or self.roles.sequence)
-        return named if named and remembered else [c for c in table.frame.columns if c not in self.roles.target]
+        return (
+            named
+            if named and remembered
+            else [c for c in table.frame.columns if c in table.roles.target or c not in self.roles.target]
+        )
 
     def _notes(self, table: Table) -> list[str]:
         extra = [str(column) for column in table.frame.columns if column not in self.columns] if self.columns else []
@@ -127,17 +126,6 @@ class TrainingTable:
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
-
-
-def _plain(index: pd.Index[Any]) -> tuple[Any, ...]:
-    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
-        return tuple(time.isoformat() for time in index)
-    return tuple(index.tolist())
-
-
-def _zone(index: pd.Index[Any]) -> str | None:
-    zone = getattr(index, "tz", None)
-    return getattr(zone, "key", None) or getattr(zone, "zone", None)  # zoneinfo and pytz, respectively
 
 
 def _as_tuple(value: Any) -> Any:

@@ -19,6 +19,7 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import (
     Roles,
     TargetType,
+    check_complete,
     check_roles,
     index_after,
     numeric_features,
@@ -27,6 +28,7 @@ from seqpipe.tables import (
     time_index,
 )
 from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_metrics, forecast_scorer
+from seqpipe.tasks._lag_baseline import RIDGE, lag_forecast
 from seqpipe.tasks._naive import naive_forecasts, seasonal_error
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._task import Task, TaskData
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["ForecastTask", "HeldOutSeries"]
 
 _INNER = "estimator"
+_INSERT = "Insert them; their values may be empty with 'missing: interpolate' or 'missing: forward' under 'data:'."
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class ForecastTask(Task):
 
     The target columns are the series. Feature columns are exogenous variables, which must be known for the forecast
     steps as well. Under ``task:`` a recipe may also set ``season``, the number of time steps of a season, for the
-    seasonal naive forecast and the scale of mase; by default it is inferred from the dates (12 for months), and is 1 if
-    they have no known season.
+    window, the seasonal naive forecast and the scale of mase; by default it is inferred from the dates (12 for months),
+    and is 1 if they have no known season.
     """
 
     target_type: ClassVar[TargetType] = "series"
@@ -110,6 +113,7 @@ class ForecastTask(Task):
             return TaskData(X, None, name, roles)
         targets = numeric_features(frame, replace(roles, features=roles.target or None, target=()), name=name)
         series = series_frame(frame, targets, index, name=name)
+        check_complete(index, name=repr(name), remedy=_INSERT)
         return TaskData(X, series, name, roles) if features else TaskData(series, None, name, roles)
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
@@ -120,7 +124,9 @@ class ForecastTask(Task):
         UnknownNameError
             If neither has such a parameter.
         """
-        return configured(Forecaster(SequenceRegressor()), params, task="forecast", inner=self.parameter)
+        return configured(
+            Forecaster(SequenceRegressor(), season=self._season), params, task="forecast", inner=self.parameter
+        )
 
     def parameter(self, name: str) -> str:
         """Return the forecaster's name for a parameter of its inner regressor."""
@@ -172,15 +178,15 @@ class ForecastTask(Task):
         return _scored(data, _forecast(estimator, data))
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of the last value, the seasonal naive and the drift forecast."""
-        return {name: _scored(test, forecast) for name, forecast in self._naive(train, test).items()}
+        """Return the metrics of the last value, the seasonal naive and the drift forecast, and of ridge on lags."""
+        return {name: _scored(test, forecast) for name, forecast in self._simple(train, test).items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the forecast with the truth and the baselines, the learning curves, and a fan chart if possible.
 
         The fan chart requires more than one horizon of held-out steps.
         """
-        forecasts = {"model": _forecast(estimator, test), **self._naive(train, test)}
+        forecasts = {"model": _forecast(estimator, test), **self._simple(train, test)}
         return {
             "forecast": plot_forecast(_series(train), _series(test), forecasts),
             **_fan(last_step(estimator), train, test),
@@ -219,8 +225,13 @@ class ForecastTask(Task):
     def _season_length(self, data: TaskData) -> int:
         return season_of(data.X.index) if self._season == "auto" else self._season
 
-    def _naive(self, train: TaskData, test: TaskData) -> dict[str, NDArray[np.float64]]:
-        return naive_forecasts(_values(_series(train)), len(test.X), self._season_length(train))
+    def _simple(self, train: TaskData, test: TaskData) -> dict[str, NDArray[np.float64]]:
+        """Return the forecasts of the baselines."""
+        n_steps = len(test.X)
+        naive = naive_forecasts(_values(_series(train)), n_steps, self._season_length(train))
+        ahead = n_steps if train.y is None else test.X
+        ridge = lag_forecast(train.X, train.y, ahead, n_steps=n_steps, season=self._season)
+        return naive if ridge is None else {**naive, RIDGE: ridge.reshape(n_steps, -1)}
 
 
 def _series(data: TaskData) -> pd.DataFrame:
@@ -235,8 +246,20 @@ def _values(series: pd.DataFrame) -> NDArray[np.float64]:
 def _forecast(estimator: Any, data: TaskData) -> NDArray[np.float64]:
     """Return the forecast for the rows of ``data``, shape (n_steps, n_columns)."""
     exogenous = data.y is not None or data.roles.features is not None
-    forecast = np.asarray(estimator.predict(data.X if exogenous else len(data.X)), dtype=np.float64)
-    return forecast.reshape(len(data.X), -1)
+    X = _transformed(estimator, data.X) if exogenous else len(data.X)
+    if data.history is None:
+        forecast = last_step(estimator).predict(X)
+    else:
+        known = _transformed(estimator, data.history.X)
+        history = known if data.history.y is None else (known, data.history.y)
+        forecast = last_step(estimator).predict(X, history=history)
+    return np.asarray(forecast, dtype=np.float64).reshape(len(data.X), -1)
+
+
+def _transformed(estimator: Any, X: Any) -> Any:
+    """Return X after the steps before the forecaster."""
+    best = getattr(estimator, "best_estimator_", estimator)
+    return best[:-1].transform(X) if len(getattr(best, "steps", ())) > 1 else X
 
 
 def _fan(forecaster: Forecaster, train: TaskData, test: TaskData) -> dict[str, Figure]:

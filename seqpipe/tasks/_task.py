@@ -33,12 +33,15 @@ class TaskData:
         Name of the data in reports.
     roles : Roles
         Roles of the columns of the table.
+    history : TaskData or None
+        For the steps to forecast of a series, rows that have followed the training data and come before them.
     """
 
     X: Any
     y: Any
     name: str
     roles: Roles = field(default_factory=Roles)
+    history: TaskData | None = field(default=None, kw_only=True)
 
 
 class Task(ABC):

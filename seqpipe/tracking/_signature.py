@@ -16,7 +16,7 @@ from sklearn.utils import get_tags
 from seqpipe.sequences import Sequences, Windows, is_table, recorded
 from seqpipe.transformers import is_texts
 
-__all__ = ["COLUMN", "FLAVOR", "Form", "InputDescription", "describe_input"]
+__all__ = ["COLUMN", "FLAVOR", "Form", "InputDescription", "describe_input", "plain_output"]
 
 #: Column of ragged sequences, each a list of time steps.
 COLUMN = "sequence"
@@ -61,7 +61,7 @@ def describe_input(estimator: Any, X: Any) -> InputDescription:
     samples = X.iloc[:2] if hasattr(X, "iloc") else X[:2]
     form = _form(estimator, samples)
     example = _example(samples, form)
-    predicted = estimator.predict(example)
+    predicted = plain_output(estimator.predict(example))
     ragged = isinstance(predicted, Sequences) or (
         len(predicted) and isinstance(predicted[0], np.ndarray) and predicted.dtype == object
     )
@@ -69,6 +69,11 @@ def describe_input(estimator: Any, X: Any) -> InputDescription:
     inputs = _inputs(example, form)
     signature: ModelSignature | Literal[False] = ModelSignature(inputs, outputs) if inputs or outputs else False
     return InputDescription(example, form, _columns(example) if form == "table" else [], signature)
+
+
+def plain_output(predicted: Any) -> Any:
+    """Return predictions, those of pandas as an array: an index and names have no place in a response."""
+    return predicted.to_numpy() if isinstance(predicted, pd.Series | pd.DataFrame) else predicted
 
 
 def _form(estimator: Any, samples: Any) -> Form:
@@ -81,8 +86,8 @@ def _form(estimator: Any, samples: Any) -> Form:
 
 
 def _example(samples: Any, form: Form) -> Any:
-    if form == "table":
-        return samples
+    if form == "table":  # rows of a client have no times, which for a forecast would have to follow the training data
+        return samples.reset_index(drop=True)
     if form == "array":
         table = is_table(samples) or np.ndim(samples) == 1
         return np.asarray(samples) if table else np.asarray(samples, dtype=np.float32)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.tracking._load import load_model
-from seqpipe.tracking._signature import COLUMN, FLAVOR, Form
+from seqpipe.tracking._signature import COLUMN, FLAVOR, Form, plain_output
 
 __all__ = ["RefusedInputError", "ServedModel"]
 
@@ -63,7 +63,7 @@ class ServedModel:
             If the estimator does not accept the data; the message states the place and the reason.
         """
         try:
-            return self.estimator.predict(self._read(data))
+            return plain_output(self.estimator.predict(self._read(data)))
         except MlflowException:
             raise
         except ValueError as error:

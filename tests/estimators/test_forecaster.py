@@ -141,14 +141,6 @@ def test_local_hours_are_forecast_over_the_end_of_summer_time_with_targets_in_an
         Forecaster(LastRow(), window=4).fit(x.tz_localize(None))
 
 
-def test_a_panel_is_refused_and_one_of_its_series_taken() -> None:
-    panel = pd.concat({"north": dated(30), "south": dated(30)}, names=["plant", "day"])
-    with pytest.raises(InvalidSequencesError, match="and 2 series, but Forecaster takes one"):
-        Forecaster(LastRow(), window=4).fit(panel)
-    one = Forecaster(LastRow(), window=4).fit(panel.loc[["north"]]).predict(3)
-    assert one.tolist() == Forecaster(LastRow(), window=4).fit(panel.xs("north")).predict(3).tolist()
-
-
 @pytest.mark.parametrize("several", [Sequences.from_arrays([wave, wave]), [two, two[:-1]]])
 def test_several_sequences_are_no_series(several) -> None:
     with pytest.raises(
@@ -157,10 +149,12 @@ def test_several_sequences_are_no_series(several) -> None:
         Forecaster(LastRow(), window=4).fit(several)
 
 
-def test_direct_forecasts_with_exogenous_columns_come_in_whole_horizons() -> None:
-    model = Forecaster(LastRow(), window=3, horizon=4).fit(two, wave)
-    with pytest.raises(ValueError, match=r"a multiple of horizon=4 rows, .* Got 6"):
-        model.predict(two[:6])
+@pytest.mark.parametrize("n", [1, 3, 4, 6, 9])
+def test_direct_forecasts_with_exogenous_columns_may_be_of_any_number_of_steps(n: int) -> None:
+    drive = np.random.default_rng(0).normal(size=(240, 1))
+    target = drive[:, 0] + 0.5 * np.r_[0, drive[:-1, 0]]
+    model = Forecaster(LastRow(), window=3, horizon=4).fit(drive[:200], target[:200])
+    np.testing.assert_allclose(model.predict(drive[200 : 200 + n]), target[200 : 200 + n], atol=1e-6)
 
 
 def test_a_missing_value_in_a_series_is_named_with_its_row() -> None:

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from seqpipe.datasets import load_digits
 from seqpipe.exceptions import DataWarning, InvalidSequencesError, TrackingError
 from seqpipe.pipeline import predict_table, run_recipe, write_table
-from seqpipe.tracking import MLflowTracker
+from seqpipe.tracking import MLflowTracker, load_model
 
 FORECAST = {"window": 4, "hidden_size": 3, "max_epochs": 1}
 
@@ -117,6 +117,77 @@ def test_a_forecast_with_known_columns_takes_them_from_the_table(exogenous: str,
     assert (list(predicted.columns), predicted["day"].tolist()) == (["day", "sold"], [40, 41])
     with pytest.raises(InvalidSequencesError, match="needs a table to predict for"):
         predict_table(exogenous, n_steps=2)
+
+
+def test_newer_rows_are_the_history_of_a_forecast(forecaster: str, write: Callable[..., Path]):
+    write("Date,IBM,MSFT\n2022-07-01,130,280\n2022-08-01,128,261\n", "newer.csv")
+    predicted = predict_table(forecaster, "newer.csv", n_steps=3)
+    assert predicted["Date"].tolist() == list(pd.date_range("2022-09-01", periods=3, freq="MS"))
+    model, _ = load_model(forecaster)
+    expected = model.predict(3, history=pd.read_csv("newer.csv", index_col="Date", parse_dates=True).astype(float))
+    np.testing.assert_allclose(predicted[["IBM", "MSFT"]], expected)
+    write("Date,IBM,MSFT\n2022-07-01,130,280\n2022-08-01,128,261\n2022-09-01,,\n2022-10-01,,\n", "both.csv")
+    pd.testing.assert_frame_equal(predict_table(forecaster, "both.csv"), predicted[:2])
+
+
+def test_rows_that_the_model_was_trained_on_are_no_history(forecaster: str, write: Callable[..., Path]):
+    write("Date,IBM,MSFT\n2022-07-01,130,280\n", "newer.csv")
+    write("Date,IBM,MSFT\n2022-05-01,1,2\n2022-06-01,3,4\n2022-07-01,130,280\n", "longer.csv")
+    with pytest.warns(
+        DataWarning, match=r"longer\.csv: 2 rows up to the end of the training data, 2022-06-01 .*ignored"
+    ):
+        predicted = predict_table(forecaster, "longer.csv", n_steps=2)
+    pd.testing.assert_frame_equal(predicted, predict_table(forecaster, "newer.csv", n_steps=2))
+    write("Date,IBM,MSFT\n2022-05-01,1,2\n2022-06-01,3,4\n", "older.csv")
+    with pytest.warns(DataWarning, match=r"2 rows up to the end of the training data"):
+        predicted = predict_table(forecaster, "older.csv", n_steps=2)
+    pd.testing.assert_frame_equal(predicted, predict_table(forecaster, n_steps=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "n_steps", "message"),
+    [
+        (
+            "Date,IBM,MSFT\n2022-08-01,1,2\n",
+            2,
+            r"rows of history must continue from 2022-06-01.*row 1 must be at 2022-07",
+        ),
+        ("Date,IBM,MSFT\n2022-07-01,1,2\n2022-09-01,1,2\n", 2, r"row 2 must be at 2022-08-01"),
+        ("Date,IBM,MSFT\n2022-07-01,1,2\n2022-09-01,,\n", None, r"rows to forecast must continue from 2022-07-01"),
+        ("Date,IBM,MSFT\n2022-08-01,1,2\n2022-07-01,1,2\n", 2, r"rows\.csv:3: the rows are not in the order of 'Date'"),
+        ("Date,IBM\n2022-07-01,1\n", 2, r"rows\.csv has no column 'MSFT', which the model was trained with"),
+        ("Date,IBM,MSFT\n2022-07-01,1,\n", 2, r"rows\.csv:2: column 'MSFT' is empty"),
+        ("Date,IBM,MSFT\n2022-07-01,1,2\n", None, r"every row has a value of the target\. Give the number of steps"),
+        ("Date,IBM,MSFT\n2022-07-01,,\n", 2, r"has 1 row to forecast, .*leave out either these rows or the number"),
+        ("IBM,MSFT\n1,2\n", 2, r"rows\.csv has no column 'Date'"),
+    ],
+)
+def test_rows_that_do_not_continue_a_series_are_refused(
+    text: str, n_steps: int | None, message: str, forecaster: str, write: Callable[..., Path]
+):
+    write(text, "rows.csv")
+    with pytest.raises(InvalidSequencesError, match=message):
+        predict_table(forecaster, "rows.csv", n_steps=n_steps)
+
+
+def test_history_with_known_columns_comes_with_the_rows_to_forecast(exogenous: str, write: Callable[..., Path]):
+    write("day,offer,sold\n40,0,5\n41,1,\n42,2,\n", "next.csv")
+    predicted = predict_table(exogenous, "next.csv")
+    model, _ = load_model(exogenous)
+    rows = pd.read_csv("next.csv", index_col="day").astype(float)
+    expected = model.predict(rows[["offer"]][1:], history=(rows[["offer"]][:1], rows[["sold"]][:1]))
+    np.testing.assert_allclose(predicted["sold"], np.ravel(expected))
+    write("day,offer,sold\n40,0,5\n", "history.csv")
+    with pytest.raises(InvalidSequencesError, match="Add one row per step, with its offer and an empty target"):
+        predict_table(exogenous, "history.csv", n_steps=2)
+
+
+def test_only_forecasts_take_a_number_of_steps_beside_a_table(
+    classifier: str, make_sensors: Callable[..., pd.DataFrame]
+):
+    make_sensors(2, longest=25).to_csv("new.csv", index=False)
+    with pytest.raises(InvalidSequencesError, match="does not forecast: leave out the number of steps"):
+        predict_table(classifier, "new.csv", n_steps=2)
 
 
 def test_a_model_of_arrays_takes_a_column_of_sequences(store: str):

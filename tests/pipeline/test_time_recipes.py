@@ -27,11 +27,12 @@ FORMS = {
 }
 
 
-def written(times: object, name: str, **columns: object) -> str:
-    """Write a table, with two empty cells and without one row, as CSV or, depending on the name, Parquet."""
+def written(times: object, name: str, *, gap: bool = False, **columns: object) -> str:
+    """Write a table with two empty cells, or without one row, as CSV or, depending on the name, Parquet."""
     load = np.where(np.isin(np.arange(72), [20, 28]), np.nan, np.arange(72.0))
     path = f"table.{'parquet' if 'Parquet' in name else 'csv'}"
-    frame = pd.DataFrame({"time": times, "load": load, **columns}).drop(index=50).reset_index(drop=True)
+    frame = pd.DataFrame({"time": times, "load": load, **columns})
+    frame = frame.drop(index=[50] if gap else []).reset_index(drop=True)
     frame.to_parquet(path) if path.endswith("parquet") else frame.to_csv(path, index=False)
     return path
 
@@ -44,12 +45,15 @@ def load(task: str, **data: object) -> LoadedData:
 @pytest.mark.parametrize("name", FORMS)
 def test_times_with_zones_are_instants_in_every_form(name: str):
     found = load("forecast", path=written(FORMS[name], name), target="load")
-    assert found.data.X.index.tolist() == UTC.delete(50).tolist()
-    np.testing.assert_allclose(found.data.X["load"], np.delete(np.arange(72.0), 50))
-    assert found.notes == [
-        "2 empty cells filled",
-        "1 gap in time in 1 sequence (steps wider than the usual 0 days 01:00:00)",
-    ]
+    assert found.data.X.index.tolist() == UTC.tolist()
+    np.testing.assert_allclose(found.data.X["load"], np.arange(72.0))
+    assert found.notes == ["2 empty cells filled"]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_missing_hour_is_named_before_a_forecast_is_fitted(name: str):
+    with pytest.raises(InvalidSequencesError, match=r"'table' has no row for 2025-10-27 .*Insert them; .*interpolate"):
+        load("forecast", path=written(FORMS[name], name, gap=True), target="load")
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -87,6 +91,10 @@ def test_elapsed_times_quarters_weeks_and_years_order_a_series(times: object, fi
     found = load("forecast", path=written(times, "csv"), target="load")
     assert found.data.X.index[0] == first
     assert found.notes[0] == "2 empty cells filled"
+
+
+def test_a_gap_in_numbers_is_told():
+    found = load("forecast", path=written(range(1950, 2022), "csv", gap=True), target="load")
     assert found.notes[-1].startswith("1 gap in time")
 
 
@@ -117,7 +125,7 @@ def test_daily_forecasts_of_local_times_keep_to_the_local_day_over_the_end_of_su
     model = model_of(store, "days.parquet")
     predicted = predict_table(model, n_steps=6)
     assert predicted["time"].tolist() == days[12:].tolist()
-    write_table(predicted, "ahead.csv")
+    write_table(predicted[["time"]], "ahead.csv")
     assert predict_table(model, "ahead.csv")["load"].tolist() == predicted["load"].tolist()
 
 

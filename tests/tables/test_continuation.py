@@ -33,6 +33,7 @@ UNEVEN = pd.DatetimeIndex(["2024-01-01", "2024-01-05", "2024-02-17"])
         (pd.Index(SPREADSHEET[:10]), pd.Index(SPREADSHEET[10:].round(6))),
         (pd.to_timedelta([5, 10, 15], unit="min"), pd.to_timedelta([20, 25], unit="min")),
         (pd.Index([7]), pd.Index([9])),
+        (pd.Index([1, 2, 3]), pd.Index([4])),
     ],
 )
 def test_rows_that_follow_are_taken(known, given):

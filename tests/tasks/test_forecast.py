@@ -192,8 +192,15 @@ def test_data_that_was_not_split_has_no_mase(monthly_table):
 
 
 @pytest.mark.parametrize("roles", [ONE, TWO, EXOGENOUS])
-def test_the_baselines_are_always_three(monthly_table, roles):
+def test_the_baselines_are_naive_ones_and_ridge_on_lags(monthly_table, roles):
     train, test = ForecastTask().split(MODEL, data_of(monthly_table, roles), test_size=12, seed=0)
+    baselines = ForecastTask().baselines(MODEL, train, test)
+    assert list(baselines) == ["last value", "seasonal naive", "drift", "ridge on lags"]
+    assert baselines["ridge on lags"]["mae"] < baselines["last value"]["mae"]
+
+
+def test_a_series_too_short_for_ridge_has_the_naive_baselines_alone(monthly_table):
+    train, test = ForecastTask().split(MODEL, data_of(monthly_table[:6], ONE), test_size=4, seed=0)
     assert list(ForecastTask().baselines(MODEL, train, test)) == ["last value", "seasonal naive", "drift"]
 
 
@@ -300,5 +307,5 @@ def test_a_search_over_horizons_is_judged_with_the_one_that_it_chose(monthly_tab
         model, {"horizon": [3, 6]}, cv=task.cv(model, train, n_splits=2, seed=0), scoring=task.scorer("mae")
     )
     search.fit(train.X)
-    forecast = search.best_estimator_.predict(len(test.X)).reshape(-1, 1)
+    forecast = np.asarray(search.best_estimator_.predict(len(test.X)))
     assert task.metrics(search, test)["mae"] == pytest.approx(np.abs(test.X.to_numpy() - forecast).mean())

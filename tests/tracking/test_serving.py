@@ -241,6 +241,6 @@ def test_models_that_write_and_models_of_steps_are_served(serve: Callable[..., S
 def test_a_forecast_is_asked_for_with_as_many_rows(serve: Callable[..., Served], kind: Callable[..., Any]) -> None:
     series = kind(np.sin(np.arange(60) / 5))
     served = serve(Forecaster(SequenceRegressor(**TINY), window=5, horizon=3), series)
-    expected = served.estimator.predict(np.zeros(3)).tolist()
+    expected = np.asarray(served.estimator.predict(np.zeros(3))).tolist()
     assert served.post({"inputs": [0, 0, 0]}) == (200, expected)
     assert served.model.predict(pd.Series(np.zeros(3), index=range(60, 63))).tolist() == expected

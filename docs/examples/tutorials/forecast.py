@@ -30,15 +30,17 @@ print(known.tail(3).round(1))
 # Fit
 # ---
 # ``Forecaster`` cuts the series into windows, fits a sequence regressor to them, and predicts the steps after the end. ``window`` is what the model
-# sees, ``horizon`` what it learns to predict at once, both in time steps. For a series with a trend, ``difference=True`` models the
-# changes from month to month.
+# sees, ``horizon`` what it learns to predict at once, both in time steps. Whether it models the changes from month to month, and how much of the
+# forecast is left to ridge regression on the same windows, is decided on the last windows. The forecast of a DataFrame is a DataFrame, with the
+# months that follow. This series is a sum of waves, of which a linear function of the last months knows all there is: the network gets no weight.
 
 from seqpipe import Forecaster, SequenceRegressor
 
 network = SequenceRegressor(hidden_size=16, lr=0.005, max_epochs=60, random_state=0)
 model = Forecaster(network, window=36, horizon=12).fit(known)
 forecast = model.predict(12)
-print(forecast[:3].ravel().round(1))
+print(forecast[:3].round(1))
+print("differences:", model.difference_, " weight of the network:", round(model.blend_weight_, 2))
 
 # %%
 # Against the naive forecasts
@@ -51,7 +53,7 @@ from sklearn.metrics import mean_absolute_error
 last_year = known["sales"].to_numpy()[-12:]
 drift = known["sales"].diff(12).to_numpy()[-60:].mean()
 forecasts = {
-    "model": forecast.ravel(),
+    "model": forecast["sales"].to_numpy(),
     "last value": np.full(12, known["sales"].iloc[-1]),
     "last year": last_year,
     "last year + drift": last_year + drift,
@@ -87,6 +89,13 @@ for name, each in errors.items():
 from seqpipe.diagnostics import plot_forecast_fan
 
 plot_forecast_fan(known, later, fan)
+
+# %%
+# Newer months
+# ------------
+# Once newer months are known, they are given as ``history``: the forecast then begins after them, from the window that ends there.
+
+print(model.predict(3, history=later[:12]).round(1))
 
 # %%
 # Choose the window

@@ -1,0 +1,142 @@
+"""The rows that a forecaster is given: one series, or those of a panel by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqpipe.estimators._input import check_rows, check_series, check_targets, read_X
+from seqpipe.estimators.forecasting._form import Form
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.sequences import familiar
+from seqpipe.tables import check_complete, index_of, rows_by_series
+
+__all__ = ["Observed", "Panel", "about", "read_future", "read_panel"]
+
+_OWNER = "Forecaster"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The rows of one series.
+
+    Attributes
+    ----------
+    series : array of shape (n_timesteps, n_outputs)
+        The values to forecast.
+    exogenous : array of shape (n_timesteps, n_features)
+        Variables that are known ahead; n_features may be 0.
+    index : Index or None
+        The index of pandas data.
+    """
+
+    series: NDArray[np.float64]
+    exogenous: NDArray[np.float64]
+    index: pd.Index[Any] | None = None
+
+
+#: Series by id; a single one has the id None.
+Panel = dict[Any, Observed]
+
+
+def read_panel(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Panel, Form]:
+    """Validate series, and exogenous variables if y is given; return them by id, and their form.
+
+    Raises
+    ------
+    ValueError
+        If the data is invalid, rows are not in order of time, or dates are missing; the message names the place.
+    """
+    X, y = read_X(X), None if y is None else familiar(y, "y")
+    groups = _groups(X, y)
+    for id, rows in groups.items():
+        with about(id):
+            _check_order(_part(X, rows), None if y is None else _part(y, rows))
+    flat = y is None and np.asarray(X).ndim == 1
+    values = check_rows(estimator, _column(X) if flat else X, reset=reset).astype(np.float64)
+    index = _index_of(X, y)
+    if y is None:
+        form = Form.of(X, () if flat else values.shape[1:])
+        return {id: _observed(values[rows], None, index, rows) for id, rows in groups.items()}, form
+    targets = check_targets(estimator, y, len(values))
+    series, form = targets.reshape(len(targets), -1), Form.of(y, targets.shape[1:])
+    return {id: _observed(series[rows], values[rows], index, rows) for id, rows in groups.items()}, form
+
+
+def read_future(estimator: Any, X: Any, *, has_exogenous: bool) -> Panel:
+    """Validate the rows to forecast: exogenous variables, or rows whose number counts.
+
+    Raises
+    ------
+    ValueError
+        If the data is invalid or rows are not in order of time.
+    """
+    X = read_X(X)
+    groups = _groups(X, None)
+    for id, rows in groups.items():
+        with about(id):
+            check_series(_part(X, rows), owner=_OWNER)
+    flat = not has_exogenous and np.asarray(X).ndim == 1
+    values = check_rows(estimator, _column(X) if flat else X, reset=False).astype(np.float64)
+    known = values if has_exogenous else values[:, :0]
+    index = _index_of(X, None)
+    return {id: _observed(values[rows, :0], known[rows], index, rows) for id, rows in groups.items()}
+
+
+@contextmanager
+def about(id: Any) -> Iterator[None]:
+    """Name the series of a panel in errors."""
+    try:
+        yield
+    except InvalidSequencesError as error:
+        if id is None:
+            raise
+        raise InvalidSequencesError(f"Series {id!r}: {error}") from error
+
+
+def _groups(X: Any, y: Any) -> dict[Any, Any]:
+    """Return the rows of each series."""
+    indices = [data.index for data in (X, y) if isinstance(getattr(data, "index", None), pd.MultiIndex)]
+    if not indices:
+        return {None: slice(None)}
+    if len(indices) == 2 and not indices[0].equals(indices[1]):
+        raise InvalidSequencesError(
+            "X and y have different ids or times: align them, for example with y.reindex(X.index)."
+        )
+    return rows_by_series(indices[0])
+
+
+def _part(data: Any, rows: Any) -> Any:
+    """Return the rows of one series, whose index has no ids."""
+    if not isinstance(getattr(data, "index", None), pd.MultiIndex):
+        return data if isinstance(rows, slice) else data[rows]
+    part = data.iloc[rows]
+    return part.set_axis(index_of(part), axis=0)
+
+
+def _check_order(X: Any, y: Any) -> None:
+    check_series(X, y, owner=_OWNER)
+    check_complete(index_of(X), name="X")
+    if y is not None:
+        check_complete(index_of(y), name="y")
+
+
+def _index_of(X: Any, y: Any) -> pd.Index[Any] | None:
+    """Return the index of the series, or of X if the series has none."""
+    found = index_of(y)
+    return index_of(X) if found is None else found
+
+
+def _observed(series: NDArray[np.float64], exogenous: NDArray[np.float64] | None, index: Any, rows: Any) -> Observed:
+    exogenous = np.empty((len(series), 0)) if exogenous is None else exogenous
+    return Observed(series, exogenous, None if index is None else index[rows])
+
+
+def _column(X: Any) -> NDArray[Any]:
+    return np.asarray(X)[:, None]

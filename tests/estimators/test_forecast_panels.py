@@ -1,0 +1,116 @@
+"""One model for several series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+
+import seqpipe
+from seqpipe.estimators import Forecaster, SequenceRegressor
+from seqpipe.exceptions import InvalidSequencesError
+
+MONTHS = pd.date_range("2015-01-01", periods=72, freq="MS", name="month")
+WAVE = pd.Series(np.sin(np.arange(72) / 3), index=MONTHS, name="load")
+NORTH, SOUTH = WAVE[:60], 1000 * WAVE[12:50] + 5000
+PANEL = pd.concat({"north": NORTH, "south": SOUTH}, names=["plant"])
+
+
+def ridge(**params) -> Forecaster:
+    return Forecaster(Ridge(1e-6), **{"window": 12, "horizon": 3, "difference": False, **params})
+
+
+def test_a_panel_is_forecast_per_id_after_the_end_of_each_series() -> None:
+    forecast = ridge().fit(PANEL).predict(6)
+    assert isinstance(forecast, pd.Series)
+    assert forecast.index.names == ["plant", "month"]
+    assert forecast.loc["north"].index.tolist() == MONTHS[60:66].tolist()
+    assert forecast.loc["south"].index.tolist() == MONTHS[50:56].tolist()
+    np.testing.assert_allclose(forecast["north"], WAVE[60:66], atol=0.1)
+    np.testing.assert_allclose(forecast["south"], 1000 * WAVE[50:56] + 5000, atol=100)
+
+
+def test_a_panel_of_one_series_is_that_series() -> None:
+    one = ridge().fit(PANEL.loc[["north"]]).predict(3)
+    np.testing.assert_allclose(one, ridge().fit(NORTH).predict(3))
+    assert one.index.get_level_values("plant").tolist() == ["north"] * 3
+
+
+def test_the_model_is_shared_and_each_series_scaled_by_itself() -> None:
+    far = pd.concat({"north": NORTH, "south": 1e6 * NORTH}, names=["plant"])
+    forecast = ridge().fit(far).predict(3)
+    np.testing.assert_allclose(1e6 * forecast["north"], forecast["south"])
+    model = ridge().fit(PANEL)
+    windows, targets = model.inner_samples(PANEL)
+    assert (len(windows), targets.shape[1]) == (60 - 14 + 38 - 14, 3)
+
+
+@pytest.mark.parametrize("order", ["by time", "by id"])
+def test_rows_of_an_id_need_not_be_adjacent(order: str) -> None:
+    rows = PANEL if order == "by id" else PANEL.sort_index(level="month", kind="stable")
+    pd.testing.assert_series_equal(
+        ridge().fit(rows).predict(2).sort_index(), ridge().fit(PANEL).predict(2).sort_index()
+    )
+
+
+def test_several_levels_identify_a_series() -> None:
+    deep = pd.concat({"A": PANEL, "B": PANEL + 1}, names=["country"])
+    forecast = ridge().fit(deep).predict(2)
+    assert forecast.index.names == ["country", "plant", "month"]
+    np.testing.assert_allclose(forecast["A"] + 1, forecast["B"])
+
+
+def test_exogenous_columns_of_a_panel_are_given_per_id() -> None:
+    frame = PANEL.to_frame().assign(offer=np.arange(len(PANEL)) % 5.0)
+    frame["load"] = frame["offer"] * np.where(frame.index.get_level_values(0) == "north", 1, 10)
+    last = frame.groupby(level="plant").tail(4)
+    train = frame.drop(last.index)
+    forecast = ridge().fit(train[["offer"]], train["load"]).predict(last[["offer"]])
+    pd.testing.assert_series_equal(forecast, last["load"], atol=1e-3)
+
+
+def test_history_is_given_for_some_ids() -> None:
+    model = ridge().fit(PANEL)
+    later = model.predict(2, history=pd.concat({"south": 1000 * WAVE[50:53] + 5000}, names=["plant"]))
+    assert later.loc["south"].index.tolist() == MONTHS[53:55].tolist()
+    assert later.loc["north"].index.tolist() == MONTHS[60:62].tolist()
+    np.testing.assert_allclose(later["south"], 1000 * WAVE[53:55] + 5000, atol=100)
+
+
+def test_a_network_forecasts_a_panel_that_is_saved_and_loaded(tmp_path) -> None:
+    network = SequenceRegressor(hidden_size=4, max_epochs=1, random_state=0)
+    model = Forecaster(network, window=12, horizon=3).fit(PANEL)
+    seqpipe.save(model, tmp_path / "panel.seqpipe")
+    pd.testing.assert_series_equal(seqpipe.load(tmp_path / "panel.seqpipe").predict(4), model.predict(4))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ridge().fit(PANEL.drop(("south", MONTHS[20]))), "Series 'south': X has no row for 2016-09-01"),
+        (lambda: ridge().fit(PANEL[::-1]), "Series '.*': X, row 1: the rows are not in the order"),
+        (lambda: ridge().fit(PANEL.groupby(level=0).head(10)), "Series 'north': A series of n_samples=10"),
+        (lambda: ridge().fit(PANEL.to_frame(), PANEL[::-1]), "X and y have different ids or times"),
+        (
+            lambda: ridge().fit(PANEL).predict(PANEL.rename({"south": "sout"})),
+            "X has the series 'sout', .*Did you mean 'south'",
+        ),
+        (lambda: ridge().fit(PANEL).predict(WAVE), "fitted to a panel of 2 series: pass X with the same levels"),
+        (lambda: ridge().fit(NORTH).predict(PANEL), "fitted to a single series without ids"),
+        (
+            lambda: ridge().fit(PANEL).predict(history=PANEL),
+            "Series 'north': history: the rows of history must continue",
+        ),
+        (lambda: ridge().fit(PANEL).backtest(PANEL), "backtest takes a forecaster of one series"),
+    ],
+    ids=["gap", "order", "short", "unaligned", "unknown id", "no ids", "ids", "history", "backtest"],
+)
+def test_wrong_panels_are_refused_by_id(call, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_errors_of_panels_are_those_of_data() -> None:
+    with pytest.raises(InvalidSequencesError, match=r"NaN: sample 0, step 3"):
+        ridge().fit(PANEL.where(np.arange(len(PANEL)) != 3))

@@ -304,8 +304,8 @@ def _refuse_many_series(frame: pd.DataFrame, roles: Roles, name: str) -> None:
     if roles.id is not None and frame[roles.id].nunique(dropna=False) > 1:
         raise InvalidSequencesError(
             f"Forecasting requires a single series, but {roles.id!r} of {name!r} has "
-            f"{frame[roles.id].nunique(dropna=False)} ids: keep the rows of one, or make each a column with "
-            "frame.pivot."
+            f"{frame[roles.id].nunique(dropna=False)} ids: keep the rows of one, make each a column with "
+            "frame.pivot, or outside a recipe fit a Forecaster to a frame with ids and times as its index."
         )
     if frame.empty:
         raise InvalidSequencesError(f"{name!r} has no rows.")

@@ -24,7 +24,8 @@ from seqpipe.estimators.forecasting._inner import fit_inner, has_network, new_in
 from seqpipe.estimators.forecasting._known import Known
 from seqpipe.estimators.forecasting._linear import LinearForecast, LinearTrial, fit_linear
 from seqpipe.estimators.forecasting._observed import Panel, about, read_panel
-from seqpipe.estimators.forecasting._samples import ForecastSamples, forecast_samples, with_leads
+from seqpipe.estimators.forecasting._rolled import rolled
+from seqpipe.estimators.forecasting._samples import ForecastSamples, forecast_samples
 from seqpipe.exceptions import InvalidSequencesError
 
 __all__ = ["Forecaster"]
@@ -328,26 +329,11 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         n_tail = min(self.window_ + self._n_steps - 1, *(len(each.series) - self._changes.n_lost for each in known))
         tails = [tuple(part[-n_tail:] for part in each.modelled(self._changes)) for each in known]
         exogenous = np.concatenate([np.stack([tail[1] for tail in tails]), ahead], axis=1)
-        forecasts = self._roll(np.stack([tail[0] for tail in tails]), exogenous, ahead.shape[1])
+        series = np.stack([tail[0] for tail in tails])
+        forecasts = rolled(
+            self._predict_windows, series, exogenous, ahead.shape[1], window=self.window_, n_at_once=self._n_steps
+        )
         return [each.levels(forecast, self._changes) for each, forecast in zip(known, forecasts)]
-
-    def _roll(self, series: Array, exogenous: Array, n: int) -> Array:
-        """Return the ``n`` steps after modelled series of shape (n_series, n_timesteps, n_outputs)."""
-        n_known = series.shape[1]
-        while series.shape[1] < n_known + n:
-            series = np.concatenate([series, self._next(series, exogenous, n_known + n)], axis=1)
-        return series[:, n_known : n_known + n]
-
-    def _next(self, series: Array, exogenous: Array, n_total: int) -> Array:
-        """Return the steps of one prediction, shape (n_series, n_steps, n_outputs).
-
-        It is made from earlier than the last step if exogenous variables are not known for as many steps.
-        """
-        end = min(series.shape[1], n_total - self._n_steps) if exogenous.shape[2] else series.shape[1]
-        rows = slice(end - self.window_, end)
-        tables = with_leads(series[:, rows], exogenous[:, rows.start :], self._n_steps)
-        block = self._predict_windows(tables).reshape(len(series), self._n_steps, -1)
-        return block[:, series.shape[1] - end :]
 
     def _predict_windows(self, windows: Array) -> Array:
         """Return the blended predictions for windows of shape (n, window, n_columns)."""

@@ -46,10 +46,6 @@ class Form:
             return cls("series", (), (series.name,), ids)
         return cls("frame", shape, tuple(series.columns), ids)
 
-    def of_arrays(self) -> Form:
-        """Return the form of an array with the same time steps."""
-        return Form("array", self.shape)
-
     def returned(self, forecasts: Mapping[Any, NDArray[np.float64]], index: Mapping[Any, pd.Index[Any]]) -> Any:
         """Return forecasts of shape (n_steps, n_outputs), by id, in this form.
 

@@ -189,7 +189,7 @@ class ForecastTask(Task):
         forecasts = {"model": _forecast(estimator, test), **self._simple(train, test)}
         return {
             "forecast": plot_forecast(_series(train), _series(test), forecasts),
-            **_fan(last_step(estimator), train, test),
+            **_fan(estimator, train, test),
             "learning_curves": plot_learning_curves({"model": last_step(estimator).estimator_.history_}),
         }
 
@@ -262,11 +262,13 @@ def _transformed(estimator: Any, X: Any) -> Any:
     return best[:-1].transform(X) if len(getattr(best, "steps", ())) > 1 else X
 
 
-def _fan(forecaster: Forecaster, train: TaskData, test: TaskData) -> dict[str, Figure]:
+def _fan(estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
     """Return the fan chart of forecasts from every origin in the held-out steps, if these exceed one horizon."""
+    forecaster = last_step(estimator)
     if len(test.X) <= forecaster.horizon:
         return {}
-    return {"forecast_fan": plot_forecast_fan(_series(train), _series(test), forecaster.backtest(test.X, test.y))}
+    forecasts = forecaster.backtest(_transformed(estimator, test.X), test.y)
+    return {"forecast_fan": plot_forecast_fan(_series(train), _series(test), forecasts)}
 
 
 def _scored(data: TaskData, forecast: NDArray[np.float64]) -> dict[str, float]:

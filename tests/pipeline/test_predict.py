@@ -182,6 +182,17 @@ def test_history_with_known_columns_comes_with_the_rows_to_forecast(exogenous: s
         predict_table(exogenous, "history.csv", n_steps=2)
 
 
+def test_history_passes_the_steps_before_the_forecaster(store: str, write: Callable[..., Path]):
+    t = np.arange(40)
+    pd.DataFrame({"day": t, "offer": 50.0 * (t % 3), "sold": t % 3 + 1.0}).to_csv("sales.csv", index=False)
+    data = {"path": "sales.csv", "time": "day", "features": ["offer"], "target": "sold"}
+    plain = {"data": data, "task": {"forecast": {**FORECAST, "max_epochs": 20}}, "evaluate": {"test_size": 4}}
+    write("day,offer,sold\n40,50,2\n41,100,\n42,0,\n", "next.csv")
+    scaled = predict_table(model_of({**plain, "steps": ["scale"]}, store), "next.csv")
+    assert scaled["day"].tolist() == [41, 42]
+    np.testing.assert_allclose(scaled["sold"], [3, 1], atol=0.5)
+
+
 def test_only_forecasts_take_a_number_of_steps_beside_a_table(
     classifier: str, make_sensors: Callable[..., pd.DataFrame]
 ):

@@ -16,7 +16,7 @@ from rich.console import Console
 from sklearn.base import clone
 
 from seqpipe.datasets import load_stocks
-from seqpipe.exceptions import FitFailedError, InvalidSequencesError, RecipeError, TrackingError
+from seqpipe.exceptions import FitFailedError, InvalidSequencesError, RecipeError, TrackingError, TrackingWarning
 from seqpipe.pipeline import RunResult, local_path, run_recipe
 from seqpipe.tracking import load_model, read_runs
 
@@ -306,6 +306,17 @@ def test_a_run_tells_the_evaluated_model_from_the_logged_one(store: str):
     n_rows = len(load_stocks().frame)
     assert tags["seqpipe.fitted_to.evaluated"] == f"{n_rows - 12:,}; scored on 12 held out"
     assert tags["seqpipe.fitted_to.logged"] == f"all {n_rows:,}, after the evaluation"
+
+
+def test_a_final_model_that_cannot_be_logged_is_told(store: str, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> str:
+        raise TrackingError("the disk is full")
+
+    monkeypatch.setattr("seqpipe.tracking.MLflowTracker.log_model", fail)
+    with pytest.warns(TrackingWarning, match="The model was not logged. the disk is full"):
+        result = run_recipe({**FORECAST, "name": "full disk", "tracking": {"uri": store}})
+    assert result.record is not None
+    assert result.record.model_uri is None
 
 
 def test_the_second_fit_is_announced():

@@ -331,3 +331,11 @@ def test_an_estimator_that_cannot_be_fitted_is_told(table: Path, search: dict[st
     pd.read_csv(table).assign(speed=np.inf).to_csv(table, index=False)
     with pytest.raises(FitFailedError, match=r"[Ff]it .*failed.* ValueError: Input X contains infinity"):
         run("means", tracking={"enabled": False}, **({} if search is None else {"search": search}))
+
+
+def test_a_plugged_task_says_whether_its_model_is_fitted_again() -> None:
+    from seqpipe.pipeline._plugged_task import PluggedTask
+    from seqpipe.tasks import ClassifyTask, ForecastTask
+
+    assert PluggedTask(ForecastTask(), "the task").refits
+    assert not PluggedTask(ClassifyTask(), "the task").refits

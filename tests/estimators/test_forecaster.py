@@ -42,12 +42,14 @@ def test_a_linear_recurrence_is_continued_exactly(strategy: str, difference: boo
 
 def test_differences_carry_a_trend_on() -> None:
     line = 3.0 * t + 7
-    model = Forecaster(SequenceRegressor(**TINY), window=5, horizon=3, difference=True).fit(line[:200])
+    model = Forecaster(SequenceRegressor(**TINY), window=5, horizon=3, difference=True, blend=False).fit(line[:200])
     np.testing.assert_allclose(model.predict(40), line[200:], rtol=1e-6)
 
 
 def test_a_network_continues_a_wave() -> None:
-    model = Forecaster(SequenceRegressor(hidden_size=16, random_state=0), window=25, horizon=10).fit(wave[:200])
+    model = Forecaster(SequenceRegressor(hidden_size=16, random_state=0), window=25, horizon=10, blend=False).fit(
+        wave[:200]
+    )
     assert np.abs(model.predict() - wave[200:210]).mean() < 0.1
 
 
@@ -81,7 +83,7 @@ def test_exogenous_columns_that_are_missing_are_asked_for() -> None:
 
 
 def test_window_and_cell_are_searched_with_the_plain_score() -> None:
-    model = Forecaster(SequenceRegressor(**TINY), horizon=5)
+    model = Forecaster(SequenceRegressor(**TINY), horizon=5, blend=False)
     grid = {"window": [2, 25], "estimator__cell": ["rnn"]}
     search = GridSearchCV(model, grid, cv=TimeSeriesSplit(2, test_size=20), error_score="raise").fit(wave)
     assert search.best_params_["window"] in (2, 25)

@@ -53,7 +53,7 @@ class EnsembleEstimator(RecurrentEstimator):
             return
         members = self._next_members(partial)
         stop = threading.Event()
-        heard = [listeners, *(_MemberListeners(stop) for _ in members[1:])]
+        heard = [_MemberListeners(stop, each) for each in (listeners, *[None] * (len(members) - 1))]
         workers = Parallel(n_jobs=min(len(members), torch.get_num_threads()), backend="threading")
         try:
             workers(
@@ -63,7 +63,9 @@ class EnsembleEstimator(RecurrentEstimator):
         except BaseException:
             stop.set()
             raise
-        self._adopt(members, listeners)
+        self._adopt(members)
+        totals = {"n_parameters": self.n_parameters_, "compile_seconds": self.compile_seconds_}
+        listeners.summary = {**heard[0].summary, **totals}
 
     def _next_members(self, partial: bool) -> list[Self]:
         """Return the members to train: new ones with new seeds, or those of the last fit if it continues."""
@@ -93,14 +95,13 @@ class EnsembleEstimator(RecurrentEstimator):
         member.__dict__.update(shared | kept | {"n_members": 1, "random_state": seed})
         return member
 
-    def _adopt(self, members: list[Self], listeners: FitListeners) -> None:
+    def _adopt(self, members: list[Self]) -> None:
         """Set the fitted attributes from those of the members."""
         first = members[0]
         self.__dict__.update({name: first.__dict__[name] for name in _OF_NETWORK})
         self.members_ = members
         self.n_parameters_ = sum(member.n_parameters_ for member in members)
         self.compile_seconds_ = sum(member.compile_seconds_ for member in members)
-        listeners.summary |= {"n_parameters": self.n_parameters_, "compile_seconds": self.compile_seconds_}
 
     def _of_members(self, run: Callable[[Self], Any]) -> list[Any]:
         """Return the results of a function for each network."""
@@ -156,12 +157,14 @@ _OF_NETWORK = ("net_", "history_", "compile_seconds_", "device_", "n_iter_", "n_
 
 
 class _MemberListeners(FitListeners):
-    """Listens to the other networks of an ensemble, without notifying callbacks."""
+    """Ends the fit of a network when that of the ensemble ends, and notifies the callbacks of one of them."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, notified: FitListeners | None) -> None:
         self._stop = stop
+        self._notified = notified
         self.summary: dict[str, Any] = {}
 
     def epoch(self, record: Mapping[str, Any]) -> bool:
-        """Return whether the fit of the ensemble has ended."""
-        return self._stop.is_set()
+        """Return whether a callback requests to stop the fit of this network, or that of the ensemble has ended."""
+        asked = self._notified is not None and self._notified.epoch(record)
+        return asked or self._stop.is_set()

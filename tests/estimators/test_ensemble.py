@@ -19,6 +19,7 @@ from skorch.callbacks import Callback
 import seqpipe
 from seqpipe import SequenceClassifier, SequenceRegressor, StepClassifier, StepRegressor
 from seqpipe.callbacks import FitListener, FitTask
+from seqpipe.estimators._ensemble import _MemberListeners
 from seqpipe.estimators.targets import Labels, MultiLabels
 from seqpipe.testing import check_estimator
 
@@ -171,15 +172,30 @@ def test_callbacks_are_notified_of_the_first_network() -> None:
     assert told.epochs == [1, 2]
 
 
+class Quiet:
+    """The task of a fit, as the first member notifies it."""
+
+    def epoch(self, record: Any) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("notified", [None, Quiet()])
+def test_every_member_stops_when_the_fit_has_ended(notified: Any) -> None:
+    stop = threading.Event()
+    listeners = _MemberListeners(stop, notified)
+    assert not listeners.epoch({"epoch": 1})
+    stop.set()
+    assert listeners.epoch({"epoch": 2})
+
+
 def test_members_end_with_the_fit_that_failed() -> None:
     begun = threading.Event()
 
     class Failing(Callback):
         def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-            if begun.is_set():
-                return
-            begun.set()
-            raise RuntimeError("the disk is full")
+            if not begun.is_set():
+                begun.set()
+                raise RuntimeError("the disk is full")
 
     before = threading.active_count()
     model = SequenceClassifier(**{**SHORT, "max_epochs": 10**6}, n_members=2, net_params={"callbacks": [Failing()]})

@@ -20,7 +20,7 @@ from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
 from seqpipe.estimators._parameters import CellParameters, ComputingParameters, TrainingParameters
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
-from seqpipe.estimators._validation_split import auto_fraction, validation_split
+from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.recurrence import check_engine, compile_seconds, engine_or_unroll, warn_of_unroll
 from seqpipe.recurrence.wrappers import check_wrappers
@@ -186,9 +186,7 @@ class RecurrentEstimator(
         train, validation = samples, None
         if not partial and self._stops_early(samples):
             counted = self._counted(samples)
-            given = self.validation_fraction
-            fraction = auto_fraction(len(samples)) if given == "auto" else float(given)
-            indices = validation_split(samples.X, fraction, seed=seed, labels=labels, counted=counted)
+            indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels, counted=counted)
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
         check_precision(self.mixed_precision, self.dtype, device)

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from seqpipe.estimators._overlap import overlap_reach
 from seqpipe.sequences import Sequences, Windows
 
-__all__ = ["auto_fraction", "validation_split"]
+__all__ = ["validation_split"]
 
 #: Fraction of samples to validate on; of few samples a larger one, for this number of them, up to another fraction.
 _USUAL, _ENOUGH, _MOST = 0.1, 60, 0.2
@@ -21,14 +21,9 @@ _USUAL, _ENOUGH, _MOST = 0.1, 60, 0.2
 _STRETCHES = 4
 
 
-def auto_fraction(n_samples: int) -> float:
-    """Return a fraction that gives enough validation samples: a tenth, of fewer than 600 samples up to a fifth."""
-    return min(_MOST, max(_USUAL, _ENOUGH / n_samples))
-
-
 def validation_split(
     X: Sequences | Windows,
-    fraction: float,
+    fraction: str | float,
     *,
     seed: int,
     labels: NDArray[Any] | None = None,
@@ -44,8 +39,8 @@ def validation_split(
     ----------
     X : Sequences or Windows
         Samples to split.
-    fraction : float
-        Fraction of validation samples.
+    fraction : float or "auto"
+        Fraction of validation samples; "auto" is a tenth, of fewer than 600 samples up to a fifth.
     seed : int
         Seed of the random split.
     labels : array of shape (n_samples,), optional
@@ -59,6 +54,7 @@ def validation_split(
         If there are too few samples for two parts.
     """
     n = len(X)
+    fraction = _auto_fraction(n) if fraction == "auto" else float(fraction)
     n_valid = max(1, round(fraction * n))
     if n - n_valid < 1:
         raise ValueError(
@@ -73,6 +69,11 @@ def validation_split(
     stratify = labels if labels is not None and _can_stratify(labels, n_valid) else None
     train, valid = train_test_split(np.arange(n), test_size=n_valid, random_state=seed, stratify=stratify)
     return (train, valid) if counted is None else _with_counted(train, valid, counted)
+
+
+def _auto_fraction(n_samples: int) -> float:
+    """Return a fraction that gives enough validation samples."""
+    return min(_MOST, max(_USUAL, _ENOUGH / n_samples))
 
 
 def _stretches(n: int, n_valid: int, reach: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.model_selection import GridSearchCV
 
 from seqpipe import Cell, SequenceClassifier, SequenceRegressor
@@ -86,19 +87,17 @@ def test_a_patch_is_searched() -> None:
 
 
 class Sum(Cell):
-    """Adds w times the first entry of the input."""
-
-    def initial_state(self, batch_size: int) -> Any:
-        return self.anchor.new_zeros(batch_size, 1)
+    """h_t = 0.5 h_{t-1} + the first entry of x_t."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        import torch
-
         super().__init__(input_size, hidden_size)
-        self.anchor = torch.nn.Parameter(torch.full((1,), 0.5))
+        self.weight = torch.nn.Parameter(torch.full((1,), 0.5))
+
+    def initial_state(self, batch_size: int) -> Any:
+        return self.weight.new_zeros(batch_size, 1)
 
     def step(self, x_t: Any, state: Any) -> Any:
-        state = self.anchor * state + x_t[:, :1]
+        state = self.weight * state + x_t[:, :1]
         return state, state
 
 

@@ -53,6 +53,12 @@ def test_no_training_sample_is_next_to_a_held_out_one(n: int, fraction: float, s
     assert len(train) >= n - 3 * len(valid)
 
 
+@pytest.mark.parametrize(("n", "n_valid"), [(10, 2), (250, 50), (300, 60), (500, 60), (600, 60), (2000, 200)])
+def test_a_tenth_is_held_out_and_of_few_samples_up_to_a_fifth(n: int, n_valid: int) -> None:
+    train, valid = validation_split(Sequences.from_arrays(list(rng.normal(size=(n, 3, 1)))), "auto", seed=0)
+    assert (len(train), len(valid)) == (n - n_valid, n_valid)
+
+
 def test_held_out_stretches_lie_in_equal_parts_of_the_data() -> None:
     _, valid = validation_split(cut(rng.normal(size=(1009, 1)), 10, 1), 0.1, seed=0)
     assert np.bincount(valid // 250).tolist() == [25, 25, 25, 25]

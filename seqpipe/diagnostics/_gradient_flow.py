@@ -130,7 +130,9 @@ def gradient_flow(estimator: Any, X: Any, y: Any = None, *, max_samples: int | N
     -----
     Dropout is disabled, sample weights count as one, and the ``grad`` of the parameters is not changed. If the loss
     depends on every step (``pooling="mean"``, or one prediction per step), part of the gradient of a state comes directly
-    from there: the result is the gradient in training, not the effect of the recurrence alone.
+    from there: the result is the gradient in training, not the effect of the recurrence alone. Of an estimator with
+    ``patch``, the norm at a time step is that of the state after the first patch that contains the step, in the direction
+    of the layer.
 
     References
     ----------

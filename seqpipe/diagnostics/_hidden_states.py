@@ -25,7 +25,8 @@ class HiddenStates:
     layers : tuple of Layer
         The layers; ``str(layer)`` names a layer.
     values : tuple of array of shape (n_timesteps, hidden_size)
-        One array per layer; of a state with several tensors the first, for an LSTM h.
+        One array per layer; of a state with several tensors the first, for an LSTM h. Of an estimator with ``patch``, the
+        state at a time step is that after the first patch that contains the step, in the direction of the layer.
     """
 
     layers: tuple[Layer, ...]

@@ -37,13 +37,18 @@ class PatchedEstimator(SequenceEstimator):
         "tuple of int, or None", "Length and stride of the patches; None if the network reads single time steps."
     )
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if isinstance(self.patch, tuple | list):
+            _check(self.patch, owner=type(self).__name__)
+
     def _choose_patch(self, X: Sequences | Windows) -> None:
         """Set ``patch_`` for the training data."""
         if self.patch == "auto":
             suits = self.embedding is None and self.element_shape_ is None
             self.patch_ = _auto_patch(X) if suits else None
             return
-        self.patch_ = None if self.patch is None else _checked(self.patch, owner=type(self).__name__)
+        self.patch_ = None if self.patch is None else (int(self.patch[0]), int(self.patch[1]))
         if self.patch_ is not None and self.element_shape_ is not None:
             raise ValueError(
                 f"The 'patch' parameter of {type(self).__name__} requires time steps that are vectors. X has time steps of "
@@ -55,14 +60,13 @@ class PatchedEstimator(SequenceEstimator):
         return {**super()._input_sizes(X), "patch_length": length, "patch_stride": stride}
 
 
-def _checked(patch: Any, *, owner: str) -> tuple[int, int]:
+def _check(patch: Any, *, owner: str) -> None:
     whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in patch)
     if len(patch) != 2 or not whole or not 1 <= patch[1] <= patch[0]:
         raise ValueError(
             f"The 'patch' parameter of {owner} must be 'auto', None or (length, stride), with 1 <= stride <= length. "
             f"Got {patch!r} instead."
         )
-    return int(patch[0]), int(patch[1])
 
 
 def _auto_patch(X: Sequences | Windows) -> tuple[int, int] | None:

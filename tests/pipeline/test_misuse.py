@@ -90,6 +90,15 @@ def test_settings_that_torch_refuses_are_told_by_their_parameter(params: dict[st
         run({"task": {"classify": {"max_epochs": 2, **params}}})
 
 
+@pytest.mark.parametrize("params", [{"patch": [4, 5]}, {"n_members": 0}, {"scale_inputs": "series"}])
+def test_a_parameter_that_no_data_suits_is_refused_before_a_fit(params: dict[str, Any]) -> None:
+    [name] = params
+    with pytest.raises(
+        RecipeError, match=rf"task.classify.{name}: The '{name}' parameter of SequenceClassifier must be"
+    ):
+        run({"task": {"classify": params}})
+
+
 @pytest.mark.parametrize(
     ("data", "task", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -34,6 +35,7 @@ from seqpipe.training import (
     Samples,
     Schedule,
     SequenceNet,
+    StopTraining,
     Truncation,
     auto_batch_size,
     auto_epochs,
@@ -49,10 +51,29 @@ from seqpipe.training import (
     resolve_device,
 )
 
-__all__ = ["RecurrentEstimator"]
+__all__ = ["PlannedFit", "RecurrentEstimator"]
 
 #: Frames from `RecurrentEstimator._begin` to the caller of ``fit``: _fit, _listened_fit, fit, and fit with callbacks.
 _FROM_BEGIN_TO_USER = 6
+
+
+@dataclass
+class PlannedFit:
+    """What a fit of one network depends on besides parameters.
+
+    Attributes
+    ----------
+    train : Samples
+    validation : Samples or None
+    seed : int
+        Seed of initial weights and batches.
+    device : str
+    """
+
+    train: Samples
+    validation: Samples | None
+    seed: int
+    device: str
 
 
 class RecurrentEstimator(
@@ -182,6 +203,18 @@ class RecurrentEstimator(
 
         ``sizes`` are the arguments of the network that depend on the data, such as n_outputs.
         """
+        fit = self._planned(samples, partial=partial, labels=labels)
+        with seeded(fit.seed, fit.device) as turn:
+            net, epochs = self._prepare_net(fit, sizes, listeners, turn, partial=partial)
+            reset_peak_memory(fit.device)
+            try:
+                stop_reason = net.train(fit.train, fit.validation, epochs)
+            except Diverged as fault:
+                stop_reason = self._diverged(fault, net)
+            self._finish(fit, net, stop_reason, listeners)
+
+    def _planned(self, samples: Samples, *, partial: bool, labels: Any) -> PlannedFit:
+        """Determine the seed, the device and the validation data of a fit."""
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         train, validation = samples, None
         if not partial and self._stops_early(samples):
@@ -190,34 +223,32 @@ class RecurrentEstimator(
             train, validation = samples.take(indices[0]), samples.take(indices[1])
         device = resolve_device(self.device)
         check_precision(self.mixed_precision, self.dtype, device)
-        with seeded(seed, device) as turn:
-            stopping = [] if validation is None else [("early_stopping", EarlyStopping(self.n_iter_no_change))]
-            net, epochs = self._prepare_net(train, sizes, device, seed, listeners, turn, stopping, partial=partial)
-            reset_peak_memory(device)
-            stop_reason = self._run(net, train, validation, epochs)
-            if validation is not None:
-                self._calibrate(net, train, validation)
-        listeners.summary = self._summary(net, stop_reason)
+        return PlannedFit(train, validation, seed, device)
+
+    def _finish(self, fit: PlannedFit, net: SequenceNet, stop_reason: str | None, listeners: FitListeners) -> None:
+        """Adapt a trained net to validation data, and describe the fit."""
+        if fit.validation is not None:
+            self._calibrate(net, fit.train, fit.validation)
+        listeners.summary = self._summary(net, stop_reason or "all epochs done")
 
     def _prepare_net(
-        self,
-        train: Samples,
-        sizes: dict[str, int],
-        device: str,
-        seed: int,
-        listeners: FitListeners,
-        turn: Turn,
-        stopping: list[Any],
-        *,
-        partial: bool,
+        self, fit: PlannedFit, sizes: dict[str, int], listeners: FitListeners, turn: Turn | None, *, partial: bool
     ) -> tuple[SequenceNet, int]:
+        """Return a net with initial weights, or those of the last fit if this one continues, and the number of epochs.
+
+        The net ends ``turn`` as soon as its training is known to use no random numbers.
+        """
+        train, device, seed = fit.train, fit.device, fit.seed
+        stopping = [] if fit.validation is None else [("early_stopping", EarlyStopping(self.n_iter_no_change))]
         batch_size = auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
         n_batches = -(-len(train) // batch_size)
         usual, most = self._updates_per_batch(train)
         epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
         callbacks = self._callbacks(epochs, schedule, listeners, stopping)
-        if not (self.net_params or {}).get("callbacks"):  # user callbacks may draw random numbers at any time
+        if turn is not None and not (self.net_params or {}).get(
+            "callbacks"
+        ):  # user callbacks may draw random numbers at any time
             callbacks.append(("first_update", FirstUpdate(turn)))
         fresh = self._make_net(sizes, device, seed, batch_size, callbacks)
         if self._continues(partial):
@@ -342,18 +373,15 @@ class RecurrentEstimator(
             callbacks.append(("progress", ProgressBar(epochs)))
         return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]
 
-    def _run(self, net: SequenceNet, train: Samples, validation: Samples | None, epochs: int) -> str:
-        try:
-            return net.train(train, validation, epochs) or "all epochs done"
-        except Diverged as error:
-            epoch = len(self.history_) + 1
-            message = (
-                f"Training of {type(self).__name__} stopped at update {net.guard.n_updates_ + 1}, in epoch {epoch}: "
-                f"{error}. The last weights with a finite loss are kept. Lower lr (now {self.lr!r}), set "
-                "gradient_clip_norm, or check X and y for outliers."
-            )
-            warnings.warn(message, DivergenceWarning, stacklevel=4)
-            return f"diverged: {error}"
+    def _diverged(self, fault: StopTraining, net: SequenceNet) -> str:
+        """Warn that training diverged, and return the reason why it stopped."""
+        message = (
+            f"Training of {type(self).__name__} stopped at update {net.guard.n_updates_ + 1}, in epoch "
+            f"{len(self.history_) + 1}: {fault}. The last weights with a finite loss are kept. Lower lr (now "
+            f"{self.lr!r}), set gradient_clip_norm, or check X and y for outliers."
+        )
+        warnings.warn(message, DivergenceWarning, stacklevel=4)
+        return f"diverged: {fault}"
 
     def _summary(self, net: SequenceNet, stop_reason: str) -> dict[str, Any]:
         self.n_iter_ = max(1, len(self.history_))

@@ -18,7 +18,9 @@ from seqpipe.callbacks import CALLBACK_STATE
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._listeners import FitListeners
-from seqpipe.training import Samples
+from seqpipe.estimators._seeded import seeded
+from seqpipe.networks import join_members
+from seqpipe.training import Diverged, Samples, find_optimizer, resolve_device, train_together
 
 __all__ = ["EnsembleEstimator"]
 
@@ -54,18 +56,61 @@ class EnsembleEstimator(RecurrentEstimator):
         members = self._next_members(partial)
         stop = threading.Event()
         heard = [_MemberListeners(stop, each) for each in (listeners, *[None] * (len(members) - 1))]
-        workers = Parallel(n_jobs=min(len(members), torch.get_num_threads()), backend="threading")
+        train = self._train_together if self._can_join() else self._train_in_threads
         try:
-            workers(
-                delayed(member._train)(samples, sizes, each, partial=partial, labels=labels)
-                for member, each in zip(members, heard)
-            )
+            train(members, samples, sizes, heard, partial=partial, labels=labels)
         except BaseException:
             stop.set()
             raise
         self._adopt(members)
         totals = {"n_parameters": self.n_parameters_, "compile_seconds": self.compile_seconds_}
         listeners.summary = {**heard[0].summary, **totals}
+
+    def _can_join(self) -> bool:
+        """Return whether one update of all networks at once is possible, with parameters that are independent."""
+        optimizer = find_optimizer(self.optimizer, owner=type(self).__name__)
+        independent = optimizer.__module__.startswith("torch.optim.")  # not known of a user's
+        plain = not (self.mixed_precision or (self.net_params or {}).get("callbacks"))
+        return independent and plain and self._truncation() is None and resolve_device(self.device) == "cpu"
+
+    def _train_in_threads(
+        self,
+        members: list[Self],
+        samples: Samples,
+        sizes: dict[str, int],
+        heard: list[_MemberListeners],
+        *,
+        partial: bool,
+        labels: Any,
+    ) -> None:
+        workers = Parallel(n_jobs=min(len(members), torch.get_num_threads()), backend="threading")
+        workers(
+            delayed(member._train)(samples, sizes, each, partial=partial, labels=labels)
+            for member, each in zip(members, heard)
+        )
+
+    def _train_together(
+        self,
+        members: list[Self],
+        samples: Samples,
+        sizes: dict[str, int],
+        heard: list[_MemberListeners],
+        *,
+        partial: bool,
+        labels: Any,
+    ) -> None:
+        fits = [member._planned(samples, partial=partial, labels=labels) for member in members]
+        nets = []
+        with seeded(fits[0].seed, fits[0].device) as turn:
+            for member, fit, each in zip(members, fits, heard):
+                with seeded(fit.seed, fit.device):
+                    ends = turn if member is members[0] else None
+                    net, epochs = member._prepare_net(fit, sizes, each, ends, partial=partial)
+                nets.append(net)
+            stops = train_together(nets, [(fit.train, fit.validation) for fit in fits], epochs, join_members)
+        for member, fit, net, stop, each in zip(members, fits, nets, stops, heard):
+            reason = member._diverged(stop, net) if isinstance(stop, Diverged) else str(stop or "") or None
+            member._finish(fit, net, reason, each)
 
     def _next_members(self, partial: bool) -> list[Self]:
         """Return the members to train: new ones with new seeds, or those of the last fit if it continues."""
@@ -92,7 +137,7 @@ class EnsembleEstimator(RecurrentEstimator):
         own = {"members_", *CALLBACK_STATE}
         shared = {name: value for name, value in self.__dict__.items() if name not in own}
         kept = {name: of_last_fit[name] for name in _OF_NETWORK if name in of_last_fit}
-        member.__dict__.update(shared | kept | {"n_members": 1, "random_state": seed})
+        member.__dict__.update(shared | kept | {"n_members": 1, "members_": [], "random_state": seed})
         return member
 
     def _adopt(self, members: list[Self]) -> None:
@@ -101,7 +146,7 @@ class EnsembleEstimator(RecurrentEstimator):
         self.__dict__.update({name: first.__dict__[name] for name in _OF_NETWORK})
         self.members_ = members
         self.n_parameters_ = sum(member.n_parameters_ for member in members)
-        self.compile_seconds_ = sum(member.compile_seconds_ for member in members)
+        self.compile_seconds_ = max(member.compile_seconds_ for member in members)  # of the process, measured by each
 
     def _of_members(self, run: Callable[[Self], Any]) -> list[Any]:
         """Return the results of a function for each network."""

@@ -6,6 +6,7 @@ from seqpipe.networks._caption import CaptionNetwork
 from seqpipe.networks._encoder_decoder import EncoderDecoder
 from seqpipe.networks._inputs import StandardisedInput
 from seqpipe.networks._language import LanguageNetwork
+from seqpipe.networks._members import join_members
 from seqpipe.networks._patching import Patching
 from seqpipe.networks._pooling import POOLINGS
 from seqpipe.networks._sequence import SequenceNetwork
@@ -27,4 +28,5 @@ __all__ = [
     "StandardisedInput",
     "StepNetwork",
     "beam_search",
+    "join_members",
 ]

@@ -2,6 +2,7 @@
 
 from seqpipe.recurrence._check import check_initial_state, check_step
 from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence._members import RecurrentMembers
 from seqpipe.recurrence._record import RecordedRun, recorded_states
 from seqpipe.recurrence._recurrent import Recurrent
 from seqpipe.recurrence._states import map_state, stack_states, state_tensors
@@ -33,6 +34,7 @@ __all__ = [
     "POLICY",
     "RecordedRun",
     "Recurrent",
+    "RecurrentMembers",
     "ScanEngine",
     "TorchEngine",
     "TritonEngine",

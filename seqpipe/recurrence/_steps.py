@@ -72,6 +72,10 @@ class ValidSteps:
         """Mask of the valid steps, of dtype bool and shape (batch, n_timesteps)."""
         return torch.arange(self.n_timesteps, device=self.lengths.device) < self.lengths[:, None]
 
+    def rows(self, rows: slice) -> ValidSteps:
+        """Return the valid steps of some rows, of as many time steps."""
+        return ValidSteps.of(self.lengths[rows], self.n_timesteps, self.lengths.device)
+
     def between(self, start: int, stop: int) -> ValidSteps:
         """Return the valid steps of the slice of the batch from step ``start`` to ``stop``."""
         size = stop - start

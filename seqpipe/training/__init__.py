@@ -13,8 +13,9 @@ from seqpipe.training._resources import device_or_cpu, peak_memory_mib, reset_pe
 from seqpipe.training._samples import Samples
 from seqpipe.training._schedule import BY_FUNCTION, SCHEDULES, Schedule, check_schedule, check_schedule_params
 from seqpipe.training._step_loss import StepLoss, StepRule, chosen_steps
-from seqpipe.training._stopping import Diverged
+from seqpipe.training._stopping import Diverged, StopTraining
 from seqpipe.training._target_loss import TargetLoss
+from seqpipe.training._together import train_together
 from seqpipe.training._truncation import Truncation, check_tbptt
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "StepLoss",
     "StepObjective",
     "StepRule",
+    "StopTraining",
     "TargetLoss",
     "Truncation",
     "auto_batch_size",
@@ -52,4 +54,5 @@ __all__ = [
     "peak_memory_mib",
     "reset_peak_memory",
     "resolve_device",
+    "train_together",
 ]

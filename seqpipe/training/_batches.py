@@ -15,7 +15,7 @@ from torch import Tensor
 from seqpipe.sequences import Sequences
 from seqpipe.training._samples import Samples
 
-__all__ = ["Batches"]
+__all__ = ["Batch", "Batches"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from seqpipe.training._stopping import Diverged
 
-__all__ = ["GradientGuard"]
+__all__ = ["GradientGuard", "guard_together"]
 
 #: Weights this many times larger than at the start count as diverged, long before they overflow.
 _EXPLODED = 1e6
@@ -54,24 +55,30 @@ class GradientGuard(Callback):
 
     def on_grad_computed(self, net: Any, named_parameters: Iterable[Any], **kwargs: Any) -> None:
         """Stop if loss, gradient or weights are not finite; else clip the gradient and store the weights."""
-        gradients = [p.grad for p in self.parameters_ if p.grad is not None]
-        loss, norm, weight_norm = self._read(gradients)
+        for fault in guard_together([self]).values():
+            raise fault
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """The gradients of the parameters that have one."""
+        return [p.grad for p in self.parameters_ if p.grad is not None]
+
+    def judge(self, loss: float, norm: float, weight_norm: float) -> float:
+        """Return the factor that clips the gradient.
+
+        Raises
+        ------
+        Diverged
+            If the loss or a norm is not finite, or the weights exploded; the stored weights are restored.
+        """
         if not math.isfinite(loss):
             self._diverge("the loss is not finite")
         if not math.isfinite(norm):
             self._diverge("the gradient is not finite")
         self._check_weights(weight_norm)
-        if self.max_norm is not None and norm + 1e-6 > self.max_norm:  # as torch.nn.utils.clip_grad_norm_
-            torch._foreach_mul_(gradients, self.max_norm / (norm + 1e-6))
-        torch._foreach_copy_(self.kept_, self.weights_)
         self.norms_.append(norm)
         self.n_updates_ += 1
-
-    def _read(self, gradients: list[Tensor]) -> tuple[float, float, float]:
-        """Return the loss and the norms of gradient and weights."""
-        norms = torch._foreach_norm([*gradients, *self.weights_])
-        loss, *found = torch.stack([self.loss_.to(norms[0].device), *norms]).tolist()
-        return loss, math.hypot(*found[: len(gradients)]), math.hypot(*found[len(gradients) :])
+        return 1.0 if self.max_norm is None else min(1.0, self.max_norm / (norm + 1e-6))  # as clip_grad_norm_ of torch
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Check the weights after the last update, and record the mean norm of the gradient before clipping."""
@@ -90,3 +97,32 @@ class GradientGuard(Callback):
 
 def _weight_norm(weights: list[Tensor]) -> float:
     return math.hypot(*torch.stack(torch._foreach_norm(weights)).tolist())
+
+
+def guard_together(guards: Sequence[GradientGuard]) -> dict[int, Diverged]:
+    """Check the gradients of several nets, clip each by its norm, and store the weights; return errors by index."""
+    gradients = [guard.gradients for guard in guards]
+    factors, faults = [], {}
+    for i, (guard, values) in enumerate(zip(guards, _read(guards, gradients))):
+        try:
+            factors.append(guard.judge(*values))
+        except Diverged as fault:
+            faults[i] = fault
+            factors.append(1.0)
+    for own, factor in zip(gradients, factors):
+        if factor != 1.0:
+            torch._foreach_mul_(own, factor)
+    kept = [guard for i, guard in enumerate(guards) if i not in faults]
+    if kept:
+        torch._foreach_copy_([w for guard in kept for w in guard.kept_], [w for guard in kept for w in guard.weights_])
+    return faults
+
+
+def _read(guards: Sequence[GradientGuard], gradients: Sequence[list[Tensor]]) -> Iterator[tuple[float, float, float]]:
+    """Yield the loss, the norm of the gradient and that of the weights of each net; all are read at once."""
+    norms = torch._foreach_norm([t for guard, own in zip(guards, gradients) for t in (*own, *guard.weights_)])
+    losses = [guard.loss_.to(norms[0].device) for guard in guards]
+    values = iter(torch.stack([*losses, *norms]).tolist())
+    losses_read = list(islice(values, len(guards)))
+    for loss, guard, own in zip(losses_read, guards, gradients):
+        yield loss, math.hypot(*islice(values, len(own))), math.hypot(*islice(values, len(guard.weights_)))

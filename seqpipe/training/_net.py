@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from seqpipe.cells import Cell
 from seqpipe.recurrence import Recurrent
 from seqpipe.sequences import Windows
-from seqpipe.training._batches import Batches
+from seqpipe.training._batches import Batch, Batches
 from seqpipe.training._guard import GradientGuard
 from seqpipe.training._objective import Objective, SampleLoss, StepObjective
 from seqpipe.training._precision import autocast
@@ -26,7 +27,7 @@ from seqpipe.training._stopping import Diverged, StopTraining, requested_stops
 from seqpipe.training._threads import threads_for
 from seqpipe.training._truncation import Truncation
 
-__all__ = ["SequenceNet"]
+__all__ = ["SequenceNet", "Update"]
 
 T = TypeVar("T")
 
@@ -36,6 +37,22 @@ _PREDICTION_BATCH = 2048
 _BATCH_EVENTS = frozenset({"on_batch_begin", "on_grad_computed", "on_batch_end"})
 #: Maximum number of outputs of one layer per batch in prediction: 64 MiB in float32.
 _PREDICTION_VALUES = 2**24
+
+
+@dataclass
+class Update:
+    """One update of a fit.
+
+    Attributes
+    ----------
+    batch : tuple
+        Inputs and targets, as `Batches` yields them, or a part of these along time.
+    step : dict
+        The ``loss``, and ``y_pred``, the outputs before the update; set by whoever makes the update.
+    """
+
+    batch: Batch
+    step: dict[str, Any] = field(default_factory=dict)
 
 
 class SequenceNet(skorch.NeuralNet):
@@ -90,18 +107,58 @@ class SequenceNet(skorch.NeuralNet):
         Diverged
             If a loss, gradient or weight is not finite; the last good weights are restored.
         """
+        with self._threads(self.batch_size), closing(self.updates(samples, validation, epochs)) as updates:
+            try:
+                for update in updates:
+                    update.step = self.train_step(update.batch)
+                    del update  # else two batches and their activations are in memory at a time
+            except Diverged:
+                raise
+            except StopTraining as stop:
+                return str(stop)
+        return None
+
+    def updates(self, samples: Samples, validation: Samples | None, epochs: int) -> Generator[Update]:
+        """Yield each update of a fit, which the caller makes; validate, and notify callbacks.
+
+        Raises
+        ------
+        StopTraining
+            If a callback stops training.
+        """
+        self.check_training_readiness()
+        batches, validated = self.get_iterator(samples, training=True), None
+        if validation is not None:
+            validated = self.get_iterator(validation)
         self.batches_done_ = 0.0
         self.notify("on_train_begin", X=samples, y=None)
+        data = {"dataset_train": samples, "dataset_valid": validation}
         try:
-            with self._threads(self.batch_size):
-                self.fit_loop((samples, validation), epochs=epochs)
-        except Diverged:
-            raise
-        except StopTraining as stop:
-            return str(stop)
+            for _ in range(epochs):
+                self.notify("on_epoch_begin", **data)
+                yield from self._updates_of_epoch(batches)
+                self.run_single_epoch(validated, training=False, prefix="valid", step_fn=self.validation_step)
+                self.notify("on_epoch_end", **data)
         finally:
             self.notify("on_train_end", X=samples, y=None)
-        return None
+
+    def _updates_of_epoch(self, batches: Batches) -> Iterator[Update]:
+        """Yield the updates of one epoch, and record their losses and sizes."""
+        super()._set_training(True)
+        for batch in batches:
+            before = self.batches_done_
+            for part in self._parts(batch):
+                self.notify("on_batch_begin", batch=part, training=True)
+                update = Update(part)
+                yield update
+                step = update.step
+                self.batches_done_ = before + part[0].get("done", 1)
+                self._record("train", part, step)
+                self.notify("on_batch_end", batch=part, training=True, **step)
+                del part, update, step  # else two batches and their activations are in memory at a time
+            self.batches_done_ = before + 1.0  # the last parts may have had no update
+            del batch
+        self.history.record("train_batch_count", len(batches))
 
     def outputs(self, samples: Samples) -> NDArray[Any]:
         """Return the network's outputs, shape (n_samples, n_outputs), in the samples' order."""
@@ -174,13 +231,6 @@ class SequenceNet(skorch.NeuralNet):
         """The recurrent layers of the module, in the order of the data flow."""
         return [module for module in self.module_.modules() if isinstance(module, Recurrent)]
 
-    def check_data(self, X: Any, y: Any = None) -> None:
-        """Do nothing: estimators validate the data."""
-
-    def get_split_datasets(self, X: Any, y: Any = None, **kwargs: Any) -> Any:
-        """Return the training and validation samples passed to `train`."""
-        return X
-
     def get_iterator(self, dataset: Samples, training: bool = False) -> Batches:
         """Return whole batches: shuffled for training; for validation sorted by length, of prediction size."""
         device = torch.device(self.device)
@@ -203,29 +253,25 @@ class SequenceNet(skorch.NeuralNet):
     def run_single_epoch(
         self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
-        """Take one or more steps per batch, and record losses and sizes; do nothing if ``iterator`` is None."""
+        """Validate on all batches, and record losses and sizes; do nothing if ``iterator`` is None."""
         if iterator is None:
             return
         super()._set_training(training)
         for batch in iterator:
-            before = self.batches_done_
-            for part in self._parts(batch, training):
-                self.notify("on_batch_begin", batch=part, training=training)
-                step = step_fn(part, **fit_params)
-                self.history.record_batch(prefix + "_loss", step["loss"].item())
-                self.history.record_batch(prefix + "_batch_size", len(part[0]["x"]) * part[0].get("share", 1))
-                if training:
-                    self.batches_done_ = before + part[0].get("done", 1)
-                self.notify("on_batch_end", batch=part, training=training, **step)
-                del part, step  # else two batches and their activations are in memory at a time
-            if training:
-                self.batches_done_ = before + 1.0  # the last parts may have had no update
-            del batch
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            self._record(prefix, batch, step)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            del batch, step
         self.history.record(prefix + "_batch_count", len(iterator))
 
-    def _parts(self, batch: Any, training: bool) -> Iterator[Any]:
+    def _record(self, prefix: str, batch: Batch, step: dict[str, Any]) -> None:
+        self.history.record_batch(prefix + "_loss", step["loss"].item())
+        self.history.record_batch(prefix + "_batch_size", len(batch[0]["x"]) * batch[0].get("share", 1))
+
+    def _parts(self, batch: Batch) -> Iterator[Batch]:
         """Yield the batch, or the parts of it that are updates; other parts are run for their state only."""
-        if self.truncation is None or not training:
+        if self.truncation is None:
             yield batch
             return
         assert isinstance(self.objective, StepObjective)

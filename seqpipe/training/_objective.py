@@ -53,6 +53,10 @@ class SampleLoss:
 
     def __call__(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, inputs: dict[str, Any]) -> Tensor:
         """Return the loss of outputs (batch, n_outputs) for targets (batch,) or (batch, n_outputs)."""
+        return self.of_samples(criterion, y_pred, y_true, inputs.get("weight")).mean()
+
+    def of_samples(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the weighted losses of samples, of any shape (batch, …), whose mean is the loss."""
         if y_true.is_floating_point() and y_pred.shape != y_true.shape:
             raise ValueError(
                 f"The network's output must have the shape of the targets, {tuple(y_true.shape)}. "
@@ -63,6 +67,6 @@ class SampleLoss:
             raise ValueError(
                 "The criterion must return one loss per sample, so that weights apply. Use reduction='none'."
             )
-        if "weight" not in inputs:
-            return loss.mean()
-        return ((loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss) * inputs["weight"]).mean()
+        if weight is None:
+            return loss
+        return (loss.flatten(1).mean(dim=1) if loss.ndim > 1 else loss) * weight

@@ -15,13 +15,17 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 import seqpipe
-from seqpipe import SequenceClassifier, SequenceRegressor, StepClassifier, StepRegressor
+from seqpipe import Cell, SequenceClassifier, SequenceRegressor, StepClassifier, StepRegressor
 from seqpipe.callbacks import FitListener, FitTask
 from seqpipe.estimators._ensemble import _MemberListeners
 from seqpipe.estimators.targets import Labels, MultiLabels
+from seqpipe.exceptions import DivergenceWarning
 from seqpipe.testing import check_estimator
+from seqpipe.training import GradientGuard
 
 #: Two epochs are not enough to be better than a constant.
 pytestmark = pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
@@ -30,6 +34,27 @@ rng = np.random.default_rng(0)
 X = [rng.normal(size=(n, 2)) for n in rng.integers(3, 9, size=40)]
 MEANS = np.array([x[:, 0].mean() for x in X])
 LABELS = np.where(MEANS > 0, "up", "down")
+
+
+class Halved(torch.optim.SGD):
+    """Takes half of each step."""
+
+    def __init__(self, params: Any, lr: float = 0.01) -> None:
+        super().__init__(params, lr=lr / 2)
+
+
+class Normed(Cell):
+    """A plain cell with normalized weights."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.layer = weight_norm(nn.Linear(input_size + hidden_size, hidden_size))
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.tanh(self.layer(torch.cat([x, h], dim=1)))
+        return h, h
+
+
 CASES: dict[str, tuple[Any, Any]] = {
     "labels": (SequenceClassifier(**SHORT), LABELS),
     "several labels": (SequenceClassifier(**SHORT), np.stack([MEANS > 0, MEANS > 0.2], axis=1).astype(int)),
@@ -59,16 +84,90 @@ def alike(found: Any, expected: Any, **tolerance: Any) -> None:
         np.testing.assert_allclose(np.asarray(one), np.asarray(other), **tolerance)
 
 
+def check_members_equal_single_fits(fitted: Any, X: Any, y: Any) -> None:
+    """Check that every member has the weights and losses of a fit of its own, up to rounding in float64."""
+    assert len({member.random_state for member in fitted.members_}) == len(fitted.members_) == 3
+    for member in fitted.members_:
+        alone = clone(member).fit(X, y)
+        assert alone.members_ == []
+        assert member.n_iter_ == alone.n_iter_
+        alike([e["train_loss"] for e in member.history_], [e["train_loss"] for e in alone.history_], rtol=1e-9)
+        weights, expected = (each.net_.module_.state_dict() for each in (member, alone))
+        alike(weights.values(), expected.values(), rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_member_is_the_estimator_fitted_alone_with_its_seed(name: str) -> None:
-    fitted = ensemble(name)
-    seeds = [member.random_state for member in fitted.members_]
-    assert len(set(seeds)) == 3
-    for member in fitted.members_:
-        alone = clone(CASES[name][0]).set_params(random_state=member.random_state).fit(X, CASES[name][1])
-        for one, other in zip(member.net_.module_.parameters(), alone.net_.module_.parameters(), strict=True):
-            assert torch.equal(one, other)
-        assert [e["train_loss"] for e in member.history_] == [e["train_loss"] for e in alone.history_]
+    check_members_equal_single_fits(ensemble(name, dtype="float64"), X, CASES[name][1])
+
+
+#: Settings with a network, an update or an end of training of their own.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "both directions, stacked": {"cell": "lstm", "bidirectional": True, "num_layers": 2},
+    "no engine for several cells": {"engine": "loop"},
+    "activations computed again": {"memory": "recompute"},
+    "learned initial states": {"initial_state": "learned"},
+    "attention": {"pooling": "attention"},
+    "patches": {"patch": (3, 2)},
+    "scaling per sequence": {"scale_inputs": "both"},
+    "unlike numbers of batches": {"batch_size": 7, "early_stopping": True, "class_weight": "balanced"},
+    "learning rates of their own": {"lr_schedule": "ReduceLROnPlateau", "lr": 0.3, "max_epochs": 25},
+    "unlike ends of training": {"early_stopping": True, "n_iter_no_change": 1, "max_epochs": 20, "lr": 0.1},
+    "an optimizer by layers": {"optimizer": "Adafactor"},
+    "an optimizer of the user": {"optimizer": Halved},
+    "parametrized weights": {"cell": Normed},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_members_with_unusual_settings_are_fits_alone_too(name: str) -> None:
+    check_members_equal_single_fits(ensemble("labels", dtype="float64", **SETTINGS[name]), X, LABELS)
+
+
+def test_members_end_training_each_at_its_own_epoch() -> None:
+    fitted = ensemble("labels", **SETTINGS["unlike ends of training"])
+    assert len({member.n_iter_ for member in fitted.members_}) > 1
+
+
+def test_members_read_tokens_each_by_its_own_embedding() -> None:
+    tokens = [(x[:, :1] * 10).astype(int) % 4 for x in X]
+    model = SequenceClassifier(**SHORT, embedding=3, dtype="float64", n_members=3).fit(tokens, LABELS)
+    check_members_equal_single_fits(model, tokens, LABELS)
+
+
+def test_truncated_members_are_fits_alone_too() -> None:
+    name = "numbers of steps"
+    check_members_equal_single_fits(ensemble(name, tbptt=(3, 3), dtype="float64"), X, CASES[name][1])
+
+
+def test_weights_of_samples_count_in_every_member() -> None:
+    weight = rng.uniform(0.5, 2, size=len(X))
+    fitted = clone(CASES["numbers"][0]).set_params(n_members=2, dtype="float64").fit(X, MEANS, sample_weight=weight)
+    alone = clone(fitted.members_[1]).fit(X, MEANS, sample_weight=weight)
+    np.testing.assert_allclose(fitted.members_[1].predict(X), alone.predict(X), rtol=1e-6)
+
+
+def test_a_member_that_diverges_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = GradientGuard.judge
+    judged: list[GradientGuard] = []
+
+    def third_update_of_the_second_is_bad(guard: GradientGuard, loss: float, norm: float, weight_norm: float) -> float:
+        judged.append(guard)
+        bad = len(judged) > 1 and guard is judged[1] and guard.n_updates_ == 2
+        return judge(guard, np.nan if bad else loss, norm, weight_norm)
+
+    monkeypatch.setattr(GradientGuard, "judge", third_update_of_the_second_is_bad)
+    with pytest.warns(DivergenceWarning, match="stopped at update 3, in epoch 2: the loss is not finite"):
+        fitted = ensemble("labels", batch_size=20)
+    assert [len(member.history_) for member in fitted.members_] == [2, 1, 2]
+    assert np.isfinite(fitted.predict_proba(X)).all()
+
+
+def test_dropout_draws_for_all_members_and_repeats_with_the_seed() -> None:
+    fitted = ensemble("labels", dropout=0.5)
+    np.testing.assert_array_equal(fitted.predict_proba(X), ensemble("labels", dropout=0.5).predict_proba(X))
+    assert not np.allclose(fitted.predict_proba(X), ensemble("labels").predict_proba(X))
+    assert not any(module.training for module in fitted.net_.module_.modules())
 
 
 @pytest.mark.parametrize("name", CASES)

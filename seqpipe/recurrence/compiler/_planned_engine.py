@@ -21,7 +21,7 @@ from seqpipe.recurrence.compiler.trace import Call, Recipes, Unplannable, batch_
 from seqpipe.recurrence.contents import Contents, Signature, contents_in_run, contents_of, first_states
 from seqpipe.recurrence.engines import Engine, fall_back, find_fault
 
-__all__ = ["PlannedEngine", "PlannedProgram"]
+__all__ = ["PlannedEngine", "PlannedProgram", "given_to", "read_by"]
 
 #: Maximum number of plans for one changing cell: a plan costs as much as thousands of steps.
 _MAX_CHANGES = 12
@@ -152,14 +152,19 @@ class PlannedEngine(Engine):
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
         contents = contents_in_run(cell, last=True)
-        tensors, states = contents.tensors, state_tensors(state)
-        training = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors.values()))
-        input_grad = training and x.requires_grad
-        plan = self._plan_for(cell, contents, input_grad=input_grad)
-        refusal = plan if isinstance(plan, str) else self._refusal_of(plan, cell, contents, x, states, training)
-        if isinstance(plan, str) or refusal is not None:
-            return fall_back(cell, x, valid, state, f"not {self.name}: {refusal}")
-        return self._call(plan.program, cell, tensors, x, valid, state)
+        program = self.program_for(cell, contents, x, state_tensors(state))
+        if isinstance(program, str):
+            return fall_back(cell, x, valid, state, f"not {self.name}: {program}")
+        return self._call(program, cell, contents.tensors, x, valid, state)
+
+    def program_for(self, cell: Cell, contents: Contents, x: Tensor, states: tuple[Tensor, ...]) -> Any:
+        """Return the cell's program for a batch, or why there is none, a str."""
+        tensors = (x, *states, *contents.tensors.values())
+        training = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        plan = self._plan_for(cell, contents, input_grad=training and x.requires_grad)
+        if isinstance(plan, str):
+            return plan
+        return self._refusal_of(plan, cell, contents, x, states, training) or plan.program
 
     def code(self, cell: Cell) -> str:
         """Return the code of a training step, or why there is none."""
@@ -273,14 +278,21 @@ class PlannedEngine(Engine):
         valid: ValidSteps | None,
         state: State,
     ) -> tuple[Tensor, State]:
-        if program.projected:
-            x = cell.project(x if valid is None else valid.clear(x)).flatten(2)
+        x = read_by(program, cell, x, valid)
         lengths = None if valid is None else valid.lengths
-        given = (*tensors.values(),)
-        if program.recipes.results:
-            given = (*given, *program.recipes.follow(given))
-        outputs, finals = self.call(program, x, lengths, state_tensors(state), given)
+        outputs, finals = self.call(program, x, lengths, state_tensors(state), given_to(program, tensors))
         return outputs, finals if isinstance(state, tuple) else finals[0]
+
+
+def read_by(program: PlannedProgram, cell: Cell, x: Tensor, valid: ValidSteps | None) -> Tensor:
+    """Return what the loop reads at each step: x, or its projection."""
+    return cell.project(x if valid is None else valid.clear(x)).flatten(2) if program.projected else x
+
+
+def given_to(program: PlannedProgram, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    """Return a cell's tensors, and what torch derives from them for the step."""
+    given = (*tensors.values(),)
+    return (*given, *program.recipes.follow(given)) if program.recipes.results else given
 
 
 def _unsupported(contents: Contents) -> str | None:

@@ -17,9 +17,9 @@ def run_on_real_states(
     x: Tensor,
     lengths: Tensor | None,
     states: tuple[Tensor, ...],
-    tensors: tuple[Tensor, ...],
+    tensors: Any,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run a program that supports only real numbers; see `PlannedEngine.call`."""
+    """Run a program that supports only real numbers; ``tensors`` are passed on to ``run``. See `PlannedEngine.call`."""
     outputs, finals = run(program, x, lengths, tuple([_to_real(s, program.dtype) for s in states]), tensors)
     return outputs, tuple([_from_real(final, s.dtype) for final, s in zip(finals, states)])
 

@@ -10,7 +10,7 @@ without a compiler.
 from seqpipe.recurrence.engines._catalogue import ENGINE_OF_UNROLL
 from seqpipe.recurrence.engines._choice import check_engine, choose_engine, engine_or_unroll, warn_of_unroll
 from seqpipe.recurrence.engines._clock import compile_seconds, compiling
-from seqpipe.recurrence.engines._engine import Choice, Engine
+from seqpipe.recurrence.engines._engine import Choice, Engine, MembersEngine
 from seqpipe.recurrence.engines._fused import FusedEngine
 from seqpipe.recurrence.engines._loop import LoopEngine, fall_back, hold, take_reason
 from seqpipe.recurrence.engines._scan import ScanEngine
@@ -24,6 +24,7 @@ __all__ = [
     "Choice",
     "ENGINE_OF_UNROLL",
     "Engine",
+    "MembersEngine",
     "FusedEngine",
     "LoopEngine",
     "POLICY",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.recurrence._steps import ValidSteps
 
-__all__ = ["Choice", "Engine"]
+__all__ = ["Choice", "Engine", "MembersEngine"]
 
 
 class Engine(Protocol):
@@ -64,6 +65,20 @@ class Engine(Protocol):
     def code(self, cell: Cell) -> str:
         """Return the code that the engine generates for a cell, or an empty string."""
         return ""
+
+
+@runtime_checkable
+class MembersEngine(Protocol):
+    """An engine that can run several cells of one kind at once, such as those of an ensemble."""
+
+    def run_members(
+        self, cells: Sequence[Cell], x: Tensor, valid: ValidSteps | None, state: State
+    ) -> tuple[Tensor, State] | None:
+        """Run each cell over its block of rows; the blocks are equal, in the order of the cells.
+
+        Parameters and results are those of `Engine.run`, except that None is returned, and nothing is run, if these
+        cells must run one by one.
+        """
 
 
 @dataclass(frozen=True)

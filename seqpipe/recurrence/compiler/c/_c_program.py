@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from seqpipe.cells import Cell
 from seqpipe.recurrence._machine import vector_unit
 from seqpipe.recurrence.compiler.c._backward_loop import emit_backward
-from seqpipe.recurrence.compiler.c._compiled_kernel import CompiledKernel
+from seqpipe.recurrence.compiler.c._compiled_kernel import CompiledKernel, Parts
 from seqpipe.recurrence.compiler.c._forward_loop import emit_forward
 from seqpipe.recurrence.compiler.c._gradients import Gradients
 from seqpipe.recurrence.compiler.program import (
@@ -32,7 +33,7 @@ __all__ = ["Batch", "CProgram", "ForwardRun"]
 
 @dataclass
 class Batch:
-    """A batch as the kernels read it: rows in decreasing order of length.
+    """A batch as the kernels read it: an equal block of rows per member, each in decreasing order of length.
 
     Attributes
     ----------
@@ -52,8 +53,8 @@ class ForwardRun:
     Attributes
     ----------
     batch : Batch
-    bound : Bound
-        The row-free values.
+    bound : list of Bound
+        The row-free values of each member.
     outputs : tensor
         The outputs; if a state is the output, that state at all steps.
     kept : tensor
@@ -61,13 +62,16 @@ class ForwardRun:
     """
 
     batch: Batch
-    bound: Bound
+    bound: list[Bound]
     outputs: Tensor
     kept: Tensor
 
 
 class CProgram:
-    """One cell's step, planned and compiled for one dtype and one set of requested gradients."""
+    """One cell's step, planned and compiled for one dtype and one set of requested gradients.
+
+    It runs one cell, or several of the same kind at once: the members of a batch.
+    """
 
     def __init__(self, cell: Cell, dtype: torch.dtype, *, input_grad: bool, parameter_grads: tuple[bool, ...]) -> None:
         self.dtype = dtype
@@ -115,24 +119,24 @@ class CProgram:
         )
 
     def forward(
-        self, batch: Batch, states: Sequence[Tensor], tensors: Sequence[Tensor], *, keep: bool
+        self, batch: Batch, states: Sequence[Tensor], members: Sequence[Sequence[Tensor]], *, keep: bool
     ) -> tuple[ForwardRun, list[Tensor]]:
-        """Run over a batch from contiguous states; return the values stored for backward and the final states."""
+        """Run over a batch from contiguous states, with the parameters and buffers of each member.
+
+        Returns the values stored for backward, and the final states.
+        """
         n, n_timesteps = batch.x.shape[:2]
         outputs, kept = (
             torch.empty(self._outputs_size(n, n_timesteps), dtype=self.dtype),
             self._kept(n, n_timesteps, keep),
         )
-        run = ForwardRun(batch, self.free.bind(tensors), outputs, kept)
+        run = ForwardRun(batch, [self.free.bind(tensors) for tensors in members], outputs, kept)
         finals = [torch.empty(state.shape, dtype=self.dtype) for state in states]
         addresses = self._addresses(run, keep)
         for k, (state, final) in enumerate(zip(states, finals)):
             addresses[("initial", k)], addresses[("final", k)] = state.data_ptr(), final.data_ptr()
         kernel = self.training_kernel if keep else self.forward_kernel
-        numbers = self._numbers(batch, keep) | run.bound.strides
-        work = self._work(batch.x)
-        parts = POLICY.parts(work, n, n_threads())
-        kernel.run(numbers, addresses, parts, short=POLICY.is_short(work), alive=(run, states, finals))
+        self._run(kernel, run, self._numbers(batch, keep), addresses, self._parts(run), (states, finals))
         return run, finals
 
     def output_of(self, run: ForwardRun) -> Tensor:
@@ -143,30 +147,54 @@ class CProgram:
         return run.outputs.as_strided((n, n_timesteps, self.layout.output_width), (width, n * width, 1), start)
 
     def backward(
-        self, run: ForwardRun, output_grad: Tensor, state_grads: Sequence[Tensor | None], tensors: Sequence[Tensor]
+        self,
+        run: ForwardRun,
+        output_grad: Tensor,
+        state_grads: Sequence[Tensor | None],
+        members: Sequence[Sequence[Tensor]],
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
-        """Return the gradients of x, of the initial states (batch, width), and of parameters and buffers."""
-        batch, work = run.batch, self._work(run.batch.x)
-        parts = POLICY.parts(work, len(batch.x), n_threads())
+        """Return the gradients of x, of the initial states (batch, width), and of all members' parameters and buffers."""
+        batch, parts = run.batch, self._parts(run)
         output_grad = output_grad if output_grad.stride(2) == 1 else output_grad.contiguous()
         state_grads = [g if g is None else g.contiguous() for g in state_grads]
         found = [torch.empty(len(batch.x), width, dtype=self.dtype) for width in self.layout.state_widths]
-        sums = torch.empty(parts, self.backward_kernel.kernel.sum_sizes[-1] + self.target.lanes, dtype=self.dtype)
+        sums = torch.empty(len(parts), self.backward_kernel.kernel.sum_sizes[-1] + self.target.lanes, dtype=self.dtype)
         addresses = self._addresses(run, True)
         addresses[("output_grad",)], addresses[("sums",)] = output_grad.data_ptr(), sums.data_ptr()
         for k, (given, grad) in enumerate(zip(state_grads, found)):
             addresses[("final_grad", k)] = 0 if given is None else given.data_ptr()
             addresses[("state_grad", k)] = grad.data_ptr()
-        numbers = self._numbers(batch, True) | run.bound.strides
+        numbers = self._numbers(batch, True)
         numbers[("grad_row",)], numbers[("grad_step",)] = output_grad.stride()[:2]
         x_grad = None
         if self.program.x_grad is not None:
             x_grad = torch.empty(batch.x.shape, dtype=self.dtype)
             addresses[("x_grad",)] = x_grad.data_ptr()
             numbers[("x_grad_row",)], numbers[("x_grad_step",)] = x_grad.stride()[:2]
-        alive = (run, output_grad, state_grads, found, sums, x_grad)
-        self.backward_kernel.run(numbers, addresses, parts, short=POLICY.is_short(work), alive=alive)
-        return x_grad, found, self.gradients.of(sums, tensors)
+        alive = (output_grad, state_grads, found, sums, x_grad)
+        self._run(self.backward_kernel, run, numbers, addresses, parts, alive)
+        of_members = [self.gradients.of(sums[parts.of(k)], tensors) for k, tensors in enumerate(members)]
+        return x_grad, found, [grad for grads in of_members for grad in grads]
+
+    def _run(
+        self,
+        kernel: CompiledKernel,
+        run: ForwardRun,
+        numbers: dict[tuple[object, ...], int],
+        addresses: dict[tuple[object, ...], int],
+        parts: Parts,
+        alive: Any,
+    ) -> None:
+        """Run a kernel with arguments that all members share, and the row-free values of each."""
+        own = [addresses | bound.addresses for bound in run.bound]
+        short = POLICY.is_short(self._work(run.batch.x))
+        kernel.run(numbers | run.bound[0].strides, own, parts, short=short, alive=(run, alive))
+
+    def _parts(self, run: ForwardRun) -> Parts:
+        """Return how the batch is split among threads."""
+        members = len(run.bound)
+        rows = len(run.batch.x) // members
+        return Parts(members, POLICY.parts(self._work(run.batch.x), rows, n_threads()))
 
     def _outputs_size(self, n: int, n_timesteps: int) -> int:
         rows = n * (n_timesteps + (self.layout.output_state is not None))
@@ -185,10 +213,10 @@ class CProgram:
         return torch.empty(size + self.target.lanes, dtype=self.dtype)
 
     def _addresses(self, run: ForwardRun, keep: bool) -> dict[tuple[object, ...], int]:
-        """Return the addresses that the forward and backward kernels share."""
+        """Return the addresses that the members, and the forward and backward kernels, share."""
         x, lengths = run.batch.x, run.batch.lengths
         outputs, kept = run.outputs.data_ptr(), run.kept.data_ptr()
-        addresses = {("lengths",): lengths.data_ptr(), ("x",): x.data_ptr(), **run.bound.addresses}
+        addresses: dict[tuple[object, ...], int] = {("lengths",): lengths.data_ptr(), ("x",): x.data_ptr()}
         for k, size in enumerate(self._states(len(x), x.shape[1], keep)):
             addresses[("state", k)] = outputs if k == self.layout.output_state else kept
             kept += size * self.dtype.itemsize

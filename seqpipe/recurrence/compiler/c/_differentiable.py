@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,27 +16,35 @@ __all__ = ["run_compiled"]
 
 
 def run_compiled(
-    program: CProgram, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...], tensors: tuple[Tensor, ...]
+    program: CProgram,
+    x: Tensor,
+    lengths: Tensor | None,
+    states: tuple[Tensor, ...],
+    members: Sequence[tuple[Tensor, ...]],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run over x (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states."""
+    """Run over x (batch, n_timesteps, n_features); return the outputs, zero in the padding, and the final states.
+
+    ``members`` are the parameters and buffers of one cell or several, which run over equal blocks of rows.
+    """
+    tensors = [tensor for member in members for tensor in member]
     if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *states, *tensors)):
         output, *finals = _CRecurrence.apply(  # type: ignore[no-untyped-call]
-            program, lengths, len(states), x, *states, *tensors
+            program, lengths, len(states), len(members), x, *states, *tensors
         )
         return output, tuple(finals)
-    batch, order = _sorted(x.detach(), lengths)
-    run, finals = program.forward(batch, _reorder(states, order), tensors, keep=False)
+    batch, order = _sorted(x.detach(), lengths, len(members))
+    run, finals = program.forward(batch, _reorder(states, order), members, keep=False)
     return _restore_order(program.output_of(run), order), tuple(_restore_order(f, order) for f in finals)
 
 
 class _CRecurrence(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, program: CProgram, lengths: Tensor | None, n_states: int, x: Tensor, *rest: Tensor
+        ctx: Any, program: CProgram, lengths: Tensor | None, n_states: int, n_members: int, x: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:
         states, tensors = rest[:n_states], rest[n_states:]
-        batch, order = _sorted(x, lengths)
-        run, finals = program.forward(batch, _reorder(states, order), tensors, keep=True)
+        batch, order = _sorted(x, lengths, n_members)
+        run, finals = program.forward(batch, _reorder(states, order), _split(tensors, n_members), keep=True)
         # Saved through torch, which frees them after the backward pass and detects changes in place. Detached, they
         # keep their values even if a parameter is assigned other memory.
         ctx.save_for_backward(batch.x, run.outputs, run.kept, *[t.detach() for t in tensors])
@@ -54,9 +63,11 @@ class _CRecurrence(torch.autograd.Function):
             output_grad = x.new_zeros(1, 1, ctx.program.layout.output_width).expand(*x.shape[:2], -1)
         elif ctx.order is not None:
             output_grad = output_grad[ctx.order]
-        x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, tensors)
+        members = _split(tensors, len(ctx.bound))
+        x_grad, before, parameters = ctx.program.backward(run, output_grad, grads, members)
         x_grad = None if x_grad is None else _restore_order(x_grad, ctx.order)
         return (
+            None,
             None,
             None,
             None,
@@ -66,16 +77,24 @@ class _CRecurrence(torch.autograd.Function):
         )
 
 
-def _sorted(x: Tensor, lengths: Tensor | None) -> tuple[Batch, Tensor | None]:
-    """Return the batch in decreasing order of length, and the order, or None if it already was."""
+def _split(tensors: Sequence[Tensor], n_members: int) -> list[Sequence[Tensor]]:
+    """Return the tensors of each member."""
+    size = len(tensors) // n_members
+    return [tensors[k * size : (k + 1) * size] for k in range(n_members)]
+
+
+def _sorted(x: Tensor, lengths: Tensor | None, n_members: int) -> tuple[Batch, Tensor | None]:
+    """Return the batch with each member's rows in decreasing order of length, and the order, or None if it already was."""
     x = x if x.stride(2) == 1 else x.contiguous()
     if lengths is None:
         return Batch(x, _full(*x.shape[:2])), None
-    numbers = lengths.numpy()
-    if (numbers[1:] <= numbers[:-1]).all():
+    blocks = lengths.view(n_members, -1)
+    numbers = blocks.numpy()
+    if (numbers[:, 1:] <= numbers[:, :-1]).all():
         return Batch(x, lengths.contiguous()), None
-    lengths, order = lengths.sort(descending=True, stable=True)
-    return Batch(x[order], lengths), order
+    blocks, order = blocks.sort(descending=True, stable=True)
+    order = (order + torch.arange(0, len(x), blocks.shape[1])[:, None]).flatten()
+    return Batch(x[order], blocks.flatten()), order
 
 
 @lru_cache(maxsize=64)

@@ -61,41 +61,51 @@ static void reset_mode(L mode) { (void)mode; }
 #endif
 """
 
-#: A call: splits the batch into parts of about equal numbers of steps and calls ``run`` for each, either one by one or
-#: in an OpenMP team, whose functions the caller passes and which may be smaller than requested.
+#: A call: splits the batch into parts and calls ``run`` for each, either one by one or in an OpenMP team, whose functions
+#: the caller passes and which may be smaller than requested. The rows of a batch belong to ``members`` cells in equal
+#: blocks, each with pointers of its own. As many whole members as can be distributed evenly over the threads are one
+#: part each; the others are cut into one part per thread, of about equal numbers of steps.
 CALL = r"""
-typedef struct { const L *n; void *const *p; L parts; int (*number)(void), (*size)(void); int failed; } Call;
-static L cut(const Call *c, L part) {
-  const L *len = c->p[0], rows = c->n[0]; L total = 0, sum = 0, b = 0;
-  if (part == c->parts || len[0] == len[rows - 1]) return rows * part / c->parts;
+typedef struct {
+  const L *n; void *const *p; L members, threads; int (*number)(void), (*size)(void); int failed;
+} Call;
+static L whole(const Call *c) { return c->members - c->members % c->threads; }
+static L cut(const L *len, L rows, L part, L parts) {
+  L total = 0, sum = 0, b = 0;
+  if (part == parts || len[0] == len[rows - 1]) return rows * part / parts;
   for (L r = 0; r < rows; r++) total += len[r];
-  for (total = total * part / c->parts; part && b < rows && (sum += len[b]) < total; b++);
+  for (total = total * part / parts; part && b < rows && (sum += len[b]) < total; b++);
   return b;
 }
 static int run_part(const Call *c, L part) {
-  const L first = cut(c, part), rows = cut(c, part + 1) - first, blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-  L n[NUMBERS]; void *p[POINTERS]; memcpy(n, c->n, sizeof n); memcpy(p, c->p, sizeof p);
+  const L after = part - whole(c), cuts = after < 0 ? 1 : c->threads, place = after < 0 ? 0 : after % cuts;
+  const L member = after < 0 ? part : whole(c) + after / cuts, size = c->n[0] / c->members, start = member * size;
+  const L *len = (const L *)c->p[0] + start;
+  const L first = cut(len, size, place, cuts), rows = cut(len, size, place + 1, cuts) - first;
+  const L blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+  L n[NUMBERS]; void *p[POINTERS]; memcpy(n, c->n, sizeof n); memcpy(p, c->p + member * POINTERS, sizeof p);
   if (SUMS) memset(p[SUMS] = (REAL *)p[SUMS] + part * SUMS_SIZE, 0, SUMS_SIZE * sizeof(REAL));
   if (!rows) return 0;
-  n[1] = first; n[2] = first + rows; n[3] = (rows + blocks - 1) / blocks; n[4] = CHUNK_ROWS / n[3];
+  n[1] = start + first; n[2] = n[1] + rows; n[3] = (rows + blocks - 1) / blocks; n[4] = CHUNK_ROWS / n[3];
   n[4] = n[4] < 1 ? 1 : n[4] > n[5] ? n[5] : n[4];
   const L mode = flush_denormals();
   const int failed = run(n, p);
   reset_mode(mode);
   return failed;
 }
-static void member(void *data) {
+static void team(void *data) {
   Call *c = data;
-  for (L i = c->number(); i < c->parts; i += c->size()) if (run_part(c, i)) c->failed = 1;
+  const L parts = whole(c) + c->members % c->threads * c->threads;
+  for (L i = c->number(); i < parts; i += c->size()) if (run_part(c, i)) c->failed = 1;
 }
-int run_one(const L *n, void *const *p, L parts, L part) {
-  const Call c = {n, p, parts, 0, 0, 0};
+int run_one(const L *n, void *const *p, L members, L threads, L part) {
+  const Call c = {n, p, members, threads, 0, 0, 0};
   return run_part(&c, part);
 }
-int run_team(const L *n, void *const *p, L parts,
+int run_team(const L *n, void *const *p, L members, L threads,
              void (*parallel)(void (*)(void *), void *, unsigned, unsigned), int (*number)(void), int (*size)(void)) {
-  Call c = {n, p, parts, number, size, 0};
-  parallel(member, &c, (unsigned)parts, 0);
+  Call c = {n, p, members, threads, number, size, 0};
+  parallel(team, &c, (unsigned)threads, 0);
   return c.failed;
 }
 void gather(REAL *to, const int32_t *index, L n, const REAL *sums, L parts) {

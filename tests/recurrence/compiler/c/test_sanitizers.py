@@ -72,8 +72,8 @@ def run(cell, **target):
             states = tuple(initial if isinstance(initial, tuple) else [initial])
             states = tuple(s.clone().requires_grad_() for s in states)
             with torch.no_grad():
-                run_compiled(program, x, lengths, states, tuple(cell.parameters()))
-            output, finals = run_compiled(program, x, lengths, states, tuple(cell.parameters()))
+                run_compiled(program, x, lengths, states, [tuple(cell.parameters())])
+            output, finals = run_compiled(program, x, lengths, states, [tuple(cell.parameters())])
             (output.sum() + sum(f.sum() for f in finals)).backward()
 
 torch.set_num_threads(2)

@@ -18,8 +18,9 @@ __all__ = ["ConstantComparisonMixin", "target_rows"]
 
 #: Fraction by which the loss must be below that of the constant: it is the lowest of several epochs, chosen by this data.
 _MARGIN = 0.01
-#: Frames from `_compare_with_constant` to the caller of ``fit``: _run, _train, _fit, _listened_fit, fit, and fit with callbacks.
-_FROM_HERE_TO_USER = 8
+#: Frames from `_compare_with_constant` to the caller of ``fit`` of one network: _run, _train of a network and of an ensemble,
+#: _fit, _listened_fit, fit, and fit with callbacks.
+_FROM_HERE_TO_USER = 9
 
 
 def target_rows(samples: Samples, selected: NDArray[np.bool_] | None = None) -> tuple[NDArray[Any], NDArray[Any]]:

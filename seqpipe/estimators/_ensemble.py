@@ -32,7 +32,7 @@ class EnsembleEstimator(RecurrentEstimator):
         type="int",
         description=(
             "Number of networks that are trained, each with its own initial weights, order of batches and validation "
-            "data. Probabilities, or predicted numbers, are averaged over them."
+            "data. Probabilities, also of each next token, or predicted numbers are averaged over them."
         ),
         group=Group.TRAINING,
     )
@@ -107,6 +107,10 @@ class EnsembleEstimator(RecurrentEstimator):
         """Return the results of a function for each network."""
         return [run(member) for member in self.members_ or [self]]
 
+    def _fitted_networks(self) -> list[Any]:
+        """Return the torch modules, in evaluation mode."""
+        return self._of_members(lambda each: each.net_.module_.eval())
+
     def member_predictions(self, X: Any) -> list[Any]:
         """Return the predictions of each network, whose spread is a measure of uncertainty.
 
@@ -118,7 +122,8 @@ class EnsembleEstimator(RecurrentEstimator):
         Returns
         -------
         predictions : list of n_members predictions
-            Probabilities of a classifier, as `predict_proba` returns them, or the numbers of a regressor.
+            Probabilities, of classes or of the next token, as `predict_proba` returns them; otherwise the results of
+            `predict`: numbers or texts.
 
         Examples
         --------

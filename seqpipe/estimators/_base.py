@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -21,6 +20,7 @@ from seqpipe.estimators._net_params import NetParamsMixin, check_net_params
 from seqpipe.estimators._parameters import CellParameters, ComputingParameters, TrainingParameters
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import check_state, net_state, restore_net, restore_weights
+from seqpipe.estimators._user_warning import frames_to_user, warn_user
 from seqpipe.estimators._validation_split import validation_split
 from seqpipe.exceptions import DivergenceWarning
 from seqpipe.recurrence import check_engine, compile_seconds, engine_or_unroll, warn_of_unroll
@@ -52,9 +52,6 @@ from seqpipe.training import (
 )
 
 __all__ = ["PlannedFit", "RecurrentEstimator"]
-
-#: Frames from `RecurrentEstimator._begin` to the caller of ``fit``: _fit, _listened_fit, fit, and fit with callbacks.
-_FROM_BEGIN_TO_USER = 6
 
 
 @dataclass
@@ -185,7 +182,7 @@ class RecurrentEstimator(
         self._check_parameters()
         owner = type(self).__name__
         if self.unroll is not None:
-            warn_of_unroll(self.unroll, owner=owner, stacklevel=_FROM_BEGIN_TO_USER)
+            warn_of_unroll(self.unroll, owner=owner, stacklevel=frames_to_user())
         check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
         check_schedule_params(self.lr_schedule, self.lr_schedule_params, owner=owner)
         goes_on = self._continues(partial)
@@ -380,7 +377,7 @@ class RecurrentEstimator(
             f"{len(self.history_) + 1}: {fault}. The last weights with a finite loss are kept. Lower lr (now "
             f"{self.lr!r}), set gradient_clip_norm, or check X and y for outliers."
         )
-        warnings.warn(message, DivergenceWarning, stacklevel=4)
+        warn_user(message, DivergenceWarning)
         return f"diverged: {fault}"
 
     def _summary(self, net: SequenceNet, stop_reason: str) -> dict[str, Any]:

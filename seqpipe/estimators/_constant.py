@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqpipe.estimators._user_warning import warn_user
 from seqpipe.exceptions import BaselineWarning
 from seqpipe.sequences import Sequences
 from seqpipe.training import Samples, SequenceNet
@@ -18,8 +18,6 @@ __all__ = ["ConstantComparisonMixin", "target_rows"]
 
 #: Fraction by which the loss must be below that of the constant: it is the lowest of several epochs, chosen by this data.
 _MARGIN = 0.01
-#: Frames from `_compare_with_constant` to the caller of ``fit``: _run, _train, _fit, _listened_fit, fit, and fit with callbacks.
-_FROM_HERE_TO_USER = 8
 
 
 def target_rows(samples: Samples, selected: NDArray[np.bool_] | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -52,11 +50,10 @@ class ConstantComparisonMixin:
     def _constant_outputs(self, train: Samples) -> NDArray[np.float64]:
         """Return the outputs, shape (n_outputs,), of a constant prediction that is learned from the training samples."""
 
-    def _run(self, net: SequenceNet, train: Samples, validation: Samples | None, epochs: int) -> str:
-        stop_reason: str = super()._run(net, train, validation, epochs)  # type: ignore[misc]
-        if validation is not None and "criterion" not in (self.net_params or {}):  # outputs of others mean other things
+    def _calibrate(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
+        if "criterion" not in (self.net_params or {}):  # outputs of others mean other things
             self._compare_with_constant(net, train, validation)
-        return stop_reason
+        super()._calibrate(net, train, validation)  # type: ignore[misc]
 
     def _compare_with_constant(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
         losses = [epoch["valid_loss"] for epoch in net.history if "valid_loss" in epoch]
@@ -64,12 +61,11 @@ class ConstantComparisonMixin:
         constant = _constant_loss(net, validation, self._constant_outputs(train))
         if not lowest > (1 - _MARGIN) * constant:
             return
-        warnings.warn(
+        warn_user(
             f"{type(self).__name__} is not better than a constant prediction: its lowest validation loss is "
             f"{lowest:.4g}, and that of always predicting the mean or the class frequencies of the training targets "
             f"{constant:.4g}. {BaselineWarning.advice()}",
             BaselineWarning,
-            stacklevel=_FROM_HERE_TO_USER,
         )
 
 

@@ -19,7 +19,7 @@ from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._listeners import FitListeners
 from seqpipe.estimators._seeded import seeded
-from seqpipe.networks import join_members
+from seqpipe.networks import SequenceNetwork, StepNetwork, join_members
 from seqpipe.training import Diverged, Samples, find_optimizer, resolve_device, train_together
 
 __all__ = ["EnsembleEstimator"]
@@ -34,7 +34,7 @@ class EnsembleEstimator(RecurrentEstimator):
         type="int",
         description=(
             "Number of networks that are trained, each with its own initial weights, order of batches and validation "
-            "data. Probabilities, or predicted numbers, are averaged over them."
+            "data. Probabilities, also of each next token, or predicted numbers are averaged over them."
         ),
         group=Group.TRAINING,
     )
@@ -70,8 +70,9 @@ class EnsembleEstimator(RecurrentEstimator):
         """Return whether one update of all networks at once is possible, with parameters that are independent."""
         optimizer = find_optimizer(self.optimizer, owner=type(self).__name__)
         independent = optimizer.__module__.startswith("torch.optim.")  # not known of a user's
+        joined = issubclass(self._network, SequenceNetwork | StepNetwork)
         plain = not (self.mixed_precision or (self.net_params or {}).get("callbacks"))
-        return independent and plain and self._truncation() is None and resolve_device(self.device) == "cpu"
+        return joined and independent and plain and self._truncation() is None and resolve_device(self.device) == "cpu"
 
     def _train_in_threads(
         self,
@@ -152,6 +153,10 @@ class EnsembleEstimator(RecurrentEstimator):
         """Return the results of a function for each network."""
         return [run(member) for member in self.members_ or [self]]
 
+    def _fitted_networks(self) -> list[Any]:
+        """Return the torch modules, in evaluation mode."""
+        return self._of_members(lambda each: each.net_.module_.eval())
+
     def member_predictions(self, X: Any) -> list[Any]:
         """Return the predictions of each network, whose spread is a measure of uncertainty.
 
@@ -163,7 +168,8 @@ class EnsembleEstimator(RecurrentEstimator):
         Returns
         -------
         predictions : list of n_members predictions
-            Probabilities of a classifier, as `predict_proba` returns them, or the numbers of a regressor.
+            Probabilities, of classes or of the next token, as `predict_proba` returns them; otherwise the results of
+            `predict`: numbers or texts.
 
         Examples
         --------

@@ -13,17 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._next_token import NextToken
 from seqpipe.estimators._sampling import Sampling
-from seqpipe.training import SequenceNet
 from seqpipe.transformers import Level, Text, Token, Vocabulary, join_tokens, split_text
 
 __all__ = ["GenerationMixin"]
 
 
 class GenerationMixin:
-    """Generates texts, for estimators with a `LanguageNetwork`."""
+    """Generates texts, for ensembles of `LanguageNetwork`."""
 
     level: Level
-    net_: SequenceNet
     vocabulary_: Vocabulary
     classes_: NDArray[Any] | None
     class_prior_: NDArray[np.float64] | None
@@ -119,7 +117,8 @@ class GenerationMixin:
         sampling = Sampling(temperature, top_k, top_p)
         random = check_random_state(random_state)
         last = [] if stop is None else self._encode(stop, "stop").tolist()  # type: ignore[attr-defined]
-        model = NextToken(self.net_, self._labels_of(label, n, random), n)
+        network = self._averaged_network()  # type: ignore[attr-defined]
+        model = NextToken(network, self._labels_of(label, n, random), n)
         drawn = self._drawn(model, np.append(self.vocabulary_.start, begin), sampling, random)
         end = self.vocabulary_.end if "end" in self.vocabulary_.special else None
         written = _until_finished(drawn, n, _counted("length", length), end, last)

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._cells import network_settings
 from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
 from seqpipe.estimators._declared import Group, fitted, parameter
+from seqpipe.estimators._ensemble import EnsembleEstimator
 from seqpipe.estimators._generation import GenerationMixin
 from seqpipe.estimators._input import check_labels, check_weight
 from seqpipe.estimators._language_data import auto_hidden_size, is_long, streams, warn_of_few
@@ -43,7 +43,7 @@ class LanguageModel(
     UnknownTokenParameters,
     TokenParameters,
     InitialStateParameter,
-    RecurrentEstimator,
+    EnsembleEstimator,
 ):
     """Predict the next token of texts, and generate texts.
 

@@ -13,18 +13,18 @@ from seqpipe.estimators._input import check_labels
 from seqpipe.estimators._language_data import next_tokens
 from seqpipe.estimators._next_token import NextToken, log_probabilities
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
-from seqpipe.training import Samples, SequenceNet
+from seqpipe.networks import AveragedLanguage
+from seqpipe.training import Samples
 from seqpipe.transformers import Level, Text, Vocabulary, as_texts
 
 __all__ = ["LanguageScoresMixin"]
 
 
 class LanguageScoresMixin:
-    """Scores texts and predicts the next token, for estimators with a `LanguageNetwork`."""
+    """Scores texts and predicts the next token, for ensembles of `LanguageNetwork`."""
 
     level: Level
     dtype: str
-    net_: SequenceNet
     vocabulary_: Vocabulary
     classes_: NDArray[Any] | None
     class_prior_: NDArray[np.float64] | None
@@ -68,6 +68,9 @@ class LanguageScoresMixin:
                 f"{label!r} is not among the classes of {type(self).__name__}: {classes}.{did_you_mean(label, classes)}"
             )
         return np.searchsorted(self.classes_, labels).astype(np.int64)
+
+    def _averaged_network(self) -> AveragedLanguage:
+        return AveragedLanguage(self._fitted_networks())  # type: ignore[attr-defined]
 
     # ---- likelihood
 
@@ -137,7 +140,7 @@ class LanguageScoresMixin:
         self, numbers: list[NDArray[np.int64]], labels: NDArray[np.int64] | None
     ) -> NDArray[np.float64]:
         texts = [np.concatenate(numbers)] if self._continuous else numbers
-        found = log_probabilities(self.net_, self._samples(texts, labels))
+        found = log_probabilities(self._averaged_network(), self._samples(texts, labels))
         return np.add.reduceat(found, np.cumsum([0, *map(len, numbers[:-1])]))
 
     @property
@@ -193,9 +196,9 @@ class LanguageScoresMixin:
         return self._averaged(begun)
 
     def _logits_after(self, begun: list[NDArray[np.int64]], labels: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        rows = []
+        rows, network = [], self._averaged_network()
         for i, text in enumerate(begun):
-            model = NextToken(self.net_, None if labels is None else labels[i : i + 1], 1)
+            model = NextToken(network, None if labels is None else labels[i : i + 1], 1)
             rows.append(model.push(np.append(self.vocabulary_.start, text)[None]))
         return np.concatenate(rows).astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Logits of the next token, and log-probabilities of given tokens, from a fitted `LanguageNetwork`."""
+"""Logits of the next token, and log-probabilities of given tokens, from fitted language networks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqpipe.networks import AveragedLanguage
 from seqpipe.sequences import Sequences
-from seqpipe.training import Batches, Samples, SequenceNet
+from seqpipe.training import Batches, Samples
 
 __all__ = ["NextToken", "log_probabilities"]
 
-#: Number of texts, and of time steps of each, that are processed at once.
+#: Number of texts, and of time steps of each, that are processed at once by one network; fewer texts by several.
 _TEXTS, _STEPS = 64, 512
 
 
@@ -22,17 +23,16 @@ class NextToken:
 
     Parameters
     ----------
-    net : SequenceNet
-        Fitted net with a `LanguageNetwork`.
+    network : AveragedLanguage
+        The fitted networks.
     labels : array of int, shape (n_samples,), or None
-        Class index of each text, if the net has classes.
+        Class index of each text, if the networks have classes.
     n_samples : int
         Number of texts.
     """
 
-    def __init__(self, net: SequenceNet, labels: NDArray[np.int64] | None, n_samples: int) -> None:
-        self._network = net.module_.eval()
-        self._like = self._network.head.weight
+    def __init__(self, network: AveragedLanguage, labels: NDArray[np.int64] | None, n_samples: int) -> None:
+        self._network = network
         self._labels = labels
         self._n_samples = n_samples
         self._state: Any = None
@@ -54,23 +54,22 @@ class NextToken:
             columns = [steps]
         else:
             columns = [steps, np.broadcast_to(self._labels[:, None], steps.shape)]
-        x = torch.from_numpy(np.stack(columns, axis=2)).to(self._like.device, self._like.dtype)
+        x = torch.from_numpy(np.stack(columns, axis=2)).to(self._network.like)
         with torch.inference_mode():
             logits, self._state = self._network.advance(x, None, self._state)
             found: NDArray[Any] = logits[:, -1].cpu().numpy()
         return found
 
 
-def log_probabilities(net: SequenceNet, samples: Samples) -> NDArray[np.float64]:
+def log_probabilities(network: AveragedLanguage, samples: Samples) -> NDArray[np.float64]:
     """Return the log-probability of each target, in nats, shape (total_steps,), concatenated over samples.
 
     Long texts are processed in parts, with the state carried over.
     """
     assert isinstance(samples.X, Sequences)
-    network = net.module_.eval()
     offsets = samples.X.offsets
     found = np.empty(offsets[-1])
-    for inputs, y in Batches(samples, _TEXTS, torch.device(net.device)):
+    for inputs, y in Batches(samples, max(1, _TEXTS // len(network)), network.like.device):
         starts, lengths = offsets[inputs["indices"]], samples.X.lengths[inputs["indices"]]
         state = None
         for begin in range(0, y.shape[1], _STEPS):

@@ -71,6 +71,7 @@ class SequenceRegressor(RegressingEstimator, RegressorMixin, PooledEstimator):
 
     def _calibrate(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
         """Shrink predictions towards the mean of the targets, unless another loss has another constant prediction."""
+        super()._calibrate(net, train, validation)
         if any(name.split("__")[0] == "criterion" for name in self.net_params or {}):
             return
         assert isinstance(train.y, np.ndarray)

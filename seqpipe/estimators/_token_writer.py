@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
 from seqpipe.estimators._declared import fitted
+from seqpipe.estimators._ensemble import EnsembleEstimator
 from seqpipe.estimators._input import check_weight
 from seqpipe.estimators._listeners import FitListeners
 from seqpipe.estimators._text_parameters import TokenParameters, WritingParameters
@@ -34,8 +34,8 @@ __all__ = ["TokenWriter"]
 _ROOM = 1.5
 
 
-class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, RecurrentEstimator):
-    """Base class of estimators with a `TokenDecoder`: training on target tokens, and search for the best prediction."""
+class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, EnsembleEstimator):
+    """Base class of estimators with networks that have a `TokenDecoder`: training on target tokens, and search for the best prediction."""
 
     target_vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary of y, which maps tokens to numbers.")
     longest_target_: int = fitted("int", "Number of tokens of the longest training target.")
@@ -132,7 +132,26 @@ class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, R
         y_pred : object array of shape (n_samples,)
             Texts of the type of y: strings or lists of tokens.
         """
-        tokens, _ = self._search(X, 1)
+        return self._best(self._search(X, 1)[0])
+
+    def member_predictions(self, X: Any) -> list[NDArray[Any]]:
+        """Return the texts that each network would predict, by the same search as `predict`.
+
+        Parameters
+        ----------
+        X : samples
+            Input data, in any form that the class docstring lists.
+
+        Returns
+        -------
+        predictions : list of n_members object arrays of shape (n_samples,)
+            Texts of the type of y.
+        """
+        check_is_fitted(self)
+        return [self._best(self._search(X, 1, [network])[0]) for network in self._fitted_networks()]
+
+    def _best(self, tokens: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the best text for each sample from the result of `_search`."""
         return as_objects([self.target_vocabulary_.decode(best[0]) for best in tokens])
 
     def predict_n_best(self, X: Any, n: int = 5) -> list[list[tuple[Text, float]]]:
@@ -160,20 +179,26 @@ class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, R
             for texts, found in zip(tokens, scores)
         ]
 
-    def _search(self, X: Any, n_best: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Return token numbers (n_samples, n_best, max_length), padded with the end, and scores (n_samples, n_best)."""
+    def _search(self, X: Any, n_best: int, networks: list[Any] | None = None) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Search with the given networks, by default all of the ensemble, for the best texts.
+
+        Returns
+        -------
+        tokens : array of int, shape (n_samples, n_best, max_length)
+            Token numbers, padded with the end-of-sequence token.
+        scores : array of shape (n_samples, n_best)
+        """
         check_is_fitted(self)
         self._validate_params()  # parameters of the search may have changed after fit
         samples = Samples(self._encode_source(self._check_source(X, reset=False), reset=False))
         longest = max(1, ceil(_ROOM * self.longest_target_)) if self.max_length == "auto" else int(self.max_length)
-        module, width = self.net_.module_, max(int(self.beam_width), n_best)
+        searched, width = networks or self._fitted_networks(), max(int(self.beam_width), n_best)
 
         def search(inputs: dict[str, Tensor], _: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
-            state, source = module.begin(inputs["x"], inputs.get("lengths"))
             best = beam_search(
-                module.decoder,
-                state,
-                source,
+                searched,
+                inputs["x"],
+                inputs.get("lengths"),
                 max_length=longest,
                 width=width,
                 length_penalty=float(self.length_penalty),
@@ -183,7 +208,7 @@ class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, R
 
         tokens = np.empty((len(samples), n_best, longest), dtype=np.int64)
         scores = np.empty((len(samples), n_best), dtype=self.dtype)
-        for indices, found in self.net_.each_batch(samples, search, rows=width):
+        for indices, found in self.net_.each_batch(samples, search, rows=width * len(searched)):
             tokens[indices], scores[indices] = found
         return tokens, scores
 

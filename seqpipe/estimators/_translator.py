@@ -204,7 +204,7 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         )
 
     def attention_weights(self, X: Any) -> list[NDArray[Any]]:
-        """Return the attention weights of the texts that `predict` returns.
+        """Return the attention weights of the texts that `predict` returns, averaged over the networks of an ensemble.
 
         Parameters
         ----------
@@ -228,10 +228,11 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         tokens, _ = self._search(X, 1)
         written = [_with_end(best[0]) for best in tokens]
         source = self._encode_source(self._check_source(X, reset=False), reset=False)
-        module = self.net_.module_
+        networks = self._fitted_networks()
 
         def attend(inputs: dict[str, Tensor], y: Tensor) -> NDArray[Any]:
-            return module.attended(inputs["x"], inputs.get("lengths"), y).cpu().numpy()
+            of_each = [network.attended(inputs["x"], inputs.get("lengths"), y) for network in networks]
+            return torch.stack(of_each).mean(dim=0).cpu().numpy()
 
         found: list[Any] = [None] * len(source)
         samples = Samples(source, token_sequences(written, self.dtype))

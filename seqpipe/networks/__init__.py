@@ -1,8 +1,10 @@
 """Networks for each kind of task: encoder and head, encoder–decoder, captioning, language modelling."""
 
 from seqpipe.networks._attention import ATTENTIONS
+from seqpipe.networks._average import AveragedLanguage, averaged_logits
 from seqpipe.networks._beam import Hypotheses, beam_search
 from seqpipe.networks._caption import CaptionNetwork
+from seqpipe.networks._decoding import WritingNetwork
 from seqpipe.networks._encoder_decoder import EncoderDecoder
 from seqpipe.networks._inputs import StandardisedInput
 from seqpipe.networks._language import LanguageNetwork
@@ -16,6 +18,7 @@ from seqpipe.networks._token_decoder import END
 
 __all__ = [
     "ATTENTIONS",
+    "AveragedLanguage",
     "CaptionNetwork",
     "END",
     "EncoderDecoder",
@@ -27,6 +30,8 @@ __all__ = [
     "SequenceScaling",
     "StandardisedInput",
     "StepNetwork",
+    "WritingNetwork",
+    "averaged_logits",
     "beam_search",
     "join_members",
 ]

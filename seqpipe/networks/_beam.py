@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from seqpipe.cells import State
-from seqpipe.networks._token_decoder import END, Source, TokenDecoder
-from seqpipe.recurrence import map_state, state_tensors
+from seqpipe.networks._decoding import Decoding, WritingNetwork
+from seqpipe.networks._token_decoder import END
 
 __all__ = ["Hypotheses", "beam_search"]
 
@@ -32,9 +31,9 @@ class Hypotheses:
 
 
 def beam_search(
-    decoder: TokenDecoder,
-    state: State,
-    source: Source | None,
+    networks: Sequence[WritingNetwork],
+    x: Tensor,
+    lengths: Tensor | None,
     *,
     max_length: int,
     width: int = 1,
@@ -66,15 +65,13 @@ def beam_search(
     n_best : int
         Number of outputs to return per source, at most ``width``.
     """
-    beam = _Beam(state_tensors(state)[0].shape[1], width, max_length, length_penalty, state_tensors(state)[0])
-    state = map_state(lambda tensor: tensor.repeat_interleave(width, dim=1), state)
-    source = None if source is None else source.repeat(width)
+    decoding = Decoding(networks, x, lengths, times=width)
+    beam = _Beam(len(x), width, max_length, length_penalty, decoding.like)
     for t in range(1, max_length + 1):
-        logits, state, _ = decoder(beam.last.view(-1, 1), state, source)
-        rows = beam.advance(logits[:, 0].log_softmax(dim=1), t)
+        rows = beam.advance(decoding.advance(beam.last.flatten()), t)
         if beam.is_done(t, n_best):
             break
-        state = map_state(partial(torch.index_select, dim=1, index=rows), state)
+        decoding.select(rows)
     return beam.best(n_best)
 
 

@@ -43,8 +43,9 @@ CASES: dict[str, tuple[Any, Any]] = {
 def test_a_fit_that_learns_nothing_warns_with_what_to_try(name: str) -> None:
     model, y = CASES[name]
     words = r"is not better than a constant prediction.*Try, in this order: \(1\) .*docs/my-score-is-bad.md"
-    with pytest.warns(BaselineWarning, match=f"{type(model).__name__} {words}"):
+    with pytest.warns(BaselineWarning, match=f"{type(model).__name__} {words}") as caught:
         model.fit(X, y)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_estimators_of_texts_warn_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import threading
 import time
@@ -19,7 +20,17 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 import seqpipe
-from seqpipe import Cell, SequenceClassifier, SequenceRegressor, StepClassifier, StepRegressor
+from seqpipe import (
+    Cell,
+    Forecaster,
+    SequenceClassifier,
+    SequenceRegressor,
+    SlidingWindowClassifier,
+    SlidingWindowRegressor,
+    StepClassifier,
+    StepRegressor,
+    WindowedRegressor,
+)
 from seqpipe.callbacks import FitListener, FitTask
 from seqpipe.estimators._ensemble import _MemberListeners
 from seqpipe.estimators.targets import Labels, MultiLabels
@@ -62,6 +73,20 @@ CASES: dict[str, tuple[Any, Any]] = {
     "several numbers": (SequenceRegressor(**SHORT), np.stack([MEANS, -MEANS], axis=1)),
     "labels of steps": (StepClassifier(**SHORT), [(x[:, 0] > 0).astype(int) for x in X]),
     "numbers of steps": (StepRegressor(**SHORT), [x[:, 0].cumsum() for x in X]),
+}
+
+
+NUMBERS = SequenceRegressor(**SHORT, n_members=3, dtype="float64")
+SERIES = rng.normal(size=(60, 2))
+OVER_WINDOWS: dict[str, tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = {
+    "forecasts": (Forecaster(NUMBERS, window=8, horizon=4, blend=False), (SERIES[:, 0],), ()),
+    "numbers of rows": (WindowedRegressor(NUMBERS, window=5), (SERIES, SERIES[:, 0]), (SERIES[:9],)),
+    "numbers of windows": (SlidingWindowRegressor(NUMBERS, window=3), (X, MEANS), (X,)),
+    "labels of windows": (
+        SlidingWindowClassifier(SequenceClassifier(**SHORT, n_members=3, dtype="float64"), window=3),
+        (X, LABELS),
+        (X,),
+    ),
 }
 
 
@@ -180,6 +205,21 @@ def test_predictions_are_the_average_of_those_of_the_members(name: str) -> None:
     else:
         averages = np.mean([np.asarray(member) for member in members], axis=0)
     alike(whole, averages, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OVER_WINDOWS)
+def test_an_estimator_over_windows_averages_the_networks_inside(name: str) -> None:
+    model, data, given = OVER_WINDOWS[name]
+    fitted = clone(model).fit(*data)
+    of_each = []
+    for member in fitted.estimator_.members_:
+        alone = copy.copy(fitted)
+        alone.estimator_ = member
+        of_each.append(getattr(alone, "predict_proba", alone.predict)(*given))
+    assert len(of_each) == 3
+    assert np.std(of_each, axis=0).max() > 1e-4
+    whole = getattr(fitted, "predict_proba", fitted.predict)(*given)
+    np.testing.assert_allclose(whole, np.mean(of_each, axis=0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -46,33 +46,36 @@ def every_output() -> list[tuple[int, ...]]:
 
 
 @torch.no_grad()
-def score(net: EncoderDecoder, i: int, output: tuple[int, ...], penalty: float) -> float:
-    """The score of an output of source i, one step after the other, that source alone."""
-    state, source = net.begin(X[i : i + 1, : LENGTHS[i]], None)
-    total, before = 0.0, END
-    for token in output:
-        logits, state, _ = net.decoder(torch.tensor([[before]]), state, source)
-        total += float(logits[0, 0].log_softmax(dim=0)[token])
-        before = token
-    return total / ((5 + len(output)) / 6) ** penalty
+def score(nets: list[EncoderDecoder], i: int, output: tuple[int, ...], penalty: float) -> float:
+    """The score of an output of source i: its tokens' probabilities, each the mean over the networks."""
+    probabilities = torch.ones(len(output), dtype=torch.float64)
+    for t in range(len(output)):
+        before = torch.tensor([[END, *output[:t]]])
+        of_each = [each.decoder(before, *each.begin(X[i : i + 1, : LENGTHS[i]], None))[0][0, t] for each in nets]
+        probabilities[t] = torch.stack([logits.softmax(dim=0)[output[t]] for logits in of_each]).mean()
+    return float(probabilities.log().sum()) / ((5 + len(output)) / 6) ** penalty
 
 
-def search(net: EncoderDecoder, **settings: object) -> tuple[Tensor, Tensor]:
+def search(nets: list[EncoderDecoder], **settings: object) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
-        state, source = net.begin(X, LENGTHS)
-        found = beam_search(net.decoder, state, source, max_length=MAX_LENGTH, **settings)
+        found = beam_search(nets, X, LENGTHS, max_length=MAX_LENGTH, **settings)
     return found.tokens, found.scores
 
 
 @given(
-    seed=st.integers(0, 10**6), penalty=st.sampled_from([0.0, 0.6, 2.0]), attention=st.sampled_from([None, "additive"])
+    seed=st.integers(0, 10**6),
+    penalty=st.sampled_from([0.0, 0.6, 2.0]),
+    attention=st.sampled_from([None, "additive"]),
+    n_networks=st.sampled_from([1, 3]),
 )
 @settings(max_examples=10, deadline=None)
-def test_a_beam_that_holds_everything_finds_the_best_of_all_outputs(seed: int, penalty: float, attention) -> None:
-    net, outputs = network(seed, attention=attention), every_output()
-    tokens, scores = search(net, width=len(outputs), length_penalty=penalty, n_best=5)
+def test_a_beam_that_holds_everything_finds_the_best_of_all_outputs(
+    seed: int, penalty: float, attention, n_networks: int
+) -> None:
+    nets, outputs = [network(seed + i, attention=attention) for i in range(n_networks)], every_output()
+    tokens, scores = search(nets, width=len(outputs), length_penalty=penalty, n_best=5)
     for i in range(len(X)):
-        exact = sorted(((score(net, i, output, penalty), output) for output in outputs), reverse=True)[:5]
+        exact = sorted(((score(nets, i, output, penalty), output) for output in outputs), reverse=True)[:5]
         torch.testing.assert_close(scores[i], torch.tensor([value for value, _ in exact]).double())
         filled = [[*output, *[END] * MAX_LENGTH][:MAX_LENGTH] for _, output in exact]
         assert tokens[i].tolist() == filled
@@ -82,7 +85,7 @@ def test_a_beam_that_holds_everything_finds_the_best_of_all_outputs(seed: int, p
 @settings(max_examples=20, deadline=None)
 def test_a_beam_of_one_takes_the_most_probable_token_at_each_step(seed: int) -> None:
     net = network(seed)
-    tokens, _ = search(net, width=1)
+    tokens, _ = search([net], width=1)
     with torch.no_grad():
         state, source = net.begin(X, LENGTHS)
         last, ended = torch.full((3, 1), END), torch.zeros(3, dtype=torch.bool)
@@ -96,26 +99,33 @@ def test_a_beam_of_one_takes_the_most_probable_token_at_each_step(seed: int) -> 
 @given(seed=st.integers(0, 10**6), penalty=st.sampled_from([0.0, 1.0]))
 @settings(max_examples=10, deadline=None)
 def test_the_scores_of_any_beam_are_those_of_its_outputs(seed: int, penalty: float) -> None:
-    net = network(seed)
-    tokens, scores = search(net, width=3, n_best=3, length_penalty=penalty)
+    nets = [network(seed), network(seed + 1)]
+    tokens, scores = search(nets, width=3, n_best=3, length_penalty=penalty)
     for i in range(len(X)):
         for k in range(3):
             output = tokens[i, k].tolist()
             cut = output.index(END) + 1 if END in output else MAX_LENGTH
             if torch.isfinite(scores[i, k]):
-                assert float(scores[i, k]) == pytest.approx(score(net, i, tuple(output[:cut]), penalty))
+                assert float(scores[i, k]) == pytest.approx(score(nets, i, tuple(output[:cut]), penalty))
+
+
+def test_the_scores_of_equal_networks_are_those_of_one() -> None:
+    tokens, scores = search([network(5)], width=4, n_best=4)
+    of_two = search([network(5), network(5)], width=4, n_best=4)
+    assert torch.equal(of_two[0], tokens)
+    torch.testing.assert_close(of_two[1], scores)
 
 
 def test_a_length_penalty_brings_longer_outputs_to_the_front() -> None:
     lengths = []
     for penalty in (0.0, 3.0):
-        found = [search(network(seed), width=50, length_penalty=penalty)[0][:, 0] for seed in range(20)]
+        found = [search([network(seed)], width=50, length_penalty=penalty)[0][:, 0] for seed in range(20)]
         lengths.append(sum(int((tokens != END).sum()) for tokens in found))
     assert lengths[0] < lengths[1]
 
 
 def test_outputs_that_do_not_exist_have_no_score() -> None:
-    _, scores = search(network(0), width=100, n_best=60)
+    _, scores = search([network(0)], width=100, n_best=60)
     assert len(every_output()) == 40
     assert torch.isfinite(scores[:, :40]).all()
     assert torch.isneginf(scores[:, 40:]).all()
@@ -123,6 +133,6 @@ def test_outputs_that_do_not_exist_have_no_score() -> None:
 
 
 def test_nothing_stands_after_the_end() -> None:
-    tokens, _ = search(network(3), width=8, n_best=8)
+    tokens, _ = search([network(3)], width=8, n_best=8)
     after = (tokens == END).cumsum(dim=2) > 0
     assert (tokens[after] == END).all()

@@ -18,6 +18,7 @@ from seqpipe.estimators._input import check_labels
 from seqpipe.estimators._step_targets import check_step_labels
 from seqpipe.estimators.targets._codec import TargetCodec
 from seqpipe.exceptions import DataWarning
+from seqpipe.networks import averaged_logits
 from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["Labels", "class_numbers", "log_frequencies", "warn_of_unseen"]
@@ -73,8 +74,7 @@ class Labels(TargetCodec):
         return torch.from_numpy(outputs)[:, : len(self.classes)].softmax(dim=1).numpy()
 
     def _average(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
-        log_probabilities = torch.stack([torch.from_numpy(each).log_softmax(dim=1) for each in outputs])
-        return (log_probabilities.logsumexp(dim=0) - np.log(len(outputs))).numpy()
+        return averaged_logits([torch.from_numpy(each) for each in outputs]).numpy()
 
     def decisions(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return one logit per class, shape (n_rows, n_classes); for two classes the log-odds of the second, (n_rows,)."""

@@ -29,7 +29,13 @@ def row(size: tuple[int, int, int, int, int]) -> str:
     """Return the row of one size."""
     n_samples, n_timesteps, hidden_size, batch_size, max_epochs = size
     X, y = problem(n_samples, n_timesteps)
-    settings = {"hidden_size": hidden_size, "batch_size": batch_size, "max_epochs": max_epochs, "patch": None}
+    settings = {
+        "hidden_size": hidden_size,
+        "batch_size": batch_size,
+        "max_epochs": max_epochs,
+        "patch": None,
+        "early_stopping": False,
+    }
 
     def fit(n_members: int = 1, seed: int = 0) -> None:
         SequenceClassifier(**settings, n_members=n_members, random_state=seed).fit(X, y)

@@ -43,7 +43,8 @@ def searched(size: tuple[int, int, int, int, int], workers: dict[str, Any]) -> t
     """Return the seconds of a search and its scores."""
     n_samples, n_timesteps, hidden_size, batch_size, max_epochs = size
     X, y = problem(n_samples, n_timesteps)
-    model = SequenceClassifier(hidden_size=hidden_size, batch_size=batch_size, max_epochs=max_epochs, random_state=0)
+    settings = {"hidden_size": hidden_size, "batch_size": batch_size, "max_epochs": max_epochs}
+    model = SequenceClassifier(**settings, early_stopping=False, random_state=0)
     search = GridSearchCV(model, {"lr": [1e-3, 3e-3, 1e-2, 3e-2]}, cv=3, refit=False)
     begin = time.perf_counter()
     with joblib.parallel_config(**workers):

@@ -237,10 +237,10 @@ class RecurrentEstimator(
         """
         train, device, seed = fit.train, fit.device, fit.seed
         stopping = [] if fit.validation is None else [("early_stopping", EarlyStopping(self.n_iter_no_change))]
-        batch_size = auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
+        batch_size = self._samples_per_batch(train)
         n_batches = -(-len(train) // batch_size)
-        usual, most = self._updates_per_batch(train)
-        epochs = 1 if partial else auto_epochs(n_batches * usual) if self.max_epochs == "auto" else int(self.max_epochs)
+        epochs = 1 if partial else self._n_epochs(train)
+        _, most = self._updates_per_batch(train)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
         callbacks = self._callbacks(epochs, schedule, listeners, stopping)
         if turn is not None and not (self.net_params or {}).get(
@@ -258,6 +258,16 @@ class RecurrentEstimator(
         self._sizes = sizes
         self.device_ = device
         return fresh, epochs
+
+    def _samples_per_batch(self, train: Samples) -> int:
+        return auto_batch_size(len(train)) if self.batch_size == "auto" else int(self.batch_size)
+
+    def _n_epochs(self, train: Samples) -> int:
+        """Return the number of epochs of a fit to training samples."""
+        if self.max_epochs != "auto":
+            return int(self.max_epochs)
+        usual, _ = self._updates_per_batch(train)
+        return auto_epochs(-(-len(train) // self._samples_per_batch(train)) * usual)
 
     def _stops_early(self, samples: Samples) -> bool:
         """Return whether to hold out validation data."""

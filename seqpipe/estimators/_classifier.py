@@ -5,12 +5,12 @@ from __future__ import annotations
 from sklearn.base import ClassifierMixin
 
 from seqpipe.estimators._classifying import ClassifyingEstimator
-from seqpipe.estimators._pooled import PooledEstimator
+from seqpipe.estimators._overfitting import TrialEstimator
 
 __all__ = ["SequenceClassifier"]
 
 
-class SequenceClassifier(ClassifyingEstimator, ClassifierMixin, PooledEstimator):
+class SequenceClassifier(ClassifyingEstimator, ClassifierMixin, TrialEstimator):
     """Classify sequences: one label, or several labels, per sequence.
 
     X may be any of:

@@ -14,7 +14,7 @@ from seqpipe.exceptions import BaselineWarning
 from seqpipe.sequences import Sequences
 from seqpipe.training import Samples, SequenceNet
 
-__all__ = ["ConstantComparisonMixin", "target_rows"]
+__all__ = ["ConstantComparisonMixin", "constant_loss", "target_rows"]
 
 #: Fraction by which the loss must be below that of the constant: it is the lowest of several epochs, chosen by this data.
 _MARGIN = 0.01
@@ -58,7 +58,7 @@ class ConstantComparisonMixin:
     def _compare_with_constant(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
         losses = [epoch["valid_loss"] for epoch in net.history if "valid_loss" in epoch]
         lowest = min(losses, default=np.nan)
-        constant = _constant_loss(net, validation, self._constant_outputs(train))
+        constant = constant_loss(net, validation, self._constant_outputs(train))
         if not lowest > (1 - _MARGIN) * constant:
             return
         warn_user(
@@ -69,7 +69,7 @@ class ConstantComparisonMixin:
         )
 
 
-def _constant_loss(net: SequenceNet, samples: Samples, outputs: NDArray[np.float64]) -> float:
+def constant_loss(net: SequenceNet, samples: Samples, outputs: NDArray[np.float64]) -> float:
     """Return the loss of the same outputs for all sequences, or all steps, averaged as the validation loss is."""
     row = torch.as_tensor(outputs, dtype=next(net.module_.parameters()).dtype, device=net.device)
     leading = 2 if isinstance(samples.y, Sequences) else 1

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.callbacks import CALLBACK_STATE
 from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._declared import Group, fitted, parameter
-from seqpipe.estimators._listeners import FitListeners
+from seqpipe.estimators._listeners import FitListeners, SilentListeners
 from seqpipe.estimators._seeded import seeded
 from seqpipe.networks import SequenceNetwork, StepNetwork, join_members
 from seqpipe.training import Diverged, Samples, find_optimizer, resolve_device, train_together
@@ -55,7 +55,7 @@ class EnsembleEstimator(RecurrentEstimator):
             return
         members = self._next_members(partial)
         stop = threading.Event()
-        heard = [_MemberListeners(stop, each) for each in (listeners, *[None] * (len(members) - 1))]
+        heard = [_MemberListeners(stop, each) for each in (listeners, *[SilentListeners()] * (len(members) - 1))]
         train = self._train_together if self._can_join() else self._train_in_threads
         try:
             train(members, samples, sizes, heard, partial=partial, labels=labels)
@@ -207,15 +207,14 @@ class EnsembleEstimator(RecurrentEstimator):
 _OF_NETWORK = ("net_", "history_", "compile_seconds_", "device_", "n_iter_", "n_parameters_", "_sizes")
 
 
-class _MemberListeners(FitListeners):
+class _MemberListeners(SilentListeners):
     """Ends the fit of a network when that of the ensemble ends, and notifies the callbacks of one of them."""
 
-    def __init__(self, stop: threading.Event, notified: FitListeners | None) -> None:
+    def __init__(self, stop: threading.Event, notified: FitListeners) -> None:
+        super().__init__()
         self._stop = stop
         self._notified = notified
-        self.summary: dict[str, Any] = {}
 
     def epoch(self, record: Mapping[str, Any]) -> bool:
         """Return whether a callback requests to stop the fit of this network, or that of the ensemble has ended."""
-        asked = self._notified is not None and self._notified.epoch(record)
-        return asked or self._stop.is_set()
+        return self._notified.epoch(record) or self._stop.is_set()

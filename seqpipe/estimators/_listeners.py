@@ -8,7 +8,7 @@ from typing import Any
 
 from seqpipe.callbacks import CallbackSupportMixin, with_callbacks
 
-__all__ = ["CallbackSupportMixin", "FitListeners", "listened_fit", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "FitListeners", "SilentListeners", "listened_fit", "with_callbacks"]
 
 
 class FitListeners:
@@ -40,6 +40,17 @@ class FitListeners:
     def end(self, summary: Mapping[str, Any]) -> None:
         """Notify callbacks that the fit ended, with its summary or ``error``."""
         self._context.call_on_fit_task_end(estimator=self._estimator, metadata=dict(summary))
+
+
+class SilentListeners(FitListeners):
+    """Stands for the task of a fit of which no callback is notified."""
+
+    def __init__(self) -> None:
+        self.summary: dict[str, Any] = {}
+
+    def epoch(self, record: Mapping[str, Any]) -> bool:
+        """Return False: nothing requests to stop the fit."""
+        return False
 
 
 @contextmanager

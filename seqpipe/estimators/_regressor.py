@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils._param_validation import StrOptions
 
-from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._regressing import RegressingEstimator
 from seqpipe.estimators._shrinkage import shrink_head, shrinkage
@@ -52,17 +50,6 @@ class SequenceRegressor(RegressingEstimator, RegressorMixin, PooledEstimator):
     >>> SequenceRegressor(hidden_size=16, random_state=0).fit(X, y).score(X, y) > 0.9
     True
     """
-
-    early_stopping: bool | str = parameter(
-        default="auto",
-        constraint=["boolean", StrOptions({"auto"})],
-        type='bool or "auto"',
-        description=(
-            "Whether to hold out validation data, stop when the validation loss stops improving, and restore the best "
-            f'moving average of the weights; "auto" does so for at least {_MANY} sequences, but not for `Windows`.'
-        ),
-        group=Group.TRAINING,
-    )
 
     def _stops_early(self, samples: Samples) -> bool:
         if self.early_stopping == "auto":

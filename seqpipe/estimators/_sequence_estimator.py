@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils._param_validation import StrOptions
 
 from seqpipe.estimators._cells import network_settings
 from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
-from seqpipe.estimators._declared import fitted
+from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._ensemble import EnsembleEstimator
 from seqpipe.estimators._parameters import (
     BidirectionalParameter,
@@ -40,6 +41,19 @@ class SequenceEstimator(
 
     A layout, one target per sequence or per time step, is combined with a mixin that chooses the codec of the targets.
     """
+
+    early_stopping: bool | str = parameter(
+        default="auto",
+        constraint=["boolean", StrOptions({"auto"})],
+        type='bool or "auto"',
+        description=(
+            "Whether to hold out validation data, stop when the validation loss stops improving, and restore the best "
+            'moving average of the weights. "auto" does so where sequences can be spared, except of `Windows`: with a '
+            "target per time step, from 100 sequences on; with numbers per sequence, from 200 on; with labels per "
+            "sequence, if a short trial fit to 200 to 5000 of them is hardly better than a constant prediction."
+        ),
+        group=Group.TRAINING,
+    )
 
     n_features_in_: int = fitted(
         "int", "Number of features per time step; number of time steps if X was of shape (n_samples, n_timesteps)."

@@ -30,6 +30,9 @@ from seqpipe.training import Samples, StepLoss, StepRule, chosen_steps
 
 __all__ = ["StepwiseEstimator"]
 
+#: Number of sequences, of many time steps each, of which some can be spared for validation.
+_MANY = 100
+
 
 class StepwiseEstimator(TruncationMixin, SequenceEstimator):
     """Base class of estimators with one target per time step: the same linear layer is applied to all outputs."""
@@ -119,6 +122,11 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
 
     def _selected_steps(self, samples: Samples) -> NDArray[np.bool_]:
         return np.concatenate(self._chosen(samples))
+
+    def _stops_early(self, samples: Samples) -> bool:
+        if self.early_stopping == "auto":
+            return not isinstance(samples.X, Windows) and self._counted(samples).sum() >= _MANY
+        return super()._stops_early(samples)
 
     def _counted(self, samples: Samples) -> NDArray[np.bool_]:
         return np.array([chosen.any() for chosen in self._chosen(samples)])

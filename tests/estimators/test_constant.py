@@ -18,7 +18,7 @@ from seqpipe.estimators import (
     StepClassifier,
     StepRegressor,
 )
-from seqpipe.estimators._constant import _constant_loss, target_rows
+from seqpipe.estimators._constant import constant_loss, target_rows
 from seqpipe.exceptions import BaselineWarning
 
 STOPPED = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "early_stopping": True, "validation_fraction": 0.5}
@@ -88,12 +88,12 @@ def test_the_loss_of_the_constant_is_that_of_the_weighted_frequencies() -> None:
     model.net_.objective = model._objective()
     truth = classes[known, 0].astype(int)
     expected = log_loss(truth, np.tile(shares, (len(truth), 1)))
-    assert _constant_loss(model.net_, samples, outputs) == pytest.approx(expected, rel=1e-5)
+    assert constant_loss(model.net_, samples, outputs) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 def test_the_loss_of_the_mean_is_the_variance() -> None:
     model = SequenceRegressor(**STOPPED, dtype="float64").fit(X, NOISE)
     samples = model.as_samples(X, NOISE)
-    found = _constant_loss(model.net_, samples, model._constant_outputs(samples))
+    found = constant_loss(model.net_, samples, model._constant_outputs(samples))
     assert found == pytest.approx(np.var(NOISE) / model.y_scale_[0] ** 2)

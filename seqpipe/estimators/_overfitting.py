@@ -1,0 +1,53 @@
+"""A short trial fit that shows whether a classifier overfits, and the default of early stopping that depends on it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from seqpipe.estimators._constant import constant_loss
+from seqpipe.estimators._listeners import SilentListeners
+from seqpipe.estimators._pooled import PooledEstimator
+from seqpipe.estimators._seeded import seeded
+from seqpipe.sequences import Windows
+from seqpipe.training import Samples, StopTraining
+
+__all__ = ["TrialEstimator"]
+
+#: Numbers of sequences with a trial: of fewer none can be spared, and more are not memorised in the usual epochs.
+_FEWEST, _MOST = 200, 5000
+#: Share of the epochs that a trial takes.
+_SHARE = 0.35
+#: A network overfits if its validation loss is at least this share of that of a constant prediction, and its training
+#: loss at most this share of the validation loss: else it has not learned yet.
+_WEAK, _GAP = 0.75, 0.95
+
+
+class TrialEstimator(PooledEstimator):
+    """Base class of classifiers of sequences, which decide by a trial fit whether to stop early."""
+
+    def _stops_early(self, samples: Samples) -> bool:
+        return getattr(self, "_overfits", False) if self.early_stopping == "auto" else super()._stops_early(samples)
+
+    def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any) -> None:
+        known = "criterion" not in (self.net_params or {})  # outputs of others mean other things
+        tried = known and _FEWEST <= len(samples) <= _MOST and not isinstance(samples.X, Windows)
+        self._overfits: bool = self.early_stopping == "auto" and tried and self._trial_overfits(samples, sizes, labels)
+
+    def _trial_overfits(self, samples: Samples, sizes: dict[str, int], labels: Any) -> bool:
+        """Return whether a network trained for some epochs has learned, but hardly what generalizes."""
+        trial = self._member(self.random_state, {})
+        trial.__dict__.update(early_stopping=True, n_iter_no_change=self._n_epochs(samples) + 1, verbose=0)
+        trial.max_epochs = math.ceil(_SHARE * self._n_epochs(samples))
+        trial.net_params = {name: value for name, value in (self.net_params or {}).items() if name != "callbacks"}
+        fit = trial._planned(samples, partial=False, labels=labels)
+        assert fit.validation is not None
+        with seeded(fit.seed, fit.device) as turn:
+            net, epochs = trial._prepare_net(fit, sizes, SilentListeners(), turn, partial=False)
+            try:
+                net.train(fit.train, fit.validation, epochs)
+            except StopTraining:  # it diverged, as the fit may
+                return False
+        constant = constant_loss(net, fit.validation, self._constant_outputs(fit.train))
+        trained, validated = net.history[-1, ("train_loss", "valid_loss")]
+        return bool(validated >= _WEAK * constant and trained <= _GAP * validated)

@@ -31,7 +31,8 @@ BATCH, EPOCHS, LR, WEIGHT_DECAY = 64, 3, 0.002, 0.01
 #: Parameters of seqpipe for the same training as the peers: last output, AdamW with a constant rate, nothing else.
 OURS: dict[str, Any] = {
     "hidden_size": 32, "pooling": "last", "lr": LR, "lr_schedule": None, "weight_decay": WEIGHT_DECAY,
-    "gradient_clip_norm": None, "scale_inputs": False, "random_state": 0, "device": "cpu",
+    "gradient_clip_norm": None, "scale_inputs": False, "early_stopping": False,
+    "random_state": 0, "device": "cpu",
 }  # fmt: skip
 #: Maximum difference of scores.
 _TOLERANCE = 0.02

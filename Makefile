@@ -61,8 +61,8 @@ bench-gpu: $(BENCH)/.installed  ## benchmarks on a GPU, added to docs/speed.md
 	$(BENCH)/bin/python benchmarks/gpu.py > benchmarks/results/gpu.md || { rm benchmarks/results/gpu.md; exit 1; }
 	$(BENCH)/bin/python benchmarks/report.py
 
-defaults: $(PEERS)/.installed  ## scores of the defaults, on the problems to tune on
-	$(PEERS)/bin/python benchmarks/defaults.py
+defaults: $(PEERS)/.installed  ## scores of the defaults, on all problems; writes docs/defaults.md
+	$(PEERS)/bin/python benchmarks/defaults.py --final --write
 
 ui: $(INSTALLED)  ## the runs in the browser
 	$(BIN)/seqpipe ui

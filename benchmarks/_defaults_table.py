@@ -6,11 +6,13 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["OURS", "Result", "Results", "counts", "header", "row"]
+__all__ = ["OURS", "Result", "Results", "counts", "header", "row", "with_scores"]
 
 OURS, GRU, ROCKET = "seqpipe", "hand-written GRU", "MiniRocket"
 #: Smallest difference that the tables show.
 _RESOLUTION = 0.0005
+#: What the tables stand between in a page.
+_BEGIN, _END = "<!-- scores: written by make defaults -->", "<!-- end of scores -->"
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,9 @@ def counts(table: Sequence[Results]) -> str:
     but = f" but {ROCKET}" if ROCKET in methods else ""
     lines.append(f"- against every baseline{but}: a win or a tie on {kept} of {len(table)}, {kept / len(table):.0%}")
     return "\n".join(lines)
+
+
+def with_scores(page: str, scores: str) -> str:
+    """Return a page with new tables in the place of the old ones."""
+    before, rest = page.split(_BEGIN)
+    return f"{before}{_BEGIN}\n\n{scores.strip()}\n\n{_END}{rest.split(_END)[1]}"

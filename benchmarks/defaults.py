@@ -4,6 +4,7 @@
     python benchmarks/defaults.py --only digits,nile         # some of them
     python benchmarks/defaults.py --quick                    # one seed, without the slow problems
     python benchmarks/defaults.py --final                    # also those to look at once: after the defaults are settled
+    python benchmarks/defaults.py --final --write            # and write the tables into docs/defaults.md, as `make defaults`
 
 Prints two Markdown tables per half, of sequences and of forecasts: the median over seeds of the held-out score, half of
 its range, and the CPU seconds of one fit and prediction on one core; then wins, ties (within one standard error of the
@@ -17,9 +18,11 @@ import argparse
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,9 +31,9 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 import numpy as np
 from _aeon_baselines import mini_rocket, nearest_by_dtw
 from _baselines import Task, forest, hand_written_gru, joined, linear
-from _defaults_table import GRU, OURS, ROCKET, Result, Results, counts, header, row
+from _defaults_table import GRU, OURS, ROCKET, Result, Results, counts, header, row, with_scores
 from _forecast_baselines import drift, ets, last_value, mase, ridge_on_lags, seasonal_naive, theta
-from _measure import threads
+from _measure import machine, threads
 from problems import LOOKED_AT_ONCE, TUNED_ON, ForecastProblem, SampleProblem, Samples, Series
 from problems._problem import Array
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
@@ -49,6 +52,8 @@ SLOW = frozenset({
     "shapelet_in_noise", "long_gestures", "machine_cycles", "lorenz_rate", "faint_spread", "noise_long", "breathing",
     "two_seasons",
 })  # fmt: skip
+#: The page that shows the tables.
+PAGE = Path(__file__).parents[1] / "docs" / "defaults.md"
 Problems = Sequence[SampleProblem | ForecastProblem]
 
 
@@ -128,24 +133,24 @@ def _size(data: Samples) -> str:
     return f"{len(data.X_train)} × {steps} × {np.asarray(data.X_train[0]).shape[1]}"
 
 
-def report(problems: Problems, *, quick: bool, tiny: bool) -> None:
-    """Print the table of sequences and that of forecasts, with their counts; rows as they are ready."""
+def report(problems: Problems, *, quick: bool, tiny: bool) -> Iterator[str]:
+    """Yield the table of sequences and that of forecasts, with their counts; rows as they are ready."""
     samples = [p for p in problems if isinstance(p, SampleProblem)]
     forecasts = [p for p in problems if isinstance(p, ForecastProblem)]
     n_seeds, n_forecast_seeds = (1, 1) if quick or tiny else (SEEDS, FORECAST_SEEDS)
     if samples:
-        _print_table(METHODS, (sequence_results(p, n_seeds, tiny) for p in samples))
+        yield from _table(METHODS, (sequence_results(p, n_seeds, tiny) for p in samples))
     if forecasts:
-        _print_table([OURS, *FORECASTS], (forecast_results(p, n_forecast_seeds, tiny) for p in forecasts))
+        yield from _table([OURS, *FORECASTS], (forecast_results(p, n_forecast_seeds, tiny) for p in forecasts))
 
 
-def _print_table(methods: Any, rows: Any) -> None:
-    print(f"{header(list(methods))}", flush=True)
+def _table(methods: Iterable[str], rows: Iterable[Results]) -> Iterator[str]:
+    yield header(list(methods))
     table = []
     for results in rows:
         table.append(results)
-        print(row(results), flush=True)
-    print(f"\n{counts(table)}\n", flush=True)
+        yield row(results)
+    yield f"\n{counts(table)}\n"
 
 
 def chosen(problems: Problems, only: set[str] | None, quick: bool) -> Problems:
@@ -162,6 +167,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME,…", help="run only these problems")
     parser.add_argument("--quick", action="store_true", help="one seed, without the slow problems")
     parser.add_argument("--final", action="store_true", help="also the problems to look at once")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/defaults.md")
     parser.add_argument("--tiny", action="store_true", help="sizes that say nothing, for tests")
     options = parser.parse_args(arguments)
     options.only = set(options.only.split(",")) if options.only else None
@@ -176,12 +182,16 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _arguments(arguments)
     halves = {"Tuned on": TUNED_ON} | ({"Looked at once": LOOKED_AT_ONCE} if options.final else {})
+    lines = [f"Measured on {machine()}.\n"]
     with warnings.catch_warnings(), threads(1):
         warnings.simplefilter("ignore")
         for title, half in halves.items():
             if problems := chosen(half, options.only, options.quick):
-                print(f"### {title}\n")
-                report(problems, quick=options.quick, tiny=options.tiny)
+                for line in chain([f"### {title}\n"], report(problems, quick=options.quick, tiny=options.tiny)):
+                    print(line, flush=True)
+                    lines.append(line)
+    if options.write:
+        PAGE.write_text(with_scores(PAGE.read_text(encoding="utf-8"), "\n".join(lines)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._listeners import FitListeners, SilentListeners
 from seqpipe.estimators._seeded import seeded
 from seqpipe.networks import SequenceNetwork, StepNetwork, join_members
-from seqpipe.training import Diverged, Samples, find_optimizer, resolve_device, train_together
+from seqpipe.training import Diverged, Job, Samples, find_optimizer, reset_peak_memory, resolve_device, train_together
 
 __all__ = ["EnsembleEstimator"]
 
@@ -42,8 +42,8 @@ class EnsembleEstimator(RecurrentEstimator):
     members_: list[Self] = fitted(
         "list of estimators",
         "The networks of an ensemble, each a fitted estimator with one network and the seed ``random_state``, equal to "
-        "one fitted alone with it by the same number of threads; empty if n_members=1. Other attributes that describe a "
-        "network are those of the first.",
+        "one fitted alone with it but for rounding, and for the masks of dropout; empty if n_members=1. Other attributes "
+        "that describe a network are those of the first.",
     )
 
     def _train(
@@ -101,17 +101,18 @@ class EnsembleEstimator(RecurrentEstimator):
         labels: Any,
     ) -> None:
         fits = [member._planned(samples, partial=partial, labels=labels) for member in members]
-        nets = []
+        jobs = []
         with seeded(fits[0].seed, fits[0].device) as turn:
             for member, fit, each in zip(members, fits, heard):
+                ends = turn if member is members[0] else None
                 with seeded(fit.seed, fit.device):
-                    ends = turn if member is members[0] else None
                     net, epochs = member._prepare_net(fit, sizes, each, ends, partial=partial)
-                nets.append(net)
-            stops = train_together(nets, [(fit.train, fit.validation) for fit in fits], epochs, join_members)
-        for member, fit, net, stop, each in zip(members, fits, nets, stops, heard):
-            reason = member._diverged(stop, net) if isinstance(stop, Diverged) else str(stop or "") or None
-            member._finish(fit, net, reason, each)
+                jobs.append(Job(net, fit.train, fit.validation, epochs))
+            reset_peak_memory(fits[0].device)
+            stops = train_together(jobs, join_members)
+        for member, fit, job, stop, each in zip(members, fits, jobs, stops, heard):
+            reason = member._diverged(stop, job.net) if isinstance(stop, Diverged) else str(stop or "") or None
+            member._finish(fit, job.net, reason, each)
 
     def _next_members(self, partial: bool) -> list[Self]:
         """Return the members to train: new ones with new seeds, or those of the last fit if it continues."""

@@ -15,7 +15,7 @@ from seqpipe.training._schedule import BY_FUNCTION, SCHEDULES, Schedule, check_s
 from seqpipe.training._step_loss import StepLoss, StepRule, chosen_steps
 from seqpipe.training._stopping import Diverged, StopTraining
 from seqpipe.training._target_loss import TargetLoss
-from seqpipe.training._together import train_together
+from seqpipe.training._together import Job, train_together
 from seqpipe.training._truncation import Truncation, check_tbptt
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "EarlyStopping",
     "EpochListener",
     "GradientGuard",
+    "Job",
     "OPTIMIZERS",
     "Objective",
     "ProgressBar",

@@ -6,6 +6,7 @@ import copy
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from seqpipe.training._objective import SampleLoss
 from seqpipe.training._samples import Samples
 from seqpipe.training._stopping import Diverged, StopTraining
 
-__all__ = ["train_together"]
+__all__ = ["Job", "train_together"]
 
 #: Maximum number of outputs of one layer in an update of all nets. With more, nearly all time is spent in the layers, and
 #: the stored activations of all nets take memory that the allocator returns to the system after each update.
@@ -30,20 +31,29 @@ _MOST_OUTPUTS = 2**20
 Join = Callable[[Sequence[nn.Module]], nn.Module]
 
 
-def train_together(
-    nets: Sequence[SequenceNet], data: Sequence[tuple[Samples, Samples | None]], epochs: int, join: Join
-) -> list[StopTraining | None]:
-    """Train each net on its samples; one that stops leaves the others.
+@dataclass(frozen=True)
+class Job:
+    """A net with the samples that it is trained on for some epochs, and those that it is validated on."""
+
+    net: SequenceNet
+    train: Samples
+    validation: Samples | None
+    epochs: int
+
+    def updates(self) -> Generator[Update]:
+        """Yield each update; see `SequenceNet.updates`."""
+        return self.net.updates(self.train, self.validation, self.epochs)
+
+
+def train_together(jobs: Sequence[Job], join: Join) -> list[StopTraining | None]:
+    """Train several nets; one that stops leaves the others.
 
     Each net has its own batches, losses, callbacks and clipped gradient, as if it were trained alone.
 
     Parameters
     ----------
-    nets : sequence of SequenceNet
+    jobs : sequence of Job
         Nets of one kind, on a CPU, without truncation; the optimizer treats each parameter by itself.
-    data : sequence of (Samples, Samples or None)
-        Training and validation samples of each net.
-    epochs : int
     join : callable
         Joins the networks to one module.
 
@@ -52,11 +62,12 @@ def train_together(
     stops : list of StopTraining or None
         Why each net stopped early.
     """
+    nets = [job.net for job in jobs]
     stops: list[StopTraining | None] = [None] * len(nets)
     crew: _Crew | None = None
     with ExitStack() as stack:
         stack.enter_context(nets[0]._threads(nets[0].batch_size * len(nets)))
-        running = {i: stack.enter_context(closing(net.updates(*data[i], epochs))) for i, net in enumerate(nets)}
+        running = {i: stack.enter_context(closing(job.updates())) for i, job in enumerate(jobs)}
         while coming := dict(_next_updates(running, stops)):
             if crew is None or len(crew.nets) != len(coming):
                 crew = _Crew([nets[i] for i in coming], join)

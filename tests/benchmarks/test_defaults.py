@@ -1,6 +1,7 @@
 """The comparison of the defaults: its options, tables and counts, on tiny data."""
 
 import re
+from pathlib import Path
 
 import defaults
 import numpy as np
@@ -42,6 +43,18 @@ def test_final_prints_both_halves(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = printed.split("### Looked at once")
     assert "| random_walk |" in first
     assert "| regime_switches |" in second
+
+
+def test_tables_are_written_into_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "defaults.md"
+    before, _, rest = defaults.PAGE.read_text(encoding="utf-8").partition("<!-- scores")
+    page.write_text(f"{before}<!-- scores{rest}", encoding="utf-8")
+    monkeypatch.setattr(defaults, "PAGE", page)
+    defaults.main(["--tiny", "--write", "--only", "random_walk"])
+    written = page.read_text(encoding="utf-8")
+    assert written.startswith(before)
+    assert written.endswith(rest.partition("<!-- end of scores -->")[2])
+    assert re.findall(r"^\| (\w+) \|.*MASE", written.partition("<!-- end of")[0], flags=re.MULTILINE) == ["random_walk"]
 
 
 def test_quick_leaves_out_the_slow_problems() -> None:

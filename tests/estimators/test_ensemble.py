@@ -150,6 +150,14 @@ def test_members_with_unusual_settings_are_fits_alone_too(name: str) -> None:
     check_members_equal_single_fits(ensemble("labels", dtype="float64", **SETTINGS[name]), X, LABELS)
 
 
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_compiled_members_are_fits_alone_too(threads: int) -> None:
+    torch.set_num_threads(threads)
+    settings = {"cell": "lstm", "bidirectional": True, "num_layers": 2}
+    check_members_equal_single_fits(ensemble("labels", dtype="float64", **settings), X, LABELS)
+
+
 def test_members_end_training_each_at_its_own_epoch() -> None:
     fitted = ensemble("labels", **SETTINGS["unlike ends of training"])
     assert len({member.n_iter_ for member in fitted.members_}) > 1

@@ -65,15 +65,15 @@ def run(cell, **target):
     program = _c_program.CProgram(cell, torch.float32, input_grad=True, parameter_grads=wanted)
     program.work = 10**9
     program.target = replace(program.target, **target)
-    for batch, steps in ((1, 1), (5, 4), (13, 9)):
+    for batch, steps, n_cells in ((1, 1, 1), (5, 4, 1), (13, 9, 1), (12, 5, 3)):
         for lengths in (None, torch.arange(batch) % (steps + 1)):
             x = torch.randn(batch, steps, cell.input_size, requires_grad=True)
             initial = cell.initial_state(batch)
             states = tuple(initial if isinstance(initial, tuple) else [initial])
             states = tuple(s.clone().requires_grad_() for s in states)
             with torch.no_grad():
-                run_compiled(program, x, lengths, states, [tuple(cell.parameters())])
-            output, finals = run_compiled(program, x, lengths, states, [tuple(cell.parameters())])
+                run_compiled(program, x, lengths, states, [tuple(cell.parameters())] * n_cells)
+            output, finals = run_compiled(program, x, lengths, states, [tuple(cell.parameters())] * n_cells)
             (output.sum() + sum(f.sum() for f in finals)).backward()
 
 torch.set_num_threads(2)

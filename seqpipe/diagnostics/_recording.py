@@ -112,6 +112,6 @@ def _patches(patching: Patching, inputs: dict[str, Any], layer: Layer) -> NDArra
     n_samples, n_timesteps = inputs["x"].shape[:2]
     lengths = inputs.get("lengths", torch.full((n_samples,), n_timesteps)).cpu()[:, None]
     t = torch.arange(n_timesteps).expand(n_samples, -1)
-    backward = torch.minimum(t // patching.stride, patching.n_patches(lengths) - 1)
+    backward = torch.minimum(patching.last_patch_of(t), patching.n_patches(lengths) - 1)
     known = backward if layer.direction == "backward" else patching.patch_of(t)
     return torch.where(t < lengths, known, -1).numpy()

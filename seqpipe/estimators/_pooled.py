@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._input import check_weight, check_X
 from seqpipe.estimators._listeners import FitListeners
-from seqpipe.estimators._patched import PatchedEstimator
+from seqpipe.estimators._patched_sequences import PatchedSequencesEstimator
 from seqpipe.estimators._plain import plain_array
 from seqpipe.estimators._scaled_sequences import ScaledSequencesEstimator
 from seqpipe.estimators._stream import SequenceStream
@@ -24,7 +24,7 @@ from seqpipe.training import Objective, SampleLoss, Samples
 __all__ = ["PooledEstimator"]
 
 
-class PooledEstimator(PatchedEstimator, ScaledSequencesEstimator):
+class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
     """Base class of estimators with one target per sequence; the outputs of all time steps are pooled."""
 
     _network = SequenceNetwork

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._input import check_X
 from seqpipe.estimators._listeners import FitListeners
-from seqpipe.estimators._sequence_estimator import SequenceEstimator
+from seqpipe.estimators._patched_steps import PatchedStepsEstimator
 from seqpipe.estimators._step_targets import (
     StepData,
     read_step_targets,
@@ -23,7 +23,6 @@ from seqpipe.estimators._step_targets import (
     step_shaped,
 )
 from seqpipe.estimators._stream import StepStream
-from seqpipe.estimators._truncated import TruncationMixin
 from seqpipe.networks import StepNetwork
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import Samples, StepLoss, StepRule, chosen_steps
@@ -34,7 +33,7 @@ __all__ = ["StepwiseEstimator"]
 _MANY = 100
 
 
-class StepwiseEstimator(TruncationMixin, SequenceEstimator):
+class StepwiseEstimator(PatchedStepsEstimator):
     """Base class of estimators with one target per time step: the same linear layer is applied to all outputs."""
 
     _network = StepNetwork
@@ -56,6 +55,7 @@ class StepwiseEstimator(TruncationMixin, SequenceEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool, **known: Any) -> None:
         goes_on = self._begin(partial)
         data = self._read(X, y, sample_weight, reset=not goes_on)
+        self._choose_patch(data.X)
         chosen = self._choose(data)
         values, weight = data.values[chosen], _unequal(data.weight, chosen)
         self._learn(values, weight, data.values[data.known], goes_on=goes_on, ndim=data.ndim, **known)

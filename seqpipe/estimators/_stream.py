@@ -130,17 +130,10 @@ class _NetStream(Stream):
         self.n_steps = 0
         self._state: Any = None
 
-    def _input(self, x: NDArray[Any]) -> Tensor:
-        """Count validated steps; return the output of the input layer for them, (1, n_timesteps, n_features)."""
+    def _counted(self, x: NDArray[Any]) -> Tensor:
+        """Count validated steps; return them as a batch (1, n_timesteps, n_features)."""
         self.n_steps += len(x)
-        inputs: Tensor = self._network.input(torch.from_numpy(x)[None].to(self._like.device))
-        return inputs
-
-    def _advance(self, inputs: Tensor) -> Tensor:
-        """Run the recurrent layers on their next inputs (1, n_inputs, n_features); return their outputs."""
-        outputs: Tensor
-        outputs, self._state = self._network.recurrent(inputs, None, self._state)
-        return outputs
+        return torch.from_numpy(x)[None].to(self._like.device)
 
     def _check(self, steps: Any) -> NDArray[Any]:
         with np.errstate(over="ignore"):  # overflow raises an error below
@@ -229,7 +222,8 @@ class SequenceStream(_NetStream):
         """
         x = self._check(steps)
         with torch.inference_mode():
-            logits = self._network.head(self._pooled(self._input(x))).cpu().numpy()
+            inputs = self._network.input(self._counted(x))
+            logits = self._network.head(self._pooled(inputs)).cpu().numpy()
         return self._finish(logits)[0]
 
     def _pooled(self, inputs: Tensor) -> Tensor:
@@ -248,6 +242,12 @@ class SequenceStream(_NetStream):
         # The last patch is incomplete, and replaced when more steps arrive.
         outputs, _ = self._network.recurrent(patches[:, n_whole:], None, self._state)
         return copy(self._pooling).update(outputs)
+
+    def _advance(self, inputs: Tensor) -> Tensor:
+        """Run the recurrent layers on their next inputs (1, n_inputs, n_features); return their outputs."""
+        outputs: Tensor
+        outputs, self._state = self._network.recurrent(inputs, None, self._state)
+        return outputs
 
 
 class StepStream(_NetStream):
@@ -282,7 +282,8 @@ class StepStream(_NetStream):
         Parameters
         ----------
         steps : array of shape (n_features,) or (n_timesteps, n_features)
-            One or several consecutive time steps.
+            One or several consecutive time steps. Of an estimator with ``patch``, their number must be a multiple of the
+            stride, since a prediction depends on the later time steps of its patch.
 
         Returns
         -------
@@ -292,9 +293,21 @@ class StepStream(_NetStream):
         Raises
         ------
         InvalidSequencesError
-            If the steps have an invalid shape or are not finite; the stream is then left unchanged.
+            If the steps have an invalid shape, are not finite or end within a patch; the stream is then left unchanged.
         """
         x = self._check(steps)
         with torch.inference_mode():
-            predictions = self._finish(self._network.head(self._advance(self._input(x)))[0].cpu().numpy())
+            outputs, self._state = self._network.advance(self._counted(x), None, self._state)
+            predictions = self._finish(outputs[0].cpu().numpy())
         return predictions[0] if np.ndim(steps) < 2 else predictions
+
+    def _check(self, steps: Any) -> NDArray[Any]:
+        x = super()._check(steps)
+        patching: Patching | None = self._network.patching
+        if patching is not None and len(x) % patching.stride:
+            raise InvalidSequencesError(
+                f"push expects a multiple of {patching.stride} time steps, since patch=({patching.length}, "
+                f"{patching.stride}) predicts {patching.stride} time steps at once. Got {len(x)}. Collect time steps "
+                "before push, or fit with patch=None. Only predict takes a sequence that ends within a patch."
+            )
+        return x

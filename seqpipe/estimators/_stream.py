@@ -264,7 +264,7 @@ class StepStream(_NetStream):
     --------
     >>> import numpy as np
     >>> from seqpipe import StepRegressor
-    >>> X = np.random.default_rng(0).normal(size=(100, 12, 1))
+    >>> X = np.random.default_rng(0).normal(size=(60, 12, 1))
     >>> model = StepRegressor(hidden_size=8, max_epochs=2, random_state=0).fit(X, X.cumsum(axis=1)[:, :, 0])
     >>> stream = model.stream()
     >>> one_by_one = [stream.push(step) for step in X[0]]

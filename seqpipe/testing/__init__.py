@@ -1,6 +1,15 @@
 """Conformance checks that authors of cells and estimators can run in their tests."""
 
-from seqpipe.testing._cells import check_cell
 from seqpipe.testing._estimators import check_estimator
+from seqpipe.testing._report import CheckError, CheckReport, CheckResult
+from seqpipe.testing.cells import CELL_CHECKS, check_cell, parametrize_with_cell_checks
 
-__all__ = ["check_cell", "check_estimator"]
+__all__ = [
+    "CELL_CHECKS",
+    "CheckError",
+    "CheckReport",
+    "CheckResult",
+    "check_cell",
+    "check_estimator",
+    "parametrize_with_cell_checks",
+]

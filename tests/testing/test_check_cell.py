@@ -1,8 +1,12 @@
-"""`check_cell` passes cells that keep the protocol, and names the defect of one that does not."""
+"""`check_cell` passes cells that keep the protocol, and names the fault of one that does not."""
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,38 +14,49 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqpipe.cells import Cell, MinGRUCell, RNNCell
-from seqpipe.exceptions import CellError
+from seqpipe import Cell, RNNCell
+from seqpipe.exceptions import UnknownNameError
 from seqpipe.plugins import host
-from seqpipe.testing import check_cell
+from seqpipe.recurrence.wrappers import wrap
+from seqpipe.testing import CELL_CHECKS, CheckError, check_cell, parametrize_with_cell_checks
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("name", host().names("cell"))
-def test_every_registered_cell_passes(name: str, dtype: torch.dtype) -> None:
-    check_cell(host().find("cell", name, parameter="cell").spec.factory, dtype=dtype)
+def _planted() -> Any:
+    spec = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["planted"] = importlib.util.module_from_spec(spec)  # pickle finds its classes by name
+    spec.loader.exec_module(module)
+    return module
 
 
-@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-@pytest.mark.parametrize(("input_size", "hidden_size"), [(1, 1), (7, 2)])
-def test_other_settings_and_sizes_pass(activation: str, input_size: int, hidden_size: int) -> None:
-    check_cell(lambda i, h: RNNCell(i, h, activation), input_size=input_size, hidden_size=hidden_size)
+planted = _planted()
+Sound: Any = planted.Sound
+#: Checks that take a second or more: they compile, fit or measure.
+SLOW = ("engines_agree", "estimators_fit_it", "streams_equal_predictions", "speed_is_graded")
 
 
-class Sound(Cell):
-    """A plain tanh cell, for defects to be built in."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.input = nn.Linear(input_size, hidden_size)
-
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        h = torch.tanh(self.input(x_t) + h)
-        return h, h
+@pytest.mark.parametrize("name", ["convlstm", "gru", "lstm", "mgu", "min_gru", "mlp", "rnn"])
+def test_registered_cells_pass(name: str) -> None:
+    check_cell(host().find("cell", name, parameter="cell").spec.factory, exclude=["speed_is_graded"])
 
 
-def test_the_sound_cell_passes() -> None:
-    check_cell(Sound)
+@pytest.mark.parametrize("fault", planted.FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_is_found_and_named(fault: Callable[..., Cell]) -> None:
+    check, words = planted.FAULTS[fault]
+    with pytest.raises(CheckError, match=words):
+        check_cell(fault, include=[check])
+
+
+def test_all_checks_run_after_one_that_failed() -> None:
+    report = check_cell(planted.DetachedState, exclude=SLOW, raise_exceptions=False)
+    assert not report.passed
+    assert len(report.results) == len(CELL_CHECKS) - len(SLOW)
+    assert report["gradients_reach_the_first_step"].status == "failed"
+    assert report["rows_are_independent"].status == "passed"
+    assert report["linear_form_equals_step"].status == "skipped"
+    assert f"{len(report.failed)} failed" in str(report).splitlines()[0]
+    assert report.as_dict()["passed"] is False
 
 
 class Normed(Sound):
@@ -57,196 +72,139 @@ class Prepared(Sound):
 
     def initial_state(self, batch_size: int) -> Tensor:
         self.scaled = self.input.weight / self.input.weight.norm()
-        return super().initial_state(batch_size)
+        return Cell.initial_state(self, batch_size)
 
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        h = torch.tanh(F.linear(x_t, self.scaled) + h)
+        h = torch.tanh(F.linear(x_t, self.scaled) + h + self.input.bias)
         return h, h
-
-
-@pytest.mark.parametrize("kind", [Normed, Prepared])
-def test_cells_that_compute_their_weights_pass(kind: type[Cell]) -> None:
-    check_cell(kind)
-
-
-class FewRows(Sound):
-    """Keeps a first state for at most eight samples."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.first: Tensor
-        self.register_buffer("first", torch.zeros(8, hidden_size))
-
-    def initial_state(self, batch_size: int) -> Tensor:
-        return self.first[:batch_size]
-
-
-def test_a_first_state_for_small_batches_only_is_found() -> None:
-    with pytest.raises(CellError, match=r"initial_state must return .* for a batch of 4099 its tensor 0 is \(8, 5\)"):
-        check_cell(FewRows)
-
-
-class KeepsParameter(Sound):
-    """Gives an attribute a parameter as it is."""
-
-    def initial_state(self, batch_size: int) -> Tensor:
-        self.kept = self.input.weight
-        return super().initial_state(batch_size)
-
-
-def test_a_parameter_under_a_second_name_is_found() -> None:
-    with pytest.raises(AssertionError, match=r"a forward pass adds \['cells.0.kept'\] to the parameters"):
-        check_cell(KeepsParameter)
-
-
-class LooksAhead(Sound):
-    def project(self, x: Tensor) -> Tensor:
-        return x + F.pad(x[:, 1:], (0, 0, 0, 1))
-
-
-class ReadsPadding(Sound):
-    def project(self, x: Tensor) -> Tensor:
-        return x - x.mean(dim=1, keepdim=True)
-
-
-class MixesTheBatch(Sound):
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return super().step(x_t - x_t.mean(dim=0), h)
-
-
-class CountsRows(Sound):
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return super().step(x_t + torch.arange(len(x_t)).to(x_t)[:, None], h)
-
-
-class CountsSteps(Sound):
-    def project(self, x: Tensor) -> Tensor:
-        return x + torch.arange(x.shape[1]).to(x)[:, None]
-
-
-class Remembers(Sound):
-    """Keeps something from one call to the next."""
-
-    calls = 0
-
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        self.calls += 1
-        return super().step(x_t + self.calls, h)
-
-
-class NoisyInUse(Sound):
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return super().step(x_t + torch.randn_like(x_t), h)
-
-
-class CutsTheGradient(Sound):
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return super().step(x_t, h.detach())
-
-
-class WrongKernel(RNNCell):
-    """Says that torch computes it, and computes something else."""
-
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        h = torch.sin(x_t + self.recur(h))
-        return h, h
-
-    def torch_kernel(self) -> str:
-        return "rnn_tanh"
-
-
-class UnsavedWeight(Sound):
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.gain = torch.rand(hidden_size)
-
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return super().step(x_t, self.gain * h)
-
-
-class SizesSwapped(Sound):
-    def __init__(self, hidden_size: int, input_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-
-
-class SiblingTooWide(Sound):
-    def sibling(self, input_size: int) -> Any:
-        return type(self)(input_size, 2 * self.hidden_size)
-
-
-class SiblingOfAnotherKind(Sound):
-    def sibling(self, input_size: int) -> Any:
-        return RNNCell(input_size, self.hidden_size)
 
 
 class Branches(Sound):
-    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    """Decides by the shape and by the values."""
+
+    def step(self, x_t: Tensor, h: Tensor) -> Any:
+        h = h if len(x_t) > 1 else 1 * h
         return super().step(x_t, h) if h.isfinite().all() else super().step(x_t, 0 * h)
 
 
-class WrongCoefficients(MinGRUCell):
-    """Says that it forgets nothing."""
+class Echo(Cell):
+    """An echo state cell: nothing is trained."""
 
-    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        _, b = super().linear_coefficients(x)
-        return torch.ones_like(b), b
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.register_buffer("enter", torch.randn(input_size, hidden_size))
+        self.register_buffer("mix", torch.randn(hidden_size, hidden_size) / hidden_size)
 
     def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        a, b = super().linear_coefficients(x_t)
-        h = a * h + b
+        h = torch.tanh(x_t @ self.enter + h @ self.mix)
         return h, h
 
 
-class BroadcastCoefficients(MinGRUCell):
-    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        a, b = super().linear_coefficients(x)
-        return a.mean(dim=-1, keepdim=True), b
+class Turning(Cell):
+    """Its state is complex, and an integer counts the steps in it."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.enter = nn.Linear(input_size, hidden_size)
+        self.angle = nn.Parameter(torch.linspace(0.1, 1, hidden_size))
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        z = torch.zeros(batch_size, self.hidden_size, dtype=self.angle.dtype.to_complex(), device=self.angle.device)
+        return z, torch.zeros(batch_size, 1, dtype=torch.int64, device=self.angle.device)
+
+    def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        z, n = state
+        z = z * torch.polar(torch.full_like(self.angle, 0.9), self.angle) + self.enter(x_t)
+        return z.real / (n + 1), (z, n + 1)
 
 
-DEFECTS: dict[Callable[[int, int], Cell], tuple[type[Exception], str]] = {
-    LooksAhead: (AssertionError, "outputs up to step 3 depend on later steps"),
-    ReadsPadding: (AssertionError, "outputs of sequence 1 alone differ by"),
-    MixesTheBatch: (AssertionError, "outputs of sequence 0 alone differ by"),
-    CountsRows: (AssertionError, "outputs of the permuted batch differ by"),
-    CountsSteps: (AssertionError, "outputs in two chunks differ by"),
-    Remembers: (AssertionError, "additional padding changes the outputs"),
-    NoisyInUse: (AssertionError, "additional padding changes the outputs"),
-    CutsTheGradient: (AssertionError, "the gradients do not match the outputs"),
-    WrongKernel: (AssertionError, 'engine="auto" differs from the loop by'),
-    UnsavedWeight: (AssertionError, "a cell with the same weights gives different outputs"),
-    lambda i, h: SizesSwapped(h, i): (
-        AssertionError,
-        r"sibling\(\) does not take the input size as its first argument",
-    ),
-    SiblingTooWide: (AssertionError, r"sibling\(\) does not keep the hidden size"),
-    SiblingOfAnotherKind: (AssertionError, r"sibling\(\) returns a RNNCell"),
-    WrongCoefficients: (AssertionError, "linear_coefficients and the step differ by"),
-    BroadcastCoefficients: (
-        AssertionError,
-        r"linear_coefficients returns a of shape \(4, 1, 1\), expected \(4, 1, 5\)",
-    ),
-    Branches: (CellError, "Branches cannot be unrolled ahead of time"),
-}
+class Dropped(Sound):
+    """Draws random numbers in training."""
+
+    def step(self, x_t: Tensor, h: Tensor) -> Any:
+        return super().step(F.dropout(x_t, 0.5, self.training), h)
 
 
-@pytest.mark.parametrize("factory", DEFECTS, ids=lambda factory: factory.__name__)
-def test_a_defect_is_found_and_named(factory: Callable[[int, int], Cell]) -> None:
-    error, words = DEFECTS[factory]
-    with pytest.raises(error, match=words):
-        check_cell(factory)
+@pytest.mark.parametrize("kind", [Sound, Normed, Prepared, Branches, Echo, Turning, Dropped])
+def test_right_cells_pass(kind: type[Cell]) -> None:
+    check_cell(kind, exclude=["speed_is_graded"])
 
 
-def test_a_broken_step_is_found_before_all_else() -> None:
-    class Widening(Sound):
-        def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-            output, h = super().step(x_t, h)
-            return torch.cat([output, output], dim=1), h
+def test_a_cell_in_wrappers_passes() -> None:
+    def wrapped(input_size: int, hidden_size: int) -> Cell:
+        return wrap(RNNCell(input_size, hidden_size), ["residual", "layer_norm", "zoneout"])
 
-    with pytest.raises(CellError, match=r"Widening\.step must return, as its output, shape \(2, 5\)"):
-        check_cell(Widening)
+    check_cell(wrapped, exclude=SLOW)
+
+
+@pytest.mark.parametrize(("sizes", "activation"), [((1, 1), "relu"), ((4, 7), "tanh")])
+def test_sizes_and_settings_are_those_given(sizes: tuple[int, int], activation: str) -> None:
+    seen = []
+
+    class Seen(RNNCell):
+        def __init__(self, input_size: int, hidden_size: int, activation: str) -> None:
+            super().__init__(input_size, hidden_size, activation)
+            seen.append((input_size, hidden_size, activation))
+
+    report = check_cell(
+        Seen, cell_params={"activation": activation}, sizes=sizes, include=["step_returns_output_and_state"]
+    )
+    assert seen[0] == (*sizes, activation)
+    assert report.subject == f"Seen(activation={activation!r})"
+
+
+def test_an_unknown_check_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"no check 'row_are_independent'\. Did you mean 'rows_are_independent'"):
+        check_cell(Sound, include=["row_are_independent"])
+
+
+def test_expected_failures_are_told_apart() -> None:
+    report = check_cell(
+        planted.DeadParameter, include=["every_parameter_learns"], expected_failed={"every_parameter_learns": "to come"}
+    )
+    assert report.passed
+    assert (report.results[0].status, report.results[0].message) == ("failed as expected", "to come")
+
+
+def test_what_a_check_does_not_foresee_is_reported_with_its_place() -> None:
+    class Breaks(Sound):
+        def project(self, x: Tensor) -> Tensor:
+            raise RuntimeError("no projection today")
+
+    report = check_cell(Breaks, include=["results_repeat"], raise_exceptions=False)
+    assert "no projection today" in report["results_repeat"].message
+
+
+def test_every_check_has_one_sentence_and_a_name_of_its_own() -> None:
+    assert len({check.name for check in CELL_CHECKS}) == len(CELL_CHECKS)
+    for check in CELL_CHECKS:
+        assert check.meaning.endswith(".")
+
+
+OF_A_PLUGIN = """
+from seqpipe import RNNCell
+from seqpipe.testing import check_cell, parametrize_with_cell_checks
+
+@parametrize_with_cell_checks([RNNCell], expected_failed_checks=lambda cell: {"results_repeat": "no"})
+def test_cell(cell, check):
+    check_cell(cell, include=[check])
+"""
+
+
+def test_pytest_runs_each_check_as_a_test(tmp_path: Path) -> None:
+    (tmp_path / "test_plugin.py").write_text(OF_A_PLUGIN)
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "results or sizes_are_used", "-p", "no:cacheprovider"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert "2 passed" in ended.stdout
+    assert "1 xpassed" in ended.stdout
+
+
+def test_the_decorator_lists_every_check() -> None:
+    mark = parametrize_with_cell_checks([Sound, RNNCell])
+    assert len(mark.args[1]) == 2 * len(CELL_CHECKS)
 
 
 def test_the_users_random_generator_ends_as_it_began() -> None:
     before = torch.get_rng_state()
-    check_cell(Sound)
+    check_cell(Sound, exclude=SLOW)
     assert torch.equal(torch.get_rng_state(), before)

@@ -50,7 +50,8 @@ class Wrapper(Cell):
     @property
     def like(self) -> Tensor:
         """A tensor of the inner cell's dtype, on its device."""
-        return next(self.cell.parameters(), torch.empty(0))
+        first = self.cell.first_tensor()
+        return torch.empty(0) if first is None else first
 
     @property
     def output_size(self) -> int:

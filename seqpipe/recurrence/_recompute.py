@@ -115,7 +115,9 @@ class _Recomputed(torch.autograd.Function):
         sums: list[Any] = [None] * n_weights
         for i, (start, stop) in reversed(list(enumerate(chunks.bounds))):
             part = _leaf(x[:, start:stop], x.requires_grad)
-            before = [_leaf(s, s.is_floating_point() or s.is_complex()) for s in starts[i * n_states : (i + 1) * n_states]]
+            before = [
+                _leaf(s, s.is_floating_point() or s.is_complex()) for s in starts[i * n_states : (i + 1) * n_states]
+            ]
             with torch.enable_grad(), _random_numbers(x.device, ctx.random[i]):
                 output, after = chunks.rerun(cell, part, start, stop, chunks.state(before))
             results, grads = [output, *state_tensors(after)], [output_grad[:, start:stop], *state_grads]

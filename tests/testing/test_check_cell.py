@@ -191,6 +191,12 @@ def test_cell(cell, check):
 """
 
 
+def test_the_page_on_plug_ins_lists_every_check() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    rows = [f"| `{check.name}` | {check.meaning} |" for check in CELL_CHECKS]
+    assert "\n".join(rows) in page
+
+
 def test_pytest_runs_each_check_as_a_test(tmp_path: Path) -> None:
     (tmp_path / "test_plugin.py").write_text(OF_A_PLUGIN)
     command = [sys.executable, "-m", "pytest", "-q", "-k", "results or sizes_are_used", "-p", "no:cacheprovider"]

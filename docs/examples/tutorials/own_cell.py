@@ -49,11 +49,12 @@ class LeakyCell(Cell):
 # Check it
 # --------
 # ``check_cell`` runs the checks that every built-in cell passes: shapes, ragged batches, NaN in the padding, causality, states carried on, saved and loaded
-# weights, gradients, and that all engines agree. It raises an error at the first problem that explains what to change.
+# weights, gradients, and that all engines agree. Its error lists what fails and what to change; its report has a line per check.
 
 from seqpipe.testing import check_cell
 
-check_cell(LeakyCell)
+report = check_cell(LeakyCell, exclude=["speed_is_graded"])
+report.passed
 
 # %%
 # Run it

@@ -2,7 +2,6 @@
 
 import pickle
 import re
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +48,13 @@ def test_a_step_follows_equation_3_of_the_paper() -> None:
 
 
 def test_the_cell_passes_seqpipes_checks_on_plain_features() -> None:
-    check_cell(ConvLSTMCell, dtype=torch.float32)
+    check_cell(ConvLSTMCell, exclude=["speed_is_graded"])
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 2), (1, 2)])
 def test_the_cell_passes_seqpipes_checks_on_frames(shape: tuple[int, ...]) -> None:
-    make = partial(ConvLSTMCell, element_shape=shape)
-    check_cell(make, input_size=int(np.prod(shape)), hidden_size=2)
+    sizes = (int(np.prod(shape)), 2)
+    check_cell(ConvLSTMCell, cell_params={"element_shape": shape}, sizes=sizes, exclude=["speed_is_graded"])
 
 
 def test_maps_keep_their_place_through_layers_and_both_directions() -> None:

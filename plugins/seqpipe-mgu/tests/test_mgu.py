@@ -1,13 +1,12 @@
 """The minimal gated unit, tested against the equations of the paper and with seqpipe's checks."""
 
 import numpy as np
-import pytest
 import torch
 from seqpipe_mgu import MGUCell
 
-from seqpipe import SequenceClassifier
+from seqpipe import Cell, SequenceClassifier
 from seqpipe.plugins import host
-from seqpipe.testing import check_cell
+from seqpipe.testing import check_cell, parametrize_with_cell_checks
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -28,9 +27,9 @@ def test_a_step_follows_equations_9_to_11_of_the_paper() -> None:
     assert state is output
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_cell_passes_seqpipes_checks(dtype: torch.dtype) -> None:
-    check_cell(MGUCell, dtype=dtype)
+@parametrize_with_cell_checks([MGUCell])
+def test_the_cell_passes_seqpipes_checks(cell: type[Cell], check: str) -> None:
+    check_cell(cell, include=[check])
 
 
 def test_the_distribution_offers_the_cell_by_name() -> None:

@@ -79,9 +79,7 @@ def gradients_are_right(subject: CellSubject) -> None:
         return outputs, *(s for s in real if s.requires_grad)
 
     try:
-        torch.autograd.gradcheck(
-            run, (x.clone().requires_grad_(), *weights), fast_mode=True
-        )
+        torch.autograd.gradcheck(run, (x.clone().requires_grad_(), *weights), fast_mode=True)
     except RuntimeError as error:
         which = str(error).split("\n")[0]
         raise Failure(

@@ -28,6 +28,8 @@ from seqpipe.recurrence.wrappers import (
 )
 from seqpipe.testing import check_cell
 
+#: Checks that compile, fit, measure, or wrap the cell again.
+SLOW = ("engines_agree", "estimators_fit_it", "speed_is_graded", "streams_equal_predictions", "wrappers_fit")
 CASES: dict[str, list[Any]] = {
     "attention": [partial(Attention, n=3)],
     "dropout": [partial(Dropout, p=0.5, on=["output", "state"])],
@@ -73,7 +75,7 @@ def test_every_wrapper_of_the_registry_has_a_case() -> None:
 
 @every_case
 def test_a_wrapped_cell_passes_every_check_of_a_cell(wrappers: list[Any]) -> None:
-    check_cell(lambda input_size, hidden_size: wrap(LSTMCell(input_size, hidden_size), wrappers))
+    check_cell(lambda input_size, hidden_size: wrap(LSTMCell(input_size, hidden_size), wrappers), exclude=SLOW)
 
 
 @every_case
@@ -162,7 +164,7 @@ class Doubled(Wrapper):
 def test_a_wrapper_of_ones_own_needs_only_what_it_changes() -> None:
     cell, x = MLPCell(3, 5), torch.randn(2, 4, 3)
     torch.testing.assert_close(Recurrent(Doubled(cell))(x)[0], 2 * Recurrent(cell)(x)[0])
-    check_cell(lambda i, h: Doubled(LSTMCell(i, h)))
+    check_cell(lambda i, h: Doubled(LSTMCell(i, h)), exclude=SLOW)
 
 
 @pytest.mark.usefixtures("compiled")

@@ -151,7 +151,7 @@ def selected(
 def run_checks(
     checks: Iterable[Check[S]], subject: S, name: str, expected_failed: Mapping[str, str] | None = None
 ) -> CheckReport:
-    """Run all checks, also after one that failed.
+    """Run all checks, also after one that failed; but if the first one fails, it is the reason why all others would.
 
     Parameters
     ----------
@@ -164,7 +164,13 @@ def run_checks(
         Names of checks that are expected to fail, and why.
     """
     expected = expected_failed or {}
-    return CheckReport(name, tuple([_outcome(check, subject, expected.get(check.name)) for check in checks]))
+    results: list[CheckResult] = []
+    for check in checks:
+        if results and results[0].status == "failed":
+            results.append(CheckResult(check.name, check.meaning, "skipped", f"{results[0].name} failed"))
+        else:
+            results.append(_outcome(check, subject, expected.get(check.name)))
+    return CheckReport(name, tuple(results))
 
 
 def _outcome(check: Check[S], subject: S, expected: str | None) -> CheckResult:

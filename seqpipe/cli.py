@@ -160,8 +160,19 @@ def generate(
         _write_pieces(generate_text(model, prompt, label=label, random_state=seed, tracking_uri=uri, **drawn))
 
 
-@app.command()
-def plugins() -> None:
+plugins_app = typer.Typer(help="List plug-ins and what they offer; check their cells.")
+app.add_typer(plugins_app, name="plugins")
+
+
+@plugins_app.callback(invoke_without_command=True)
+def plugins(context: typer.Context) -> None:
+    """List plug-ins and what they offer; check their cells."""
+    if context.invoked_subcommand is None:
+        list_plugins()
+
+
+@plugins_app.command("list")
+def list_plugins() -> None:
     """List cells, engines and tasks with their distributions, and plug-ins that failed to load."""
     with _clean_errors():
         from rich.table import Table
@@ -171,6 +182,28 @@ def plugins() -> None:
         for row in _plugin_rows():
             table.add_row(*map(Text, row))
         _console().print(table)
+
+
+@plugins_app.command("check")
+def check_plugin(
+    target: Annotated[str, typer.Argument(help="A distribution that offers cells, MODULE, or MODULE:CLASS.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
+) -> None:
+    """Check that cells keep the protocol; exit with 1 if a check fails."""
+    with _clean_errors():
+        import json
+
+        from seqpipe.testing import cells_named, check_cell
+
+        sys.path.insert(0, str(Path.cwd()))  # as python -m does
+        cells = cells_named(target)
+        reports = [check_cell(cell, raise_exceptions=False) for cell in cells.values()]
+        shown = (
+            json.dumps([report.as_dict() for report in reports], indent=2) if as_json else "\n".join(map(str, reports))
+        )
+        typer.echo(shown)
+        if not all(report.passed for report in reports):
+            raise typer.Exit(_FAILED)
 
 
 @app.command()

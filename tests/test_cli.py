@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from seqpipe.cli import app
 from seqpipe.exceptions import TrackingError
 from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
 from seqpipe.pipeline._load import load_recipe
+from seqpipe.testing import cells_named
 from seqpipe.tracking import read_runs, serve
 
 RECIPE = """\
@@ -388,6 +390,59 @@ def test_plugins_lists_what_is_offered_and_what_failed(monkeypatch: pytest.Monke
     assert "task" in rows["forecast"]
     assert "failed" in rows["broken"]
     assert "ModuleNotFoundError" in rows["broken"]
+
+
+SOUND = """
+import torch
+from seqpipe import Cell
+
+class Leaky(Cell):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.input = torch.nn.Linear(input_size, hidden_size)
+
+    def step(self, x_t, h):
+        h = KEPT * h + torch.tanh(self.input(x_t))
+        return h, h
+"""
+
+
+@pytest.mark.parametrize(
+    ("kept", "failed"), [("0.9", []), ("0", ["states_may_be_learned", "gradients_reach_the_first_step"])]
+)
+def test_plugins_check_reports_each_check_and_fails_with_one(
+    kept: str, failed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    module = f"cells_{len(failed)}"
+    (tmp_path / f"{module}.py").write_text(SOUND.replace("KEPT", kept))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    ran = seqpipe("plugins", "check", f"{module}:Leaky", "--json")
+    assert ran.exit_code == (1 if failed else 0)
+    [report] = json.loads(ran.stdout)
+    assert report["subject"] == "Leaky"
+    assert [each["name"] for each in report["checks"] if each["status"] == "failed"] == failed
+    shown = seqpipe("plugins", "check", module).stdout
+    assert f"{len(failed)} failed" in shown.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("no_such_module", "neither a distribution that offers cells nor a module"),
+        ("json:Missing", "has no cells: json defines no Missing"),
+        ("json", "json defines no subclass of seqpipe.Cell"),
+    ],
+)
+def test_plugins_check_refuses_what_has_no_cells(target: str, words: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    ran = seqpipe("plugins", "check", target)
+    assert ran.exit_code == 1
+    assert words in " ".join(ran.stderr.split())
+
+
+def test_cells_of_a_distribution_are_found_by_its_name():
+    assert {"gru", "lstm"} <= set(cells_named("seqpipe"))
 
 
 def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: str):

@@ -2,6 +2,7 @@
 
 from seqpipe.testing._estimators import check_estimator
 from seqpipe.testing._report import CheckError, CheckReport, CheckResult
+from seqpipe.testing._targets import cells_named
 from seqpipe.testing.cells import CELL_CHECKS, check_cell, parametrize_with_cell_checks
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "CheckError",
     "CheckReport",
     "CheckResult",
+    "cells_named",
     "check_cell",
     "check_estimator",
     "parametrize_with_cell_checks",

@@ -29,6 +29,9 @@ _FAILED, _USAGE_ERROR, _INTERRUPTED, _OUTPUT_CLOSED = 1, 2, 130, 141
 #: Width of tables when the output is not a terminal.
 _PLAIN_WIDTH = 120
 
+#: Columns of the table of plug-ins.
+_COLUMNS = ("name", "kind", "distribution", "version", "status", "reason")
+
 app = typer.Typer(
     help="Train, tune, track and compare recurrent models.",
     epilog="Documentation: docs/index.md; commands in docs/command-line.md, recipes in docs/recipes.md.",
@@ -49,9 +52,12 @@ def _options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Load no plug-ins.")] = False,
 ) -> None:
     if debug:
         context.with_resource(variable("SEQPIPE_DEBUG", "1"))
+    if no_plugins:
+        context.with_resource(variable("SEQPIPE_PLUGINS", ""))
     if version:
         typer.echo(_version("seqpipe"))
         raise typer.Exit
@@ -172,13 +178,20 @@ def plugins(context: typer.Context) -> None:
 
 
 @plugins_app.command("list")
-def list_plugins() -> None:
-    """List cells, engines and tasks with their distributions, and plug-ins that failed to load."""
+def list_plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List cells, engines and tasks with their distributions, and plug-ins that are not in use."""
     with _clean_errors():
+        if as_json:
+            import json
+
+            typer.echo(json.dumps([dict(zip(_COLUMNS, row)) for row in _plugin_rows()], indent=2))
+            return
         from rich.table import Table
         from rich.text import Text
 
-        table = Table("name", "kind", "distribution", "version", "status", "reason")
+        table = Table(*_COLUMNS)
         for row in _plugin_rows():
             table.add_row(*map(Text, row))
         _console().print(table)
@@ -257,12 +270,14 @@ def _plugin_rows() -> Iterator[tuple[str, ...]]:
     for kind, offers in found.registered().items():
         for name in sorted(offers):
             for offer in offers[name]:
-                status = "loaded" if len(offers[name]) == 1 else "ambiguous"
-                reason = offer.spec.summary if status == "loaded" else "several distributions offer this name"
+                first = offers[name][0]
+                used = offer is first and (first.is_builtin or len(offers[name]) == 1)
+                reason = offer.spec.summary if used else f"use it as {offer.distribution}:{name}"
+                status = "loaded" if used else "shadowed" if first.is_builtin else "ambiguous"
                 yield name, kind, offer.distribution, _version(offer.distribution), status, reason
     for plugin in found.statuses:
-        if plugin.status != "loaded":
-            yield plugin.name, "plug-in", plugin.distribution, plugin.version, plugin.status, plugin.reason
+        reason = plugin.reason or f"imported in {plugin.seconds:.3f} s"
+        yield plugin.name, "plug-in", plugin.distribution, plugin.version, plugin.status, reason
 
 
 def _version(distribution: str) -> str:

@@ -2,12 +2,14 @@
 
 A plug-in is an entry point of the group ``seqpipe`` whose object implements hooks of
 :mod:`seqpipe.hookspecs`. A plug-in that raises any exception is skipped entirely, with one warning; the others
-are loaded. It may declare the API version it was written for as ``SEQPIPE_API = 1``.
+are loaded. It may declare the API version it was written for as ``SEQPIPE_API = 1``. The environment variables SEQPIPE_PLUGINS
+and SEQPIPE_DISABLE_PLUGINS list the distributions to load, and those not to load.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 import time
 import warnings
@@ -29,6 +31,8 @@ __all__ = ["ENTRY_POINT_GROUP", "PluginHost", "PluginStatus", "Registered", "hos
 ENTRY_POINT_GROUP = "seqpipe"
 _BUILTINS = "seqpipe.builtins"
 _CORE = "seqpipe"
+#: Environment variables: comma-separated distributions to load, and not to load.
+_ONLY, _DISABLED = "SEQPIPE_PLUGINS", "SEQPIPE_DISABLE_PLUGINS"
 #: Names provided by distributions of the same project, so that an error can name the one to install.
 _PUBLISHED = {"cell convlstm": "seqpipe-convlstm", "cell mgu": "seqpipe-mgu"}
 _KINDS: dict[str, tuple[str, type]] = {
@@ -62,8 +66,8 @@ class PluginStatus:
     ----------
     name, distribution, version : str
         The entry point, and the distribution that declares it.
-    status : {"loaded", "failed", "skipped"}
-        Whether it is in use; "skipped" means written for a newer seqpipe.
+    status : {"loaded", "failed", "skipped", "disabled"}
+        Whether it is in use; "skipped" means written for a newer seqpipe, "disabled" left out by an environment variable.
     reason : str
         Why it is not in use, else empty.
     seconds : float
@@ -88,15 +92,20 @@ class PluginHost:
     """
 
     def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
-        found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+        found = list(metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points)
         self._manager = pluggy.PluginManager("seqpipe")
         self._manager.add_hookspecs(hookspecs)
         self._registered: dict[str, dict[str, list[Registered]]] = {kind: {} for kind in _KINDS}
         self.statuses: list[PluginStatus] = []
         self._manager.register(importlib.import_module(_BUILTINS), name=_CORE)
         self._unasked, self._lock = set(_KINDS), threading.RLock()
+        allowed = _Allowed.now()
+        allowed.check(found)
         for entry_point in found:
-            self._load(entry_point)
+            if reason := allowed.refusal(_distribution(entry_point)):
+                self.statuses.append(_status(entry_point, "disabled", reason))
+            else:
+                self._load(entry_point)
 
     def names(self, kind: str) -> list[str]:
         """Return the sorted names of all cells, engines or tasks (``kind``)."""
@@ -108,7 +117,15 @@ class PluginHost:
         with self._lock:
             if kind in self._unasked:  # built-ins are collected lazily, as most uses need only one kind
                 for spec in self._collect(_CORE, kind):
-                    offers[spec.name] = [Registered(spec, _CORE), *offers.get(spec.name, [])]
+                    others = offers.get(spec.name, [])
+                    for other in others:
+                        warnings.warn(
+                            f"The plug-in {other.distribution!r} offers the {kind} {spec.name!r}, which is the name of seqpipe's "
+                            f"own. That one is used; the plug-in's is {other.distribution}:{spec.name}.",
+                            PluginWarning,
+                            stacklevel=2,
+                        )
+                    offers[spec.name] = [Registered(spec, _CORE), *others]
                 self._unasked.discard(kind)
         return offers
 
@@ -125,14 +142,14 @@ class PluginHost:
         also: Sequence[str] = (),
         renamed: Mapping[str, str] | None = None,
     ) -> Registered:
-        """Return the spec registered under ``name``.
+        """Return the spec registered under ``name``; of several, that of seqpipe.
 
         Parameters
         ----------
         kind : {"cell", "engine", "task"}
             Kind of spec.
         name : str
-            The name.
+            The name, or "distribution:name".
         parameter : str
             Name of the parameter in error messages, such as
             ``"The 'cell' parameter of SequenceClassifier"``.
@@ -146,16 +163,21 @@ class PluginHost:
         UnknownNameError
             If the name is not registered; the message lists the valid names, and plug-ins that failed.
         PluginError
-            If two distributions register it.
+            If two distributions register it, and neither is seqpipe.
         """
-        offers = self.offers(kind).get(name, []) if isinstance(name, str) else []
+        offers = self._offered(kind, name) if isinstance(name, str) else []
         if not offers:
             raise UnknownNameError(self._unknown(kind, name, parameter, also, renamed or {}))
-        if len(offers) > 1:
+        if len(offers) > 1 and not offers[0].is_builtin:
             who = [offer.distribution for offer in offers]
-            extra = " or ".join(repr(name) for name in who if name != _CORE)
-            raise PluginError(f"The {kind} {name!r} is offered by {' and '.join(map(repr, who))}. Uninstall {extra}.")
+            choices = " or ".join(f"'{each}:{name}'" for each in who)
+            raise PluginError(f"The {kind} {name!r} is offered by {' and '.join(map(repr, who))}. Use {choices}.")
         return offers[0]
+
+    def _offered(self, kind: str, name: str) -> list[Registered]:
+        """Return the offers of a name, or of a distribution's name."""
+        distribution, _, own = name.rpartition(":")
+        return [o for o in self.offers(kind).get(own, []) if distribution in ("", o.distribution)]
 
     def _unknown(self, kind: str, name: object, parameter: str, also: Sequence[str], renamed: Mapping[str, str]) -> str:
         names = self.names(kind)
@@ -177,8 +199,7 @@ class PluginHost:
         )
 
     def _load(self, entry_point: metadata.EntryPoint) -> None:
-        distribution = entry_point.dist.name if entry_point.dist else entry_point.value
-        version = entry_point.dist.version if entry_point.dist else "?"
+        distribution = _distribution(entry_point)
         began = time.perf_counter()
         status, reason = "loaded", ""
         try:
@@ -193,7 +214,7 @@ class PluginHost:
         except BaseException as error:  # a plug-in may even call sys.exit() on import
             status, reason = "failed", " ".join(f"{type(error).__name__}: {error}".split())
         seconds = time.perf_counter() - began
-        self.statuses.append(PluginStatus(entry_point.name, distribution, version, status, reason, seconds))
+        self.statuses.append(_status(entry_point, status, reason, seconds))
         if status != "loaded":
             warnings.warn(f"The plug-in {distribution!r} was skipped: {reason}", PluginWarning, stacklevel=2)
 
@@ -222,6 +243,57 @@ class PluginHost:
         if twice:
             raise PluginError(f"{hook} offers {twice[0]!r} twice")
         return specs
+
+
+@dataclass(frozen=True)
+class _Allowed:
+    """The distributions that the environment allows and disables.
+
+    Attributes
+    ----------
+    only : frozenset of str or None
+        Those to load, None for all.
+    disabled : frozenset of str
+        Those not to load.
+    """
+
+    only: frozenset[str] | None
+    disabled: frozenset[str]
+
+    @classmethod
+    def now(cls) -> _Allowed:
+        """Read the environment."""
+        only = os.environ.get(_ONLY)
+        return cls(None if only is None else _names_in(only), _names_in(os.environ.get(_DISABLED, "")))
+
+    def refusal(self, distribution: str) -> str:
+        """Return why a distribution must not be loaded, or nothing."""
+        if distribution in self.disabled:
+            return f"{_DISABLED} lists it"
+        return f"{_ONLY} does not list it" if self.only is not None and distribution not in self.only else ""
+
+    def check(self, entry_points: Iterable[metadata.EntryPoint]) -> None:
+        """Warn of names that are not installed."""
+        installed = {_distribution(entry_point) for entry_point in entry_points}
+        for variable, names in ((_ONLY, self.only or frozenset()), (_DISABLED, self.disabled)):
+            for name in sorted(names - installed):
+                message = (
+                    f"{variable} names {name!r}, which is not installed as a plug-in.{did_you_mean(name, installed)}"
+                )
+                warnings.warn(message, PluginWarning, stacklevel=3)
+
+
+def _names_in(listed: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _distribution(entry_point: metadata.EntryPoint) -> str:
+    return entry_point.dist.name if entry_point.dist else entry_point.value
+
+
+def _status(entry_point: metadata.EntryPoint, status: str, reason: str, seconds: float = 0.0) -> PluginStatus:
+    version = entry_point.dist.version if entry_point.dist else "?"
+    return PluginStatus(entry_point.name, _distribution(entry_point), version, status, reason, seconds)
 
 
 def _api_refusal(plugin: Any) -> str:

@@ -445,6 +445,18 @@ def test_cells_of_a_distribution_are_found_by_its_name():
     assert {"gru", "lstm"} <= set(cells_named("seqpipe"))
 
 
+def test_plugins_are_listed_as_json_and_left_out_on_request():
+    shown = subprocess.run(
+        [sys.executable, "-m", "seqpipe", "--no-plugins", "plugins", "list", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = json.loads(shown.stdout)
+    assert {row["distribution"] for row in rows if row["status"] == "loaded"} == {"seqpipe"}
+    assert all(row["reason"] == "SEQPIPE_PLUGINS does not list it" for row in rows if row["status"] == "disabled")
+
+
 def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: str):
     seqpipe("run", "tiny.yaml", "--quiet", "--set", "search=null")
     ran_with: list[list[str]] = []

@@ -198,21 +198,55 @@ def test_a_name_that_is_no_text_is_unknown(name):
         PluginHost([]).find("cell", name, parameter=PARAMETER)
 
 
-def test_a_name_offered_by_two_distributions_names_both(site):
+def test_a_name_offered_by_two_distributions_is_usable_with_the_distribution(site):
     host = loaded(site.install("acme-cells", OFFERS_A_CELL).install("other-cells", OFFERS_A_CELL))
     with pytest.raises(
         PluginError,
-        match=r"'tiny' is offered by 'acme-cells' and 'other-cells'\. Uninstall 'acme-cells' or 'other",
+        match=r"'tiny' is offered by 'acme-cells' and 'other-cells'\. Use 'acme-cells:tiny' or 'other-cells:tiny'",
     ):
         host.find("cell", "tiny", parameter=PARAMETER)
     assert len(host.registered()["cell"]["tiny"]) == 2
+    for distribution in ("acme-cells", "other-cells"):
+        assert host.find("cell", f"{distribution}:tiny", parameter=PARAMETER).distribution == distribution
 
 
 def test_a_plugin_cannot_take_the_place_of_a_builtin(site):
     host = loaded(site.install("acme-cells", OFFERS_A_CELL.replace("tiny", "gru")))
-    with pytest.raises(PluginError, match=r"'gru' is offered by 'seqpipe' and 'acme-cells'\. Uninstall 'acme-cells'\."):
-        host.find("cell", "gru", parameter=PARAMETER)
-    assert host.find("cell", "lstm", parameter=PARAMETER).distribution == "seqpipe"
+    with pytest.warns(PluginWarning, match=r"'acme-cells' offers the cell 'gru'.* the plug-in's is acme-cells:gru"):
+        found = host.find("cell", "gru", parameter=PARAMETER)
+    assert found.distribution == "seqpipe"
+    assert host.find("cell", "acme-cells:gru", parameter=PARAMETER).distribution == "acme-cells"
+    assert host.find("cell", "seqpipe:gru", parameter=PARAMETER).spec is found.spec
+    with pytest.raises(UnknownNameError, match="Got 'acme-cells:lstm' instead"):
+        host.find("cell", "acme-cells:lstm", parameter=PARAMETER)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("SEQPIPE_PLUGINS", " acme-tasks ,", "SEQPIPE_PLUGINS does not list it"),
+        ("SEQPIPE_DISABLE_PLUGINS", "acme-cells", "SEQPIPE_DISABLE_PLUGINS lists it"),
+    ],
+)
+def test_the_environment_decides_which_distributions_are_imported(site, monkeypatch, variable, value, reason):
+    site.install("acme-cells", "raise SystemExit('imported')").install("acme-tasks", OFFERS_A_TASK)
+    monkeypatch.setenv(variable, value)
+    host = loaded(site)
+    assert statuses(host) == {"acme-cells": "disabled", "acme-tasks": "loaded"}
+    assert host.statuses[0].reason == reason
+    with pytest.raises(UnknownNameError, match=rf"'acme-cells' \({reason}\)"):
+        host.find("cell", "tiny", parameter=PARAMETER)
+
+
+def test_no_plugin_is_loaded_from_an_empty_list(site, monkeypatch):
+    monkeypatch.setenv("SEQPIPE_PLUGINS", "")
+    assert statuses(loaded(site.install("acme-cells", OFFERS_A_CELL))) == {"acme-cells": "disabled"}
+
+
+@pytest.mark.parametrize("variable", ["SEQPIPE_PLUGINS", "SEQPIPE_DISABLE_PLUGINS"])
+def test_a_listed_distribution_that_is_not_installed_is_told(site, monkeypatch, variable):
+    monkeypatch.setenv(variable, "acme-cell")
+    left_out(site.install("acme-cells", OFFERS_A_CELL), f"{variable} names 'acme-cell', .* Did you mean 'acme-cells'")
 
 
 def test_entry_points_of_one_name_in_two_distributions_both_load(site):

@@ -101,7 +101,7 @@ class _Crew:
         self.nets = nets
         self._module = join([net.module_ for net in nets])
         self._width = max(layers.output_size for layers in nets[0].recurrents)
-        learned = [p for net in nets for p in net.criterion_.parameters()]
+        learned = [p for net in nets for p in getattr(net.criterion_, "parameters", list)()]
         self._same_loss = isinstance(nets[0].objective, SampleLoss) and not learned
         self._optimizer: Optimizer | None = None
 
@@ -207,8 +207,8 @@ def _settings(optimizer: Optimizer) -> dict[str, Any] | None:
 
 def _joined(optimizers: Sequence[Optimizer]) -> Optimizer:
     """Return an optimizer of all parameters, which shares the state of each."""
-    parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    owners = {p: optimizer for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
     joined = copy.copy(optimizers[0])
-    joined.param_groups = [{**optimizers[0].param_groups[0], "params": parameters}]
-    joined.state = defaultdict(dict, {p: state for optimizer in optimizers for p, state in optimizer.state.items()})
+    joined.param_groups = [{**optimizers[0].param_groups[0], "params": list(owners)}]
+    joined.state = defaultdict(dict, {p: optimizer.state[p] for p, optimizer in owners.items()})
     return joined

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -203,13 +205,15 @@ class PluginHost:
         began = time.perf_counter()
         status, reason = "loaded", ""
         try:
-            plugin = entry_point.load()
+            with redirect_stdout(sys.stderr):  # what a plug-in prints must not end up in a file of predictions
+                plugin = entry_point.load()
             reason = _api_refusal(plugin)
             if reason:
                 status = "skipped"
             else:
                 self._register(distribution, plugin, name=f"{distribution}:{entry_point.name}")
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            error.add_note(f"The plug-in {distribution!r} was being imported.")
             raise
         except BaseException as error:  # a plug-in may even call sys.exit() on import
             status, reason = "failed", " ".join(f"{type(error).__name__}: {error}".split())

@@ -169,10 +169,18 @@ def test_a_failed_plugin_gives_one_warning(site, recwarn):
     assert [type(warning.message) for warning in recwarn] == [PluginWarning]
 
 
+def test_what_a_plugin_prints_at_import_goes_to_stderr(site, capsys):
+    loaded(site.install("acme-cells", "print('welcome to acme')\n" + textwrap.dedent(OFFERS_A_CELL)))
+    printed = capsys.readouterr()
+    assert "welcome to acme" in printed.err
+    assert printed.out == ""
+
+
 def test_ctrl_c_during_an_import_is_not_swallowed(site):
     site.install("stopped", "raise KeyboardInterrupt")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         loaded(site)
+    assert stopped.value.__notes__ == ["The plug-in 'stopped' was being imported."]
 
 
 def test_asking_for_a_name_of_a_failed_plugin_names_its_distribution(site):

@@ -1,5 +1,6 @@
 """Conformance checks that authors of cells and estimators can run in their tests."""
 
+from seqpipe.testing._engines import ENGINE_CHECKS, check_engine
 from seqpipe.testing._estimators import check_estimator
 from seqpipe.testing._report import CheckError, CheckReport, CheckResult
 from seqpipe.testing._targets import cells_named
@@ -10,8 +11,10 @@ __all__ = [
     "CheckError",
     "CheckReport",
     "CheckResult",
+    "ENGINE_CHECKS",
     "cells_named",
     "check_cell",
+    "check_engine",
     "check_estimator",
     "parametrize_with_cell_checks",
 ]

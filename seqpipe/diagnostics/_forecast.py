@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from seqpipe.diagnostics._style import INK, PALETTE, LineEnd, label_ends, shorten, style_axes
+from seqpipe.diagnostics._series_of_panels import longest, series_in, title_of
+from seqpipe.diagnostics._style import INK, PALETTE, LineEnd, label_ends, shorten
 from seqpipe.diagnostics._time_panels import (
     MOST_PANELS,
-    n_columns,
     panels_for,
     positions,
-    show_time,
+    style_panel,
     write_legend,
     write_title,
 )
@@ -31,6 +31,8 @@ def plot_forecast(
 ) -> Figure:
     """Plot the end of a series, its true continuation and forecasts, with one panel per column, at most twelve.
 
+    Of data with a MultiIndex of ids and times, there is one panel per id and column.
+
     Parameters
     ----------
     history : Series or DataFrame of shape (n_timesteps, n_columns)
@@ -38,7 +40,7 @@ def plot_forecast(
     truth : Series or DataFrame of shape (n_steps, n_columns)
         True continuation, with an index that continues that of ``history``.
     forecasts : mapping of str to array-like of shape (n_steps,) or (n_steps, n_columns)
-        Forecasts by name; the first is emphasised.
+        Forecasts of the rows of ``truth`` by name; the first is emphasised.
 
     Returns
     -------
@@ -52,31 +54,30 @@ def plot_forecast(
     """
     history, truth = pd.DataFrame(history), pd.DataFrame(truth)
     values = {name: _shaped(name, forecast, truth) for name, forecast in forecasts.items()}
-    tail = history.iloc[-max(_TAIL * len(truth), 12) :]
-    names = list(truth.columns[:MOST_PANELS])
-    time = shorten(truth.index.name or "time step", lines=1)
-    figure, panels = panels_for(len(names))
-    for i, (axes, name) in enumerate(zip(panels, names)):
-        drawn = {key: forecast[:, i] for key, forecast in values.items()}
-        ends = _draw(axes, tail.iloc[:, i], truth.iloc[:, i], drawn)
-        lowest = i + n_columns(len(names)) >= len(names)
-        style_axes(axes, title=shorten(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
-        show_time(axes, truth.index)
-        if len(names) == 1:
+    before, after = series_in(history), series_in(truth)
+    ahead = {name: series_in(forecast) for name, forecast in values.items()}
+    keys = list(after)[:MOST_PANELS]
+    figure, panels = panels_for(len(keys))
+    for i, (axes, key) in enumerate(zip(panels, keys)):
+        tail = before[key].iloc[-max(_TAIL * len(after[key]), 12) :]
+        drawn = {name: forecast[key].to_numpy() for name, forecast in ahead.items()}
+        ends = _draw(axes, tail, after[key], drawn)
+        style_panel(axes, i, len(keys), title=title_of(truth, key), index=after[key].index)
+        if len(keys) == 1:
             label_ends(axes, ends)
-    if len(names) > 1:
+    if len(keys) > 1:
         write_legend(figure, panels[0])
-    write_title(figure, f"Forecast of {len(truth)} steps", len(names), truth.shape[1])
+    write_title(figure, f"Forecast of {longest(after)} steps", len(keys), len(after))
     return figure
 
 
-def _shaped(name: str, forecast: ArrayLike, truth: pd.DataFrame) -> NDArray[np.float64]:
+def _shaped(name: str, forecast: ArrayLike, truth: pd.DataFrame) -> pd.DataFrame:
     array = np.asarray(forecast, dtype=np.float64)
     if array.size != truth.size or len(array) != len(truth):
         raise ValueError(
             f"The forecast {name!r} of shape {array.shape} must have the shape of the truth, {truth.shape}."
         )
-    return array.reshape(truth.shape)
+    return pd.DataFrame(array.reshape(truth.shape), index=truth.index, columns=truth.columns)
 
 
 def _draw(axes: Axes, tail: pd.Series, truth: pd.Series, forecasts: Mapping[str, NDArray[np.float64]]) -> list[LineEnd]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from seqpipe.diagnostics._style import GREY, INK, PALETTE, shorten, style_axes
+from seqpipe.diagnostics._series_of_panels import Key, longest, series_in, title_of
+from seqpipe.diagnostics._style import GREY, INK, PALETTE
 from seqpipe.diagnostics._time_panels import (
     MOST_PANELS,
-    n_columns,
     panels_for,
     positions,
-    show_time,
+    style_panel,
     write_legend,
     write_title,
 )
@@ -27,13 +30,16 @@ _BANDS = ((10, 90, 0.15), (25, 75, 0.25))
 
 
 def plot_forecast_fan(
-    history: pd.Series | pd.DataFrame, truth: pd.Series | pd.DataFrame, forecasts: ArrayLike
+    history: pd.Series | pd.DataFrame,
+    truth: pd.Series | pd.DataFrame,
+    forecasts: ArrayLike | Mapping[Any, ArrayLike],
 ) -> Figure:
     """Plot forecasts from successive origins, the last one with bands of the errors of earlier ones.
 
     The bands are the middle 50 % and 80 % of the errors of earlier forecasts at the same distance, as far as they were
     known when the last forecast was made; with fewer than five errors they are omitted. There is one panel per column,
-    at most twelve; at most twelve earlier forecasts are drawn.
+    of data with a MultiIndex of ids and times one per id and column, at most twelve; at most twelve earlier forecasts
+    are drawn.
 
     Parameters
     ----------
@@ -41,7 +47,7 @@ def plot_forecast_fan(
         Series before the first origin; its last steps are drawn.
     truth : Series or DataFrame of shape (n_steps, n_columns)
         True continuation, with an index that continues that of ``history``.
-    forecasts : array-like of shape (n_origins, horizon) or (n_origins, horizon, n_columns)
+    forecasts : array-like of shape (n_origins, horizon) or (n_origins, horizon, n_columns), or mapping of id to these
         Forecasts as returned by `Forecaster.backtest`: row i is made after the first i steps of ``truth``, and
         ``n_origins + horizon - 1 == n_steps``.
 
@@ -56,28 +62,39 @@ def plot_forecast_fan(
         If the shape of the forecasts does not match the truth.
     """
     history, truth = pd.DataFrame(history), pd.DataFrame(truth)
-    fan = _shaped(forecasts, truth)
-    tail = history.iloc[-max(len(truth), 12) :]
-    names = list(truth.columns[:MOST_PANELS])
-    time = shorten(truth.index.name or "time step", lines=1)
-    figure, panels = panels_for(len(names))
-    for i, (axes, name) in enumerate(zip(panels, names)):
-        _draw(axes, tail.iloc[:, i], truth.iloc[:, i], fan[:, :, i])
-        lowest = i + n_columns(len(names)) >= len(names)
-        style_axes(axes, title=shorten(name, width=60 // n_columns(len(names)), lines=1), x=time if lowest else "")
-        show_time(axes, truth.index)
+    before, after = series_in(history), series_in(truth)
+    fans = _fans(forecasts, after, truth.shape[1])
+    keys = list(after)[:MOST_PANELS]
+    figure, panels = panels_for(len(keys))
+    for i, (axes, key) in enumerate(zip(panels, keys)):
+        tail = before[key].iloc[-max(len(after[key]), 12) :]
+        _draw(axes, tail, after[key], fans[key])
+        style_panel(axes, i, len(keys), title=title_of(truth, key), index=after[key].index)
     write_legend(figure, panels[0])
-    write_title(figure, f"Forecasts of {fan.shape[1]} steps from {fan.shape[0]} origins", len(names), truth.shape[1])
+    n_steps = next(iter(fans.values())).shape[1]
+    write_title(figure, f"Forecasts of {n_steps} steps from {longest(fans)} origins", len(keys), len(after))
     return figure
 
 
-def _shaped(forecasts: ArrayLike, truth: pd.DataFrame) -> NDArray[np.float64]:
+def _fans(
+    forecasts: ArrayLike | Mapping[Any, ArrayLike], truth: Mapping[Key, pd.Series], n_columns: int
+) -> dict[Key, NDArray[np.float64]]:
+    """Return the forecasts of each series, shape (n_origins, horizon)."""
+    by_id = forecasts if isinstance(forecasts, Mapping) else {None: forecasts}
+    ids = list(dict.fromkeys(id for id, _ in truth))
+    if set(by_id) != set(ids):
+        raise ValueError(f"forecasts must have the series of the truth, {ids}. Got {list(by_id)} instead.")
+    fans = {id: _shaped(by_id[id], (len(truth[id, 0]), n_columns)) for id in ids}
+    return {(id, i): fans[id][:, :, i] for id, i in truth}
+
+
+def _shaped(forecasts: ArrayLike, truth: tuple[int, int]) -> NDArray[np.float64]:
     fan = np.asarray(forecasts, dtype=np.float64)
     fan = fan[:, :, None] if fan.ndim == 2 else fan
-    if fan.ndim != 3 or fan.shape[0] + fan.shape[1] - 1 != len(truth) or fan.shape[2] != truth.shape[1]:
+    if fan.ndim != 3 or fan.shape[0] + fan.shape[1] - 1 != truth[0] or fan.shape[2] != truth[1]:
         raise ValueError(
             "forecasts must have the shape (n_origins, horizon, n_columns) with n_origins + horizon - 1 steps and the "
-            f"columns of the truth, {truth.shape}. Got {np.shape(forecasts)} instead."
+            f"columns of the truth, {truth}. Got {np.shape(forecasts)} instead."
         )
     return fan
 

@@ -9,9 +9,18 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from seqpipe.diagnostics._style import INK, disable_math, new_figure
+from seqpipe.diagnostics._style import INK, disable_math, new_figure, shorten, style_axes
 
-__all__ = ["MOST_PANELS", "n_columns", "panels_for", "positions", "show_time", "write_legend", "write_title"]
+__all__ = [
+    "MOST_PANELS",
+    "n_columns",
+    "panels_for",
+    "positions",
+    "show_time",
+    "style_panel",
+    "write_legend",
+    "write_title",
+]
 
 MOST_PANELS = 12
 
@@ -52,6 +61,14 @@ def show_time(axes: Axes, index: pd.Index) -> None:
         locator = AutoDateLocator(tz=index.tz, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))  # type: ignore[no-untyped-call]
+
+
+def style_panel(axes: Axes, i: int, n_panels: int, *, title: str, index: pd.Index) -> None:
+    """Style the i-th of several panels, with the time on the x-axis, whose name is written below the lowest panels."""
+    lowest = i + n_columns(n_panels) >= n_panels
+    time = shorten(index.name or "time step", lines=1)
+    style_axes(axes, title=shorten(title, width=60 // n_columns(n_panels), lines=1), x=time if lowest else "")
+    show_time(axes, index)
 
 
 def write_title(figure: Figure, title: str, n_panels: int, n_series: int) -> None:

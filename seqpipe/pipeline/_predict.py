@@ -13,12 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
-from seqpipe.pipeline._forecast_rows import forecast_rows, steps_after
+from seqpipe.pipeline._forecast_rows import Ends, forecast_rows, steps_after
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_task import new_task
+from seqpipe.pipeline._series_ids import note_on_absent
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
 from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, count, read_written
-from seqpipe.tasks import Task, TaskData
+from seqpipe.tasks import Task, TaskData, last_step
 from seqpipe.tracking import load_model
 from seqpipe.transformers import is_blank
 
@@ -38,10 +39,10 @@ def predict_table(
         A CSV or Parquet file with the columns named in the recipe; the target may be absent. For a model of texts
         also a .txt file, one text per line; a blank line gives a blank prediction, trailing blank lines none. For a
         forecast, rows with values of the target are history that followed the training data; the rows after the last
-        of them are forecast.
+        of them, in each series, are forecast.
     n_steps : int, optional
-        Number of time steps to forecast after the training data, or after the history in ``data``, for a forecast
-        without exogenous columns.
+        Number of time steps to forecast after the training data, or after the history in ``data``, of every series, for
+        a forecast without exogenous columns.
     tracking_uri : str, optional
         The store of the model; by default MLFLOW_TRACKING_URI, else the embedded store in the working folder.
 
@@ -67,13 +68,14 @@ def predict_table(
     task = new_task(metadata.task, parameter=f"The task of the model {model!r}")
     known = metadata.table
     if data is None:
-        if not known.last_times or known.roles.features is not None:
+        if not known.is_forecast or known.roles.features is not None:
             raise InvalidSequencesError(
                 f"The model {model!r} needs a table to predict for: give a CSV or Parquet file."
             )
-        return task.predictions(estimator, steps_after(task, known, None, 1 if n_steps is None else n_steps))
-    if known.last_times:
-        asked = _asked(task, known, data, n_steps)
+        ends = _ends(estimator, known)
+        return task.predictions(estimator, steps_after(task, known, ends, None, 1 if n_steps is None else n_steps))
+    if known.is_forecast:
+        asked = _asked(task, known, _ends(estimator, known), data, n_steps)
         return task.predictions(estimator, asked)
     if n_steps is not None:
         raise InvalidSequencesError(f"The model {model!r} does not forecast: leave out the number of steps.")
@@ -84,9 +86,17 @@ def predict_table(
     return _predictions(task, estimator, known, table)
 
 
-def _asked(task: Task, known: TrainingTable, path: str | Path, n_steps: int | None) -> TaskData:
+def _ends(estimator: Any, known: TrainingTable) -> Ends:
+    """Return the last times of each training series; only the model itself knows those of a panel."""
+    if not known.panel:
+        return {None: known.tail.index}
+    ends: Ends = last_step(estimator).last_times_
+    return {id: end.rename(known.roles.time or "step") for id, end in ends.items()}
+
+
+def _asked(task: Task, known: TrainingTable, ends: Ends, path: str | Path, n_steps: int | None) -> TaskData:
     """Return the steps to forecast that a table and a number of steps ask for, with the history before them."""
-    rows = forecast_rows(task, known, read_written(path, known.form), source=str(path))
+    rows = forecast_rows(task, known, ends, read_written(path, known.form), source=str(path))
     _warn(path, rows.notes)
     if rows.ahead is not None:
         if n_steps is not None:
@@ -105,7 +115,8 @@ def _asked(task: Task, known: TrainingTable, path: str | Path, n_steps: int | No
             f"{path} has no rows to forecast: every row has a value of the target. Give the number of steps to forecast after them, "
             "such as with --steps 12, or empty the target in the rows to forecast."
         )
-    return steps_after(task, known, rows.history, n_steps)
+    _warn(path, note_on_absent(ends, rows.given))
+    return steps_after(task, known, ends, rows.history, n_steps)
 
 
 def _warn(path: str | Path, notes: list[str]) -> None:

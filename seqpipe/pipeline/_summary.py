@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from sklearn.base import is_classifier
 
 from seqpipe.sequences import Sequences, Windows
-from seqpipe.tables import count
+from seqpipe.tables import count, rows_by_id
 from seqpipe.tasks import TaskData
 from seqpipe.transformers import is_texts
 
@@ -34,26 +35,34 @@ def describe_data(data: TaskData, estimator: Any) -> str:
 def _series(data: TaskData) -> str:
     target = data.X if data.y is None else data.y
     index, columns = target.index, ", ".join(map(str, target.columns))
+    lengths = [len(rows) for rows in rows_by_id(target).values()]
+    what = f"a series of {count(len(target), 'step')}"
+    if isinstance(index, pd.MultiIndex):
+        index = index.get_level_values(-1).sort_values()
+        what = f"{count(len(lengths), 'series', plural='')} of {_range(lengths)} steps"
     span = f" from {index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}" if isinstance(index, pd.DatetimeIndex) else ""
     known = "" if data.y is None else f", with {count(data.X.shape[1], 'column')} known in advance"
-    return f"a series of {count(len(target), 'step')}{span}: {columns}{known}"
+    return f"{what}{span}: {columns}{known}"
+
+
+def _range(lengths: Sequence[int]) -> str:
+    """Return a length, or the shortest and the longest."""
+    shortest, longest = min(lengths), max(lengths)
+    return f"{shortest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
 
 
 def _texts(X: Any) -> str:
-    shortest, longest = min(map(len, X)), max(map(len, X))
-    length = f"{shortest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
-    return f"{count(len(X), 'text')} of {length} {'characters' if isinstance(X[0], str) else 'tokens'}"
+    return f"{count(len(X), 'text')} of {_range([len(text) for text in X])} {'characters' if isinstance(X[0], str) else 'tokens'}"
 
 
 def _sequences(X: Any) -> str:
     if isinstance(X, Sequences):
-        shortest, longest, element = X.lengths.min(), X.lengths.max(), X.element_shape or (X.n_features,)
+        lengths, element = [X.lengths.min(), X.lengths.max()], X.element_shape or (X.n_features,)
     else:
         shape = np.shape(X)
-        shortest, longest, element = shape[1], shape[1], shape[2:] or (1,)
-    steps = f"{shortest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
+        lengths, element = [shape[1]], shape[2:] or (1,)
     each = count(element[0], "feature") if len(element) == 1 else " × ".join(map(str, element)) + " features"
-    return f"{count(len(X), 'sequence')} of {steps} steps, {each}"
+    return f"{count(len(X), 'sequence')} of {_range(lengths)} steps, {each}"
 
 
 def _targets(y: Any, estimator: Any) -> str:

@@ -8,17 +8,19 @@ from seqpipe.tables._continuation import check_continues
 from seqpipe.tables._csv import CsvFormat
 from seqpipe.tables._features import numeric_features
 from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
-from seqpipe.tables._index import id_levels, index_of, refuse_panel, rows_by_series
+from seqpipe.tables._index import id_levels, index_of, refuse_panel, rows_by_series, times_of
 from seqpipe.tables._last_times import LastTimes
+from seqpipe.tables._like_steps import check_like_steps
 from seqpipe.tables._lists import arrow_from_runs, is_list, runs_from_arrow
 from seqpipe.tables._long import frame_from_runs, runs_from_frame
 from seqpipe.tables._numbers import holds_text, number_matrix, read_numbers
+from seqpipe.tables._panels import index_by_id, rows_by_id, times_by_id
 from seqpipe.tables._prepare import count, prepared
 from seqpipe.tables._roles import Roles, check_roles, row_place
 from seqpipe.tables._row_order import check_one_series, check_steps_order
 from seqpipe.tables._runs import Runs
 from seqpipe.tables._samples import runs_of, step_targets_of, targets_of
-from seqpipe.tables._series import series_frame, time_index
+from seqpipe.tables._series import panel_index, series_frame, time_index
 from seqpipe.tables._steps_ahead import index_after, season_of
 from seqpipe.tables._table import Table
 from seqpipe.tables._training_table import TrainingTable
@@ -36,6 +38,7 @@ __all__ = [
     "arrow_from_runs",
     "check_complete",
     "check_continues",
+    "check_like_steps",
     "check_one_series",
     "check_roles",
     "check_steps_order",
@@ -44,17 +47,20 @@ __all__ = [
     "id_levels",
     "holds_text",
     "index_after",
+    "index_by_id",
     "index_of",
     "is_csv",
     "is_list",
     "number_matrix",
     "numeric_features",
+    "panel_index",
     "prepared",
     "read_numbers",
     "read_table",
     "read_written",
     "refuse_panel",
     "row_place",
+    "rows_by_id",
     "rows_by_series",
     "runs_from_arrow",
     "runs_from_frame",
@@ -64,5 +70,7 @@ __all__ = [
     "step_targets_of",
     "targets_of",
     "time_index",
+    "times_by_id",
+    "times_of",
     "typed",
 ]

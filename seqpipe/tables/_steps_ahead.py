@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqpipe.tables._frequency import dates_from, frequency_of
 from seqpipe.tables._times import ordinals
 
-__all__ = ["index_after", "n_left_out", "season_of", "times_after"]
+__all__ = ["even_step", "index_after", "n_left_out", "season_of", "times_after"]
 
 _SEASONS = {
     "MS": 12,
@@ -48,7 +48,7 @@ def times_after(index: pd.Index[Any], n_steps: int) -> pd.Index[Any] | None:
         if frequency is not None:
             ahead = dates_from(index[-1], frequency, n_dates=n_steps + 1)[1:]
     elif isinstance(index, pd.TimedeltaIndex) or pd.api.types.is_numeric_dtype(index.dtype):
-        step = _even_step(ordinals(index))
+        step = even_step(ordinals(index))
         if step is not None:
             unit = pd.Timedelta(int(step), index.unit) if isinstance(index, pd.TimedeltaIndex) else step
             ahead = pd.Index(index[-1] + unit * np.arange(1, n_steps + 1))
@@ -71,7 +71,7 @@ def n_left_out(index: pd.Index[Any]) -> int:
     return int(_counts(ordinals(index)).sum()) - len(index) + 1
 
 
-def _even_step(numbers: NDArray[Any]) -> Any:
+def even_step(numbers: NDArray[Any]) -> Any:
     """Return the step of numbers, of which less than half may be missing; None if there is none."""
     if len(numbers) < 2:
         return None

@@ -38,8 +38,8 @@ class Table:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, roles: Roles, source: str) -> Table:
-        """Create a table from a frame that was read from ``source``."""
-        if frame.index.name != "line":
+        """Create a table from a frame that was read from ``source``, or from rows of a table."""
+        if frame.index.name not in ("line", "row"):
             frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="row"))
         return cls(frame, roles, source)
 

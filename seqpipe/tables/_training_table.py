@@ -40,8 +40,10 @@ class TrainingTable:
         Format of CSV files, as specified in the recipe.
     texts : bool
         Whether the column of sequences holds texts.
+    panel : bool
+        Whether the model was trained on a panel: series by their ids.
     last_times : tuple of str or number
-        The last times of the training series; empty if the model was trained on sequences.
+        The last times of a single training series; empty if the model was trained on sequences or a panel.
     zone : str or None
         Name of their time zone, which cannot be derived from their offsets.
     """
@@ -52,6 +54,7 @@ class TrainingTable:
     columns: tuple[str, ...] = ()
     form: CsvFormat = field(default_factory=CsvFormat)
     texts: bool = False
+    panel: bool = False
     last_times: tuple[Any, ...] = ()
     zone: str | None = None
 
@@ -69,8 +72,14 @@ class TrainingTable:
 
     def trained_on(self, X: Any, roles: Roles, *, texts: bool) -> Self:
         """Return the record completed by the data that a model was fitted to: roles, kind and last times."""
-        last = LastTimes.of(X.index) if isinstance(X, pd.DataFrame) else LastTimes()
-        return replace(self, roles=roles, texts=texts, last_times=last.times, zone=last.zone)
+        panel = isinstance(X, pd.DataFrame) and isinstance(X.index, pd.MultiIndex)
+        last = LastTimes.of(X.index) if isinstance(X, pd.DataFrame) and not panel else LastTimes()
+        return replace(self, roles=roles, texts=texts, panel=panel, last_times=last.times, zone=last.zone)
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether the model was trained on a series or a panel, whose continuation it predicts."""
+        return self.panel or bool(self.last_times)
 
     @property
     def tail(self) -> pd.DataFrame:
@@ -111,7 +120,7 @@ class TrainingTable:
     def _taken(self, table: Table) -> list[str]:
         """Return the columns with a role; every column for a model that did not store its features."""
         named = [column for _, column in named_columns(table.roles)]
-        remembered = bool(self.columns or self.last_times or self.roles.sequence)
+        remembered = bool(self.columns or self.is_forecast or self.roles.sequence)
         return (
             named
             if named and remembered

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from math import ceil
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,47 +12,26 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import TimeSeriesSplit
 
-from seqpipe.diagnostics import plot_forecast, plot_forecast_fan, plot_learning_curves
+from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import Forecaster, SequenceRegressor
-from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tables import (
-    Roles,
-    TargetType,
-    check_complete,
-    check_roles,
-    index_after,
-    numeric_features,
-    season_of,
-    series_frame,
-    time_index,
-)
-from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_metrics, forecast_scorer
-from seqpipe.tasks._lag_baseline import RIDGE, lag_forecast
-from seqpipe.tasks._naive import naive_forecasts, seasonal_error
+from seqpipe.tables import Roles, TargetType, index_after, index_by_id, index_of, rows_by_id, times_by_id
+from seqpipe.tasks._forecast_pictures import forecast_pictures
+from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_scorer, mean_metrics, metrics_by_id
+from seqpipe.tasks._forecasts import baseline_forecasts, model_forecast, season_length
+from seqpipe.tasks._held_out import hold_out, with_scales
+from seqpipe.tasks._panel_split import PanelSplit
 from seqpipe.tasks._parameters import configured, last_step
+from seqpipe.tasks._series_by_id import in_order, series_of
+from seqpipe.tasks._series_table import series_data
 from seqpipe.tasks._task import Task, TaskData
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.base import BaseEstimator
 
-__all__ = ["ForecastTask", "HeldOutSeries"]
+__all__ = ["ForecastTask"]
 
 _INNER = "estimator"
-_INSERT = "Insert them; their values may be empty with 'missing: interpolate' or 'missing: forward' under 'data:'."
-
-
-@dataclass(frozen=True)
-class HeldOutSeries(TaskData):
-    """The held-out end of a series, with the scale of its errors.
-
-    Attributes
-    ----------
-    scale : array of shape (n_columns,), or None
-        The seasonal naive error of the training data.
-    """
-
-    scale: NDArray[np.float64] | None = None
 
 
 class ForecastTask(Task):
@@ -67,7 +45,7 @@ class ForecastTask(Task):
 
     target_type: ClassVar[TargetType] = "series"
     constant_baseline: ClassVar[str | None] = "last value"
-    constant_metrics: ClassVar[tuple[str, ...]] = ("mae", "rmse")
+    constant_metrics: ClassVar[tuple[str, ...]] = ("mae", "rmse", "mase")
     refits: ClassVar[bool] = True
 
     def __init__(self, season: int | Literal["auto"] = "auto") -> None:
@@ -101,20 +79,10 @@ class ForecastTask(Task):
         Raises
         ------
         InvalidSequencesError
-            If a column is missing, there is more than one id, times do not increase, or a value is invalid; the
-            message names the position.
+            If a column or a date is missing, times do not increase, or a value is invalid; the message names the
+            position.
         """
-        check_roles(frame, roles, name=name, with_target=with_target)
-        _refuse_many_series(frame, roles, name)
-        index = time_index(frame, roles.time, name=name)
-        features = [] if roles.features is None else numeric_features(frame, roles, name=name)
-        X = series_frame(frame, features, index, name=name)
-        if not with_target:
-            return TaskData(X, None, name, roles)
-        targets = numeric_features(frame, replace(roles, features=roles.target or None, target=()), name=name)
-        series = series_frame(frame, targets, index, name=name)
-        check_complete(index, name=repr(name), remedy=_INSERT)
-        return TaskData(X, series, name, roles) if features else TaskData(series, None, name, roles)
+        return series_data(frame, roles, name=name, with_target=with_target)
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
         """Return a `Forecaster` of a `SequenceRegressor`, with ``params`` of either.
@@ -136,81 +104,79 @@ class ForecastTask(Task):
         return f"{_INNER}__{name}" if known else name
 
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
-        """Hold out the last rows: a fraction, or a number of them.
+        """Hold out the last rows of each series: a fraction, or a number of them.
 
         Raises
         ------
         InvalidSequencesError
-            If the data is not a series.
+            If the data is no series, or the time steps of the series of a panel differ.
         ValueError
-            If one side would be empty.
+            If one side of a series would be empty.
         """
-        if not isinstance(data.X, pd.DataFrame):
-            raise InvalidSequencesError(
-                f"{data.name!r} holds samples, but forecasting needs a series: give a table with one row per time step."
-            )
-        n_rows = len(data.X)
-        n_test = int(test_size) if isinstance(test_size, Integral) else ceil(n_rows * test_size)
-        if not 0 < n_test < n_rows:
-            raise ValueError(
-                f"test_size={test_size!r} would hold out {n_test} of {n_rows} rows: give a fraction between 0 "
-                f"and 1, or a number from 1 to {n_rows - 1}."
-            )
-        cut = n_rows - n_test
-        y_train, y_test = (None, None) if data.y is None else (data.y.iloc[:cut], data.y.iloc[cut:])
-        train = replace(data, X=data.X.iloc[:cut], y=y_train)
-        common = {field.name: getattr(data, field.name) for field in fields(TaskData)}
-        scale = seasonal_error(_values(_series(train)), self._season_length(train))
-        return train, HeldOutSeries(**{**common, "X": data.X.iloc[cut:], "y": y_test}, scale=scale)
+        train, test = hold_out(data, test_size)
+        return train, with_scales(test, train, season_length(train, self._season))
 
-    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> TimeSeriesSplit:
-        """Return folds whose test steps follow their training data.
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> TimeSeriesSplit | PanelSplit:
+        """Return folds whose test steps follow their training data in each series.
 
         A test fold has the length of one horizon if this leaves at least half of the rows to the first training fold,
         otherwise the folds have equal lengths.
         """
         horizon = last_step(estimator).horizon
-        fits = isinstance(horizon, int) and horizon > 1 and 2 * n_splits * horizon <= len(data.X)
-        return TimeSeriesSplit(n_splits, test_size=horizon if fits else None)
+        shortest = min(len(rows) for rows in rows_by_id(data.X).values())
+        fits = isinstance(horizon, int) and horizon > 1 and 2 * n_splits * horizon <= shortest
+        splitter = PanelSplit if isinstance(data.X.index, pd.MultiIndex) else TimeSeriesSplit
+        return splitter(n_splits, test_size=horizon if fits else None)
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
-        """Return mae and rmse, mase for data returned by `split`, and the mae of each column if there are several."""
-        return _scored(data, _forecast(estimator, data))
+        """Return mae and rmse, mase for data returned by `split`, and the mae of each column if there are several.
+
+        Those of a panel are means over its series.
+        """
+        return _scored(data, model_forecast(estimator, data))
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of the last value, the seasonal naive and the drift forecast, and of ridge on lags."""
-        return {name: _scored(test, forecast) for name, forecast in self._simple(train, test).items()}
+        forecasts = baseline_forecasts(train, test, self._season)
+        return {name: _scored(test, forecast) for name, forecast in forecasts.items()}
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the forecast with the truth and the baselines, the learning curves, and a fan chart if possible.
 
         The fan chart requires more than one horizon of held-out steps.
         """
-        forecasts = {"model": _forecast(estimator, test), **self._simple(train, test)}
+        forecasts = {"model": model_forecast(estimator, test), **baseline_forecasts(train, test, self._season)}
         return {
-            "forecast": plot_forecast(_series(train), _series(test), forecasts),
-            **_fan(estimator, train, test),
+            **forecast_pictures(estimator, train, test, forecasts),
             "learning_curves": plot_learning_curves({"model": last_step(estimator).estimator_.history_}),
         }
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return one row per forecast step: its time, or its number from 1 if there are no times, and each target."""
-        forecast = _forecast(estimator, data)
-        dated = data.roles.time is not None or data.X.index.dtype.kind in "mM"
-        index = data.X.index if dated else pd.RangeIndex(1, len(forecast) + 1, name="step")
+        """Return one row per forecast step: its id in a panel, its time, and each target.
+
+        Steps without times are numbered from 1 in each series.
+        """
+        forecast = model_forecast(estimator, data)
         frame = pd.DataFrame(forecast, columns=_target_names(estimator, data, forecast.shape[1]))
-        frame.insert(0, str(index.name or "time"), index)
+        times = _times(data)
+        frame.insert(0, str(times.name or "time"), times)
+        if isinstance(data.X.index, pd.MultiIndex):
+            frame.insert(0, str(data.X.index.names[0] or "id"), data.X.index.get_level_values(0))
         return frame
 
     def future(self, data: TaskData, n_steps: int) -> TaskData:
-        """Return the steps after the end of ``data`` for `predictions`, without exogenous columns.
+        """Return the steps after the end of each series of ``data`` for `predictions`, without exogenous columns.
 
         Dates continue at their inferred frequency and in their time zone; without a frequency, steps are counted from
         1.
         """
-        index = index_after(data.X.index, n_steps)
-        roles = data.roles if index.name == data.X.index.name else replace(data.roles, time=None)
-        return TaskData(pd.DataFrame(index=index), None, data.name, roles)
+        ends = times_by_id(data.X)
+        ahead = {id: index_after(end, n_steps) for id, end in ends.items()}
+        dated = all(ahead[id].name == end.name for id, end in ends.items())
+        if not dated:
+            ahead = dict.fromkeys(ends, pd.RangeIndex(1, n_steps + 1, name="step"))
+        roles = data.roles if dated else replace(data.roles, time=None)
+        return TaskData(pd.DataFrame(index=index_by_id(ahead, roles.id)), None, data.name, roles)
 
     def scorer(self, name: str | None) -> ForecastScorer | None:
         """Return the scorer for r2, mae, mse, rmse or the scikit-learn names of these; None for None.
@@ -222,63 +188,23 @@ class ForecastTask(Task):
         """
         return None if name is None else forecast_scorer(name)
 
-    def _season_length(self, data: TaskData) -> int:
-        return season_of(data.X.index) if self._season == "auto" else self._season
 
-    def _simple(self, train: TaskData, test: TaskData) -> dict[str, NDArray[np.float64]]:
-        """Return the forecasts of the baselines."""
-        n_steps = len(test.X)
-        naive = naive_forecasts(_values(_series(train)), n_steps, self._season_length(train))
-        ahead = n_steps if train.y is None else test.X
-        ridge = lag_forecast(train.X, train.y, ahead, n_steps=n_steps, season=self._season)
-        return naive if ridge is None else {**naive, RIDGE: ridge.reshape(n_steps, -1)}
-
-
-def _series(data: TaskData) -> pd.DataFrame:
-    """Return the columns to forecast."""
-    return pd.DataFrame(data.X if data.y is None else data.y)
-
-
-def _values(series: pd.DataFrame) -> NDArray[np.float64]:
-    return series.to_numpy(dtype=np.float64)
-
-
-def _forecast(estimator: Any, data: TaskData) -> NDArray[np.float64]:
-    """Return the forecast for the rows of ``data``, shape (n_steps, n_columns)."""
-    exogenous = data.y is not None or data.roles.features is not None
-    X = _transformed(estimator, data.X) if exogenous else len(data.X)
-    if data.history is None:
-        forecast = last_step(estimator).predict(X)
-    else:
-        known = _transformed(estimator, data.history.X)
-        history = known if data.history.y is None else (known, data.history.y)
-        forecast = last_step(estimator).predict(X, history=history)
-    return np.asarray(forecast, dtype=np.float64).reshape(len(data.X), -1)
-
-
-def _transformed(estimator: Any, X: Any) -> Any:
-    """Return X after the steps before the forecaster."""
-    best = getattr(estimator, "best_estimator_", estimator)
-    return best[:-1].transform(X) if len(getattr(best, "steps", ())) > 1 else X
-
-
-def _fan(estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
-    """Return the fan chart of forecasts from every origin in the held-out steps, if these exceed one horizon."""
-    forecaster = last_step(estimator)
-    if len(test.X) <= forecaster.horizon:
-        return {}
-    forecasts = forecaster.backtest(_transformed(estimator, test.X), test.y)
-    return {"forecast_fan": plot_forecast_fan(_series(train), _series(test), forecasts)}
+def _times(data: TaskData) -> pd.Index[Any]:
+    """Return the times of the rows, or their numbers from 1 in each series if there are no times."""
+    times = index_of(data.X)
+    assert times is not None
+    if data.roles.time is not None or times.dtype.kind in "mM":
+        return times
+    numbers = {id: np.arange(1, len(rows) + 1) for id, rows in rows_by_id(data.X).items()}
+    return pd.Index(in_order(data.X, np.concatenate(list(numbers.values()))), name="step")
 
 
 def _scored(data: TaskData, forecast: NDArray[np.float64]) -> dict[str, float]:
-    series = _series(data)
-    scale = data.scale if isinstance(data, HeldOutSeries) else None
-    return forecast_metrics(_values(series), forecast, scale=scale, columns=[str(column) for column in series.columns])
+    return mean_metrics(metrics_by_id(data, forecast))
 
 
 def _target_names(estimator: Any, data: TaskData, n_columns: int) -> list[str]:
-    series = _series(data)
+    series = series_of(data)
     if data.roles.target:
         return list(data.roles.target)
     if data.roles.features is None and series.shape[1] == n_columns:
@@ -296,18 +222,3 @@ def _checked_season(season: Any) -> int | Literal["auto"]:
             f"{season!r} instead."
         )
     return int(season)
-
-
-def _refuse_many_series(frame: pd.DataFrame, roles: Roles, name: str) -> None:
-    if roles.sequence is not None:
-        raise InvalidSequencesError(
-            f"Forecasting requires one row per time step; {name!r} cannot have a column of sequences."
-        )
-    if roles.id is not None and frame[roles.id].nunique(dropna=False) > 1:
-        raise InvalidSequencesError(
-            f"Forecasting requires a single series, but {roles.id!r} of {name!r} has "
-            f"{frame[roles.id].nunique(dropna=False)} ids: keep the rows of one, make each a column with "
-            "frame.pivot, or outside a recipe fit a Forecaster to a frame with ids and times as its index."
-        )
-    if frame.empty:
-        raise InvalidSequencesError(f"{name!r} has no rows.")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
+from seqpipe.tables import rows_by_id
+from seqpipe.tasks._held_out import HeldOutSeries
+from seqpipe.tasks._series_by_id import in_order, series_by_id
+from seqpipe.tasks._task import TaskData
 
-__all__ = ["ForecastScorer", "forecast_metrics", "forecast_scorer"]
+__all__ = ["ForecastScorer", "forecast_metrics", "forecast_scorer", "mean_metrics", "metrics_by_id"]
 
 _MEASURES: dict[str, Callable[..., float]] = {
     "mae": mean_absolute_error,
@@ -29,7 +34,9 @@ _SKLEARN = {
 
 @dataclass(frozen=True)
 class ForecastScorer:
-    """A score of a fitted forecaster on the rows after its training data; greater is better.
+    """A score of a fitted forecaster on the rows after its training data, for a panel the mean over its series.
+
+    Greater is better.
 
     Called as ``scorer(estimator, X, y=None)``: without y, X is the continuation of the series; with y, X holds the
     exogenous columns. Errors are negated.
@@ -44,9 +51,10 @@ class ForecastScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Return the score."""
-        truth = np.asarray(X if y is None else y, dtype=np.float64)
-        predicted = np.asarray(estimator.predict(X), dtype=np.float64)
-        value = float(_MEASURES[self.measure](truth.reshape(len(truth), -1), predicted.reshape(len(truth), -1)))
+        rows = rows_by_id(pd.DataFrame(X))
+        truth = np.asarray(X if y is None else y, dtype=np.float64).reshape(len(X), -1)
+        predicted = in_order(pd.DataFrame(X), np.asarray(estimator.predict(X), dtype=np.float64).reshape(len(X), -1))
+        value = float(np.mean([_MEASURES[self.measure](truth[each], predicted[each]) for each in rows.values()]))
         return value if self.measure == "r2" else -value
 
 
@@ -65,6 +73,27 @@ def forecast_scorer(name: str) -> ForecastScorer:
             f"There is no score {name!r} for forecasts.{did_you_mean(name, names)} There are {', '.join(names)}."
         )
     return ForecastScorer(measure)
+
+
+def metrics_by_id(data: TaskData, forecast: NDArray[np.float64]) -> dict[Any, dict[str, float]]:
+    """Return the metrics of each series, given a forecast of shape (n_rows, n_columns) for the rows of ``data``."""
+    scales = data.scales if isinstance(data, HeldOutSeries) else None
+    rows = rows_by_id(data.X)
+    return {
+        id: forecast_metrics(
+            series.to_numpy(dtype=np.float64),
+            forecast[rows[id]],
+            scale=None if scales is None else scales[id],
+            columns=[str(column) for column in series.columns],
+        )
+        for id, series in series_by_id(data).items()
+    }
+
+
+def mean_metrics(by_id: Mapping[Any, Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over series; those that have none, such as mase of a constant, do not count."""
+    frame = pd.DataFrame(list(by_id.values()))
+    return {str(name): float(value) for name, value in frame.mean().items()}
 
 
 def forecast_metrics(

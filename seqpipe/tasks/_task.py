@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import Roles, TargetType
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
 __all__ = ["Task", "TaskData"]
@@ -42,6 +44,10 @@ class TaskData:
     name: str
     roles: Roles = field(default_factory=Roles)
     history: TaskData | None = field(default=None, kw_only=True)
+
+    def at(self, rows: NDArray[np.intp]) -> Self:
+        """Return the data of the rows at the given positions, of a series or a panel."""
+        return replace(self, X=self.X.iloc[rows], y=None if self.y is None else self.y.iloc[rows])
 
 
 class Task(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,9 +15,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from seqpipe.sequences import Sequences, Windows, is_table, recorded
+from seqpipe.tables import id_levels
 from seqpipe.transformers import is_texts
 
-__all__ = ["COLUMN", "FLAVOR", "Form", "InputDescription", "describe_input", "plain_output"]
+__all__ = ["COLUMN", "FLAVOR", "Form", "InputDescription", "describe_input", "plain_output", "with_ids"]
 
 #: Column of ragged sequences, each a list of time steps.
 COLUMN = "sequence"
@@ -24,7 +26,7 @@ COLUMN = "sequence"
 #: Flavor in the file MLmodel that describes the form of the input.
 FLAVOR = "seqpipe"
 
-Form = Literal["sequences", "array", "table", "texts"]
+Form = Literal["sequences", "array", "table", "panel", "texts"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class InputDescription:
     ----------
     example : DataFrame or array
         The samples.
-    form : {"sequences", "array", "table", "texts"}
-        A column of lists of time steps, an array, a table with one row per sample, or a column of texts.
+    form : {"sequences", "array", "table", "panel", "texts"}
+        A column of lists of time steps, an array, a table with one row per sample or per time step of a series with an
+        id, or a column of texts.
     columns : list of [name, bool]
-        Names of the columns of a table, and whether each is numeric; else empty.
+        Names of the columns of a table, and whether each is numeric; else empty. Those of ids are not.
     signature : ModelSignature, or False for none
         Signature for MLflow. It leaves out numeric inputs, of which MLflow would accept the dtype of the training data
         only; `seqpipe.tracking.serving` checks them instead.
@@ -55,20 +58,22 @@ def describe_input(estimator: Any, X: Any) -> InputDescription:
 
     An array of shape (n_samples, n_timesteps, n_features), or with tensors as steps, accepts any n_samples and
     n_timesteps. Ragged sequences become a table with a single column, "sequence", of lists of time steps. A table is
-    unchanged; texts become a table with that column. Predictions of unequal length have no signature.
+    unchanged, but for a panel, whose ids become columns; texts become a table with that column. Predictions of unequal length have no signature.
     """
     X = recorded(X)
     samples = X.iloc[:2] if hasattr(X, "iloc") else X[:2]
     form = _form(estimator, samples)
     example = _example(samples, form)
-    predicted = plain_output(estimator.predict(example))
+    columns = _columns(example, form, n_ids=samples.index.nlevels - 1 if form == "panel" else 0)
+    asked = with_ids(example, columns, estimator) if form == "panel" else example
+    predicted = plain_output(estimator.predict(asked))
     ragged = isinstance(predicted, Sequences) or (
         len(predicted) and isinstance(predicted[0], np.ndarray) and predicted.dtype == object
     )
     outputs = None if ragged else infer_signature(model_output=np.asarray(predicted)).outputs
     inputs = _inputs(example, form)
     signature: ModelSignature | Literal[False] = ModelSignature(inputs, outputs) if inputs or outputs else False
-    return InputDescription(example, form, _columns(example) if form == "table" else [], signature)
+    return InputDescription(example, form, columns, signature)
 
 
 def plain_output(predicted: Any) -> Any:
@@ -76,16 +81,31 @@ def plain_output(predicted: Any) -> Any:
     return predicted.to_numpy() if isinstance(predicted, pd.Series | pd.DataFrame) else predicted
 
 
+def with_ids(table: pd.DataFrame, columns: Sequence[Sequence[Any]], estimator: Any) -> pd.DataFrame:
+    """Return a table of time steps with its ids as index, and the number of each step of an id from 0.
+
+    The steps have no times, which would have to follow the training data.
+    """
+    ids = [name for name, numeric in columns if not numeric]
+    steps = table.groupby(ids, sort=False).cumcount().rename(None)
+    values = table.drop(columns=ids).set_axis(pd.MultiIndex.from_arrays([*(table[id] for id in ids), steps]), axis=0)
+    return values if hasattr(estimator, "feature_names_in_") else values.set_axis(range(values.shape[1]), axis=1)
+
+
 def _form(estimator: Any, samples: Any) -> Form:
     first = estimator[0] if isinstance(estimator, Pipeline) else estimator
     if is_texts(samples) or get_tags(first).input_tags.string:  # tokens may be numbers
         return "texts"
+    if isinstance(getattr(samples, "index", None), pd.MultiIndex):
+        return "panel"
     if is_table(samples):
         return "table" if isinstance(samples, pd.DataFrame) else "array"
     return "array" if isinstance(samples, Windows) or getattr(samples, "ndim", 1) > 2 else "sequences"
 
 
 def _example(samples: Any, form: Form) -> Any:
+    if form == "panel":
+        return _with_id_columns(pd.DataFrame(samples))
     if form == "table":  # rows of a client have no times, which for a forecast would have to follow the training data
         return samples.reset_index(drop=True)
     if form == "array":
@@ -97,6 +117,13 @@ def _example(samples: Any, form: Form) -> Any:
     return pd.DataFrame({COLUMN: [np.reshape(each, (len(each), -1)).astype(float).tolist() for each in column]})
 
 
+def _with_id_columns(samples: pd.DataFrame) -> pd.DataFrame:
+    named = pd.MultiIndex.from_tuples(
+        samples.index, names=[f"level_{i}" if name is None else name for i, name in enumerate(samples.index.names)]
+    )
+    return samples.set_axis(named, axis=0).reset_index(level=list(id_levels(named))).reset_index(drop=True)
+
+
 def _inputs(example: Any, form: Form) -> Schema | None:
     if form not in ("sequences", "texts"):
         return None
@@ -104,5 +131,7 @@ def _inputs(example: Any, form: Form) -> Schema | None:
     return Schema([ColSpec(kind, COLUMN)])
 
 
-def _columns(table: pd.DataFrame) -> list[list[Any]]:
-    return [[name, pd.api.types.is_numeric_dtype(table[name].dtype)] for name in table]
+def _columns(example: Any, form: Form, *, n_ids: int) -> list[list[Any]]:
+    if form == "panel":
+        return [[name, i >= n_ids] for i, name in enumerate(example)]
+    return [[name, pd.api.types.is_numeric_dtype(example[name].dtype)] for name in example] if form == "table" else []

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
 from seqpipe.tracking._load import load_model
-from seqpipe.tracking._signature import COLUMN, FLAVOR, Form, plain_output
+from seqpipe.tracking._signature import COLUMN, FLAVOR, Form, plain_output, with_ids
 
 __all__ = ["RefusedInputError", "ServedModel"]
 
@@ -39,8 +39,9 @@ class ServedModel:
     ----------
     estimator : estimator
         Fitted estimator.
-    form : {"sequences", "array", "table", "texts"}
-        Form of its input: a column of lists of time steps, an array, a table with one row per sample, or a column of texts.
+    form : {"sequences", "array", "table", "panel", "texts"}
+        Form of its input: a column of lists of time steps, an array, a table with one row per sample or per time step
+        of a series with an id, or a column of texts.
     columns : list of (name, bool)
         Names of the columns of a table, and whether each is numeric.
     """
@@ -63,11 +64,15 @@ class ServedModel:
             If the estimator does not accept the data; the message states the place and the reason.
         """
         try:
-            return plain_output(self.estimator.predict(self._read(data)))
+            return self._predicted(self._read(data))
         except MlflowException:
             raise
         except ValueError as error:
             raise RefusedInputError(str(error)) from error
+
+    def _predicted(self, read: Any) -> Any:
+        predicted = self.estimator.predict(read)
+        return plain_output(predicted.reindex(read.index) if self.form == "panel" else predicted)
 
     def _read(self, data: Any) -> Any:
         match self.form:
@@ -79,6 +84,8 @@ class ServedModel:
                 return _array(data)
             case "table":
                 return self._table(data)
+            case "panel":
+                return with_ids(self._table(data), self.columns, self.estimator)
         return data
 
     def _table(self, data: Any) -> pd.DataFrame:

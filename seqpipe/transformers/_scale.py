@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
@@ -27,7 +28,7 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
     Sequences are returned as the same kind: `Sequences` keep ids and names, `Windows` share one scaled
     series, and lists become `Sequences`. For windows, the scaler is fitted only to the rows that they cover, so that
     no test data leaks into a fold. A table of shape (n_samples, n_timesteps) is scaled column by
-    column; only then ``set_output`` applies.
+    column; only then ``set_output`` applies. A DataFrame with a MultiIndex of ids and times stays one.
 
     Parameters
     ----------
@@ -79,10 +80,17 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
         checked = self._check_input(X, reset=False)
         scale = getattr(self.scaler_, direction)
         if isinstance(checked, np.ndarray):
-            return scale(checked)
+            return _as_panel(scale(checked), X)
         if direction == "transform":
             check_output_config(self)
         scaled = map_steps(checked, scale)
         if isinstance(scaled, Sequences) and getattr(X, "ndim", 1) > 2:
             return scaled.values.reshape(X.shape)
         return scaled
+
+
+def _as_panel(scaled: Any, X: Any) -> Any:
+    """Return the scaled values with the ids and times of X, if it has them: a forecaster needs them."""
+    if isinstance(X, pd.DataFrame) and isinstance(X.index, pd.MultiIndex):
+        return pd.DataFrame(scaled, index=X.index, columns=X.columns)
+    return scaled

@@ -244,3 +244,15 @@ def test_a_forecast_is_asked_for_with_as_many_rows(serve: Callable[..., Served],
     expected = np.asarray(served.estimator.predict(np.zeros(3))).tolist()
     assert served.post({"inputs": [0, 0, 0]}) == (200, expected)
     assert served.model.predict(pd.Series(np.zeros(3), index=range(60, 63))).tolist() == expected
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_panel_is_forecast_with_a_row_per_step_and_id(serve: Callable[..., Served], named: bool) -> None:
+    wave = pd.Series(np.sin(np.arange(60) / 5), index=pd.date_range("2020-01-01", periods=60, name="day"), name="load")
+    panel = pd.concat({"north": wave, "south": 10 * wave}, names=["plant"])
+    served = serve(Forecaster(SequenceRegressor(**TINY), window=5, horizon=3), panel.to_frame() if named else panel)
+    expected = np.ravel(served.estimator.predict(3)).tolist()
+    status, predictions = served.columns([["south", 0], ["north", 0], ["south", 0]], columns=["plant", "load"])
+    assert (status, np.ravel(predictions).tolist()) == (200, [expected[3], expected[0], expected[4]])
+    status, message = served.columns([["west", 0]], columns=["plant", "load"])
+    assert (status, "the series 'west', which this Forecaster was not fitted to" in message) == (400, True)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from seqpipe.estimators.forecasting._changes import Changes
 from seqpipe.estimators.forecasting._observed import Observed
+from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import season_of
 
-__all__ = ["CANDIDATE_LAGS", "best_of", "season_of_all", "window_for"]
+__all__ = ["CANDIDATE_LAGS", "best_of", "check_long_enough", "season_of_all", "window_for"]
 
 #: Differences that ``difference="auto"`` tries: none, and those of consecutive steps.
 CANDIDATE_LAGS: tuple[tuple[int, ...], ...] = ((), (1,))
@@ -27,6 +29,17 @@ def best_of(errors: Sequence[float]) -> int:
         if error < errors[best] - _NEGLIGIBLE:
             best = i
     return best
+
+
+def check_long_enough(observed: Observed, changes: Changes, *, window: int, n_steps: int) -> None:
+    """Raise `InvalidSequencesError` unless a series has a window and the ``n_steps`` time steps after it."""
+    n_rows, need = len(observed.series), window + n_steps + changes.n_lost
+    if n_rows < need:
+        raise InvalidSequencesError(
+            f"A series of n_samples={n_rows} time steps is too short for window={window} "
+            f"and {n_steps} steps ahead{' after differencing' if changes.lags else ''}: at least "
+            f"{need} are required. Pass a longer series, or lower window or horizon."
+        )
 
 
 def season_of_all(observed: Iterable[Observed], season: Any) -> int:

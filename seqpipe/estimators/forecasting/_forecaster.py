@@ -7,18 +7,19 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._suited import suited
+from seqpipe.estimators.forecasting._backtest import backtested, mean_r2
 from seqpipe.estimators.forecasting._blend import blend_weight
 from seqpipe.estimators.forecasting._changes import Changes, lags_of
-from seqpipe.estimators.forecasting._choice import CANDIDATE_LAGS, best_of, season_of_all, window_for
+from seqpipe.estimators.forecasting._choice import CANDIDATE_LAGS, best_of, check_long_enough, season_of_all, window_for
 from seqpipe.estimators.forecasting._future import followed, future_of
 from seqpipe.estimators.forecasting._inner import fit_inner, has_network, new_inner, predict_inner
 from seqpipe.estimators.forecasting._known import Known
@@ -26,7 +27,6 @@ from seqpipe.estimators.forecasting._linear import LinearForecast, LinearTrial, 
 from seqpipe.estimators.forecasting._observed import Panel, about, read_panel
 from seqpipe.estimators.forecasting._rolled import rolled
 from seqpipe.estimators.forecasting._samples import ForecastSamples, forecast_samples
-from seqpipe.exceptions import InvalidSequencesError
 
 __all__ = ["Forecaster"]
 
@@ -91,6 +91,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         Weight of the estimator's forecast, from 0 to 1; 1 without a blend.
     n_features_in_ : int
         Number of columns of X.
+    last_times_ : dict of id to Index
+        The last times of each series, at most ten; a single series has the id None.
 
     See Also
     --------
@@ -196,6 +198,11 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         self._ends = [Known.of(each, self._changes).last(n_kept) for each in panel.values()]
 
     @property
+    def last_times_(self) -> dict[Any, pd.Index]:
+        """The last times of each series by its id."""
+        return {id: each.times.index for id, each in self._known.items()}
+
+    @property
     def _known(self) -> dict[Any, Known]:
         """What is known of each series by its id, at the end of the training data."""
         return dict(zip(self._ids, self._ends))
@@ -242,7 +249,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     def _samples(self, panel: Panel, changes: Changes) -> ForecastSamples:
         for id, each in panel.items():
             with about(id):
-                self._check_long_enough(len(each.series), changes)
+                check_long_enough(each, changes, window=self.window_, n_steps=self._n_steps)
                 changes.check(each.series)
         known = [Known.of(each, changes) for each in panel.values()]
         return forecast_samples(known, changes, window=self.window_, n_steps=self._n_steps)
@@ -258,15 +265,6 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     def _is_long_enough(self, panel: Panel, changes: Changes) -> bool:
         need = self.window_ + self._n_steps + changes.n_lost
         return min(len(each.series) for each in panel.values()) >= need
-
-    def _check_long_enough(self, n_rows: int, changes: Changes) -> None:
-        need = self.window_ + self._n_steps + changes.n_lost
-        if n_rows < need:
-            raise InvalidSequencesError(
-                f"A series of n_samples={n_rows} time steps is too short for window={self.window_} "
-                f"and {self._n_steps} steps ahead{' after differencing' if changes.lags else ''}: at least "
-                f"{need} are required. Pass a longer series, or lower window or horizon."
-            )
 
     def inner_samples(self, X: Any, y: Any = None) -> tuple[Any, Any]:
         """Return the windows and targets to which ``estimator_`` is fitted.
@@ -294,8 +292,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         ----------
         X : int, or array of shape (n, n_features), optional
             Number of time steps, by default ``horizon``; or the exogenous variables of these time steps. Without
-            exogenous variables, only the length of an array is used. If it has dates, they must directly follow the
-            known rows; row numbers are ignored.
+            exogenous variables, only the length of an array is used. A DataFrame may then have no
+            columns. If it has dates, they must directly follow the known rows; row numbers are ignored.
         history : array of shape (n_timesteps,) or (n_timesteps, n_features), or a pair (X, y), optional
             Rows of the series that directly follow the training data; a pair if ``fit`` was called with y. Forecasts
             then begin after them, and are made from the window that ends there.
@@ -342,7 +340,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
             return found
         return self.blend_weight_ * found + (1 - self.blend_weight_) * self._linear.predict(windows)
 
-    def backtest(self, X: Any, y: Any = None) -> Array:
+    def backtest(self, X: Any, y: Any = None) -> Any:
         """Forecast ``horizon`` steps from every origin in a series that follows the training data, without refitting.
 
         Parameters
@@ -354,34 +352,29 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
 
         Returns
         -------
-        forecasts : array of shape (n_origins, horizon) or (n_origins, horizon, n_outputs)
+        forecasts : array of shape (n_origins, horizon) or (n_origins, horizon, n_outputs), or dict of id to such an array
             Forecasts from n_origins = n_timesteps - horizon + 1 origins; the i-th is made from the training data and
-            the first i time steps of X.
+            the first i time steps of X. For a panel, those of each of the series in X by its id.
 
         Raises
         ------
         ValueError
-            If X or y is invalid, does not match or follow the training data, or is shorter than the horizon, or the
-            training data is a panel.
+            If X or y is invalid, does not match or follow the training data, or a series in it is shorter than the
+            horizon.
         """
         check_is_fitted(self)
-        if self._form.ids is not None:
-            raise ValueError(
-                "backtest takes a forecaster of one series: fit one to X.xs(...), or call predict with history."
-            )
-        [known] = self._then((X, y) if self._has_exogenous or y is not None else X).values()
-        n_after = len(known.series) - len(self._ends[0].series)
-        if n_after < self.horizon:
-            raise InvalidSequencesError(
-                f"backtest requires at least horizon={self.horizon} time steps. Got {n_after} instead."
-            )
-        origins = range(n_after, self.horizon - 1, -1)
-        ahead = [known.exogenous[len(known.series) - k :][: self.horizon] for k in origins]
-        forecasts = np.stack(self._forecast([known.before(k) for k in origins], np.stack(ahead)))
-        return forecasts.reshape(len(forecasts), self.horizon, *self._form.shape)
+        known = self._then((X, y) if self._has_exogenous or y is not None else X)
+        n_after = {id: len(known[id].series) - len(end.series) for id, end in self._known.items()}
+        is_panel = self._form.ids is not None
+        asked = {id: n for id, n in n_after.items() if n or not is_panel}
+        forecasts = {
+            id: each.reshape(len(each), self.horizon, *self._form.shape)
+            for id, each in backtested(self._forecast, known, asked, horizon=self.horizon).items()
+        }
+        return forecasts if is_panel else forecasts[None]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return R² of the forecast for the time steps that follow the training data.
+        """Return R² of the forecast for the time steps that follow the training data, for a panel the mean over series.
 
         Parameters
         ----------
@@ -394,4 +387,4 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         -------
         score : float
         """
-        return float(r2_score(X if y is None else y, self.predict(X), sample_weight=sample_weight))
+        return mean_r2(X, X if y is None else y, self.predict(X), sample_weight)

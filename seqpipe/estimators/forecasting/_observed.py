@@ -15,7 +15,7 @@ from seqpipe.estimators._input import check_rows, check_series, check_targets, r
 from seqpipe.estimators.forecasting._form import Form
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import familiar
-from seqpipe.tables import check_complete, index_of, rows_by_series
+from seqpipe.tables import check_complete, check_like_steps, index_of, rows_by_series, times_of
 
 __all__ = ["Observed", "Panel", "about", "read_future", "read_panel"]
 
@@ -51,7 +51,8 @@ def read_panel(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Panel, F
     Raises
     ------
     ValueError
-        If the data is invalid, rows are not in order of time, or dates are missing; the message names the place.
+        If the data is invalid, rows are not in order of time, dates are missing, or the time steps of series differ;
+        the message names the place.
     """
     X, y = read_X(X), None if y is None else familiar(y, "y")
     groups = _groups(X, y)
@@ -61,6 +62,8 @@ def read_panel(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Panel, F
     flat = y is None and np.asarray(X).ndim == 1
     values = check_rows(estimator, _column(X) if flat else X, reset=reset).astype(np.float64)
     index = _index_of(X, y)
+    if reset and len(groups) > 1:
+        _check_like_steps(index, groups)
     if y is None:
         form = Form.of(X, () if flat else values.shape[1:])
         return {id: _observed(values[rows], None, index, rows) for id, rows in groups.items()}, form
@@ -82,11 +85,17 @@ def read_future(estimator: Any, X: Any, *, has_exogenous: bool) -> Panel:
     for id, rows in groups.items():
         with about(id):
             check_series(_part(X, rows), owner=_OWNER)
+    counts_only = not has_exogenous and isinstance(X, pd.DataFrame) and not X.shape[1]
+    values = np.empty((len(X), 0)) if counts_only else _values_ahead(estimator, X, has_exogenous)
+    index = _index_of(X, None)
+    return {id: _observed(values[rows, :0], values[rows], index, rows) for id, rows in groups.items()}
+
+
+def _values_ahead(estimator: Any, X: Any, has_exogenous: bool) -> NDArray[np.float64]:
+    """Return the exogenous variables of the rows to forecast, of which there may be none."""
     flat = not has_exogenous and np.asarray(X).ndim == 1
     values = check_rows(estimator, _column(X) if flat else X, reset=False).astype(np.float64)
-    known = values if has_exogenous else values[:, :0]
-    index = _index_of(X, None)
-    return {id: _observed(values[rows, :0], known[rows], index, rows) for id, rows in groups.items()}
+    return values if has_exogenous else values[:, :0]
 
 
 @contextmanager
@@ -125,6 +134,13 @@ def _check_order(X: Any, y: Any) -> None:
     check_complete(index_of(X), name="X")
     if y is not None:
         check_complete(index_of(y), name="y")
+
+
+def _check_like_steps(index: pd.Index[Any] | None, groups: dict[Any, Any]) -> None:
+    """Raise if series have times and these have unlike steps."""
+    times = times_of(index, name="X")
+    if times is not None:
+        check_like_steps({id: pd.Index(times.iloc[rows]) for id, rows in groups.items()}, name="X")
 
 
 def _index_of(X: Any, y: Any) -> pd.Index[Any] | None:

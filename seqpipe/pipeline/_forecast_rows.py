@@ -111,7 +111,7 @@ def _is_history(table: Table, found: WrittenTable, known: TrainingTable) -> NDAr
         if name in written.columns:
             filled |= _filled(written[name], known.form.decimal or ".")
     backwards = pd.Series(filled[::-1]).groupby(table.codes[::-1]).cummax()
-    return backwards.to_numpy(dtype=bool)[::-1]
+    return np.asarray(backwards, dtype=bool)[::-1]
 
 
 def _filled(column: pd.Series, decimal: str) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def _candidates(index: pd.DatetimeIndex) -> Iterator[BaseOffset]:
     """Yield the frequency of the whole index, then those of its parts, starting from the end."""
     seen = set()
     ends = range(len(index), max(len(index) - _PARTS, _PART - 1), -1)
-    for part in (index, *(index[end - _PART : end] for end in ends)):
+    for part in chain([index], (index[end - _PART : end] for end in ends)):
         found = part.freq or pd.DatetimeIndex(part, freq="infer").freq
         if found is not None and found.freqstr not in seen:
             seen.add(found.freqstr)

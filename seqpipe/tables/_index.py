@@ -106,8 +106,10 @@ def _gathered(name: str, index: pd.MultiIndex) -> str:
 
 def _time_level(index: pd.MultiIndex) -> int:
     """Return the last level that holds times, else the last level."""
-    times = [i for i, level in enumerate(index.levels) if times_of(level[:1], name="X") is not None]
-    return times[-1] if times else index.nlevels - 1
+    for i in reversed(range(index.nlevels)):
+        if times_of(index.levels[i][:1], name="X") is not None:
+            return i
+    return index.nlevels - 1
 
 
 def _levels(index: pd.MultiIndex) -> list[Any]:

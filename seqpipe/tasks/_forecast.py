@@ -1,4 +1,4 @@
-"""Forecasting: predicting the continuation of a series."""
+"""Forecasting: predicting the continuation of one or several series."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _INNER = "estimator"
 
 
 class ForecastTask(Task):
-    """Predict the steps after the end of a series with a `Forecaster`.
+    """Predict the steps after the end of a series, or of the series of each id, with a `Forecaster`.
 
     The target columns are the series. Feature columns are exogenous variables, which must be known for the forecast
     steps as well. Under ``task:`` a recipe may also set ``season``, the number of time steps of a season, for the
@@ -63,7 +63,7 @@ class ForecastTask(Task):
         return ForecastTask(_checked_season(others.pop("season", self._season))), others
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
-        """Turn a table into a series.
+        """Turn a table into a series, or with ids into a panel: one series per id, also of a single id.
 
         Parameters
         ----------

@@ -27,7 +27,7 @@ class TaskData:
     Attributes
     ----------
     X : sequences, or a DataFrame of shape (n_timesteps, n_columns) for a series
-        The input.
+        The input. The index of several series is a MultiIndex of ids and times.
     y : array of shape (n_samples,) or (n_samples, n_outputs), or one of these per time step, or None
         The target; with one target per step a list of arrays, or an array with n_timesteps as its second axis; None if
         the series itself is the target.

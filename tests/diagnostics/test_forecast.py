@@ -108,3 +108,26 @@ def test_dates_are_written_in_their_zone():
         tick for tick, text in zip(axes.get_xticks(), axes.get_xticklabels()) if text.get_text().startswith("Jul")
     ]
     assert {tick % 1 for tick in midnights} == {15 / 24}  # in UTC
+
+
+def test_each_series_of_a_panel_has_its_own_times(drawn):
+    whole = {"north": series(60), "south": series(50) + 100}
+    before, after = (
+        pd.concat({"north": whole["north"][rows], "south": whole["south"][rows]})
+        for rows in (slice(-4), slice(-4, None))
+    )
+    figure = drawn(plot_forecast(before, after, {"model": np.arange(8.0)}))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["north", "south"]
+    south = lines(figure.axes[1])
+    np.testing.assert_array_equal(south["truth"].get_ydata(), np.arange(145.0, 150.0))
+    np.testing.assert_array_equal(south["model"].get_ydata(), [145.0, 4, 5, 6, 7])
+    assert south["truth"].get_xdata()[-1] < lines(figure.axes[0])["truth"].get_xdata()[0]
+
+
+def test_columns_of_a_panel_are_named_with_their_id_and_unlike_lengths_are_told():
+    whole = {"north": series(60, n_columns=2), "south": series(50, n_columns=2)}
+    before = pd.concat({id: each[:40] for id, each in whole.items()})
+    after = pd.concat({id: each[40:] for id, each in whole.items()})
+    figure = plot_forecast(before, after, {"model": np.zeros((30, 2))})
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["north, c0", "north, c1", "south, c0", "south, c1"]
+    assert figure.get_suptitle() == "Forecast of up to 20 steps"

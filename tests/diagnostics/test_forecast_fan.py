@@ -46,3 +46,16 @@ def test_few_errors_make_no_band():
 def test_forecasts_that_do_not_fit_the_truth_are_refused(shape):
     with pytest.raises(ValueError, match=r"the shape \(n_origins, horizon, n_columns\) .* the truth, \(6, 1\)\. Got"):
         plot_forecast_fan(pd.Series(np.zeros(5)), pd.Series(np.zeros(6)), np.zeros(shape))
+
+
+def test_each_series_of_a_panel_has_its_own_origins():
+    index = pd.MultiIndex.from_product([["a", "b"], range(30)])
+    whole = pd.DataFrame({"x": np.arange(60.0)}, index=index)
+    before = whole.groupby(level=0).head(20)
+    forecasts = {"b": np.full((8, 3), 2.0), "a": np.full((8, 3), 1.0)}
+    figure = plot_forecast_fan(before, whole.drop(before.index), forecasts)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b"]
+    for axes, value in zip(figure.axes, (1.0, 2.0)):
+        assert line_named(axes, "last forecast").get_ydata()[1:].tolist() == [value] * 3
+    with pytest.raises(ValueError, match=r"forecasts must have the series of the truth, \['a', 'b'\]. Got \['a'\]"):
+        plot_forecast_fan(before, whole.drop(before.index), {"a": forecasts["a"]})

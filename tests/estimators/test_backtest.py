@@ -81,3 +81,47 @@ def test_wrong_series_are_refused():
         driven.predict(series, history=series)
     with pytest.raises(ValueError, match="fitted to 2 series. Got 1 instead: pass y as in fit"):
         driven.backtest(series, series[:, 0])
+
+
+def panel_of(*series, names=("north", "south")):
+    """Monthly series by their ids."""
+    parts = [pd.Series(each, index=pd.date_range("2015-01-01", periods=len(each), freq="MS")) for each in series]
+    return pd.concat(dict(zip(names, parts)), names=["plant", "month"])
+
+
+def test_every_series_of_a_panel_has_its_own_origins():
+    rng = np.random.default_rng(0)
+    whole = panel_of(rng.normal(size=40), 100 * rng.normal(size=36))
+    known = whole.groupby(level="plant").head(30)
+    model = Forecaster(LastRow(), window=5, horizon=3, difference=False).fit(known)
+    forecasts = model.backtest(whole.drop(known.index))
+    last_values = {id: whole[id].to_numpy()[29:-3] for id in ("north", "south")}
+    assert {id: each.shape for id, each in forecasts.items()} == {"north": (8, 3), "south": (4, 3)}
+    for id, values in last_values.items():
+        np.testing.assert_allclose(forecasts[id], np.repeat(values[:, None], 3, axis=1))
+
+
+def test_series_without_later_rows_are_left_out_of_a_backtest():
+    whole = panel_of(np.arange(40.0), np.arange(30.0))
+    known = whole.groupby(level="plant").head(30)
+    forecasts = (
+        Forecaster(LastRow(), window=5, horizon=3, difference=False).fit(known).backtest(whole.drop(known.index))
+    )
+    assert list(forecasts) == ["north"]
+
+
+def test_exogenous_columns_of_a_panel_are_those_of_the_steps_ahead_of_each_series():
+    X = panel_of(np.arange(100.0, 140.0), np.arange(500.0, 540.0)).to_frame("x")
+    y = X["x"] * 0
+    known = X.groupby(level="plant").head(30).index
+    model = Forecaster(LastRow(), window=5, horizon=2, difference=False).fit(X.loc[known], y.loc[known])
+    forecasts = model.backtest(X.drop(known), y.drop(known))
+    np.testing.assert_array_equal(forecasts["south"], [[x + x + 1] * 2 for x in range(530, 539)])
+
+
+def test_a_series_of_a_panel_that_is_too_short_for_a_backtest_is_named():
+    whole = panel_of(np.arange(40.0), np.arange(32.0))
+    known = whole.groupby(level="plant").head(30)
+    model = Forecaster(LastRow(), window=5, horizon=3).fit(known)
+    with pytest.raises(InvalidSequencesError, match=r"Series 'south': backtest requires at least horizon=3 .* Got 2"):
+        model.backtest(whole.drop(known.index))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 
 import seqpipe
 from seqpipe.estimators import Forecaster, SequenceRegressor
@@ -15,6 +16,8 @@ MONTHS = pd.date_range("2015-01-01", periods=72, freq="MS", name="month")
 WAVE = pd.Series(np.sin(np.arange(72) / 3), index=MONTHS, name="load")
 NORTH, SOUTH = WAVE[:60], 1000 * WAVE[12:50] + 5000
 PANEL = pd.concat({"north": NORTH, "south": SOUTH}, names=["plant"])
+
+DAYS = pd.concat({"west": WAVE.set_axis(pd.date_range("2015-01-01", periods=72, name="month"))}, names=["plant"])
 
 
 def ridge(**params) -> Forecaster:
@@ -102,9 +105,31 @@ def test_a_network_forecasts_a_panel_that_is_saved_and_loaded(tmp_path) -> None:
             lambda: ridge().fit(PANEL).predict(history=PANEL),
             "Series 'north': history: the rows of history must continue",
         ),
-        (lambda: ridge().fit(PANEL).backtest(PANEL), "backtest takes a forecaster of one series"),
+        (lambda: ridge().fit(PANEL).backtest(WAVE), "fitted to a panel of 2 series: pass history with the same levels"),
+        (
+            lambda: ridge().fit(pd.concat([PANEL, DAYS])),
+            "series 'north' have the frequency 'MS', those of 'west' .* 'D'",
+        ),
+        (
+            lambda: ridge().fit(pd.concat([PANEL, PANEL[:1]])),
+            "Series 'north': X, row 60: the rows are not in the order",
+        ),
+        (lambda: ridge().fit(PANEL.iloc[[0, *range(len(PANEL))]]), "Series 'north': X, row 1: .* a second time"),
     ],
-    ids=["gap", "order", "short", "unaligned", "unknown id", "no ids", "ids", "history", "backtest"],
+    ids=[
+        "gap",
+        "order",
+        "short",
+        "unaligned",
+        "unknown id",
+        "no ids",
+        "ids",
+        "history",
+        "backtest",
+        "frequencies",
+        "late",
+        "twice",
+    ],
 )
 def test_wrong_panels_are_refused_by_id(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -114,3 +139,38 @@ def test_wrong_panels_are_refused_by_id(call, message: str) -> None:
 def test_errors_of_panels_are_those_of_data() -> None:
     with pytest.raises(InvalidSequencesError, match=r"NaN: sample 0, step 3"):
         ridge().fit(PANEL.where(np.arange(len(PANEL)) != 3))
+
+
+def test_the_score_of_a_panel_is_the_mean_over_its_series() -> None:
+    model = ridge().fit(PANEL)
+    later = pd.concat({"north": WAVE[60:66], "south": 1000 * WAVE[50:58] + 5000 + 500 * (-1) ** np.arange(8)})
+    later = later.rename_axis(["plant", "month"])
+    forecast = model.predict(later)
+    each = [r2_score(later[id], forecast[id]) for id in ("north", "south")]
+    assert model.score(later) == pytest.approx(np.mean(each))
+    weights = np.ones(len(later))
+    weights[0] = 0
+    each[0] = r2_score(later["north"][1:], forecast["north"][1:])
+    assert model.score(later, sample_weight=weights) == pytest.approx(np.mean(each))
+
+
+def test_the_steps_to_forecast_may_differ_per_id_and_need_no_columns() -> None:
+    model = ridge().fit(PANEL)
+    steps = pd.MultiIndex.from_tuples(
+        [("south", MONTHS[50]), ("north", MONTHS[60]), ("north", MONTHS[61])], names=["plant", "month"]
+    )
+    expected = model.predict(2).drop(("south", MONTHS[51])).loc[["south", "north"]]
+    pd.testing.assert_series_equal(model.predict(pd.DataFrame(index=steps)), expected)
+
+
+def test_the_last_times_of_each_series_are_known() -> None:
+    ends = ridge().fit(PANEL).last_times_
+    assert {id: end[-1] for id, end in ends.items()} == {"north": MONTHS[59], "south": MONTHS[49]}
+    assert ridge().fit(NORTH).last_times_[None].tolist() == MONTHS[50:60].tolist()
+
+
+def test_periods_identify_the_steps_of_a_panel() -> None:
+    periods = PANEL.to_frame().reset_index()
+    periods["month"] = pd.PeriodIndex(periods["month"], freq="M")
+    forecast = ridge().fit(periods.set_index(["plant", "month"])).predict(1)
+    assert forecast.loc["south"].index.tolist() == [pd.Period("2019-03")]

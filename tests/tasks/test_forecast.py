@@ -56,17 +56,10 @@ def test_the_steps_ahead_need_no_targets(monthly_table):
     assert (ahead.X.shape, ahead.y) == ((120, 0), None)
 
 
-def test_one_id_is_one_series(monthly_table):
+def test_one_id_is_a_panel_of_one_series(monthly_table):
     data = data_of(monthly_table.assign(plant="north"), Roles(id="plant", time="month", target=("gas",)))
     assert data.X.shape == (120, 1)
-
-
-def test_several_ids_are_refused(monthly_table):
-    table = monthly_table.assign(plant=["north", "south"] * 60)
-    with pytest.raises(
-        InvalidSequencesError, match=r"requires a single series, but 'plant' of 'energy' has 2 ids.*frame\.pivot"
-    ):
-        data_of(table, Roles(id="plant", target=("gas",)))
+    assert data.X.index.names == ["plant", "month"]
 
 
 def test_a_column_of_sequences_is_refused(monthly_table):

@@ -157,3 +157,10 @@ def test_windows_of_a_read_only_memory_map_are_scaled(tmp_path):
     windows, _, _ = make_windows(series, window=10)
     scaled = SequenceScaler().fit_transform(windows)
     assert np.allclose(scaled.base[windows.rows], StandardScaler().fit_transform(series[windows.rows]))
+
+
+def test_a_panel_keeps_its_ids_and_times():
+    index = pd.MultiIndex.from_product([["a", "b"], range(3)], names=["id", "t"])
+    panel = pd.DataFrame({"x": np.arange(6.0), "y": np.arange(6.0) ** 2}, index=index)
+    scaled = SequenceScaler("minmax").fit(panel).transform(panel)
+    pd.testing.assert_frame_equal(scaled, panel / panel.max())

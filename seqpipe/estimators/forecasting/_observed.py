@@ -56,9 +56,9 @@ def read_panel(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Panel, F
     """
     X, y = read_X(X), None if y is None else familiar(y, "y")
     groups = _groups(X, y)
-    for id, rows in groups.items():
+    for id, part, y_part in zip(groups, _parts(X, groups), _parts(y, groups)):
         with about(id):
-            _check_order(_part(X, rows), None if y is None else _part(y, rows))
+            _check_order(part, y_part)
     flat = y is None and np.asarray(X).ndim == 1
     values = check_rows(estimator, _column(X) if flat else X, reset=reset).astype(np.float64)
     index = _index_of(X, y)
@@ -82,9 +82,9 @@ def read_future(estimator: Any, X: Any, *, has_exogenous: bool) -> Panel:
     """
     X = read_X(X)
     groups = _groups(X, None)
-    for id, rows in groups.items():
+    for id, part in zip(groups, _parts(X, groups)):
         with about(id):
-            check_series(_part(X, rows), owner=_OWNER)
+            check_series(part, owner=_OWNER)
     counts_only = not has_exogenous and isinstance(X, pd.DataFrame) and not X.shape[1]
     values = np.empty((len(X), 0)) if counts_only else _values_ahead(estimator, X, has_exogenous)
     index = _index_of(X, None)
@@ -121,12 +121,14 @@ def _groups(X: Any, y: Any) -> dict[Any, Any]:
     return rows_by_series(indices[0])
 
 
-def _part(data: Any, rows: Any) -> Any:
-    """Return the rows of one series, whose index has no ids."""
-    if not isinstance(getattr(data, "index", None), pd.MultiIndex):
-        return data if isinstance(rows, slice) else data[rows]
-    part = data.iloc[rows]
-    return part.set_axis(index_of(part), axis=0)
+def _parts(data: Any, groups: dict[Any, Any]) -> Iterator[Any]:
+    """Yield the rows of each series, whose index has no ids; None if there is no data."""
+    times = index_of(data) if isinstance(getattr(data, "index", None), pd.MultiIndex) else None
+    for rows in groups.values():
+        if times is not None:
+            yield data.iloc[rows].set_axis(times[rows], axis=0)
+        else:
+            yield data if data is None or isinstance(rows, slice) else data[rows]
 
 
 def _check_order(X: Any, y: Any) -> None:

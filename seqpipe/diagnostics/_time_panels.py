@@ -13,10 +13,8 @@ from seqpipe.diagnostics._style import INK, disable_math, new_figure, shorten, s
 
 __all__ = [
     "MOST_PANELS",
-    "n_columns",
     "panels_for",
     "positions",
-    "show_time",
     "style_panel",
     "write_legend",
     "write_title",

@@ -59,8 +59,8 @@ def _titles(test: TaskData, forecast: NDArray[np.float64]) -> dict[Any, str]:
     ranked = sorted(scores, key=lambda id: scores[id][measure], reverse=True)
     n_shown = min(len(ranked), _MOST_SERIES, max(_MOST_PANELS // series_of(test).shape[1], 2))
     shown = [ranked[i] for i in np.linspace(0, len(ranked) - 1, n_shown).round().astype(int)]
-    ends = {shown[-1]: "best ", shown[0]: "worst "}
-    return {id: f"{ends.get(id, '')}{measure} {scores[id][measure]:.2f}: {id}" for id in shown}
+    ends = {shown[0]: "worst ", shown[-1]: "best "} if len(shown) > 1 else {}
+    return {id: f"{ends.get(id, '')}{measure} {scores[id][measure]:.3g}: {id}" for id in shown}
 
 
 def _rows_of(X: pd.DataFrame, ids: list[Any]) -> NDArray[np.intp]:

@@ -209,6 +209,13 @@ def test_pictures_of_a_panel_show_its_series_from_the_worst_to_the_best(table):
         assert scores == sorted(scores, reverse=True)
 
 
+def test_the_picture_of_one_id_is_that_of_one_series(table):
+    task = ForecastTask()
+    train, test = split(table[:60], test_size=1)
+    picture = task.pictures(task.estimator(SMALL).fit(train.X), train, test)["forecast"]
+    assert [axes.get_title(loc="left").partition(" ")[0] for axes in picture.axes] == ["mase"]
+
+
 def test_steps_of_a_panel_without_times_are_counted_from_one_per_id(table):
     roles = Roles(id="plant", target=("load",))
     _, test = split(table, roles, test_size=2)

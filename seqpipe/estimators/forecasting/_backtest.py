@@ -76,14 +76,11 @@ def mean_r2(X: Any, truth: Any, predicted: Any, sample_weight: Any = None) -> fl
     parts = np.split(np.asarray(predicted), np.cumsum([len(rows) for rows in groups])[:-1])
     weights = None if sample_weight is None else np.asarray(sample_weight)
     truth = np.asarray(truth)
-    return float(
-        np.mean(
-            [
-                r2_score(truth[rows], part, sample_weight=None if weights is None else weights[rows])
-                for rows, part in zip(groups, parts)
-            ]
-        )
-    )
+    scores = [
+        r2_score(truth[rows], part, sample_weight=None if weights is None else weights[rows])
+        for rows, part in zip(groups, parts)
+    ]
+    return float(np.mean(scores))
 
 
 def _check_enough(n_after: int, horizon: int) -> None:

@@ -32,7 +32,7 @@ def loads(*lengths: tuple[object, int]) -> pd.DataFrame:
 
 
 def model_of(recipe: dict[str, object], store: str) -> str:
-    record = run_recipe({"tracking": {"uri": store}, "task": TASK, "evaluate": {"test_size": 3}, **recipe}).record
+    record = run_recipe({"tracking": {"uri": store}, "task": TASK, "evaluate": {"test_size": 2}, **recipe}).record
     assert record is not None
     assert record.model_uri is not None
     return record.model_uri

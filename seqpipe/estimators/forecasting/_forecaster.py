@@ -46,8 +46,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     Rows are in order of time. The index of pandas objects, of times or of row numbers, must be increasing, and no date
     may be missing, other than holidays between business days.
 
-    A DataFrame or Series with a MultiIndex of ids and times is a panel: one model is fitted to all of its series, each
-    of them scaled by itself, and forecasts are made per id.
+    A DataFrame or Series with a MultiIndex of ids and times is a panel: one model is fitted to all of its series, which
+    have the same time step, each of them scaled by itself, and forecasts are made per id.
 
     Parameters
     ----------
@@ -169,8 +169,8 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         Raises
         ------
         ValueError
-            If a parameter or the data is invalid, rows are not in order of time, a date is missing, or a series is
-            shorter than window and horizon.
+            If a parameter or the data is invalid, rows are not in order of time, a date is missing, the time steps of
+            series differ, or a series is shorter than window and horizon.
         """
         with listened_fit(self, X, y) as listeners:
             self._fit(X, y, listeners)

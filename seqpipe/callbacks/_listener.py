@@ -52,6 +52,10 @@ class FitListener:
             Whether the outermost fit was interrupted, and this is a thread of it that still runs.
         """
         self.ended(estimator, FitTask.of(context), metadata or {})
+        return self.interrupted(context)
+
+    def interrupted(self, context: Any) -> bool:
+        """Return whether the outermost fit of a task was interrupted, while a thread of it still runs."""
         return context.root_uuid not in self._under_way
 
     def teardown(self, estimator: Any, context: Any) -> None:

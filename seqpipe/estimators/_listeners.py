@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from seqpipe.callbacks import CallbackSupportMixin, with_callbacks
+from seqpipe.callbacks import CallbackSupportMixin, FitListener, with_callbacks
 
 __all__ = ["CallbackSupportMixin", "FitListeners", "SilentListeners", "listened_fit", "with_callbacks"]
 
@@ -29,6 +29,11 @@ class FitListeners:
         task.call_on_fit_task_begin(estimator=self._estimator)
         return bool(task.call_on_fit_task_end(estimator=self._estimator, metadata=dict(record)))
 
+    def interrupted(self) -> bool:
+        """Return whether the outermost fit was interrupted, of which this one runs in a thread."""
+        listening = [callback for callback in self._context._callbacks if isinstance(callback, FitListener)]
+        return any(callback.interrupted(self._context) for callback in listening)
+
     def inner(self, estimator: Any) -> AbstractContextManager[None]:
         """Make the fit of a nested estimator a subtask of this fit, with the same callbacks."""
         if not hasattr(estimator, "set_callbacks"):
@@ -43,14 +48,15 @@ class FitListeners:
 
 
 class SilentListeners(FitListeners):
-    """Stands for the task of a fit of which no callback is notified."""
+    """Stands for the task of a fit of which no callback is notified, within another fit if that is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: FitListeners | None = None) -> None:
+        self._within = within
         self.summary: dict[str, Any] = {}
 
     def epoch(self, record: Mapping[str, Any]) -> bool:
-        """Return False: nothing requests to stop the fit."""
-        return False
+        """Return whether the fit was interrupted that this one is a part of."""
+        return self._within is not None and self._within.interrupted()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from seqpipe.estimators._constant import constant_loss
-from seqpipe.estimators._listeners import SilentListeners
+from seqpipe.estimators._listeners import FitListeners, SilentListeners
 from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._seeded import seeded
 from seqpipe.sequences import Windows
@@ -29,12 +29,16 @@ class TrialEstimator(PooledEstimator):
     def _stops_early(self, samples: Samples) -> bool:
         return getattr(self, "_overfits", False) if self.early_stopping == "auto" else super()._stops_early(samples)
 
-    def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any) -> None:
+    def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: FitListeners) -> None:
         known = "criterion" not in (self.net_params or {})  # outputs of others mean other things
         tried = known and _FEWEST <= len(samples) <= _MOST and not isinstance(samples.X, Windows)
-        self._overfits: bool = self.early_stopping == "auto" and tried and self._trial_overfits(samples, sizes, labels)
+        self._overfits: bool = (
+            self.early_stopping == "auto"
+            and tried
+            and self._trial_overfits(samples, sizes, labels, SilentListeners(listeners))
+        )
 
-    def _trial_overfits(self, samples: Samples, sizes: dict[str, int], labels: Any) -> bool:
+    def _trial_overfits(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: SilentListeners) -> bool:
         """Return whether a network trained for some epochs has learned, but hardly what generalizes."""
         trial = self._member(self.random_state, {})
         trial.__dict__.update(early_stopping=True, n_iter_no_change=self._n_epochs(samples) + 1, verbose=0)
@@ -43,7 +47,7 @@ class TrialEstimator(PooledEstimator):
         fit = trial._planned(samples, partial=False, labels=labels)
         assert fit.validation is not None
         with seeded(fit.seed, fit.device) as turn:
-            net, epochs = trial._prepare_net(fit, sizes, SilentListeners(), turn, partial=False)
+            net, epochs = trial._prepare_net(fit, sizes, listeners, turn, partial=False)
             try:
                 net.train(fit.train, fit.validation, epochs)
             except StopTraining:  # it diverged, as the fit may

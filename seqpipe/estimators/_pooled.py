@@ -62,10 +62,10 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
         labels = samples.y if kind.numbers_classes else None
         sizes = self._input_sizes(found)
         if not (goes_on or partial):
-            self._try_out(samples, sizes, labels)
+            self._try_out(samples, sizes, labels, listeners)
         self._train(samples, sizes, listeners, partial=partial, labels=labels)
 
-    def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any) -> None:
+    def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: FitListeners) -> None:
         """Learn from the samples what the training depends on."""
 
     def _encoded(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -16,8 +16,8 @@ __all__ = ["TrialEstimator"]
 
 #: Numbers of sequences with a trial: of fewer none can be spared, and more are not memorised in the usual epochs.
 _FEWEST, _MOST = 200, 5000
-#: Share of the epochs that a trial takes.
-_SHARE = 0.35
+#: Share of the epochs that a trial takes, and the fewest updates that show whether a network has learned.
+_SHARE, _UPDATES = 0.35, 150
 #: A network overfits if its validation loss is at least this share of that of a constant prediction, and its training
 #: loss at most this share of the validation loss: else it has not learned yet.
 _WEAK, _GAP = 0.75, 0.95
@@ -30,19 +30,26 @@ class TrialEstimator(PooledEstimator):
         return getattr(self, "_overfits", False) if self.early_stopping == "auto" else super()._stops_early(samples)
 
     def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: FitListeners) -> None:
-        known = "criterion" not in (self.net_params or {})  # outputs of others mean other things
-        tried = known and _FEWEST <= len(samples) <= _MOST and not isinstance(samples.X, Windows)
         self._overfits: bool = (
             self.early_stopping == "auto"
-            and tried
+            and self._can_try(samples)
             and self._trial_overfits(samples, sizes, labels, SilentListeners(listeners))
         )
+
+    def _can_try(self, samples: Samples) -> bool:
+        known = "criterion" not in (self.net_params or {})  # outputs of others mean other things
+        spared = _FEWEST <= len(samples) <= _MOST and not isinstance(samples.X, Windows)
+        n_batches = -(-len(samples) // self._samples_per_batch(samples))
+        return known and spared and n_batches * self._trial_epochs(samples) >= _UPDATES
+
+    def _trial_epochs(self, samples: Samples) -> int:
+        return math.ceil(_SHARE * self._n_epochs(samples))
 
     def _trial_overfits(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: SilentListeners) -> bool:
         """Return whether a network trained for some epochs has learned, but hardly what generalizes."""
         trial = self._member(self.random_state, {})
         trial.__dict__.update(early_stopping=True, n_iter_no_change=self._n_epochs(samples) + 1, verbose=0)
-        trial.max_epochs = math.ceil(_SHARE * self._n_epochs(samples))
+        trial.max_epochs = self._trial_epochs(samples)
         trial.net_params = {name: value for name, value in (self.net_params or {}).items() if name != "callbacks"}
         fit = trial._planned(samples, partial=False, labels=labels)
         assert fit.validation is not None

@@ -17,6 +17,8 @@ from seqpipe.callbacks import FitListener, FitTask
 #: Stopping at noise is what a constant prediction is compared with.
 pytestmark = pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")
 SMALL = {"hidden_size": 8, "random_state": 0}
+#: The shortest fit with a trial: of six epochs with thirty updates each.
+TRIED = {**SMALL, "max_epochs": 15, "batch_size": 8}
 rng = np.random.default_rng(0)
 X = rng.normal(size=(240, 6, 2))
 NOISE = rng.integers(2, size=240)
@@ -42,7 +44,7 @@ def test_a_classifier_that_learns_is_fitted_to_all_samples() -> None:
 
 
 def test_a_classifier_that_has_not_learned_yet_is_not_stopped() -> None:
-    assert not stopped(SequenceClassifier(**SMALL, max_epochs=3, lr=1e-5).fit(X, NOISE))
+    assert not stopped(SequenceClassifier(**SMALL, max_epochs=60, lr=1e-6).fit(X, NOISE))
 
 
 @pytest.mark.parametrize(
@@ -55,12 +57,19 @@ def test_a_classifier_that_has_not_learned_yet_is_not_stopped() -> None:
 )
 def test_without_samples_to_spare_there_is_no_trial(data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SequenceClassifier, "_trial_overfits", lambda *_: pytest.fail("a trial was made"))
-    assert not stopped(SequenceClassifier(**SMALL, max_epochs=1).fit(*data))
+    assert not stopped(SequenceClassifier(**TRIED).fit(*data))
+
+
+def test_a_fit_of_few_updates_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SequenceClassifier, "_trial_overfits", lambda *_: pytest.fail("a trial was made"))
+    assert not stopped(SequenceClassifier(**{**TRIED, "max_epochs": 11}).fit(X, NOISE))
+    monkeypatch.setattr(SequenceClassifier, "_trial_overfits", lambda *_: True)
+    assert stopped(SequenceClassifier(**TRIED).fit(X, NOISE))
 
 
 def test_another_criterion_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SequenceClassifier, "_trial_overfits", lambda *_: pytest.fail("a trial was made"))
-    model = SequenceClassifier(**SMALL, max_epochs=1, net_params={"criterion": torch.nn.MultiMarginLoss})
+    model = SequenceClassifier(**TRIED, net_params={"criterion": torch.nn.MultiMarginLoss})
     assert not stopped(model.fit(X, NOISE))
 
 
@@ -82,8 +91,8 @@ class Epochs(FitListener):
 
 def test_a_trial_is_not_notified() -> None:
     heard = Epochs()
-    seqpipe.callbacks.fit_with_callbacks(SequenceClassifier(**SMALL, max_epochs=4), [heard], X, SIGNAL)
-    assert heard.seen == [1, 2, 3, 4]
+    seqpipe.callbacks.fit_with_callbacks(SequenceClassifier(**TRIED), [heard], X, SIGNAL)
+    assert heard.seen == list(range(1, 16))
 
 
 def test_callbacks_of_the_net_are_not_notified_of_a_trial() -> None:
@@ -93,7 +102,7 @@ def test_callbacks_of_the_net_are_not_notified_of_a_trial() -> None:
         def on_train_begin(self, net: Any, **kwargs: Any) -> None:
             begun.append(1)
 
-    SequenceClassifier(**SMALL, max_epochs=2, net_params={"callbacks": [Begun()]}).fit(X, SIGNAL)
+    SequenceClassifier(**TRIED, net_params={"callbacks": [Begun()]}).fit(X, SIGNAL)
     assert begun == [1]
 
 

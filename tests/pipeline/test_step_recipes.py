@@ -68,6 +68,7 @@ def test_a_served_model_gives_a_list_a_sequence(table: pd.DataFrame, store: str)
     assert [len(each) for each in found] == [1, 2]
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")  # of one epoch
 def test_the_recipe_of_the_wave_runs(store: str) -> None:
     changes = ["task.step_regress.hidden_size=4", "task.step_regress.max_epochs=1", f"tracking.uri={store}"]
     result = run_recipe("waves", overrides=changes)

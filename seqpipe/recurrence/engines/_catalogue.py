@@ -42,9 +42,9 @@ def _ordered(host: PluginHost) -> tuple[Engine, ...]:
     others = {name: offers for name, offers in sorted(offered.items()) if not all(o.is_builtin for o in offers)}
     for name, offers in list(others.items()):
         if len(offers) > 1:
-            who = " and ".join(repr(offer.distribution) for offer in offers)
-            used = "seqpipe's is used" if name in own else "none is used"
-            warnings.warn(f"The engine {name!r} is offered by {who}: {used}.", RuntimeWarning, stacklevel=4)
+            if name not in own:  # of one that is, the host warns
+                who = " and ".join(repr(offer.distribution) for offer in offers)
+                warnings.warn(f"The engine {name!r} is offered by {who}: none is used.", RuntimeWarning, stacklevel=4)
             del others[name]
     return tuple(_instance(offer) for offer in [*(offers[0] for offers in others.values()), *own.values()])
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqpipe.cells import Cell, GRUCell, State
-from seqpipe.exceptions import PluginError, UnknownNameError
+from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError
 from seqpipe.hookspecs import hookimpl
 from seqpipe.plugins import ENTRY_POINT_GROUP, PluginHost
 from seqpipe.recurrence import Choice, Engine, LoopEngine, Recurrent, ValidSteps
@@ -337,7 +337,7 @@ def test_a_name_that_two_offer_is_used_by_neither_and_named_with_both(
 
 def test_a_plug_in_cannot_take_the_place_of_an_engine_of_seqpipes(install: Install) -> None:
     install(Wrong, name="fused")
-    with pytest.warns(RuntimeWarning, match="'fused' is offered by 'seqpipe' and 'acme': seqpipe's is used"):
+    with pytest.warns(PluginWarning, match="'acme' offers the engine 'fused', which is the name of seqpipe's own"):
         assert only(Recurrent(GRUCell(3, 11))).engine == "fused"
 
 

@@ -408,7 +408,7 @@ class Leaky(Cell):
 
 
 @pytest.mark.parametrize(
-    ("kept", "failed"), [("0.9", []), ("0", ["states_may_be_learned", "gradients_reach_the_first_step"])]
+    ("kept", "failed"), [("0.9", []), ("0", ["states_may_be_learned", "gradients_reach_earlier_steps"])]
 )
 def test_plugins_check_reports_each_check_and_fails_with_one(
     kept: str, failed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -52,7 +52,7 @@ def test_all_checks_run_after_one_that_failed() -> None:
     report = check_cell(planted.DetachedState, exclude=SLOW, raise_exceptions=False)
     assert not report.passed
     assert len(report.results) == len(CELL_CHECKS) - len(SLOW)
-    assert report["gradients_reach_the_first_step"].status == "failed"
+    assert report["gradients_reach_earlier_steps"].status == "failed"
     assert report["rows_are_independent"].status == "passed"
     assert report["linear_form_equals_step"].status == "skipped"
     assert f"{len(report.failed)} failed" in str(report).splitlines()[0]

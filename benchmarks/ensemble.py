@@ -2,8 +2,8 @@
 
     python benchmarks/ensemble.py
 
-Prints medians over alternating repeats, and their ratios to one fit. With one of the networks in a thread, the threads share
-Python's lock, which only the kernels release.
+Prints medians over alternating repeats, and their ratios to one fit. The networks of an ensemble share each update of the
+optimizer and all that is outside the recurrent layers; the kernels of these share the cores as those of one fit do.
 """
 
 from __future__ import annotations

@@ -56,9 +56,15 @@ class EnsembleEstimator(RecurrentEstimator):
         members = self._next_members(partial)
         stop = threading.Event()
         heard = [_MemberListeners(stop, each) for each in (listeners, *[SilentListeners()] * (len(members) - 1))]
-        train = self._train_together if self._can_join() else self._train_in_threads
         try:
-            train(members, samples, sizes, heard, partial=partial, labels=labels)
+            if self._can_join():
+                self._train_together(members, samples, sizes, heard, partial=partial, labels=labels)
+            else:
+                workers = Parallel(n_jobs=min(len(members), torch.get_num_threads()), backend="threading")
+                workers(
+                    delayed(member._train)(samples, sizes, each, partial=partial, labels=labels)
+                    for member, each in zip(members, heard)
+                )
         except BaseException:
             stop.set()
             raise
@@ -73,22 +79,6 @@ class EnsembleEstimator(RecurrentEstimator):
         joined = issubclass(self._network, SequenceNetwork | StepNetwork)
         plain = not (self.mixed_precision or (self.net_params or {}).get("callbacks"))
         return joined and independent and plain and self._truncation() is None and resolve_device(self.device) == "cpu"
-
-    def _train_in_threads(
-        self,
-        members: list[Self],
-        samples: Samples,
-        sizes: dict[str, int],
-        heard: list[_MemberListeners],
-        *,
-        partial: bool,
-        labels: Any,
-    ) -> None:
-        workers = Parallel(n_jobs=min(len(members), torch.get_num_threads()), backend="threading")
-        workers(
-            delayed(member._train)(samples, sizes, each, partial=partial, labels=labels)
-            for member, each in zip(members, heard)
-        )
 
     def _train_together(
         self,

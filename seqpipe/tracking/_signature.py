@@ -58,7 +58,8 @@ def describe_input(estimator: Any, X: Any) -> InputDescription:
 
     An array of shape (n_samples, n_timesteps, n_features), or with tensors as steps, accepts any n_samples and
     n_timesteps. Ragged sequences become a table with a single column, "sequence", of lists of time steps. A table is
-    unchanged, but for a panel, whose ids become columns; texts become a table with that column. Predictions of unequal length have no signature.
+    unchanged, but for a panel, whose ids become columns; texts become a table with that column. Predictions of
+    unequal length have no signature.
     """
     X = recorded(X)
     samples = X.iloc[:2] if hasattr(X, "iloc") else X[:2]

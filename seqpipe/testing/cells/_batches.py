@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seqpipe.recurrence import Recurrent, map_state
+from seqpipe.recurrence import Recurrent
 from seqpipe.testing._report import Failure, Skip
 from seqpipe.testing.cells._subject import CellSubject, Run, differ
 
@@ -118,21 +118,6 @@ def states_may_be_learned(subject: CellSubject) -> None:
         raise Failure("The initial state has no effect on the outputs: let step() read the state that it is given.")
 
 
-def state_tensors_keep_their_places(subject: CellSubject) -> None:
-    """Each tensor of the state returned by a step is read by the next one in the same place and form."""
-    layers, x = subject.layers(), subject.inputs(2, 4)
-    state = subject.run(layers, x).state
-    if not isinstance(state, tuple):
-        raise Skip("its state is a single tensor")
-    before = subject.cell().initial_state(2)
-    for i, (old, new) in enumerate(zip(before, map_state(lambda t: t[0], state))):
-        if old.dtype != new.dtype or old.shape != new.shape:
-            raise Failure(
-                f"Tensor {i} of the state is {old.dtype} of shape {tuple(old.shape)} at first and {new.dtype} of shape "
-                f"{tuple(new.shape)} after steps: return the tensors in the order of initial_state."
-            )
-
-
 _INVARIANTS = (
     rows_are_independent,
     order_of_rows_does_not_matter,
@@ -145,5 +130,4 @@ BATCHES = (
     *map(_in_training, _INVARIANTS),
     stacked_layers_run,
     states_may_be_learned,
-    state_tensors_keep_their_places,
 )

@@ -36,8 +36,8 @@ def check_cell(
 ) -> CheckReport:
     """Check that a cell conforms to the cell protocol, alone and in all that seqpipe does with it.
 
-    All checks run, also after one that failed; only if a single step fails, the others are skipped. Each has a name, one sentence that says what it means, and on failure the
-    smallest case that fails and what to do.
+    All checks run, also after one that failed; only if a single step fails, the others are skipped. Each has a name,
+    one sentence that says what it means, and on failure the smallest case that fails and what to do.
 
     Parameters
     ----------

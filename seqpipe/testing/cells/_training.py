@@ -1,4 +1,4 @@
-"""Checks of gradients: right, complete, and the same whatever is stored."""
+"""Checks that gradients are correct and complete, also if activations are recomputed, and that numbers stay finite."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ MINUTES ?= 30
 PY ?= python3.13
 AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
-PLUGINS := plugins/seqpipe-convlstm plugins/seqpipe-mgu
+PLUGINS := $(sort $(wildcard plugins/seqpipe-*))
 
 .PHONY: demo test test-lowest test-python check docs fuzz bench bench-gpu defaults ui clean
 

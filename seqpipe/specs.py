@@ -7,13 +7,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CellSpec", "EngineSpec", "TaskSpec"]
+__all__ = [
+    "CallbackSpec",
+    "CellSpec",
+    "CommandSpec",
+    "DatasetSpec",
+    "EngineSpec",
+    "HeadSpec",
+    "LossSpec",
+    "MetricSpec",
+    "PictureSpec",
+    "PoolingSpec",
+    "ReaderSpec",
+    "Spec",
+    "TaskSpec",
+    "TransformerSpec",
+    "WrapperSpec",
+]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SUFFIX = re.compile(r"(\.[a-z0-9_]+)+")
 
 
 @dataclass(frozen=True)
-class _Spec:
+class Spec:
     """A name and the factory registered under it.
 
     Parameters
@@ -49,12 +66,30 @@ class _Spec:
 
 
 @dataclass(frozen=True)
-class CellSpec(_Spec):
+class CallbackSpec(Spec):
+    """A callback of training, by its name in ``net__callbacks``; the factory is a subclass of ``skorch.callbacks.Callback``."""
+
+
+@dataclass(frozen=True)
+class CellSpec(Spec):
     """A recurrent cell, by its value of ``cell=``; the factory is a subclass of ``seqpipe.Cell``."""
 
 
 @dataclass(frozen=True)
-class EngineSpec(_Spec):
+class CommandSpec(Spec):
+    """A command, by its name after ``seqpipe``; the factory is a function with annotated parameters, as for typer.
+
+    An underscore in the name is a hyphen on the command line.
+    """
+
+
+@dataclass(frozen=True)
+class DatasetSpec(Spec):
+    """A data set, by its value of ``dataset:``; the factory takes no arguments and returns a ``seqpipe.datasets.Dataset``."""
+
+
+@dataclass(frozen=True)
+class EngineSpec(Spec):
     """An engine, by its value of SEQPIPE_ENGINE; the factory creates a ``seqpipe.recurrence.Engine``.
 
     Raises
@@ -70,5 +105,77 @@ class EngineSpec(_Spec):
 
 
 @dataclass(frozen=True)
-class TaskSpec(_Spec):
+class HeadSpec(Spec):
+    """An output layer, by its value of ``head=``; called as ``factory(n_features, n_outputs)``, it returns a torch module."""
+
+
+@dataclass(frozen=True)
+class LossSpec(Spec):
+    """A loss, by its value of ``net__criterion``; the factory is a subclass of torch's Module with a parameter ``reduction``."""
+
+
+@dataclass(frozen=True)
+class MetricSpec(Spec):
+    """A score of predictions, by its name in ``scoring:`` and ``metrics:``.
+
+    Parameters
+    ----------
+    factory : callable
+        Called as ``factory(y_true, y_pred)``, it returns a number.
+    greater_is_better : bool, default=True
+        Whether a search takes the candidate with the greatest value, or with the smallest.
+    """
+
+    greater_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class PictureSpec(Spec):
+    """A picture, by its name in ``pictures:``; ``factory(estimator, train, test)`` returns a matplotlib Figure."""
+
+
+@dataclass(frozen=True)
+class PoolingSpec(Spec):
+    """A pooling over time, by its value of ``pooling=``; ``factory(n_features, num_directions)`` returns a torch module."""
+
+
+@dataclass(frozen=True)
+class ReaderSpec(Spec):
+    """A reader of files; ``factory(path)`` returns a DataFrame, a ``seqpipe.datasets.Dataset`` or sequences.
+
+    Parameters
+    ----------
+    suffixes : tuple of str
+        Endings of the file names that it reads, in lower case, such as ``(".npz",)``.
+
+    Raises
+    ------
+    ValueError
+        If there is no suffix, or one is not of that form.
+    """
+
+    suffixes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fits = isinstance(self.suffixes, tuple | list) and all(isinstance(s, str) for s in self.suffixes)
+        if not fits or not self.suffixes or not all(_SUFFIX.fullmatch(s) for s in self.suffixes):
+            raise ValueError(
+                f"The 'suffixes' of ReaderSpec {self.name!r} must be endings of file names in lower case, such as "
+                f"('.npz',). Got {self.suffixes!r} instead."
+            )
+
+
+@dataclass(frozen=True)
+class TaskSpec(Spec):
     """A task, by its value of ``task:``; the factory is a subclass of ``seqpipe.tasks.Task``."""
+
+
+@dataclass(frozen=True)
+class TransformerSpec(Spec):
+    """A transformer, by its name in ``steps:``; the factory is a class that follows scikit-learn's interface."""
+
+
+@dataclass(frozen=True)
+class WrapperSpec(Spec):
+    """A wrapper of cells, by its name in ``wrappers=``; the factory is a subclass of ``seqpipe.recurrence.wrappers.Wrapper``."""

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -110,3 +110,15 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> P
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     return tmp_path
+
+
+@pytest.fixture
+def replace_dataset(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Replace a data set of recipes, by its name, for the time of a test."""
+    from seqpipe.plugins import Registered, host
+    from seqpipe.specs import DatasetSpec
+
+    def replace(name: str, make: Callable[[], object]) -> None:
+        monkeypatch.setitem(host().offers("dataset"), name, [Registered(DatasetSpec(name, make), "seqpipe")])
+
+    return replace

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import socket
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from seqpipe import cli, datasets, plugins
+from seqpipe import cli
 from seqpipe.cli import app
 from seqpipe.exceptions import TrackingError
 from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
 from seqpipe.pipeline._load import load_recipe
-from seqpipe.testing import cells_named
+from seqpipe.plugins import host
 from seqpipe.tracking import read_runs, serve
 
 RECIPE = """\
@@ -136,24 +134,24 @@ def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def cut_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
-    for dataset in CUT:
-        whole = datasets.DATASETS[dataset]()
-        cut = replace(whole, X=whole.X[:120], y=whole.y[:120])
-        monkeypatch.setitem(datasets.DATASETS, dataset, lambda cut=cut: cut)
-
-
-@pytest.fixture
 def without_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let nothing be installed but seqpipe."""
-    monkeypatch.setattr(plugins, "PluginHost", partial(plugins.PluginHost, []))
-    plugins.host.cache_clear()
+    monkeypatch.setenv("SEQPIPE_PLUGINS", "")
+    host.cache_clear()
     yield
-    plugins.host.cache_clear()
+    host.cache_clear()
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-@pytest.mark.usefixtures("cut_datasets", "without_plugins")
+@pytest.fixture
+def cut_datasets(without_plugins: None, replace_dataset: Callable[..., None]) -> None:
+    for dataset in CUT:
+        whole = host().find("dataset", dataset, parameter="").create()
+        cut = replace(whole, X=whole.X[:120], y=whole.y[:120])
+        replace_dataset(dataset, lambda cut=cut: cut)
+
+
+@pytest.mark.usefixtures("cut_datasets")
 def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str):
     overrides, told = TINY[name]
     folds = [] if load_recipe(name).recipe.search is None else ["search.cv=2"]
@@ -374,87 +372,6 @@ def test_generate_tells_what_it_cannot_write(writer: str, options: list[str], me
     ran = seqpipe("generate", writer, *options)
     assert ran.exit_code == 1
     assert message in ran.output
-
-
-def test_plugins_lists_what_is_offered_and_what_failed(monkeypatch: pytest.MonkeyPatch):
-    broken = metadata.EntryPoint("broken", "no_such_module_anywhere", "seqpipe")
-    with pytest.warns(UserWarning, match="was skipped"):
-        found = plugins.PluginHost([broken])
-    monkeypatch.setattr(plugins, "host", lambda: found)
-    monkeypatch.setenv("COLUMNS", "200")
-    shown = seqpipe("plugins").stdout
-    for column in ("name", "kind", "distribution", "version", "status", "reason"):
-        assert column in shown
-    rows = {line.split("│")[1].strip(): line for line in shown.splitlines() if line.startswith("│")}
-    assert "cell" in rows["gru"]
-    assert "task" in rows["forecast"]
-    assert "failed" in rows["broken"]
-    assert "ModuleNotFoundError" in rows["broken"]
-
-
-SOUND = """
-import torch
-from seqpipe import Cell
-
-class Leaky(Cell):
-    def __init__(self, input_size, hidden_size):
-        super().__init__(input_size, hidden_size)
-        self.input = torch.nn.Linear(input_size, hidden_size)
-
-    def step(self, x_t, h):
-        h = KEPT * h + torch.tanh(self.input(x_t))
-        return h, h
-"""
-
-
-@pytest.mark.parametrize(
-    ("kept", "failed"), [("0.9", []), ("0", ["states_may_be_learned", "gradients_reach_earlier_steps"])]
-)
-def test_plugins_check_reports_each_check_and_fails_with_one(
-    kept: str, failed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    module = f"cells_{len(failed)}"
-    (tmp_path / f"{module}.py").write_text(SOUND.replace("KEPT", kept))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", sys.path.copy())
-    ran = seqpipe("plugins", "check", f"{module}:Leaky", "--json")
-    assert ran.exit_code == (1 if failed else 0)
-    [report] = json.loads(ran.stdout)
-    assert report["subject"] == "Leaky"
-    assert [each["name"] for each in report["checks"] if each["status"] == "failed"] == failed
-    shown = seqpipe("plugins", "check", module).stdout
-    assert f"{len(failed)} failed" in shown.splitlines()[0]
-
-
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        ("no_such_module", "neither a distribution that offers cells nor a module"),
-        ("json:Missing", "has no cells: json defines no Missing"),
-        ("json", "json defines no subclass of seqpipe.Cell"),
-    ],
-)
-def test_plugins_check_refuses_what_has_no_cells(target: str, words: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("sys.path", sys.path.copy())
-    ran = seqpipe("plugins", "check", target)
-    assert ran.exit_code == 1
-    assert words in " ".join(ran.stderr.split())
-
-
-def test_cells_of_a_distribution_are_found_by_its_name():
-    assert {"gru", "lstm"} <= set(cells_named("seqpipe"))
-
-
-def test_plugins_are_listed_as_json_and_left_out_on_request():
-    shown = subprocess.run(
-        [sys.executable, "-m", "seqpipe", "--no-plugins", "plugins", "list", "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rows = json.loads(shown.stdout)
-    assert {row["distribution"] for row in rows if row["status"] == "loaded"} == {"seqpipe"}
-    assert all(row["reason"] == "SEQPIPE_PLUGINS does not list it" for row in rows if row["status"] == "disabled")
 
 
 def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: str):

@@ -1,7 +1,5 @@
 """Data sets that are computed or ship with the dependencies: nothing is downloaded."""
 
-from collections.abc import Callable
-
 from seqpipe.datasets._adding import load_adding, make_adding
 from seqpipe.datasets._dataset import Dataset
 from seqpipe.datasets._dates import load_dates, make_dates
@@ -17,7 +15,6 @@ from seqpipe.datasets._tunes import load_tunes
 from seqpipe.datasets._waves import load_wave_windows, load_waves, make_waves
 
 __all__ = [
-    "DATASETS",
     "Dataset",
     "load_dates",
     "load_digit_names",
@@ -41,21 +38,3 @@ __all__ = [
     "manual_by_topic",
     "place_names_by_letter",
 ]
-
-#: Data sets that a recipe may name under ``dataset:``.
-DATASETS: dict[str, Callable[[], Dataset]] = {
-    "dates": load_dates,
-    "digit_names": load_digit_names,
-    "adding": load_adding,
-    "digit_parity": load_digit_parity,
-    "digits": load_digits,
-    "manual": manual_by_topic,
-    "moving_digits": load_moving_digits,
-    "place_names": place_names_by_letter,
-    "places": load_places,
-    "sentiment": load_sentiment,
-    "stocks": load_stocks,
-    "tunes": load_tunes,
-    "wave_windows": load_wave_windows,
-    "waves": load_waves,
-}

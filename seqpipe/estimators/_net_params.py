@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
+from skorch.callbacks import Callback
 
-__all__ = ["NetParamsMixin", "check_net_params"]
+from seqpipe.plugins import host
+
+__all__ = ["NetParamsMixin", "check_net_params", "own_callbacks", "resolved_net_params"]
 
 _PREFIX = "net__"
 _OWN = {"lr", "max_epochs", "batch_size", "device", "verbose", "warm_start"}
@@ -53,7 +57,7 @@ def check_net_params(estimator: NetParamsMixin) -> None:
         If a parameter does not exist or would have no effect; names it and the remedy.
     """
     name = type(estimator).__name__
-    for key, value in (estimator.net_params or {}).items():
+    for key in estimator.net_params or {}:
         root = key.split("__")[0]
         if root in _OWN or key == "optimizer":
             raise ValueError(f"{_PREFIX}{key} would be overwritten. Set the {root!r} parameter of {name} instead.")
@@ -68,5 +72,52 @@ def check_net_params(estimator: NetParamsMixin) -> None:
             raise ValueError(
                 f"{_PREFIX}{key} is not a parameter of skorch's net. Names begin with one of {list(_OPEN)}."
             )
-        if key == "criterion" and not (isinstance(value, type) and issubclass(value, torch.nn.Module)):
-            raise ValueError(f"{_PREFIX}{key} must be a subclass of torch's Module. Got {value!r} instead.")
+    _criterion(estimator.net_params or {}, owner=name)
+    own_callbacks(estimator.net_params, owner=name)
+
+
+def resolved_net_params(net_params: Mapping[str, Any] | None, *, owner: str) -> dict[str, Any]:
+    """Return the additional parameters of the net, except callbacks, with the loss in place of its name."""
+    own = {name: value for name, value in (net_params or {}).items() if name != "callbacks"}
+    return own | _criterion(own, owner=owner)
+
+
+def own_callbacks(net_params: Mapping[str, Any] | None, *, owner: str) -> list[Any]:
+    """Return the additional callbacks; those given by name are created.
+
+    Raises
+    ------
+    UnknownNameError, PluginError
+        If a name is not registered, or what is registered is not a callback.
+    """
+    return [_callback(item, owner) for item in (net_params or {}).get("callbacks") or ()]
+
+
+def _criterion(net_params: Mapping[str, Any], *, owner: str) -> dict[str, type[torch.nn.Module]]:
+    """Return the loss, if one is set."""
+    if "criterion" not in net_params:
+        return {}
+    given, found = net_params["criterion"], None
+    if isinstance(given, str):
+        found = host().find("loss", given, parameter=f"The '{_PREFIX}criterion' parameter of {owner}")
+        given = found.spec.factory
+    if isinstance(given, type) and issubclass(given, torch.nn.Module):
+        return {"criterion": given}
+    if found is not None:
+        raise found.error(f"must be a subclass of torch's Module. Its factory is {given!r:.60}")
+    raise ValueError(
+        f"{_PREFIX}criterion must be a registered name, one of {host().names('loss')}, or a subclass of torch's Module. "
+        f"Got {given!r} instead."
+    )
+
+
+def _callback(item: Any, owner: str) -> Any:
+    named = isinstance(item, Mapping) and len(item) == 1
+    if not named and not isinstance(item, str):
+        return item
+    name, params = next(iter(item.items())) if named else (item, {})
+    found = host().find("callback", name, parameter=f"Each of '{_PREFIX}callbacks' of {owner}")
+    made = found.create(**(params or {}))
+    if not isinstance(made, Callback):
+        raise found.error(f"must be a skorch callback. Its factory returned {made!r:.60} instead")
+    return found.spec.name, made

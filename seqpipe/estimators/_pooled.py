@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._declared import Group, parameter
@@ -18,7 +17,8 @@ from seqpipe.estimators._patched_sequences import PatchedSequencesEstimator
 from seqpipe.estimators._plain import plain_array
 from seqpipe.estimators._scaled_sequences import ScaledSequencesEstimator
 from seqpipe.estimators._stream import SequenceStream
-from seqpipe.networks import POOLINGS, SequenceNetwork
+from seqpipe.networks import SequenceNetwork
+from seqpipe.plugins import host
 from seqpipe.training import Objective, SampleLoss, Samples
 
 __all__ = ["PooledEstimator"]
@@ -31,14 +31,22 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
 
     pooling: str = parameter(
         default="last_mean",
-        constraint=[StrOptions(set(POOLINGS))],
-        type='{"attention", "last", "last_mean", "max", "mean"}',
+        constraint=[str],
+        type="str",
         description=(
-            'How the outputs of all time steps are combined into one vector; "last_mean" concatenates the last output '
-            "and the mean of all outputs."
+            'How the outputs of all time steps are combined into one vector: "attention", "last", "last_mean", "max", '
+            '"mean", or the pooling of a plug-in. "last_mean" concatenates the last output and the mean of all outputs.'
         ),
         group=Group.NETWORK,
     )
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        host().find("pooling", self.pooling, parameter=f"The 'pooling' parameter of {type(self).__name__}")
+
+    def _can_join(self) -> bool:
+        own = host().find("pooling", self.pooling, parameter="'pooling'").is_builtin
+        return own and super()._can_join()
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, listeners: FitListeners, *, partial: bool, **known: Any) -> None:
         goes_on = self._begin(partial)
@@ -119,7 +127,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
         return self._codec.score(values, outputs, check_weight(sample_weight, len(outputs)), owner=owner)
 
     def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream:
-        return SequenceStream(self.net_, self.pooling, finish)
+        return SequenceStream(self.net_, finish)
 
 
 def _n_targets(y: Any) -> int:

@@ -59,7 +59,7 @@ class SequenceRegressor(RegressingEstimator, RegressorMixin, PooledEstimator):
     def _calibrate(self, net: SequenceNet, train: Samples, validation: Samples) -> None:
         """Shrink predictions towards the mean of the targets, unless another loss has another constant prediction."""
         super()._calibrate(net, train, validation)
-        if any(name.split("__")[0] == "criterion" for name in self.net_params or {}):
+        if any(name.split("__")[0] == "criterion" for name in self.net_params or {}) or self.head != "linear":
             return
         assert isinstance(train.y, np.ndarray)
         mean = np.average(train.y, axis=0, weights=train.weight)

@@ -5,10 +5,12 @@ Sums are accumulated in float64, since streams may be long.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from seqpipe.networks import AttentionPooling, LastMeanPooling, LastPooling, MaxPooling, MeanPooling
 
 __all__ = ["RunningPooling", "running_pooling"]
 
@@ -57,9 +59,9 @@ class _Attention:
     Milakov and Gimelshein, 2018, arXiv:1805.02867.
     """
 
-    def __init__(self, pooling: Any) -> None:
-        self.hidden: nn.Linear = pooling.hidden
-        self.score: nn.Linear = pooling.score
+    def __init__(self, pooling: AttentionPooling) -> None:
+        self.hidden = pooling.hidden
+        self.score = pooling.score
         self.largest: Tensor | None = None
         self.numerator: Tensor | float = 0.0
         self.denominator: Tensor | float = 0.0
@@ -78,9 +80,31 @@ class _Attention:
         return (self.numerator / self.denominator).to(outputs.dtype)
 
 
-def running_pooling(name: str, pooling: nn.Module) -> RunningPooling:
-    """Return the incremental form of the network's pooling of the given name, before the first step."""
-    if name == "attention":
+_OWN: dict[type[nn.Module], type[RunningPooling]] = {
+    LastPooling: _Last,
+    LastMeanPooling: _LastMean,
+    MaxPooling: _Max,
+    MeanPooling: _Mean,
+}
+
+
+def running_pooling(pooling: nn.Module) -> RunningPooling:
+    """Return the incremental form of a network's pooling, before the first step.
+
+    Raises
+    ------
+    ValueError
+        If the pooling is that of a plug-in without a method ``running``.
+    """
+    if isinstance(pooling, AttentionPooling):
         return _Attention(pooling)
-    running: dict[str, type[RunningPooling]] = {"last": _Last, "last_mean": _LastMean, "max": _Max, "mean": _Mean}
-    return running[name]()
+    if type(pooling) in _OWN:
+        return _OWN[type(pooling)]()
+    make = getattr(pooling, "running", None)
+    if not callable(make):
+        raise ValueError(
+            f"{type(pooling).__name__} needs all steps of a sequence and does not support streams: it has no method "
+            "running() that returns an incremental form. Fit with another pooling."
+        )
+    running: RunningPooling = make()
+    return running

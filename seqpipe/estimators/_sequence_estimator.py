@@ -23,6 +23,7 @@ from seqpipe.estimators._parameters import (
 from seqpipe.estimators._scaled_inputs import ScaledInputsMixin
 from seqpipe.estimators._stream import EnsembleStream, Stream
 from seqpipe.estimators.targets import TargetCodec
+from seqpipe.plugins import host
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import Samples
 
@@ -42,6 +43,13 @@ class SequenceEstimator(
     A layout, one target per sequence or per time step, is combined with a mixin that chooses the codec of the targets.
     """
 
+    head: str = parameter(
+        default="linear",
+        constraint=[str],
+        type="str",
+        description='Output layer: "linear", or the head of a plug-in.',
+        group=Group.NETWORK,
+    )
     early_stopping: bool | str = parameter(
         default="auto",
         constraint=["boolean", StrOptions({"auto"})],
@@ -119,8 +127,15 @@ class SequenceEstimator(
         tokens = {} if self.embedding is None else {"n_tokens": int(self.n_tokens_)}
         return {"n_features": int(X.n_features), "n_outputs": self._codec.n_outputs, **tokens}
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        host().find("head", self.head, parameter=f"The 'head' parameter of {type(self).__name__}")
+
+    def _can_join(self) -> bool:
+        return self.head == "linear" and super()._can_join()
+
     def _network_settings(self) -> dict[str, Any]:
-        return network_settings(self)
+        return {**network_settings(self), "head": self.head}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         codec = state.get("_codec")

@@ -119,7 +119,7 @@ class _NetStream(Stream):
                 "A net that standardizes each sequence needs all of its steps and does not support streams. Fit with "
                 "scale_inputs=True."
             )
-        self._like = self._network.head.weight
+        self._like = next(self._network.parameters())
         self._n_features = int(net.module__n_features)
         self._n_tokens: int | None = None if net.module__embedding is None else int(net.module__n_tokens)
         self._dtype = np.dtype(str(self._like.dtype).removeprefix("torch."))
@@ -172,8 +172,6 @@ class SequenceStream(_NetStream):
     ----------
     net : SequenceNet
         Fitted unidirectional net.
-    pooling : str
-        Name of the pooling of the net, which is computed incrementally.
     finish : callable
         Function that maps the network's outputs (1, n_outputs) to predictions.
 
@@ -190,15 +188,14 @@ class SequenceStream(_NetStream):
     True
     """
 
-    def __init__(self, net: SequenceNet, pooling: str, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
-        self._pooling_name = pooling
+    def __init__(self, net: SequenceNet, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
         self._finish = finish
         super().__init__(net)
 
     def reset(self) -> None:
         """Reset the state; the next time step begins a new sequence."""
         super().reset()
-        self._pooling: RunningPooling = running_pooling(self._pooling_name, self._network.pooling)
+        self._pooling: RunningPooling = running_pooling(self._network.pooling)
         #: Outputs of the input layer from the first step of the next patch on, (1, n_timesteps, n_features), if any.
         self._next: Tensor | None = None
 

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
-from seqpipe.estimators._net_params import NetParamsMixin
+from seqpipe.estimators._net_params import NetParamsMixin, own_callbacks, resolved_net_params
 from seqpipe.estimators._parameters import CellParameters, ComputingParameters, TrainingParameters
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import net_state, restore_net
@@ -221,8 +221,7 @@ class TrainedEstimator(
             "optimizer": optimizer,
             "lr": self.lr,
         }
-        own = dict(self.net_params or {})
-        own.pop("callbacks", None)
+        own = resolved_net_params(self.net_params, owner=type(self).__name__)
         settings |= optimizer_settings(optimizer, device, weight_decay=self.weight_decay, given=own)
         guard = GradientGuard(self.gradient_clip_norm)
         callbacks = [("guard", guard), *callbacks]
@@ -231,7 +230,8 @@ class TrainedEstimator(
 
     def _make_net_to_predict(self, sizes: dict[str, int], device: str, batch_size: int) -> SequenceNet:
         """Return a net for prediction, without settings of training; of ``net_params`` only the criterion is used."""
-        loss = {name: value for name, value in (self.net_params or {}).items() if name.split("__")[0] == "criterion"}
+        own = resolved_net_params(self.net_params, owner=type(self).__name__)
+        loss = {name: value for name, value in own.items() if name.split("__")[0] == "criterion"}
         settings = self._net_settings(sizes, device, batch_size) | loss
         guard, random = GradientGuard(None), np.random.default_rng(0)
         return SequenceNet(callbacks=[], guard=guard, random=random, **settings).initialize()
@@ -272,7 +272,7 @@ class TrainedEstimator(
         callbacks += stopping
         if self.verbose:
             callbacks.append(("progress", ProgressBar(epochs)))
-        return [*callbacks, *((self.net_params or {}).get("callbacks") or [])]
+        return [*callbacks, *own_callbacks(self.net_params, owner=type(self).__name__)]
 
     def _diverged(self, fault: StopTraining, net: SequenceNet) -> str:
         """Warn that training diverged, and return the reason why it stopped."""

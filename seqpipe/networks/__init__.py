@@ -10,13 +10,19 @@ from seqpipe.networks._inputs import StandardisedInput
 from seqpipe.networks._language import LanguageNetwork
 from seqpipe.networks._members import join_members
 from seqpipe.networks._patching import Patching
-from seqpipe.networks._pooling import POOLINGS
+from seqpipe.networks._pooling import AttentionPooling, LastMeanPooling, LastPooling, MaxPooling, MeanPooling, Pooling
 from seqpipe.networks._sequence import SequenceNetwork
 from seqpipe.networks._sequence_scaling import SequenceScaling
 from seqpipe.networks._steps import StepNetwork
 from seqpipe.networks._token_decoder import END
 
 __all__ = [
+    "AttentionPooling",
+    "LastMeanPooling",
+    "LastPooling",
+    "MaxPooling",
+    "MeanPooling",
+    "Pooling",
     "ATTENTIONS",
     "AveragedLanguage",
     "CaptionNetwork",
@@ -24,7 +30,6 @@ __all__ = [
     "EncoderDecoder",
     "Hypotheses",
     "LanguageNetwork",
-    "POOLINGS",
     "Patching",
     "SequenceNetwork",
     "SequenceScaling",

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from seqpipe.networks._plugged import check_shape
+from seqpipe.plugins import host
 from seqpipe.recurrence import ValidSteps
 
 __all__ = [
-    "POOLINGS",
     "AttentionPooling",
     "LastMeanPooling",
     "LastPooling",
     "MaxPooling",
     "MeanPooling",
+    "Pooling",
     "make_pooling",
 ]
 
 
-class LastPooling(nn.Module):
+class Pooling(nn.Module):
+    """Base class of poolings: map outputs of all time steps to one vector per sequence."""
+
+    #: Number of features of the result.
+    output_size: int
+
+    def forward(self, outputs: Tensor, valid: ValidSteps | None) -> Tensor:
+        """Map outputs (batch, n_timesteps, n_features), zero in the padding, to (batch, output_size).
+
+        ``valid`` is None if all steps are valid.
+        """
+        raise NotImplementedError
+
+
+class LastPooling(Pooling):
     """The final output of each direction: at the last valid step forward, at the first one backward."""
 
     def __init__(self, n_features: int, num_directions: int) -> None:
@@ -40,10 +57,10 @@ def _last(outputs: Tensor, valid: ValidSteps | None) -> Tensor:
     return outputs[:, -1] if valid is None else valid.last(outputs, torch.zeros_like(outputs[:, 0]))
 
 
-class MeanPooling(nn.Module):
+class MeanPooling(Pooling):
     """The mean over valid steps."""
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, n_features: int, num_directions: int = 1) -> None:
         super().__init__()
         self.output_size = n_features
 
@@ -54,7 +71,7 @@ class MeanPooling(nn.Module):
         return outputs.sum(dim=1) / valid.lengths.clamp(min=1)[:, None]
 
 
-class LastMeanPooling(nn.Module):
+class LastMeanPooling(Pooling):
     """The final output of each direction concatenated with the mean over valid steps."""
 
     def __init__(self, n_features: int, num_directions: int) -> None:
@@ -89,10 +106,10 @@ def _same_for_all(n_timesteps: int, dtype: torch.dtype, device: torch.device) ->
         return torch.stack([last, torch.full_like(last, 1 / n_timesteps)])
 
 
-class MaxPooling(nn.Module):
+class MaxPooling(Pooling):
     """The maximum over valid steps."""
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, n_features: int, num_directions: int = 1) -> None:
         super().__init__()
         self.output_size = n_features
 
@@ -103,10 +120,10 @@ class MaxPooling(nn.Module):
         return outputs.amax(dim=1)
 
 
-class AttentionPooling(nn.Module):
+class AttentionPooling(Pooling):
     """A learned weighted mean over valid steps (Bahdanau et al., 2015, arXiv:1409.0473, eq. 6, without query)."""
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, n_features: int, num_directions: int = 1) -> None:
         super().__init__()
         self.output_size = n_features
         self.hidden = nn.Linear(n_features, n_features)
@@ -120,17 +137,21 @@ class AttentionPooling(nn.Module):
         return torch.einsum("bt,btf->bf", scores.softmax(dim=1), outputs)
 
 
-Pooling = LastPooling | MeanPooling | LastMeanPooling | MaxPooling | AttentionPooling
-
-POOLINGS = ("attention", "last", "last_mean", "max", "mean")
-
-
 def make_pooling(name: str, n_features: int, num_directions: int) -> Pooling:
-    """Return the pooling module for a name and outputs of ``n_features``; its ``output_size`` is that of the result."""
-    if name == "last":
-        return LastPooling(n_features, num_directions)
-    if name == "last_mean":
-        return LastMeanPooling(n_features, num_directions)
-    if name == "attention":
-        return AttentionPooling(n_features)
-    return MeanPooling(n_features) if name == "mean" else MaxPooling(n_features)
+    """Return the pooling registered under a name, for outputs of ``n_features``; its ``output_size`` is that of the result.
+
+    Raises
+    ------
+    PluginError
+        If that of a plug-in does not keep the protocol.
+    """
+    found = host().find("pooling", name, parameter="'pooling'")
+    if found.is_builtin:
+        made: Pooling = found.spec.factory(n_features, num_directions)
+        return made
+    plugged: Any = found.create(n_features, num_directions)
+    if not isinstance(plugged, nn.Module) or not isinstance(getattr(plugged, "output_size", None), int):
+        raise found.error(f"must be a torch module with an 'output_size'. Its factory returned {plugged!r:.60} instead")
+    pooling = cast(Pooling, plugged)
+    check_shape(found, pooling, (2, 3, n_features), (2, pooling.output_size), None)
+    return pooling

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from seqpipe.networks._head import make_head
 from seqpipe.networks._inputs import make_input
 from seqpipe.networks._patching import Patching
 from seqpipe.networks._pooling import make_pooling
@@ -35,8 +36,10 @@ class SequenceNetwork(nn.Module):
         Time steps per input of the recurrent layers, and from the start of one input to the next, see `Patching`.
     dropout : float
         Dropout probability before the output layer.
-    pooling : {"attention", "last", "last_mean", "max", "mean"}
-        Pooling over time.
+    pooling : str
+        Registered name of the pooling over time.
+    head : str
+        Registered name of the output layer.
     dtype : torch.dtype
         Data type of all parameters.
     """
@@ -54,6 +57,7 @@ class SequenceNetwork(nn.Module):
         patch_stride: int = 1,
         dropout: float = 0.0,
         pooling: str = "last_mean",
+        head: str = "linear",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
@@ -64,7 +68,7 @@ class SequenceNetwork(nn.Module):
         self.recurrent = recurrent(patching.output_size + (0 if self.scaling is None else self.scaling.n_statistics))
         self.pooling = make_pooling(pooling, self.recurrent.output_size, self.recurrent.num_directions)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.pooling.output_size, n_outputs)
+        self.head = make_head(head, self.pooling.output_size, n_outputs)
         self.to(dtype)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

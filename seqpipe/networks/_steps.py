@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqpipe.cells import State
+from seqpipe.networks._head import make_head
 from seqpipe.networks._inputs import make_input
 from seqpipe.networks._patching import Patching
 from seqpipe.recurrence import Recurrent, ValidSteps
@@ -52,6 +53,8 @@ class StepNetwork(nn.Module):
         Time steps per input of the recurrent layers, and from the end of one input to that of the next, see `Patching`.
     dropout : float
         Dropout probability before the output layer.
+    head : str
+        Registered name of the output layer.
     dtype : torch.dtype
         Data type of all parameters.
     """
@@ -67,6 +70,7 @@ class StepNetwork(nn.Module):
         patch_length: int = 1,
         patch_stride: int = 1,
         dropout: float = 0.0,
+        head: str = "linear",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
@@ -75,7 +79,7 @@ class StepNetwork(nn.Module):
         self.patching = patching if patch_length > 1 else None
         self.recurrent = recurrent(patching.output_size)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.recurrent.output_size, patch_stride * n_outputs)
+        self.head = make_head(head, self.recurrent.output_size, patch_stride * n_outputs)
         self.to(dtype)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

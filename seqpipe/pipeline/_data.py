@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from seqpipe.datasets import DATASETS, Dataset
-from seqpipe.exceptions import did_you_mean
+import pandas as pd
+
+from seqpipe.datasets import Dataset
+from seqpipe.exceptions import UnknownNameError, did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
+from seqpipe.pipeline._readers import read_with, reader_of
 from seqpipe.pipeline._text_data import from_text_file
 from seqpipe.pipeline._text_files import is_text_file
+from seqpipe.plugins import host
 from seqpipe.sequences import Sequences
 from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, is_csv, prepared, read_written, typed
 from seqpipe.tasks import Task, TaskData
@@ -54,15 +58,29 @@ def load_data(loaded: LoadedRecipe, task: Task) -> LoadedData:
         if is_text_file(path):
             return LoadedData(*from_text_file(loaded, task, path))
         _check_format(loaded, path)
+        if (reader := reader_of(path)) is not None:
+            return _from_reader(loaded, task, path, read_with(reader, path))
         found = read_written(path, section.form)
         return _from_table(loaded, task, found, Table.of(found.frame, section.roles, str(path)), path.stem)
-    dataset = _dataset(loaded)
+    return _from_dataset(loaded, task, _dataset(loaded), ("data", "dataset"))
+
+
+def _from_reader(loaded: LoadedRecipe, task: Task, path: Path, found: pd.DataFrame | Dataset) -> LoadedData:
+    if isinstance(found, Dataset):
+        return _from_dataset(loaded, task, found, ("data", "path"))
+    return _from_table(
+        loaded, task, WrittenTable(found), Table.of(found, loaded.recipe.data.roles, str(path)), path.stem
+    )
+
+
+def _from_dataset(loaded: LoadedRecipe, task: Task, dataset: Dataset, source: FieldPath) -> LoadedData:
+    section = loaded.recipe.data
     if dataset.frame is not None:
         table = _embedded(dataset, section.roles)
         return _from_table(loaded, task, WrittenTable(table.frame), table, dataset.name)
     if dataset.y is None and task.needs_target:
         raise loaded.error(
-            ("data", "dataset"),
+            source,
             f"{dataset.name!r} has no targets, which the task {loaded.recipe.task.name!r} requires: choose another one.",
         )
     for role in ("id", "time", "features", "target", "sequence"):
@@ -116,11 +134,14 @@ def _embedded(dataset: Dataset, roles: Roles) -> Table:
 
 def _dataset(loaded: LoadedRecipe) -> Dataset:
     name = loaded.recipe.data.dataset
-    if name not in DATASETS:
-        names = sorted(DATASETS)
-        message = f"must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)}"
-        raise loaded.error(("data", "dataset"), message)
-    return DATASETS[name]()
+    try:
+        found = host().find("dataset", name or "", parameter="'dataset'")
+    except UnknownNameError as error:
+        raise loaded.error(("data", "dataset"), str(error)) from error
+    made = found.create()
+    if not isinstance(made, Dataset):
+        raise found.error(f"must be a seqpipe.datasets.Dataset. Its factory returned {made!r:.60} instead")
+    return made
 
 
 def _existing(loaded: LoadedRecipe, written: str) -> Path:

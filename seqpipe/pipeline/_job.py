@@ -9,6 +9,7 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.pipeline._data import load_data
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import build_model, make_task
+from seqpipe.pipeline._plugged_scores import check_evaluation
 from seqpipe.pipeline._search import candidate_names, make_search
 from seqpipe.pipeline._summary import describe_data
 from seqpipe.tables import TrainingTable, count
@@ -77,6 +78,7 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     InvalidSequencesError
         If its data is invalid; the message names the position.
     """
+    check_evaluation(loaded)
     task = make_task(loaded)
     found = load_data(loaded, task)
     model = build_model(loaded, task, found.data, device=device)

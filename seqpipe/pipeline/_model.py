@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from seqpipe.exceptions import RecipeError, UnknownNameError, did_you_mean
+from seqpipe.exceptions import RecipeError, UnknownNameError
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._parameters import ParameterCheck
 from seqpipe.pipeline._plugged_task import PluggedTask, new_task
-from seqpipe.pipeline._steps import STEPS
+from seqpipe.plugins import host
 from seqpipe.tasks import Task, TaskData
 from seqpipe.training import resolve_device
 
@@ -101,14 +101,16 @@ def _steps(loaded: LoadedRecipe, check: ParameterCheck) -> Iterator[tuple[str, A
     taken = set()
     for i, step in enumerate(loaded.recipe.steps):
         path: FieldPath = ("steps", i)
-        if step.name not in STEPS:
-            names = sorted(STEPS)
-            close = did_you_mean(step.name, names)
-            raise loaded.error(path, f"The step must be one of {names}. Got {step.name!r} instead.{close}")
+        try:
+            found = host().find("transformer", step.name, parameter="The step")
+        except UnknownNameError as error:
+            raise loaded.error(path, str(error)) from error
         if step.name in taken:
             raise loaded.error(path, f"the step {step.name!r} is duplicated; keep one.")
         taken.add(step.name)
-        transformer = STEPS[step.name]()
+        transformer = found.create()
+        if not callable(getattr(transformer, "transform", None)) or not hasattr(transformer, "get_params"):
+            raise found.error(f"must be a scikit-learn transformer. Its factory returned {transformer!r:.60} instead")
         for name, value in step.params.items():
             where = (*path, step.name, name)
             check.name(transformer, name, value, path=where, names=sorted(transformer.get_params()))

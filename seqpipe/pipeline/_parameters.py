@@ -16,8 +16,9 @@ from seqpipe.training import BY_FUNCTION
 __all__ = ["ParameterCheck"]
 
 _NO_OPTION = (
-    "cannot be set in a recipe, which may not contain classes, objects or commands. Options of the optimizer and the "
-    "loss can, such as 'optimizer__eps', with a number, text, true, false or null. Set others in Python: net_params=."
+    "cannot be set in a recipe, which may not contain classes, objects or commands. The names of a loss, 'criterion', "
+    "and of 'callbacks' can, and options of the optimizer and the loss, such as 'optimizer__eps', with a number, text, "
+    "true, false or null. Set others in Python: net_params=."
 )
 _NO_FUNCTION = (
     "{!r} needs a function of the epoch, which a recipe cannot contain: choose another schedule, or fit in Python, "
@@ -84,4 +85,8 @@ def _net_entries(inner: str, value: Any) -> dict[str, Any]:
 def _is_option(entry: str, value: Any) -> bool:
     if entry.startswith("optimizer__") and isinstance(value, list):  # such as Adam's betas
         return all(isinstance(number, int | float) for number in value)
+    if entry == "criterion":
+        return isinstance(value, str)
+    if entry == "callbacks":
+        return isinstance(value, list) and all(isinstance(item, str | dict) for item in value)
     return entry.startswith(("criterion__", "optimizer__")) and isinstance(value, bool | int | float | str | None)

@@ -37,14 +37,10 @@ def new_task(name: str, *, parameter: str) -> Task:
     if found.is_builtin:
         task: Task = found.spec.factory()
         return task
-    who = f"The task {name!r} of the plug-in {found.distribution!r}"
-    try:
-        made = found.spec.factory()
-    except Exception as error:
-        raise PluginError(f"{who} cannot be created: {_one_line(error)}.") from error
+    made = found.create()
     if not isinstance(made, Task):
-        raise PluginError(f"{who} must be a seqpipe.tasks.Task. Its factory returned {made!r:.60} instead.")
-    return PluggedTask(made, who)
+        raise found.error(f"must be a seqpipe.tasks.Task. Its factory returned {made!r:.60} instead")
+    return PluggedTask(made, found.who)
 
 
 class PluggedTask(Task):
@@ -172,6 +168,10 @@ class PluggedTask(Task):
         if found is not None and not isinstance(found, str):
             raise self._wrong("scoring_fault", "a string or None", f"{found!r:.60}")
         return found
+
+    def rows(self, values: Any) -> Any:
+        """Return targets or predictions with one row per value that is scored."""
+        return self._call("rows", values)
 
     def parameter(self, name: str) -> str:
         """Return the estimator's name of a parameter."""

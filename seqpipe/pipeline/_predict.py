@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seqpipe.datasets import Dataset
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.pipeline._forecast_rows import Ends, forecast_rows, steps_after
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_task import new_task
+from seqpipe.pipeline._readers import read_with, reader_of
 from seqpipe.pipeline._series_ids import note_on_absent
 from seqpipe.pipeline._text_files import is_text_file, read_lines, write_lines
 from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, count, read_written
@@ -36,7 +38,7 @@ def predict_table(
     model : str
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
-        A CSV or Parquet file with the columns named in the recipe; the target may be absent. For a model of texts
+        A CSV or Parquet file, or one that a plug-in reads, with the columns named in the recipe; the target may be absent. For a model of texts
         also a .txt file, one text per line; a blank line gives a blank prediction, trailing blank lines none. For a
         forecast, rows with values of the target are history that followed the training data; the rows after the last
         of them, in each series, are forecast.
@@ -81,9 +83,19 @@ def predict_table(
         raise InvalidSequencesError(f"The model {model!r} does not forecast: leave out the number of steps.")
     if is_text_file(data):
         return _for_lines(task, estimator, known, data, model)
-    table, notes = known.held(read_written(data, known.form), source=str(data))
+    found = _read(data, known)
+    if isinstance(found, Dataset):
+        return task.predictions(estimator, TaskData(found.X, None, found.name))
+    table, notes = known.held(found, source=str(data))
     _warn(data, notes)
     return _predictions(task, estimator, known, table)
+
+
+def _read(path: str | Path, known: TrainingTable) -> WrittenTable | Dataset:
+    """Return the table of a file, or its sequences, if a plug-in reads it as such."""
+    reader = reader_of(path)
+    found = read_written(path, known.form) if reader is None else read_with(reader, path)
+    return WrittenTable(found) if isinstance(found, pd.DataFrame) else found
 
 
 def _ends(estimator: Any, known: TrainingTable) -> Ends:
@@ -96,7 +108,10 @@ def _ends(estimator: Any, known: TrainingTable) -> Ends:
 
 def _asked(task: Task, known: TrainingTable, ends: Ends, path: str | Path, n_steps: int | None) -> TaskData:
     """Return the steps to forecast that a table and a number of steps ask for, with the history before them."""
-    rows = forecast_rows(task, known, ends, read_written(path, known.form), source=str(path))
+    found = _read(path, known)
+    if isinstance(found, Dataset):
+        raise InvalidSequencesError(f"{path}: a forecast needs a table, and the file holds sequences.")
+    rows = forecast_rows(task, known, ends, found, source=str(path))
     _warn(path, rows.notes)
     if rows.ahead is not None:
         if n_steps is not None:

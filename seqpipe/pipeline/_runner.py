@@ -18,6 +18,7 @@ from seqpipe.pipeline._fits import FitCounter, FitNotes
 from seqpipe.pipeline._job import Job, prepare_job
 from seqpipe.pipeline._load import RecipeSource, load_recipe
 from seqpipe.pipeline._metadata import ModelMetadata
+from seqpipe.pipeline._plugged_scores import plugged_metrics, plugged_pictures
 from seqpipe.pipeline._plugged_task import PluggedTask
 from seqpipe.pipeline._progress import FitProgress
 from seqpipe.pipeline._recording import recorded
@@ -141,12 +142,14 @@ def _refitted(job: Job, result: RunResult, console: Console) -> RunResult:
 
 def _evaluated(job: Job, result: RunResult) -> RunResult:
     metrics = job.task.metrics(result.estimator, job.test)
+    metrics |= plugged_metrics(job.loaded, job.task, result.estimator, job.test)
     baselines = job.task.baselines(result.estimator, job.train, job.test)
     return replace(
         result,
         metrics=metrics,
         baselines=baselines,
         remark=constant_remark(job.task, metrics, baselines),
-        pictures=job.task.pictures(result.estimator, job.train, job.test),
+        pictures=job.task.pictures(result.estimator, job.train, job.test)
+        | plugged_pictures(job.loaded, result.estimator, job.train, job.test),
         texts=job.task.texts(result.estimator),
     )

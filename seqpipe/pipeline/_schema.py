@@ -170,10 +170,14 @@ class EvaluateSection(_Section):
     refit : bool or None
         Whether the model is fitted again to all samples after the evaluation; by default that of the task, True for
         forecasts and False for others.
+    metrics, pictures : list of str
+        Scores and pictures of plug-ins, in addition to those of the task.
     """
 
     test_size: float | int = 0.25
     refit: bool | None = None
+    metrics: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
+    pictures: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
 
     @field_validator("test_size", mode="plain")
     @classmethod

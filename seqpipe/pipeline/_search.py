@@ -22,6 +22,7 @@ from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, di
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
+from seqpipe.pipeline._plugged_scores import plugged_scorer
 from seqpipe.process import intercepted_warnings
 from seqpipe.tasks import Task, TaskData
 
@@ -157,9 +158,11 @@ def _scoring(loaded: LoadedRecipe, task: Task, train: TaskData) -> str | Callabl
         scorer = task.scorer(name)
         if isinstance(scorer, str):
             get_scorer(scorer)
-    except UnknownNameError as error:
-        raise loaded.error(("search", "scoring"), str(error)) from error
     except ValueError as error:
+        if (plugged := plugged_scorer(name, task)) is not None:
+            return plugged
+        if isinstance(error, UnknownNameError):
+            raise loaded.error(("search", "scoring"), str(error)) from error
         names = get_scorer_names()
         message = f"{name!r} is not a score of the task {loaded.recipe.task.name!r}.{did_you_mean(name, names)}"
         raise loaded.error(("search", "scoring"), message) from error

@@ -123,6 +123,10 @@ class StepTask(SampleTask):
         models = self._models(y_train)
         return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in models.items()}
 
+    def rows(self, values: Any) -> NDArray[Any]:
+        """Return the targets or predictions of all time steps of all sequences."""
+        return step_rows(values)
+
     def scorer(self, name: str | None) -> Any:
         """Return a value of ``scoring`` for GridSearchCV: over all steps of all sequences, with errors negated.
 

@@ -140,6 +140,10 @@ class Task(ABC):
         """Return why a score that `scorer` accepts does not apply to the targets of ``data``; None if it does."""
         return None
 
+    def rows(self, values: Any) -> Any:
+        """Return targets or predictions with one row per value that is scored, for the metrics of plug-ins."""
+        return values
+
     def parameter(self, name: str) -> str:
         """Return the estimator's name of a parameter under ``task:`` or ``search:``; the same by default."""
         return name

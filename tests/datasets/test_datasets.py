@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from seqpipe import datasets
+from seqpipe.builtins import seqpipe_datasets
 from seqpipe.datasets import (
-    DATASETS,
     load_digits,
     load_manual,
     load_moving_digits,
@@ -26,10 +26,12 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import as_sequences
 from seqpipe.transformers import is_texts
 
+MAKE = {spec.name: spec.factory for spec in seqpipe_datasets()}
 
-@pytest.mark.parametrize("name", DATASETS)
+
+@pytest.mark.parametrize("name", MAKE)
 def test_every_data_set_is_whole_and_tells_its_origin(name):
-    dataset = DATASETS[name]()
+    dataset = MAKE[name]()
     assert dataset.name == name
     assert all([dataset.description, dataset.source, dataset.licence])
     if is_texts(dataset.X):

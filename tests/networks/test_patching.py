@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqpipe.builtins import seqpipe_poolings
 from seqpipe.cells import GRUCell
-from seqpipe.networks import POOLINGS, Patching, SequenceNetwork
+from seqpipe.networks import Patching, SequenceNetwork
 from seqpipe.recurrence import Recurrent
 
 sizes = st.integers(1, 6).flatmap(lambda length: st.tuples(st.just(length), st.integers(1, length)))
@@ -45,7 +46,7 @@ def test_every_step_is_known_after_the_first_patch_that_contains_it(patch: tuple
     assert known[-1] == int(patching.n_patches(torch.tensor(n_timesteps))) - 1
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("pooling", [spec.name for spec in seqpipe_poolings()])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("patch", [(4, 2), (3, 3), (16, 8)])
 def test_a_network_of_patches_gives_a_sequence_the_same_outputs_alone_and_in_a_batch(

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from seqpipe.builtins import seqpipe_poolings
 from seqpipe.cells import GRUCell, LSTMCell, RNNCell
-from seqpipe.networks import POOLINGS
 from seqpipe.networks._pooling import make_pooling
 from seqpipe.recurrence import Recurrent, ValidSteps
 
-every_pooling = pytest.mark.parametrize("name", POOLINGS)
+every_pooling = pytest.mark.parametrize("name", [spec.name for spec in seqpipe_poolings()])
 
 
 def valid_steps(lengths: list[int], n_timesteps: int) -> ValidSteps:

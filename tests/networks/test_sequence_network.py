@@ -9,11 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqpipe.builtins import seqpipe_poolings
 from seqpipe.cells import GRUCell, LSTMCell
-from seqpipe.networks import POOLINGS, SequenceNetwork
+from seqpipe.networks import SequenceNetwork
 from seqpipe.recurrence import Recurrent
 
-every_pooling = pytest.mark.parametrize("pooling", POOLINGS)
+every_pooling = pytest.mark.parametrize("pooling", [spec.name for spec in seqpipe_poolings()])
 either_way = pytest.mark.parametrize("bidirectional", [False, True])
 
 

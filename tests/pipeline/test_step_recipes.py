@@ -77,10 +77,10 @@ def test_the_recipe_of_the_wave_runs(store: str) -> None:
     assert "truth_against_prediction" in result.pictures
 
 
-def test_the_recipe_of_the_memory_runs(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_recipe_of_the_memory_runs(store: str, replace_dataset: Callable[..., None]) -> None:
     short = datasets.load_adding()
     X, y = make_adding(60, 6, random_state=0)
-    monkeypatch.setitem(datasets.DATASETS, "adding", lambda: replace(short, X=X, y=y))
+    replace_dataset("adding", lambda: replace(short, X=X, y=y))
     changes = ["task.regress.hidden_size=3", "task.regress.max_epochs=1", "search.cv=2", f"tracking.uri={store}"]
     result = run_recipe("recall", overrides=changes)
     assert sorted(result.table["cell"]) == ["gru", "lstm", "rnn"]

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqpipe.builtins import seqpipe_wrappers
 from seqpipe.cells import Cell, GRUCell, LSTMCell
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
-from seqpipe.recurrence.wrappers import WRAPPERS, wrap
+from seqpipe.recurrence.wrappers import wrap
 
 NAMES = host().names("cell")
 every_cell = pytest.mark.parametrize("name", NAMES)
@@ -88,7 +89,7 @@ def test_a_sequence_without_steps_ends_in_it() -> None:
     assert state[0, 0].tolist() == [0.25] * 3
 
 
-@pytest.mark.parametrize("name", sorted(set(WRAPPERS) - {"projection"}))
+@pytest.mark.parametrize("name", sorted({spec.name for spec in seqpipe_wrappers()} - {"projection"}))
 def test_only_the_innermost_cells_state_is_learned(name: str) -> None:
     net = Recurrent(wrap(LSTMCell(2, 3), [name]), num_layers=2, initial_state="learned")
     for cell, learned in zip(net.cells, net.learned_states):

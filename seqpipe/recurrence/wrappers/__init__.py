@@ -5,7 +5,7 @@ from seqpipe.recurrence.wrappers._dropout import Dropout
 from seqpipe.recurrence.wrappers._layer_norm import LayerNorm
 from seqpipe.recurrence.wrappers._projection import Projection
 from seqpipe.recurrence.wrappers._residual import Residual
-from seqpipe.recurrence.wrappers._wrap import WRAPPERS, check_wrappers, wrap
+from seqpipe.recurrence.wrappers._wrap import check_wrappers, wrap
 from seqpipe.recurrence.wrappers._wrapper import Wrapper, innermost
 from seqpipe.recurrence.wrappers._zoneout import Zoneout
 
@@ -15,7 +15,6 @@ __all__ = [
     "LayerNorm",
     "Projection",
     "Residual",
-    "WRAPPERS",
     "Wrapper",
     "Zoneout",
     "check_wrappers",

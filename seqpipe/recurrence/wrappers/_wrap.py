@@ -7,26 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqpipe.cells import Cell
-from seqpipe.exceptions import CellError, UnknownNameError, did_you_mean
-from seqpipe.recurrence.wrappers._attention import Attention
-from seqpipe.recurrence.wrappers._dropout import Dropout
-from seqpipe.recurrence.wrappers._layer_norm import LayerNorm
-from seqpipe.recurrence.wrappers._projection import Projection
-from seqpipe.recurrence.wrappers._residual import Residual
-from seqpipe.recurrence.wrappers._wrapper import Wrapper
-from seqpipe.recurrence.wrappers._zoneout import Zoneout
+from seqpipe.exceptions import CellError, did_you_mean
+from seqpipe.plugins import host
 
-__all__ = ["WRAPPERS", "check_wrappers", "wrap"]
-
-#: Wrappers by their names in recipes.
-WRAPPERS: dict[str, type[Wrapper]] = {
-    "attention": Attention,
-    "dropout": Dropout,
-    "layer_norm": LayerNorm,
-    "projection": Projection,
-    "residual": Residual,
-    "zoneout": Zoneout,
-}
+__all__ = ["check_wrappers", "wrap"]
 
 
 def wrap(cell: Cell, wrappers: Sequence[str | Mapping[str, Any] | Callable[[Cell], Cell]] | None) -> Cell:
@@ -37,7 +21,7 @@ def wrap(cell: Cell, wrappers: Sequence[str | Mapping[str, Any] | Callable[[Cell
     cell : Cell
         Cell to wrap.
     wrappers : list or None
-        Each item is a key of `WRAPPERS`, a mapping ``{name: parameters}``, or a callable that maps a cell to a cell,
+        Each item is a registered name, a mapping ``{name: parameters}``, or a callable that maps a cell to a cell,
         such as a class or a ``functools.partial`` of one.
 
     Raises
@@ -129,11 +113,5 @@ def _parse(item: Any) -> tuple[Callable[..., Any], str, dict[str, Any]]:
     )
 
 
-def _named(name: Any) -> type[Wrapper]:
-    names = sorted(WRAPPERS)
-    if name not in names:
-        raise UnknownNameError(
-            f"Each of 'wrappers' must be one of {names}. Got {name!r} instead.{did_you_mean(name, names)} "
-            "Pass your own wrapper as a class."
-        )
-    return WRAPPERS[name]
+def _named(name: Any) -> Callable[..., Any]:
+    return host().find("wrapper", name, parameter="Each of 'wrappers'").spec.factory

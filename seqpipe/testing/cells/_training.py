@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqpipe.builtins import seqpipe_wrappers
 from seqpipe.recurrence import Recurrent, state_tensors
-from seqpipe.recurrence.wrappers import WRAPPERS, wrap
+from seqpipe.recurrence.wrappers import wrap
 from seqpipe.testing._report import Failure, Skip
 from seqpipe.testing.cells._subject import CellSubject, furthest, seeded
 
@@ -121,7 +122,7 @@ def activations_may_be_recomputed(subject: CellSubject) -> None:
 
 def wrappers_fit(subject: CellSubject) -> None:
     """It runs and has finite gradients in every wrapper."""
-    for name in sorted(WRAPPERS):
+    for name in sorted(spec.name for spec in seqpipe_wrappers()):
         try:
             cell = wrap(subject.cell(torch.float32), [{name: _REQUIRED.get(name, {})}])
             loss = _loss(Recurrent(cell.double(), engine="loop"), subject.inputs(2, 3))

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from seqpipe.builtins import seqpipe_wrappers
 from seqpipe.cells import Cell, GRUCell
 from seqpipe.exceptions import CellError, UnknownNameError
-from seqpipe.recurrence.wrappers import WRAPPERS, Dropout, LayerNorm, Projection, Residual, Zoneout, wrap
+from seqpipe.recurrence.wrappers import Dropout, LayerNorm, Projection, Residual, Zoneout, wrap
 
 
 def chain(cell: Any) -> list[type]:
@@ -31,9 +32,9 @@ def test_without_wrappers_the_cell_stays_as_it_is(none: Any) -> None:
     assert wrap(cell, none) is cell
 
 
-@pytest.mark.parametrize("name", sorted(set(WRAPPERS) - {"projection"}))
+@pytest.mark.parametrize("name", sorted({spec.name for spec in seqpipe_wrappers()} - {"projection"}))
 def test_a_name_alone_is_enough_where_every_parameter_has_a_default(name: str) -> None:
-    assert type(wrap(GRUCell(3, 5), [name])) is WRAPPERS[name]
+    assert type(wrap(GRUCell(3, 5), [name])) is {spec.name: spec.factory for spec in seqpipe_wrappers()}[name]
 
 
 @pytest.mark.parametrize("name", ["dropuot", {"dropuot": {}}])

@@ -1,15 +1,12 @@
-import inspect
 import re
 import sys
 import textwrap
-from importlib import metadata
 
 import pytest
 
 from seqpipe import hookspecs
 from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError
-from seqpipe.plugins import ENTRY_POINT_GROUP, PluginHost, host
-from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
+from seqpipe.plugins import PluginHost, host
 
 PARAMETER = "The 'cell' parameter of SequenceClassifier"
 
@@ -42,41 +39,10 @@ OFFERS_AN_ENGINE = """
 """
 
 
-class Site:
-    """A folder of installed distributions that lasts as long as a test."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.modules = []
-
-    def install(self, distribution, source, *, names=("main",), module=None, version="1.2"):
-        module = module or f"throwaway_{distribution.replace('-', '_')}"
-        self.modules.append(module)
-        (self.folder / f"{module}.py").write_text(textwrap.dedent(source))
-        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        header = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
-        (info / "METADATA").write_text(header)
-        lines = "".join(f"{name} = {module}\n" for name in names)
-        (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{lines}")
-        return self
-
-    def entry_points(self):
-        found = [point for dist in metadata.distributions(path=[str(self.folder)]) for point in dist.entry_points]
-        return sorted(found, key=lambda point: (point.dist.name, point.name))
-
-
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(tmp_path))
-    site = Site(tmp_path)
-    yield site
-    for module in site.modules:
-        sys.modules.pop(module, None)
-
-
 def loaded(site):
-    return PluginHost(site.entry_points())
+    host = PluginHost(site.entry_points())
+    host.load_all()
+    return host
 
 
 def left_out(site, reason):
@@ -86,36 +52,6 @@ def left_out(site, reason):
 
 def statuses(host):
     return {status.distribution: status.status for status in host.statuses}
-
-
-def test_hook_seqpipe_cells(site):
-    registered = loaded(site.install("acme-cells", OFFERS_A_CELL)).find("cell", "tiny", parameter=PARAMETER)
-    assert registered.spec == CellSpec("tiny", dict, summary="a small cell")
-    assert registered.distribution == "acme-cells"
-
-
-def test_hook_seqpipe_engines(site):
-    registered = loaded(site.install("acme-engines", OFFERS_AN_ENGINE)).find("engine", "warp", parameter="The engine")
-    assert registered.spec == EngineSpec("warp", dict, summary="faster than light")
-    assert (registered.distribution, registered.is_builtin) == ("acme-engines", False)
-
-
-def test_hook_seqpipe_tasks(site):
-    registered = loaded(site.install("acme-tasks", OFFERS_A_TASK)).find("task", "count", parameter="The task")
-    assert registered.spec == TaskSpec("count", dict)
-
-
-HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "seqpipe_spec")]
-
-
-@pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_has_a_test(hook):
-    assert f"test_hook_{hook}" in globals()
-
-
-@pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_says_in_one_sentence_what_it_is_for(hook):
-    assert re.fullmatch(r"Offer [^.]+\.", inspect.getdoc(getattr(hookspecs, hook)))
 
 
 def test_the_builtins_are_found_through_the_same_hooks():
@@ -143,7 +79,9 @@ def test_a_loaded_plugin_is_listed_with_version_and_time(site):
 
 
 def test_a_slow_import_is_timed(site):
-    (status,) = loaded(site.install("slow", "import time\ntime.sleep(0.05)\n")).statuses
+    (status,) = loaded(
+        site.install("slow", "import time\ntime.sleep(0.05)\n" + textwrap.dedent(OFFERS_A_CELL))
+    ).statuses
     assert status.seconds >= 0.05
 
 
@@ -154,7 +92,7 @@ def test_a_slow_import_is_timed(site):
         ("raise RuntimeError('half a licence')", "RuntimeError: half a licence"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
         ("def (", "SyntaxError: "),
-        ("SEQPIPE_API = 'one'", "TypeError: "),
+        ("SEQPIPE_API = 'one'", "PluginError: SEQPIPE_API must be an integer, such as 1. Got 'one' instead"),
     ],
 )
 def test_a_plugin_that_fails_at_import_leaves_the_others_working(site, source, reason):
@@ -219,7 +157,7 @@ def test_a_name_offered_by_two_distributions_is_usable_with_the_distribution(sit
 
 
 def test_a_plugin_cannot_take_the_place_of_a_builtin(site):
-    host = loaded(site.install("acme-cells", OFFERS_A_CELL.replace("tiny", "gru")))
+    host = PluginHost(site.install("acme-cells", OFFERS_A_CELL.replace("tiny", "gru")).entry_points())
     with pytest.warns(PluginWarning, match=r"'acme-cells' offers the cell 'gru'.* the plug-in's is acme-cells:gru"):
         found = host.find("cell", "gru", parameter=PARAMETER)
     assert found.distribution == "seqpipe"
@@ -227,6 +165,118 @@ def test_a_plugin_cannot_take_the_place_of_a_builtin(site):
     assert host.find("cell", "seqpipe:gru", parameter=PARAMETER).spec is found.spec
     with pytest.raises(UnknownNameError, match="Got 'acme-cells:lstm' instead"):
         host.find("cell", "acme-cells:lstm", parameter=PARAMETER)
+
+
+# ---- what is imported, and when
+
+
+IMPORTED = "import sys\nsys.modules[__name__ + '_imported'] = sys\n"
+
+
+@pytest.fixture
+def counting(site):
+    """A site whose distributions record that they were imported."""
+    site.install("acme-cells", IMPORTED + textwrap.dedent(OFFERS_A_CELL))
+    site.install("acme-engines", IMPORTED + textwrap.dedent(OFFERS_AN_ENGINE))
+    yield site
+    for module in site.modules:
+        sys.modules.pop(f"{module}_imported", None)
+
+
+def imported(site):
+    return {module for module in site.modules if f"{module}_imported" in sys.modules}
+
+
+def test_nothing_is_imported_to_list_plugins(counting):
+    host = PluginHost(counting.entry_points())
+    names = {offer.name for _, source in host.sources for offers in source.names.values() for offer in offers}
+    assert names == {"tiny", "warp"}
+    assert statuses(host) == {"acme-cells": "installed", "acme-engines": "installed"}
+    assert imported(counting) == set()
+
+
+def test_the_name_of_a_builtin_imports_no_plugin(counting):
+    PluginHost(counting.entry_points()).find("cell", "gru", parameter=PARAMETER)
+    assert imported(counting) == set()
+
+
+def test_only_the_plugin_that_offers_a_name_is_imported(counting):
+    host = PluginHost(counting.entry_points())
+    assert host.find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
+    assert imported(counting) == {"throwaway_acme_cells"}
+    assert statuses(host) == {"acme-cells": "loaded", "acme-engines": "installed"}
+
+
+def test_only_the_distribution_in_front_of_a_name_is_imported(counting):
+    PluginHost(counting.entry_points()).find("engine", "acme-engines:warp", parameter="The engine")
+    assert imported(counting) == {"throwaway_acme_engines"}
+
+
+def test_all_names_of_a_kind_import_only_the_plugins_with_its_hook(counting):
+    assert "warp" in PluginHost(counting.entry_points()).names("engine")
+    assert imported(counting) == {"throwaway_acme_engines"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        OFFERS_A_CELL.replace('"tiny"', '"".join(["ti", "ny"])'),
+        """
+        from seqpipe import hookimpl as implementation
+        from seqpipe.specs import CellSpec
+
+        @implementation(specname="seqpipe_cells")
+        def ours():
+            return [CellSpec(name, dict) for name in ("small", "tiny")]
+        """,
+        """
+        from seqpipe.hookspecs import hookimpl
+        from seqpipe.specs import CellSpec
+
+        def cells():
+            return [CellSpec("tiny", dict)]
+
+        globals()["seqpipe_" + "cells"] = hookimpl(cells)
+        del cells
+        """,
+    ],
+)
+def test_a_name_that_the_source_does_not_say_is_found_all_the_same(site, source):
+    host = PluginHost(site.install("acme-cells", source).entry_points())
+    assert host.find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
+
+
+def test_hooks_may_be_methods_of_an_object(site):
+    source = """
+    import seqpipe
+
+    class Plugin:
+        @seqpipe.hookimpl
+        def seqpipe_cells(self):
+            return [seqpipe.CellSpec("tiny", dict)]
+
+    plugin = Plugin()
+    """
+    site.install("acme-cells", source, value="throwaway_acme_cells:plugin")
+    assert PluginHost(site.entry_points()).find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
+
+
+def test_a_plugin_may_ask_the_host_for_names_while_it_is_imported(site):
+    asks = (
+        OFFERS_AN_ENGINE
+        + """
+    from seqpipe.plugins import host
+    assert host().find("cell", "tiny", parameter="The cell").distribution == "acme-cells"
+    assert host().find("cell", "gru", parameter="The cell").is_builtin
+    """
+    )
+    site.install("acme-asks", asks).install("acme-cells", OFFERS_A_CELL)
+    host.cache_clear()
+    try:
+        assert host().find("engine", "warp", parameter="The engine").distribution == "acme-asks"
+        assert host().find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
+    finally:
+        host.cache_clear()
 
 
 @pytest.mark.parametrize(

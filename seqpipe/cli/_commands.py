@@ -1,0 +1,126 @@
+"""The commands about recipes, models and runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqpipe.cli._errors import clean_errors
+from seqpipe.cli._output import check_picture, console, file_name, write_pieces
+
+__all__ = ["compare", "generate", "predict", "run", "ui"]
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="YAML file, or name of a shipped recipe such as digits.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Override a field, such as search.cv=5; may be repeated."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Number of parallel fits; -1 uses all cores.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device to train on, such as cpu or cuda.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Train, tune, evaluate and record the model of a recipe."""
+    with clean_errors():
+        from seqpipe.pipeline import run_recipe
+
+        run_recipe(recipe, overrides=overrides or (), jobs=jobs, device=device, console=console(quiet=quiet))
+
+
+def compare(
+    experiment: Annotated[
+        str | None, typer.Argument(help="Name of the experiment; by default the last modified one.")
+    ] = None,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write the picture to.")] = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run", metavar="ID", help="Search or fit to compare, by its id or a prefix of it; may be repeated."
+        ),
+    ] = None,
+    all_data: Annotated[
+        bool, typer.Option("--all-data", help="Include searches and fits scored on other data.")
+    ] = False,
+) -> None:
+    """Compare the searches and fits of an experiment on its newest data, as a table and a picture."""
+    with clean_errors():
+        from seqpipe.pipeline import COLUMNS_EXPLAINED, compare_experiment, print_table
+
+        found = compare_experiment(experiment, uri, runs=runs or (), all_data=all_data)
+        table = found.table.rename(
+            columns={"seconds": "fit s", "compile_seconds": "compile s", "n_parameters": "parameters"}
+        )
+        print_table(console(), table, found.experiment, caption=COLUMNS_EXPLAINED)
+        if found.left_out:
+            typer.echo(found.left_out)
+        picture = output or Path(f"{file_name(found.experiment)}-compared.png")
+        check_picture(picture, found.figure.canvas.get_supported_filetypes())
+        found.figure.savefig(picture)
+        typer.echo(f"picture: {picture}")
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="Model URI printed by a run, or a model folder.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet file with the recipe's columns, or .txt file of texts.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV, Parquet or .txt file to write.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Number of time steps to forecast; after the rows in DATA, if given.")
+    ] = None,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
+) -> None:
+    """Predict for a table, or forecast, with a logged model."""
+    with clean_errors():
+        from seqpipe.pipeline import predict_table, print_table, write_table
+
+        if data is None and steps is None:
+            raise typer.BadParameter("give DATA, or for a forecast --steps, or both")
+        predictions = predict_table(model, data, n_steps=steps, tracking_uri=uri)
+        if output is None:
+            print_table(console(), predictions, model)
+        else:
+            write_table(predictions, output)
+            typer.echo(f"{len(predictions)} predictions: {output}")
+
+
+def generate(
+    model: Annotated[str, typer.Argument(help="Model URI printed by a run, or a model folder.")],
+    prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
+    length: Annotated[int, typer.Option(min=1, help="Maximum number of tokens to generate.")] = 500,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Sampling temperature; below 1, likely tokens become more likely.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the k most likely tokens only.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Sample from the most likely tokens with this total probability only.")
+    ] = None,
+    stop: Annotated[str | None, typer.Option(help="End the text after the first occurrence of this string.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class of the text, if the model has classes.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Random seed for reproducible text.")] = None,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
+) -> None:
+    """Generate text, token by token, with a logged language model."""
+    with clean_errors():
+        from seqpipe.pipeline import generate_text
+
+        drawn = {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "stop": stop}
+        write_pieces(generate_text(model, prompt, label=label, random_state=seed, tracking_uri=uri, **drawn))
+
+
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 5000,
+    host: Annotated[str, typer.Option(help="Address to serve on; by default only this machine.")] = "127.0.0.1",
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
+) -> None:
+    """Browse recorded runs in the MLflow UI."""
+    with clean_errors():
+        from seqpipe.tracking import serve, ui_command
+
+        command, environment = ui_command(host=host, port=port, tracking_uri=uri)
+        typer.echo(f"http://{host}:{port} (press Ctrl-C to stop)")
+        raise typer.Exit(serve(command, environment))

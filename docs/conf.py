@@ -29,6 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_members",
+    "hook_reference",
     "parameter_groups",
     "shown_code",
 ]

@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from seqpipe import cli
 from seqpipe.cli import app
+from seqpipe.cli._commands import generate
 from seqpipe.exceptions import TrackingError
 from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
 from seqpipe.pipeline._load import load_recipe
@@ -142,16 +142,16 @@ def without_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     host.cache_clear()
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
 @pytest.fixture
-def cut_datasets(without_plugins: None, replace_dataset: Callable[..., None]) -> None:
+def cut_datasets(replace_dataset: Callable[..., None]) -> None:
     for dataset in CUT:
         whole = host().find("dataset", dataset, parameter="").create()
         cut = replace(whole, X=whole.X[:120], y=whole.y[:120])
         replace_dataset(dataset, lambda cut=cut: cut)
 
 
-@pytest.mark.usefixtures("cut_datasets")
+@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.usefixtures("without_plugins", "cut_datasets")
 def test_every_shipped_recipe_runs_at_a_tiny_size(name: str, store: str):
     overrides, told = TINY[name]
     folds = [] if load_recipe(name).recipe.search is None else ["search.cv=2"]
@@ -348,7 +348,7 @@ def test_generate_shows_each_token_at_once(writer: str, monkeypatch: pytest.Monk
     tokens = list(generate_text(writer, random_state=2, length=5))
     assert len(tokens) > 2
     monkeypatch.setattr(sys, "stdout", Terminal())
-    cli.generate(writer, seed=2, length=5)
+    generate(writer, seed=2, length=5)
     assert [text for text in shown if text][: len(tokens)] == ["".join(tokens[: i + 1]) for i in range(len(tokens))]
 
 
@@ -445,7 +445,8 @@ def test_the_interface_ends_with_its_servers_exit_code():
 
 
 def test_a_warning_is_one_clean_line(own_folder: Path):
-    (own_folder / "broken.py").write_text("raise OSError('no such library')\n")
+    hook = "import seqpipe\n@seqpipe.hookimpl\ndef seqpipe_engines():\n    return []\n"
+    (own_folder / "broken.py").write_text(f"{hook}raise OSError('no such library')\n")
     information = own_folder / "broken-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")

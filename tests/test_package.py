@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 import seqpipe
-from seqpipe import hookspecs
 from seqpipe.callbacks import IS_LIVE
 
 ROOT = Path(__file__).parents[1]
@@ -60,17 +59,6 @@ def test_the_examples_of_the_readme_run(number: int, tmp_path: Path) -> None:
 def test_the_example_of_the_readme_is_short() -> None:
     lines = [line for line in python_blocks("README.md")[0].splitlines() if line.strip()]
     assert len(lines) <= 15
-
-
-def hooks() -> list[str]:
-    return sorted(name for name in vars(hookspecs) if name.startswith("seqpipe_"))
-
-
-@pytest.mark.parametrize("hook", hooks())
-def test_every_hook_is_documented_with_its_signature_and_tested(hook: str) -> None:
-    signature = str(inspect.signature(getattr(hookspecs, hook))).replace("'", "")
-    assert f"### `{hook}{signature}`" in (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-    assert f"def test_hook_{hook}(" in (ROOT / "tests" / "test_plugins.py").read_text(encoding="utf-8")
 
 
 def test_links_between_documents_lead_somewhere() -> None:

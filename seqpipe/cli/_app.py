@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import version
+from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -107,5 +107,5 @@ def _options(
     if no_plugins:
         context.with_resource(variable("SEQPIPE_PLUGINS", ""))
     if show_version:
-        typer.echo(version("seqpipe"))
+        typer.echo(metadata.version("seqpipe"))
         raise typer.Exit

@@ -140,7 +140,7 @@ def _hook_rows(host: PluginHost) -> Iterator[dict[str, object]]:
     for kind in KINDS.values():
         who = ["seqpipe"] if kind.name in host.own_source.kinds else []
         who += [status.distribution for status, source in host.sources if kind.name in source.kinds]
-        purpose = " ".join((getattr(hookspecs, kind.hook).__doc__ or "").split())
+        purpose, *_ = (getattr(hookspecs, kind.hook).__doc__ or "").split("\n")
         yield {"hook": kind.hook, "record": kind.spec.__name__, "purpose": purpose, "implemented by": ", ".join(who)}
 
 

@@ -46,6 +46,11 @@ class ParameterCheck:
         for entry, wanted in _net_entries(inner, value).items():
             if not _is_option(entry, wanted):
                 raise self.loaded.error(path, f"{entry!r} {_NO_OPTION}")
+            try:
+                for kind, name in _registered_names(entry, wanted):
+                    host().find(kind, name, parameter=f"The {kind}")
+            except ValueError as error:
+                raise self.loaded.error(path, str(error)) from error
 
     def name(self, owner: Any, inner: str, value: Any, *, path: FieldPath, names: list[str]) -> None:
         """Raise `RecipeError` at ``path`` if ``owner`` has no parameter ``inner``; ``names`` are its parameters."""
@@ -80,6 +85,15 @@ def _net_entries(inner: str, value: Any) -> dict[str, Any]:
         return {str(entry): wanted for entry, wanted in value.items()}
     _, _, entry = f"__{inner}".partition("__net__")
     return {entry: value} if entry else {}
+
+
+def _registered_names(entry: str, value: Any) -> list[tuple[str, str]]:
+    """Return kind and name of each loss and callback that an entry names."""
+    if entry == "criterion":
+        return [("loss", value)]
+    if entry == "callbacks":
+        return [("callback", name) for item in value for name in ([item] if isinstance(item, str) else item)]
+    return []
 
 
 def _is_option(entry: str, value: Any) -> bool:

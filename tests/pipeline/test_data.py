@@ -75,8 +75,8 @@ def test_an_embedded_series_has_its_index_for_time():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"dataset": "digit"}, r"data\.dataset: must be one of .*'digits'.* Did you mean 'digits'\?"),
-        ({"dataset": "os.path"}, r"data\.dataset: must be one of"),
+        ({"dataset": "digit"}, r"data\.dataset: 'dataset' must be one of .*'digits'.* Did you mean 'digits'\?"),
+        ({"dataset": "os.path"}, r"data\.dataset: 'dataset' must be one of"),
         ({"dataset": "digits", "target": "y"}, r"data\.target: the data set 'digits' is not a table"),
         (
             {"path": "none.csv"},

@@ -147,14 +147,16 @@ def test_a_device_for_a_task_without_one_is_refused():
     ("params", "message"),
     [
         ({"net_params": {"optimizer": "SGD"}}, r"net_params: 'optimizer' cannot be set in a recipe"),
-        ({"net_params": {"callbacks": []}}, r"net_params: 'callbacks' cannot be set in a recipe"),
+        ({"net_params": {"callbacks": [1]}}, r"net_params: 'callbacks' cannot be set in a recipe"),
+        ({"net_params": {"callbacks": ["os.system"]}}, r"net_params: The callback must be a registered name"),
         ({"net_params": {1: 2}}, r"net_params: '1' cannot be set in a recipe"),
         ({"net_params": {"compile": True}}, r"net_params: 'compile' cannot be set"),
         ({"net__compile": True}, r"net__compile: 'compile' cannot be set"),
         ({"net__compile__backend": "inductor"}, r"net__compile__backend: 'compile__backend' cannot be set"),
         ({"net_params": {"callbacks__guard": None}}, r"net_params: 'callbacks__guard' cannot be set"),
         ({"net_params": {"criterion__weight": {"a": 1}}}, r"net_params: 'criterion__weight' cannot be set"),
-        ({"net__criterion": "MSELoss"}, r"net__criterion: 'criterion' cannot be set in a recipe"),
+        ({"net__criterion": "MSELoss"}, r"net__criterion: The loss must be one of .* Did you mean 'mse'"),
+        ({"net__criterion": ["mse"]}, r"net__criterion: 'criterion' cannot be set in a recipe"),
         ({"net__module": "os.system"}, r"net__module: 'module' cannot be set in a recipe"),
     ],
 )

@@ -280,7 +280,7 @@ def test_an_estimator_without_a_score_takes_a_list(table: Path, store: str) -> N
         ("no_texts", r"texts\(\) must return a dict with string keys. Got \['a'\] instead"),
         ("no_name", r"parameter\(\) must return a string. Got None instead"),
         ("no_task", r" must be a seqpipe.tasks.Task. Its factory returned \{\} instead"),
-        ("unmade", r" cannot be created: OSError: no licence"),
+        ("unmade", r" failed with OSError: no licence"),
     ],
 )
 def test_a_broken_task_is_told_by_its_plug_in(table: Path, task: str, message: str) -> None:

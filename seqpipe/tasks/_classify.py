@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,12 +14,12 @@ from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
 from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import TargetType
-from seqpipe.tasks._label_baselines import label_baselines, quiet_baselines
+from seqpipe.tasks._label_baselines import label_baselines
 from seqpipe.tasks._label_frame import label_frame
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
 from seqpipe.tasks._scores import indicator_scores, label_scores
-from seqpipe.tasks._tabular import tabular
+from seqpipe.tasks._tabular_baselines import tabular_baselines
 from seqpipe.tasks._targets import labels_of
 from seqpipe.tasks._task import TaskData
 
@@ -43,10 +42,10 @@ class ClassifyTask(SampleTask):
     target_type: ClassVar[TargetType] = "labels"
     constant_baseline: ClassVar[str | None] = "most frequent class"
     constant_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "log_loss", "f1_micro")
-    _errors: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
+    error_scores: ClassVar[Mapping[str, str]] = {"log_loss": "neg_log_loss"}
 
-    _metrics_of: ClassVar[tuple[str, ...]] = ("classification", "ranking")
-    _advised: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr")
+    metric_modules: ClassVar[tuple[str, ...]] = ("classification", "ranking")
+    advised_scores: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr")
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
         """Return a `SequenceClassifier` with ``params``.
@@ -72,12 +71,7 @@ class ClassifyTask(SampleTask):
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of predicting the most frequent class, and of logistic regression on the steps."""
-        X_train, X_test = tabular(train.X, test.X)
-        with quiet_baselines():
-            return {
-                name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test))
-                for name, model in label_baselines(train.y).items()
-            }
+        return tabular_baselines(self, label_baselines(train.y), train, test)
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out data, unless there are several labels, and the learning curves."""
@@ -92,18 +86,22 @@ class ClassifyTask(SampleTask):
             return f"{name!r} does not apply to several labels. Use one of {', '.join(_OF_SEVERAL)}."
         return super().scoring_fault(name, data)
 
-    def _folds(self, data: TaskData, n_splits: int, seed: int) -> BaseCrossValidator:
+    def folds(self, data: TaskData, n_splits: int, seed: int) -> BaseCrossValidator:
+        """Return folds with equal proportions of the classes; shuffled ones if there are several labels."""
         kind = KFold if data.y.ndim == 2 else StratifiedKFold
         return kind(n_splits, shuffle=True, random_state=seed)
 
-    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+    def prediction_columns(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return the prediction and the probability of each class, or of each of several labels."""
         predicted, probabilities = estimator.predict(data.X), estimator.predict_proba(data.X)
         return label_frame(predicted, probabilities, estimator.classes_, data.roles.target)
 
-    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
+    def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
+        """Return labels, or indicators of several labels, from the target columns."""
         return labels_of(targets, name, for_numbers="regress")
 
-    def _strata(self, data: TaskData) -> NDArray[Any] | None:
+    def strata(self, data: TaskData) -> NDArray[Any] | None:
+        """Return the class of each sample."""
         if data.y.ndim == 2:
             return None
         labels, counts = np.unique(data.y, return_counts=True)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -21,7 +18,7 @@ from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
 from seqpipe.tasks._scores import number_scores
-from seqpipe.tasks._tabular import tabular
+from seqpipe.tasks._tabular_baselines import tabular_baselines
 from seqpipe.tasks._targets import numbers_of
 from seqpipe.tasks._task import TaskData
 
@@ -38,13 +35,13 @@ class RegressTask(SampleTask):
     target_type: ClassVar[TargetType] = "numbers"
     constant_baseline: ClassVar[str | None] = "mean"
     constant_metrics: ClassVar[tuple[str, ...]] = ("rmse",)
-    _errors: ClassVar[Mapping[str, str]] = {
+    error_scores: ClassVar[Mapping[str, str]] = {
         "mae": "neg_mean_absolute_error",
         "rmse": "neg_root_mean_squared_error",
     }
 
-    _metrics_of: ClassVar[tuple[str, ...]] = ("regression",)
-    _advised: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
+    metric_modules: ClassVar[tuple[str, ...]] = ("regression",)
+    advised_scores: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
 
     def estimator(self, params: Mapping[str, Any]) -> BaseEstimator:
         """Return a `SequenceRegressor` with ``params``.
@@ -62,11 +59,8 @@ class RegressTask(SampleTask):
 
     def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
         """Return the metrics of predicting the mean, and of ridge regression on the steps."""
-        X_train, X_test = tabular(train.X, test.X)
         models = {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}
-        return {
-            name: self.metrics(model.fit(X_train, train.y), replace(test, X=X_test)) for name, model in models.items()
-        }
+        return tabular_baselines(self, models, train, test)
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return a plot of predicted against true values on the held-out data, and the learning curves."""
@@ -78,16 +72,7 @@ class RegressTask(SampleTask):
             "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
         }
 
-    def _folds(self, data: TaskData, n_splits: int, seed: int) -> KFold:
-        return KFold(n_splits, shuffle=True, random_state=seed)
-
-    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        predicted = np.asarray(estimator.predict(data.X))
-        if predicted.ndim == 1:
-            return pd.DataFrame({"prediction": predicted})
-        names = data.roles.target or range(predicted.shape[1])
-        return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
-
-    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
+    def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
+        """Return numbers from the target columns."""
         values = numbers_of(targets, name, for_labels="classify", unit="sequence")
         return values[:, 0] if values.shape[1] == 1 else values

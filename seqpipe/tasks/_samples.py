@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.model_selection import BaseCrossValidator, train_test_split
+from sklearn.model_selection import BaseCrossValidator, KFold, train_test_split
 
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
 from seqpipe.sequences import Sequences, Windows, as_sequences
@@ -20,22 +19,36 @@ from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import source_texts
 from seqpipe.transformers import WindowSplit, is_texts
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["SampleTask", "sequences_of"]
 
 
 class SampleTask(Task):
-    """A task with one prediction per sequence.
+    """A task with one prediction per sequence: a subclass defines `estimator` and `metrics`, and overrides the rest if needed.
 
     A table may have one of three layouts: long, with an ``id`` column and one row per step; with a
     ``sequence`` column of lists or texts, one row per sequence; or with neither, where each row is a sequence whose
     features are its steps.
+
+    Examples
+    --------
+    >>> from seqpipe import SequenceClassifier
+    >>> from seqpipe.tasks import SampleTask
+    >>> class Screen(SampleTask):
+    ...     target_type = "labels"
+    ...     def estimator(self, params):
+    ...         return SequenceClassifier(**params)
+    ...     def metrics(self, estimator, data):
+    ...         return {"missed": float((estimator.predict(data.X)[data.y == "ill"] != "ill").mean())}
     """
 
-    #: Names of the metrics that are errors, with their scikit-learn names.
-    _errors: ClassVar[Mapping[str, str]] = {}
-    #: Modules of scikit-learn's metrics that apply to the targets, and scores to name in errors.
-    _metrics_of: ClassVar[tuple[str, ...]]
-    _advised: ClassVar[tuple[str, ...]]
+    #: Names of scores that are errors, with the names by which scikit-learn negates them.
+    error_scores: ClassVar[Mapping[str, str]] = {}
+    #: Modules of ``sklearn.metrics`` whose scores apply to the targets, and scores to name in errors; empty for any.
+    metric_modules: ClassVar[tuple[str, ...]] = ()
+    advised_scores: ClassVar[tuple[str, ...]] = ()
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a table into sequences, with ids if there are any, and their targets.
@@ -60,7 +73,7 @@ class SampleTask(Task):
         check_roles(frame, roles, name=name, with_target=with_target)
         texts = roles.sequence is not None and is_texts(frame[roles.sequence])
         X = (source_texts if texts else sequences_of)(frame, roles, name=name)
-        y = self._target(targets_of(frame, roles, name=name), name) if with_target else None
+        y = self.read_targets(targets_of(frame, roles, name=name), name) if with_target else None
         return TaskData(X, y, name, roles)
 
     def split(self, estimator: Any, data: TaskData, *, test_size: float | int, seed: int) -> tuple[TaskData, TaskData]:
@@ -77,18 +90,18 @@ class SampleTask(Task):
                 "series before make_windows."
             )
         X_train, X_test, y_train, y_test = train_test_split(
-            data.X, data.y, test_size=test_size, random_state=seed, stratify=self._strata(data)
+            data.X, data.y, test_size=test_size, random_state=seed, stratify=self.strata(data)
         )
         return replace(data, X=X_train, y=y_train), replace(data, X=X_test, y=y_test)
 
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> BaseCrossValidator:
         """Return shuffled folds; for overlapping windows a `WindowSplit`, which keeps them apart."""
-        return WindowSplit(n_splits) if isinstance(data.X, Windows) else self._folds(data, n_splits, seed)
+        return WindowSplit(n_splits) if isinstance(data.X, Windows) else self.folds(data, n_splits, seed)
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return one row per sequence: its ``id``, or its number from 0, and the prediction."""
         ids = getattr(data.X, "ids", None)
-        frame = self._predicted(estimator, data)
+        frame = self.prediction_columns(estimator, data)
         frame.insert(0, "id", np.arange(len(frame)) if ids is None else ids)
         return frame
 
@@ -100,8 +113,8 @@ class SampleTask(Task):
         UnknownNameError
             If scikit-learn has no such score.
         """
-        found = self._errors.get(str(name), name)
-        names = sorted({*get_scorer_names(), *self._errors})
+        found = self.error_scores.get(str(name), name)
+        names = sorted({*get_scorer_names(), *self.error_scores})
         if found is not None and found not in names:
             raise UnknownNameError(
                 f"There is no score {name!r}.{did_you_mean(name, names)} There are {', '.join(names)}."
@@ -111,23 +124,41 @@ class SampleTask(Task):
     def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
         """Return why a score is not for the targets, such as one of numbers for labels; None if it is."""
         found = self.scorer(name)
-        if found is None or get_scorer(found)._score_func.__module__.split("._")[-1] in self._metrics_of:
+        if (
+            found is None
+            or not self.metric_modules
+            or get_scorer(found)._score_func.__module__.split("._")[-1] in self.metric_modules
+        ):
             return None
-        return f"{name!r} is not for the targets of this task. Use one of {', '.join(self._advised)}."
+        return f"{name!r} is not for the targets of this task. Use one of {', '.join(self.advised_scores)}."
 
-    @abstractmethod
-    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
-        """Return y from the target columns, one row per sequence."""
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return no baselines."""
+        return {}
 
-    @abstractmethod
-    def _folds(self, data: TaskData, n_splits: int, seed: int) -> BaseCrossValidator:
-        """Return the splitter for independent samples."""
+    def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
+        """Return no pictures."""
+        return {}
 
-    @abstractmethod
-    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return the columns of the table of predictions."""
+    def read_targets(self, targets: pd.DataFrame, name: str) -> Any:
+        """Return y from the target columns (n_samples, n_targets) of the table ``name``: their values, or its column."""
+        values = targets.to_numpy()
+        return values[:, 0] if values.shape[1] == 1 else values
 
-    def _strata(self, data: TaskData) -> NDArray[Any] | None:
+    def folds(self, data: TaskData, n_splits: int, seed: int) -> BaseCrossValidator:
+        """Return the splitter for independent samples: shuffled folds."""
+        return KFold(n_splits, shuffle=True, random_state=seed)
+
+    def prediction_columns(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return the columns of the table of predictions, one row per sample: ``prediction``, or one per target."""
+        predicted = np.asarray(estimator.predict(data.X))
+        if predicted.ndim == 1:
+            return pd.DataFrame({"prediction": predicted})
+        names = data.roles.target or range(predicted.shape[1])
+        return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
+
+    def strata(self, data: TaskData) -> NDArray[Any] | None:
+        """Return the class of each sample, so that training and held-out data have the same proportions; None for none."""
         return None
 
 

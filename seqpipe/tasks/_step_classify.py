@@ -85,11 +85,13 @@ class StepClassifyTask(StepTask):
             return indicator_scores(data.y, model.predict(data.X))
         return label_scores(data.y, model.predict(data.X), model.classes_, model.predict_proba(data.X))
 
-    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+    def prediction_columns(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return the prediction and the probability of each class, or of each of several labels."""
         predicted, probabilities = _labels(estimator.predict(data.X)), step_rows(estimator.predict_proba(data.X))
         return label_frame(predicted, probabilities, estimator.classes_, data.roles.target)
 
-    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[np.generic]:
+    def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[np.generic]:
+        """Return labels, or indicators of several labels, from the target columns."""
         return labels_of(targets, name, for_numbers="step_regress")
 
 

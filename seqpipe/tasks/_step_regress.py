@@ -73,13 +73,15 @@ class StepRegressTask(StepTask):
     def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:
         return number_scores(data.y, model.predict(data.X))
 
-    def _predicted(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+    def prediction_columns(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return the prediction per time step, or one per target."""
         predicted = step_rows(estimator.predict(data.X))
         if predicted.ndim == 1 or predicted.shape[1] == 1:
             return pd.DataFrame({"prediction": predicted.ravel()})
         names = data.roles.target or range(predicted.shape[1])
         return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
 
-    def _target(self, targets: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[np.float64]:
+        """Return numbers from the target columns."""
         values = numbers_of(targets, name, for_labels="step_classify", unit="step")
         return values[:, 0] if values.shape[1] == 1 else values

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
 from seqpipe.sequences import Sequences, as_sequences
@@ -102,12 +101,12 @@ class StepTask(SampleTask):
             return TaskData(sequences_of(frame, roles, name=name), None, name, roles)
         targets = step_targets_of(frame, roles, name=name)
         X = sequences_of(frame, roles, name=name)
-        return TaskData(X, np.split(self._target(targets, name), X.offsets[1:-1]), name, roles)
+        return TaskData(X, np.split(self.read_targets(targets, name), X.offsets[1:-1]), name, roles)
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return one row per time step: ``id`` or number of the sequence, ``step``, both from 0, and the prediction."""
         X = _sequences(data.X)
-        frame = self._predicted(estimator, data)
+        frame = self.prediction_columns(estimator, data)
         ids = np.arange(len(X)) if X.ids is None else X.ids
         frame.insert(0, "step", np.arange(len(frame)) - np.repeat(X.offsets[:-1], X.lengths))
         frame.insert(0, "id", np.repeat(ids, X.lengths))
@@ -158,9 +157,6 @@ class StepTask(SampleTask):
     @abstractmethod
     def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:
         """Return the metrics of a baseline on steps."""
-
-    def _folds(self, data: TaskData, n_splits: int, seed: int) -> KFold:
-        return KFold(n_splits, shuffle=True, random_state=seed)
 
 
 def _sequences(X: Any) -> Sequences:

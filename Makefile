@@ -87,4 +87,4 @@ $(PEERS)/.installed: pyproject.toml constraints.txt benchmarks/requirements-defa
 	touch $(PEERS)/.installed
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/hooks.md docs/tutorials .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/hooks.md docs/operations.md docs/tutorials .pytest_cache .mypy_cache .ruff_cache .hypothesis

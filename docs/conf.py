@@ -30,6 +30,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_members",
     "hook_reference",
+    "operations_reference",
     "parameter_groups",
     "shown_code",
 ]

@@ -6,7 +6,43 @@ Public names load when they are first used, so that ``import seqpipe`` needs nei
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqpipe.bundle import load, save
+    from seqpipe.cells import Cell, GRUCell, LSTMCell, MinGRUCell, MLPCell, RNNCell
+    from seqpipe.estimators import (
+        Forecaster,
+        LanguageModel,
+        SequenceCaptioner,
+        SequenceClassifier,
+        SequenceRegressor,
+        SequenceTranslator,
+        SlidingWindowClassifier,
+        SlidingWindowRegressor,
+        StepClassifier,
+        StepRegressor,
+        WindowedRegressor,
+        cross_val_predict,
+    )
+    from seqpipe.hookspecs import hookimpl
+    from seqpipe.recurrence import Recurrent
+    from seqpipe.sequences import Sequences, Windows
+    from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
+    from seqpipe.tracking import MLflowTracker
+    from seqpipe.transformers import (
+        PadSequences,
+        SequenceColumnTransformer,
+        SequenceScaler,
+        SequenceUnion,
+        TokenizeTexts,
+        Vocabulary,
+        WindowSplit,
+        cut_texts,
+        cut_windows,
+        make_windows,
+        sequence_union,
+    )
 
 __version__ = "0.1.0"
 

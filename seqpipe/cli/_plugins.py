@@ -56,6 +56,23 @@ def list_plugins(
             _print(rows)
 
 
+@plugins_app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the distribution, such as acme-cells.")],
+    kind: Annotated[str, typer.Option(help="What it offers: cell, engine, reader, task or wrapper.")],
+    offered: Annotated[
+        str | None, typer.Option("--offers", help="The name that users write; by default that of the distribution.")
+    ] = None,
+    author: Annotated[str, typer.Option(help="Author, for licence and metadata.")] = "",
+) -> None:
+    """Write a new plug-in in a folder of its name: it installs, passes its tests and checks, and has an example."""
+    with clean_errors():
+        from seqpipe.plugins import new_plugin
+
+        folder = new_plugin(name, kind, offered=offered, author=author)
+        typer.echo(f"{folder}: next: cd {folder}; pip install -e '.[test]'; pytest; seqpipe run example.yaml")
+
+
 @plugins_app.command("check")
 def check_plugin(
     target: Annotated[str, typer.Argument(help="A distribution that offers cells, MODULE, or MODULE:CLASS.")],

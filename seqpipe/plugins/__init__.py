@@ -9,12 +9,14 @@ distributions to load, and those not to load.
 
 from seqpipe.plugins._host import ENTRY_POINT_GROUP, PluginHost, host
 from seqpipe.plugins._kinds import KINDS, Kind
+from seqpipe.plugins._scaffold import KINDS_OF_NEW, new_plugin
 from seqpipe.plugins._source import Offer, SourceOffers
 from seqpipe.plugins._status import PluginStatus, Registered
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "KINDS",
+    "KINDS_OF_NEW",
     "Kind",
     "Offer",
     "PluginHost",
@@ -22,4 +24,5 @@ __all__ = [
     "Registered",
     "SourceOffers",
     "host",
+    "new_plugin",
 ]

@@ -7,7 +7,7 @@ from seqpipe.recurrence._record import RecordedRun, recorded_states
 from seqpipe.recurrence._recurrent import Recurrent
 from seqpipe.recurrence._states import map_state, stack_states, state_tensors
 from seqpipe.recurrence._steps import ValidSteps, check_lengths
-from seqpipe.recurrence.compiler import CompiledEngine, GraphEngine, TorchEngine, TritonEngine
+from seqpipe.recurrence.compiler import CompiledEngine, GraphEngine, TorchEngine, TritonEngine, compiled_operations
 from seqpipe.recurrence.contents import copied
 from seqpipe.recurrence.engines import (
     POLICY,
@@ -46,6 +46,7 @@ __all__ = [
     "check_lengths",
     "check_step",
     "compile_seconds",
+    "compiled_operations",
     "copied",
     "engine_or_unroll",
     "forked_generators",

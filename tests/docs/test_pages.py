@@ -14,7 +14,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: Pages whose blocks have tests of their own, which hold more than that they run.
-TESTED_ELSEWHERE = {"diagnostics", "engine", "waves"}
+TESTED_ELSEWHERE = {"diagnostics", "engine", "new-cell", "waves"}
 BLOCK = re.compile(r"(<!-- not run: .+? -->\n)?^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 
 

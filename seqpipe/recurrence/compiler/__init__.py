@@ -9,6 +9,7 @@ engine. They share ``_planned_engine`` (one plan per kind of cell, compared with
 from seqpipe.recurrence.compiler.c import CompiledEngine
 from seqpipe.recurrence.compiler.cudagraph import GraphEngine
 from seqpipe.recurrence.compiler.eager import TorchEngine
+from seqpipe.recurrence.compiler.program import compiled_operations
 from seqpipe.recurrence.compiler.triton import TritonEngine
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "GraphEngine",
     "TorchEngine",
     "TritonEngine",
+    "compiled_operations",
 ]

@@ -26,6 +26,7 @@ from seqpipe.recurrence.compiler.program._atoms import (
 )
 from seqpipe.recurrence.compiler.program._free_values import Bound, FreeValues
 from seqpipe.recurrence.compiler.program._layout import Layout, Target, layout_of
+from seqpipe.recurrence.compiler.program._operations import compiled_operations
 from seqpipe.recurrence.compiler.program._plan_step import plan_step
 from seqpipe.recurrence.compiler.program._schedule import (
     LoopSum,
@@ -60,6 +61,7 @@ __all__ = [
     "arguments",
     "atoms_in_order",
     "atoms_of",
+    "compiled_operations",
     "copy",
     "elementwise",
     "is_across",

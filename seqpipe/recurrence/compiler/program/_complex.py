@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seqpipe.recurrence.compiler.program._registry import Registry
 
-__all__ = ["ComplexParts", "on_parts"]
+__all__ = ["SUPPORTED", "ComplexParts", "on_parts"]
 
 
 class ComplexParts(NamedTuple):
@@ -247,3 +247,7 @@ def _eq(a: Any, b: Any) -> Tensor:
 @_register("ne")
 def _ne(a: Any, b: Any) -> Tensor:
     return ~_eq(a, b)
+
+
+#: Names of all operations on complex tensors.
+SUPPORTED = frozenset({*_RULES, *_LINEAR})

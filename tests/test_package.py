@@ -61,6 +61,10 @@ def test_the_example_of_the_readme_is_short() -> None:
     assert len(lines) <= 15
 
 
+#: Pages that extensions of Sphinx write.
+GENERATED = {"hooks.md": "hook_reference.py", "operations.md": "operations_reference.py"}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
@@ -68,7 +72,9 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def source_of(target: str) -> str:
-    """Return what a link leads to: of a page that the gallery writes, the script that it is written from."""
+    """Return what a link leads to: of a page that the build of the documentation writes, what it is written from."""
+    if target in GENERATED:
+        return f"_extensions/{GENERATED[target]}"
     if match := re.fullmatch(r"(tutorials|gallery)/(\w+)\.rst", target):
         return f"examples/{match[1]}/{'GALLERY_HEADER.rst' if match[2] == 'index' else match[2] + '.py'}"
     return target

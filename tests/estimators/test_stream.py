@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
+from seqpipe.builtins import seqpipe_poolings
 from seqpipe.estimators import SequenceClassifier, SequenceRegressor, StepClassifier
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.networks import POOLINGS
 
 SMALL = {"hidden_size": 8, "max_epochs": 2, "random_state": 0}
 rng = np.random.default_rng(0)
@@ -33,7 +33,7 @@ def classifier() -> SequenceClassifier:
     return SequenceClassifier(**SMALL).fit(X, LABELS)
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("pooling", [spec.name for spec in seqpipe_poolings()])
 @pytest.mark.parametrize("cell", ["gru", "lstm", "mlp"])
 def test_every_step_gives_the_prediction_on_the_steps_so_far(cell: str, pooling: str) -> None:
     model = SequenceRegressor(cell, pooling=pooling, num_layers=2, dropout=0.2, **SMALL).fit(X, TARGETS)
@@ -46,7 +46,11 @@ def test_every_step_gives_the_prediction_on_the_steps_so_far(cell: str, pooling:
 PATCHES = [None, (4, 2), (16, 8), (5, 5)]
 
 
-@given(cuts=st.sets(st.integers(1, 199)), pooling=st.sampled_from(POOLINGS), patch=st.sampled_from(PATCHES))
+@given(
+    cuts=st.sets(st.integers(1, 199)),
+    pooling=st.sampled_from([spec.name for spec in seqpipe_poolings()]),
+    patch=st.sampled_from(PATCHES),
+)
 @settings(max_examples=50, deadline=None)
 def test_any_chunks_give_the_prediction_on_the_whole(cuts: set[int], pooling: str, patch: Any) -> None:
     model = _fitted(pooling, patch)
@@ -58,7 +62,11 @@ def test_any_chunks_give_the_prediction_on_the_whole(cuts: set[int], pooling: st
     np.testing.assert_allclose(last, model.predict([steps])[0], rtol=0, atol=1e-12)
 
 
-@given(n_steps=st.integers(1, 40), patch=st.sampled_from(PATCHES), pooling=st.sampled_from(POOLINGS))
+@given(
+    n_steps=st.integers(1, 40),
+    patch=st.sampled_from(PATCHES),
+    pooling=st.sampled_from([spec.name for spec in seqpipe_poolings()]),
+)
 @settings(max_examples=25, deadline=None)
 def test_a_patch_that_is_not_complete_counts_as_in_a_sequence_that_ends(n_steps: int, patch: Any, pooling: str) -> None:
     model = _fitted(pooling, patch)

@@ -1,0 +1,29 @@
+"""The example of the README, and the recipe."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seqpipe import datasets
+from seqpipe.pipeline import run_recipe
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_example_of_the_readme_runs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    names: dict = {}
+    exec(block, names)
+    assert names["model"].score(names["X"], names["y"]) > 0.9
+
+
+def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = datasets.DATASETS["adding"]()
+    monkeypatch.setitem(datasets.DATASETS, "adding", lambda: replace(whole, X=whole.X[:60, :10], y=whole.y[:60]))
+    tiny = ["task.regress.hidden_size=2", "task.regress.max_epochs=1", "search.cv=2", "tracking.enabled=false"]
+    ran = run_recipe(ROOT / "adding.yaml", overrides=tiny)
+    assert len(ran.table) == 9

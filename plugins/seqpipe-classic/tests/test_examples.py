@@ -5,11 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import seqpipe_classic as classic
 
 from seqpipe import datasets
 from seqpipe.pipeline import run_recipe
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_the_readme_lists_every_cell() -> None:
+    listed = re.findall(r"^\| \[`(\w+)`\]", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(spec.name for spec in classic.seqpipe_cells())
 
 
 def test_the_example_of_the_readme_runs() -> None:

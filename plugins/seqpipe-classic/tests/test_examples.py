@@ -23,7 +23,8 @@ def test_the_example_of_the_readme_runs() -> None:
     [block] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     names: dict = {}
     exec(block, names)
-    assert names["model"].score(names["X"], names["y"]) > 0.9
+    for model in ("model", "solved"):
+        assert names[model].score(names["X"], names["y"]) > 0.9
 
 
 def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Classic recurrent cells for seqpipe: a file each, with the equations of its paper."""
+"""Recurrent cells of the literature for seqpipe, a file each with the equations of its paper, and echo state estimators."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from seqpipe_classic._antisymmetric import AntisymmetricCell
 from seqpipe_classic._clockwork import ClockworkCell
 from seqpipe_classic._coupled_lstm import CoupledLSTMCell
 from seqpipe_classic._echo_state import EchoStateCell
+from seqpipe_classic._echo_state_estimators import EchoStateClassifier, EchoStateRegressor
 from seqpipe_classic._indrnn import IndRNNCell
 from seqpipe_classic._layer_norm_lstm import LayerNormLSTMCell
 from seqpipe_classic._mgu import MGUCell
@@ -19,6 +20,8 @@ __all__ = [
     "ClockworkCell",
     "CoupledLSTMCell",
     "EchoStateCell",
+    "EchoStateClassifier",
+    "EchoStateRegressor",
     "IndRNNCell",
     "LayerNormLSTMCell",
     "MGUCell",

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import seqpipe_classic as classic
 
-from seqpipe import datasets
+from seqpipe.datasets import load_adding
 from seqpipe.pipeline import run_recipe
+from seqpipe.plugins import Registered, host
+from seqpipe.specs import DatasetSpec
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,8 +31,9 @@ def test_the_example_of_the_readme_runs() -> None:
 
 def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    whole = datasets.DATASETS["adding"]()
-    monkeypatch.setitem(datasets.DATASETS, "adding", lambda: replace(whole, X=whole.X[:60, :10], y=whole.y[:60]))
+    whole = load_adding()
+    tiny_data = DatasetSpec("adding", lambda: replace(whole, X=whole.X[:60, :10], y=whole.y[:60]))
+    monkeypatch.setitem(host().offers("dataset"), "adding", [Registered(tiny_data, "seqpipe")])
     tiny = ["task.regress.hidden_size=2", "task.regress.max_epochs=1", "search.cv=2", "tracking.enabled=false"]
     ran = run_recipe(ROOT / "adding.yaml", overrides=tiny)
     assert len(ran.table) == 9

@@ -98,6 +98,17 @@ def test_a_unitary_cell_preserves_the_norm_of_its_state() -> None:
     torch.testing.assert_close(outputs.norm(dim=-1), expected[:, None].expand(3, 200), rtol=1e-12, atol=0)
 
 
+def test_a_unitary_cell_at_rest_has_finite_gradients() -> None:
+    torch.manual_seed(0)
+    layers = Recurrent(classic.UnitaryCell(2, 4))
+    with torch.no_grad():
+        layers.cells[0].b.fill_(0.1)
+    x = torch.zeros(3, 5, 2)
+    x[:, 2] = 1.0
+    layers(x.requires_grad_())[0].square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in (x, *layers.parameters()))
+
+
 def test_lstm_gates_begin_so_that_the_state_is_kept() -> None:
     peephole, coupled, normed = (
         kind(2, 3) for kind in (classic.PeepholeLSTMCell, classic.CoupledLSTMCell, classic.LayerNormLSTMCell)

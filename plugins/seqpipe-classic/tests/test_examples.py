@@ -36,4 +36,4 @@ def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(host().offers("dataset"), "adding", [Registered(tiny_data, "seqpipe")])
     tiny = ["task.regress.hidden_size=2", "task.regress.max_epochs=1", "search.cv=2", "tracking.enabled=false"]
     ran = run_recipe(ROOT / "adding.yaml", overrides=tiny)
-    assert len(ran.table) == 9
+    assert len(ran.table) == 10

@@ -68,7 +68,7 @@ TINY = {
 }
 #: Data sets of which these recipes take a part, for the baselines read all there is.
 CUT = ("adding", "moving_digits", "wave_windows")
-FRAMES = Path(__file__).parents[1] / "plugins" / "seqpipe-convlstm" / "frames.yaml"
+FRAMES = Path(__file__).parents[1] / "plugins" / "seqpipe-conv" / "frames.yaml"
 
 
 @pytest.fixture(autouse=True)

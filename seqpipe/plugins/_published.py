@@ -5,4 +5,4 @@ from __future__ import annotations
 __all__ = ["PUBLISHED"]
 
 #: Distributions by kind and name.
-PUBLISHED = {"cell convlstm": "seqpipe-convlstm", "cell mgu": "seqpipe-mgu"}
+PUBLISHED = {"cell convlstm": "seqpipe-conv", "cell mgu": "seqpipe-classic"}

@@ -397,6 +397,6 @@ def test_a_plugin_for_this_api_is_loaded(site):
 
 def test_a_cell_of_the_same_project_is_named_with_the_distribution_to_install():
     with pytest.raises(
-        UnknownNameError, match="'mgu', which comes with the distribution 'seqpipe-mgu'. Install it, or"
+        UnknownNameError, match="'mgu', which comes with the distribution 'seqpipe-classic'. Install it, or"
     ):
         PluginHost([]).find("cell", "mgu", parameter=PARAMETER)

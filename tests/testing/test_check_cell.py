@@ -210,6 +210,11 @@ def test_the_decorator_lists_every_check() -> None:
     assert len(mark.args[1]) == 2 * len(CELL_CHECKS)
 
 
+def test_the_decorator_leaves_checks_out() -> None:
+    names = [case.values[1] for case in parametrize_with_cell_checks([Sound], exclude=SLOW).args[1]]
+    assert names == [check.name for check in CELL_CHECKS if check.name not in SLOW]
+
+
 def test_the_users_random_generator_ends_as_it_began() -> None:
     before = torch.get_rng_state()
     check_cell(Sound, exclude=SLOW)

@@ -85,7 +85,10 @@ def check_cell(
 
 
 def parametrize_with_cell_checks(
-    cells: Iterable[Callable[..., Cell]], *, expected_failed_checks: Callable[[Any], Mapping[str, str]] | None = None
+    cells: Iterable[Callable[..., Cell]],
+    *,
+    expected_failed_checks: Callable[[Any], Mapping[str, str]] | None = None,
+    exclude: Collection[str] = (),
 ) -> Any:
     """Return a decorator of pytest that runs a test for every check of every cell.
 
@@ -97,6 +100,13 @@ def parametrize_with_cell_checks(
         As in `check_cell`.
     expected_failed_checks : callable (cell) -> dict of str to str, optional
         Returns names of checks that are expected to fail, and why; these tests are marked as xfail.
+    exclude : collection of str, optional
+        Names of checks to leave out, such as "speed_is_graded", which takes time and judges nothing.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no check of some name.
 
     Examples
     --------
@@ -108,10 +118,11 @@ def parametrize_with_cell_checks(
     """
     import pytest
 
+    checks = selected(CELL_CHECKS, None, exclude, owner="parametrize_with_cell_checks")
     cases = []
     for cell in cells:
         expected = {} if expected_failed_checks is None else expected_failed_checks(cell)
-        for check in CELL_CHECKS:
+        for check in checks:
             marks = [pytest.mark.xfail(reason=expected[check.name])] if check.name in expected else []
             name = getattr(cell, "__name__", repr(cell))
             cases.append(pytest.param(cell, check.name, marks=marks, id=f"{name}-{check.name}"))

@@ -23,7 +23,8 @@ class Gradients:
     """Assembles the gradients of one program.
 
     Usually they are a permutation of the sums, with zeros. The permutation is found once, by assembling numbered sums
-    with torch; from then on a single operation gathers all gradients.
+    with torch; from then on a single operation gathers all gradients. A permutation that depends on masks or indices is
+    not stored, since other cells that use the program may have other ones.
 
     Parameters
     ----------
@@ -56,8 +57,10 @@ class Gradients:
             Parameters and buffers.
         """
         if not self._searched:
-            with suppress(RuntimeError):  # an operation refuses the numbered sums: it is no permutation
-                self._order = self._find_order(self._free.all(tensors))
+            values = self._free.all(tensors)
+            if not self._reads_whole_numbers(values, len(tensors)):
+                with suppress(RuntimeError):  # an operation refuses the numbered sums: it is no permutation
+                    self._order = self._find_order(values)
             self._searched = True
         if self._order is not None:
             return self._order.of(self._kernel.gather(self._order.index, sums))
@@ -71,6 +74,15 @@ class Gradients:
             values[found.slot] = part[0] if found.rows is None else part if found.turned else part.t()
         run_free_calls(self._program.late, values)
         return [None if g is None else values[g.slot] for g in self._program.parameter_grads]
+
+    def _reads_whole_numbers(self, values: Sequence[Any], n_tensors: int) -> bool:
+        """Return whether gradients depend on booleans or integers that are computed from the cell's tensors."""
+        own = set(range(n_tensors))
+        for step in self._program.early:
+            if step.reads() & own:
+                own.add(step.slot)
+        read = {slot for step in self._program.late for slot in step.reads() & own}
+        return any(isinstance(values[slot], Tensor) and not values[slot].is_floating_point() for slot in read)
 
     def _find_order(self, values: Sequence[Any]) -> _Order | None:
         n = self._starts[-1]

@@ -468,6 +468,31 @@ def test_a_buffer_that_repeats_one_number_is_taken(planned: str, everything: Eve
     assert compare(everything, furthest, planned, Recurrent(cell), x, [4, 2], None) <= LIMITS[torch.float64]
 
 
+class Selecting(MinGRU):
+    """Reads its weights through buffers of booleans and indices, and where they are positive."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.recur = nn.Parameter(torch.randn(3, hidden_size, hidden_size))
+        self.register_buffer("mask", torch.rand(hidden_size, hidden_size) > 0.5)
+        self.register_buffer("order", torch.randperm(hidden_size))
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        one, two, three = self.recur
+        h, _ = super().step(x_t, h @ (one * self.mask) + h @ two[self.order] + h @ (three * (three > 0)))
+        return h, h
+
+
+def test_cells_that_share_a_plan_differ_in_masks_and_indices(
+    planned: str, everything: Everything, furthest: Furthest
+) -> None:
+    torch.manual_seed(0)
+    for _ in range(3):
+        recurrent, x = Recurrent(Selecting(3, 5).double()), torch.randn(2, 4, 3, dtype=torch.float64)
+        assert engines_of(planned, recurrent) == {planned}
+        assert compare(everything, furthest, planned, recurrent, x, [4, 2], None) <= LIMITS[torch.float64]
+
+
 def test_weights_changed_between_two_passes_are_seen(planned: str) -> None:
     recurrent, x = make(), torch.randn(2, 3, 3, dtype=torch.float64)
     run_with(planned, recurrent, x)

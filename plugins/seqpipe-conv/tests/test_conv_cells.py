@@ -1,4 +1,4 @@
-"""The convolutional LSTM, tested against the equations of the paper and with seqpipe's checks."""
+"""The convolutional cells, tested against the equations of their papers and with seqpipe's checks."""
 
 import pickle
 import re
@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 from scipy.signal import correlate2d
-from seqpipe_convlstm import ConvLSTMCell
+from seqpipe_conv import ConvGRUCell, ConvLSTMCell
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from seqpipe import Recurrent, SequenceClassifier, StepRegressor
+from seqpipe import Cell, Recurrent, SequenceClassifier, StepRegressor
+from seqpipe.pipeline import run_recipe
 from seqpipe.plugins import host
-from seqpipe.testing import check_cell
+from seqpipe.testing import check_cell, parametrize_with_cell_checks
 
+BOTH = pytest.mark.parametrize("kind", [ConvGRUCell, ConvLSTMCell])
 TINY = {"hidden_size": 3, "max_epochs": 2, "random_state": 0}
 
 
@@ -28,7 +30,7 @@ def convolved(kernels: np.ndarray, maps: np.ndarray) -> np.ndarray:
     return np.array([sum(correlate2d(m, k, mode="same") for m, k in zip(maps, each)) for each in kernels])
 
 
-def test_a_step_follows_equation_3_of_the_paper() -> None:
+def test_a_step_of_convlstm_follows_equation_3_of_its_paper() -> None:
     torch.manual_seed(0)
     cell = ConvLSTMCell(2 * 4 * 5, 3, element_shape=(2, 4, 5)).double()
     with torch.no_grad():
@@ -47,19 +49,36 @@ def test_a_step_follows_equation_3_of_the_paper() -> None:
     assert output is found_h
 
 
-def test_the_cell_passes_seqpipes_checks_on_plain_features() -> None:
-    check_cell(ConvLSTMCell, exclude=["speed_is_graded"])
-
-
-@pytest.mark.parametrize("shape", [(3, 1, 2), (1, 2)])
-def test_the_cell_passes_seqpipes_checks_on_frames(shape: tuple[int, ...]) -> None:
-    sizes = (int(np.prod(shape)), 2)
-    check_cell(ConvLSTMCell, cell_params={"element_shape": shape}, sizes=sizes, exclude=["speed_is_graded"])
-
-
-def test_maps_keep_their_place_through_layers_and_both_directions() -> None:
+def test_a_step_of_convgru_follows_the_equations_of_its_paper() -> None:
     torch.manual_seed(0)
-    layers = Recurrent(ConvLSTMCell(48, 3, element_shape=(1, 6, 8)), num_layers=2, bidirectional=True)
+    cell = ConvGRUCell(2 * 4 * 5, 3, element_shape=(2, 4, 5)).double()
+    w = {name: p.detach().numpy() for name, p in cell.named_parameters()}
+    X, h = torch.randn(2, 4, 5).double(), torch.randn(3, 4, 5).double()
+    z, r, x = np.split(convolved(w["W_x.weight"], X.numpy()) + w["W_x.bias"][:, None, None], 3)
+    U_z, U_r = np.split(w["U_zr.weight"], 2)
+    z, r = sigmoid(z + convolved(U_z, h.numpy())), sigmoid(r + convolved(U_r, h.numpy()))
+    expected = (1 - z) * h.numpy() + z * np.tanh(x + convolved(w["U.weight"], r * h.numpy()))
+    output, state = cell(X.reshape(1, -1), h.reshape(1, -1))
+    np.testing.assert_allclose(state.detach().numpy().reshape(3, 4, 5), expected, rtol=1e-12)
+    assert output is state
+
+
+@parametrize_with_cell_checks([ConvGRUCell, ConvLSTMCell], exclude=["speed_is_graded"])
+def test_the_cells_pass_seqpipes_checks_on_plain_features(cell: type[Cell], check: str) -> None:
+    check_cell(cell, include=[check])
+
+
+@BOTH
+@pytest.mark.parametrize("shape", [(3, 1, 2), (1, 2)])
+def test_the_cells_pass_seqpipes_checks_on_frames(kind: type[Cell], shape: tuple[int, ...]) -> None:
+    sizes = (int(np.prod(shape)), 2)
+    check_cell(kind, cell_params={"element_shape": shape}, sizes=sizes, exclude=["speed_is_graded"])
+
+
+@BOTH
+def test_maps_keep_their_place_through_layers_and_both_directions(kind: type[Cell]) -> None:
+    torch.manual_seed(0)
+    layers = Recurrent(kind(48, 3, element_shape=(1, 6, 8)), num_layers=2, bidirectional=True)
     assert layers.cells[2].W_x.in_channels == 6
     x = torch.zeros(1, 1, 48)
     x[0, 0, 0] = 1.0  # two layers of 3 by 3 kernels spread the corner by two pixels, through W_x alone
@@ -75,23 +94,25 @@ def test_the_plain_loop_or_torchs_plan_runs_it_and_says_so() -> None:
     assert "not " in choice.reason or "SEQPIPE_ENGINE" in choice.reason
 
 
-def test_the_distribution_offers_the_cell_by_name() -> None:
-    found = host().find("cell", "convlstm", parameter="cell")
-    assert found.spec.factory is ConvLSTMCell
-    assert found.distribution == "seqpipe-convlstm"
+@pytest.mark.parametrize(("name", "kind"), [("convgru", ConvGRUCell), ("convlstm", ConvLSTMCell)])
+def test_the_distribution_offers_the_cells_by_name(name: str, kind: type[Cell]) -> None:
+    found = host().find("cell", name, parameter="cell")
+    assert found.spec.factory is kind
+    assert found.distribution == "seqpipe-conv"
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"element_shape": (2, 3)}, r"of input_size=8 numbers. Got \(2, 3\) instead"),
         ({"element_shape": (2, 2, 2, 1)}, r"Got \(2, 2, 2, 1\) instead"),
-        ({"kernel_size": 2}, "'kernel_size' parameter of ConvLSTMCell must be odd. Got 2 instead"),
+        ({"kernel_size": 2}, "'kernel_size' parameter of Conv.*Cell must be odd. Got 2 instead"),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(given: dict, message: str) -> None:
+def test_shapes_that_do_not_fit_are_refused(kind: type[Cell], given: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ConvLSTMCell(8, 2, **given)
+        kind(8, 2, **given)
 
 
 @pytest.fixture
@@ -105,9 +126,10 @@ def frames() -> tuple[list[np.ndarray], np.ndarray]:
     return films, np.where(ends < 2, "left", "right")
 
 
-def test_an_estimator_is_fitted_to_ragged_films_and_persists(frames) -> None:
+@pytest.mark.parametrize("name", ["convgru", "convlstm"])
+def test_an_estimator_is_fitted_to_ragged_films_and_persists(name: str, frames) -> None:
     films, y = frames
-    model = SequenceClassifier("convlstm", **{**TINY, "max_epochs": 40}, num_layers=2).fit(films, y)
+    model = SequenceClassifier(name, **{**TINY, "max_epochs": 40}, num_layers=2).fit(films, y)
     assert model.score(films, y) > 0.9
     assert model.element_shape_ == (1, 4, 4)
     again = pickle.loads(pickle.dumps(model))
@@ -137,3 +159,10 @@ def test_the_example_of_the_readme_runs() -> None:
     names: dict = {}
     exec(block, names)
     assert names["model"].element_shape_ == (1, 6, 6)
+
+
+def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny = ["task.classify.hidden_size=2", "task.classify.max_epochs=1", "evaluate.test_size=1700"]
+    ran = run_recipe(Path(__file__).parents[1] / "frames.yaml", overrides=[*tiny, "tracking.enabled=false"])
+    assert ran.estimator.element_shape_ == (1, 16, 16)

@@ -7,9 +7,7 @@ from torch import Tensor, nn
 
 import seqpipe
 
-__all__ = ["MGUCell", "seqpipe_cells"]
-
-SEQPIPE_API = 1
+__all__ = ["MGUCell"]
 
 
 class MGUCell(seqpipe.Cell):
@@ -32,9 +30,3 @@ class MGUCell(seqpipe.Cell):
         c = torch.tanh(x_c + self.recur_c(f * h))
         h = (1 - f) * h + f * c
         return h, h
-
-
-@seqpipe.hookimpl
-def seqpipe_cells() -> list[seqpipe.CellSpec]:
-    """Offer the cell."""
-    return [seqpipe.CellSpec("mgu", MGUCell, summary="minimal gated unit")]

@@ -14,6 +14,7 @@ from seqpipe.exceptions import RecipeError, did_you_mean
 from seqpipe.pipeline._document import Document, FieldPath, read_document, write_yaml
 from seqpipe.pipeline._overrides import apply_overrides
 from seqpipe.pipeline._schema import (
+    GRID_TAGS,
     DataSection,
     EvaluateSection,
     Recipe,
@@ -84,7 +85,7 @@ def load_recipe(source: RecipeSource, overrides: Iterable[str] = ()) -> LoadedRe
 
 
 def _located(details: ErrorDetails, document: Document) -> RecipeError:
-    path = tuple(part for part in details["loc"] if part != "[key]")
+    path = tuple(part for part in details["loc"] if part not in ("[key]", *GRID_TAGS))
     match details["type"]:
         case "extra_forbidden" | "invalid_key":
             section = _SECTIONS[path[:-1]]

@@ -62,7 +62,7 @@ def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str
             "steps transform the input, which for this task is the series to forecast: remove them. "
             "The forecaster scales and differences the series itself.",
         )
-    check = ParameterCheck(loaded, data.X.iloc[:2] if isinstance(data.X, pd.DataFrame) else data.X[:2])
+    check = ParameterCheck(loaded, _sample(data))
     steps = list(_steps(loaded, check))
     estimator = _estimator(loaded, task, check)
     _set_where_unset(loaded, task, estimator, "random_state", loaded.recipe.seed)
@@ -71,22 +71,26 @@ def build_model(loaded: LoadedRecipe, task: Task, data: TaskData, *, device: str
     return estimator if alone else Pipeline([*steps, (_MODEL, estimator)])
 
 
-def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: TaskData) -> dict[str, list[Any]]:
-    """Return the parameters to search, by their names in the model.
+def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: TaskData) -> list[dict[str, list[Any]]]:
+    """Return the parameters to search of each grid, by their names in the model.
 
     Raises
     ------
     RecipeError
         If a parameter does not exist, or a value is invalid.
     """
-    search, check = (
-        loaded.recipe.search,
-        ParameterCheck(loaded, data.X.iloc[:2] if isinstance(data.X, pd.DataFrame) else data.X[:2]),
-    )
+    search = loaded.recipe.search
     assert search is not None
+    check = ParameterCheck(loaded, _sample(data))
+    return [_candidates(check, task, model, grid, path) for path, grid in search.grids]
+
+
+def _candidates(
+    check: ParameterCheck, task: Task, model: Any, grid: dict[str, list[Any]], grid_path: FieldPath
+) -> dict[str, list[Any]]:
     found = {}
-    for name, values in search.candidates.items():
-        path: FieldPath = ("search", search.field, name)
+    for name, values in grid.items():
+        path: FieldPath = (*grid_path, name)
         inner = _inner_name(model, task, name)
         for i, value in enumerate(values):
             check.net_options(inner, value, path=(*path, i))
@@ -95,6 +99,11 @@ def candidate_parameters(loaded: LoadedRecipe, task: Task, model: Any, data: Tas
             check.value(model, inner, value, path=(*path, i))
         found[inner] = values
     return found
+
+
+def _sample(data: TaskData) -> Any:
+    """Return a small part of the data."""
+    return data.X.iloc[:2] if isinstance(data.X, pd.DataFrame) else data.X[:2]
 
 
 def _steps(loaded: LoadedRecipe, check: ParameterCheck) -> Iterator[tuple[str, Any]]:

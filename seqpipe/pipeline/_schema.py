@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from unicodedata import normalize
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from seqpipe.tables import CsvFormat, Roles
 from seqpipe.tracking import Diagnostic
 
-__all__ = ["DataSection", "EvaluateSection", "Named", "Recipe", "SearchSection", "TrackingSection"]
+__all__ = ["GRID_TAGS", "DataSection", "EvaluateSection", "Named", "Recipe", "SearchSection", "TrackingSection"]
 
 
 def _as_list(value: object) -> object:
@@ -26,6 +26,12 @@ def _as_name(value: object) -> object:
 Column = Annotated[str, BeforeValidator(_as_name)]
 Columns = Annotated[list[Column], BeforeValidator(_as_list), Field(min_length=1)]
 Candidates = Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+#: Parts that pydantic adds to the location of an error in a grid, or in one of several.
+GRID_TAGS = ("one grid", "several grids")
+Grids = Annotated[
+    Annotated[Candidates, Tag(GRID_TAGS[0])] | Annotated[list[Candidates], Tag(GRID_TAGS[1]), Field(min_length=1)],
+    Discriminator(lambda value: GRID_TAGS[isinstance(value, list)]),
+]
 
 
 class _Section(BaseModel):
@@ -114,8 +120,10 @@ class SearchSection(_Section):
 
     Attributes
     ----------
-    grid, random : dict of str to list, or None
-        Parameters and their values: all combinations, or ``n_iter`` random ones.
+    grid : dict of str to list, list of dict, or None
+        Parameters and their values, of which all combinations are tried; of several grids, those of each.
+    random : dict of str to list, or None
+        Parameters and their values, of which ``n_iter`` random combinations are tried.
     n_iter : int or None
         Number of random candidates.
     cv : int
@@ -129,7 +137,7 @@ class SearchSection(_Section):
         share the global interpreter lock. By default joblib's, "loky" unless set by `joblib.parallel_config`.
     """
 
-    grid: Candidates | None = None
+    grid: Grids | None = None
     random: Candidates | None = None
     n_iter: Annotated[int, Field(ge=1)] | None = None
     cv: Annotated[int, Field(ge=2)] = 3
@@ -150,14 +158,18 @@ class SearchSection(_Section):
         return self
 
     @property
-    def candidates(self) -> dict[str, list[Any]]:
-        """The parameters and their values."""
-        return self.grid or self.random or {}
+    def grids(self) -> list[tuple[tuple[str | int, ...], dict[str, list[Any]]]]:
+        """The parameters and their values of each grid, with its path in the recipe."""
+        if self.random is not None:
+            return [(("search", "random"), self.random)]
+        if isinstance(self.grid, list):
+            return [(("search", "grid", i), grid) for i, grid in enumerate(self.grid)]
+        return [(("search", "grid"), self.grid or {})]
 
     @property
-    def field(self) -> Literal["grid", "random"]:
-        """The field that defines `candidates`."""
-        return "random" if self.grid is None else "grid"
+    def names(self) -> list[str]:
+        """The names of all searched parameters, in the order of the recipe."""
+        return list(dict.fromkeys(name for _, grid in self.grids for name in grid))
 
 
 class EvaluateSection(_Section):

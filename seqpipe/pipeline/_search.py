@@ -43,7 +43,7 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
     assert search is not None
     if jobs == 0:
         raise RecipeError("--jobs: must be a number of parallel fits, or -1 for one per core. Got 0 instead.")
-    parameters = candidate_parameters(loaded, task, model, train)
+    grids = candidate_parameters(loaded, task, model, train)
     common = {
         "scoring": _scoring(loaded, task, train),
         "cv": _folds(loaded, task, model, train),
@@ -51,9 +51,9 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
         "error_score": np.nan,
     }
     if search.n_iter is None:
-        return GridSearchCV(model, parameters, **common)
-    n_iter = min(search.n_iter, len(ParameterGrid(parameters)))
-    return RandomizedSearchCV(model, parameters, n_iter=n_iter, random_state=seed, **common)
+        return GridSearchCV(model, grids if len(grids) > 1 else grids[0], **common)
+    n_iter = min(search.n_iter, len(ParameterGrid(grids)))
+    return RandomizedSearchCV(model, grids[0], n_iter=n_iter, random_state=seed, **common)
 
 
 def candidate_names(loaded: LoadedRecipe, search: Any) -> list[str]:
@@ -142,8 +142,10 @@ def _as_written(loaded: LoadedRecipe, params: Mapping[str, Any]) -> dict[str, An
     """Return the parameters of a candidate by their names in the recipe."""
     assert loaded.recipe.search is not None
     return {
-        name: next(value for inner, value in params.items() if inner == name or inner.endswith(f"__{name}"))
-        for name in loaded.recipe.search.candidates
+        name: value
+        for name in loaded.recipe.search.names
+        for inner, value in params.items()
+        if inner == name or inner.endswith(f"__{name}")
     }
 
 

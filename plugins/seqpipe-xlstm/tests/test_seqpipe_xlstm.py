@@ -26,10 +26,10 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-z))
 
 
-def make(kind: type[Cell], engine: str = "loop") -> tuple[Recurrent, dict[str, np.ndarray]]:
+def make(kind: type[Cell]) -> tuple[Recurrent, dict[str, np.ndarray]]:
     """Return layers of 3 to 6 features with two heads, and their weights."""
     torch.manual_seed(0)
-    layers = Recurrent(kind(3, 6, num_heads=2).double(), engine=engine)
+    layers = Recurrent(kind(3, 6, num_heads=2).double(), engine="loop")
     return layers, {name.removeprefix("cells.0."): p.detach().numpy() for name, p in layers.named_parameters()}
 
 
@@ -123,20 +123,16 @@ def test_the_cells_pass_seqpipes_checks(cell: type[Cell], check: str) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_cells_pass_seqpipes_checks_with_two_heads(cell: type[Cell]) -> None:
-    of_shapes = [
-        "siblings_keep_settings",
-        "stacked_layers_run",
-        "wrappers_fit",
-        "linear_form_equals_step",
-        "engines_agree",
-    ]
+    of_shapes = ["siblings_keep_settings", "stacked_layers_run", "linear_form_equals_step"]
     check_cell(cell, cell_params={"num_heads": 2}, sizes=(3, 4), include=of_shapes)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_c_engine_compiles_the_step(cell: type[Cell]) -> None:
-    choice = make(cell, engine="c")[0].explain()[0]
-    assert choice.engine == "c" or "compiler" in choice.reason
+    layers, _ = make(cell)
+    compiled = Recurrent(layers.cells[0], engine="c")
+    assert compiled.explain()[0].engine == "c" or "compiler" in compiled.explain()[0].reason
+    torch.testing.assert_close(compiled(inputs(7)), layers(inputs(7)), rtol=1e-12, atol=1e-12)
 
 
 def test_an_input_gate_of_zero_at_the_first_step_stores_it_all_the_same() -> None:

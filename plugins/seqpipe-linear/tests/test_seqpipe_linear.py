@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from seqpipe_linear import LRUCell, MinLSTMCell, RGLRUCell, S5Cell, SRUCell, seqpipe_cells
-from typer.testing import CliRunner
 
-from seqpipe import Cell, Recurrent, datasets
-from seqpipe.cli import app
-from seqpipe.plugins import host
+from seqpipe import Cell, Recurrent
+from seqpipe.datasets import load_adding
+from seqpipe.pipeline import run_recipe
+from seqpipe.plugins import Registered, host
+from seqpipe.specs import DatasetSpec
 from seqpipe.testing import check_cell, parametrize_with_cell_checks
 
 ROOT = Path(__file__).parents[1]
@@ -166,9 +167,9 @@ def test_the_example_of_the_readme_runs() -> None:
 
 def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    whole = datasets.DATASETS["adding"]()
-    monkeypatch.setitem(datasets.DATASETS, "adding", lambda: replace(whole, X=whole.X[:60], y=whole.y[:60]))
+    whole = load_adding()
+    tiny = DatasetSpec("adding", lambda: replace(whole, X=whole.X[:60, :10], y=whole.y[:60]))
+    monkeypatch.setitem(host().offers("dataset"), "adding", [Registered(tiny, "seqpipe")])
     sizes = ["search.cv=2", "search.grid.cell=[lru]", "task.regress.hidden_size=2", "task.regress.max_epochs=1"]
-    small = [part for each in ("tracking.enabled=false", *sizes) for part in ("--set", each)]
-    ran = CliRunner().invoke(app, ["run", str(ROOT / "adding.yaml"), *small])
-    assert ran.exit_code == 0, ran.output
+    ran = run_recipe(ROOT / "adding.yaml", overrides=[*sizes, "tracking.enabled=false"])
+    assert len(ran.table) == 1

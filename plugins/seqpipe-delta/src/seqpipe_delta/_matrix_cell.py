@@ -41,6 +41,6 @@ class MatrixCell(seqpipe.Cell):
         d = self.hidden_size // self.num_heads
         return super().initial_state(batch_size).new_zeros(batch_size, self.num_heads, d, d)
 
-    def heads(self, x: Tensor) -> Tensor:
-        """Return features (…, hidden_size) as (…, num_heads, d)."""
-        return x.unflatten(-1, (self.num_heads, -1))
+    def heads(self, x: Tensor, parts: int = 1) -> Tensor:
+        """Return parts of hidden_size features each, next to one another in x, as (parts, …, num_heads, d)."""
+        return x.unflatten(-1, (parts, self.num_heads, -1)).movedim(-3, 0)

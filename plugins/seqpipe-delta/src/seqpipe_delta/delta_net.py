@@ -41,7 +41,7 @@ class DeltaNetCell(MatrixCell):
     def project(self, x: Tensor) -> Tensor:
         """Map x (batch, n_timesteps, input_size) to q, k and v, each of hidden_size features, and β per head."""
         q, k, v = self.W(x).chunk(3, dim=-1)
-        q, k = (F.normalize(self.heads(F.silu(part)), dim=-1).flatten(-2) for part in (q, k))
+        q, k = F.normalize(self.heads(F.silu(torch.cat([q, k], dim=-1)), 2), dim=-1).flatten(-2)
         return torch.cat([q, k, v, torch.sigmoid(self.W_beta(x))], dim=-1)
 
     def step(self, x_t: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,5 +59,5 @@ class DeltaNetCell(MatrixCell):
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return q, k and v, each (…, num_heads, d), and β (…, num_heads, 1)."""
         wide, beta = x.split([3 * self.hidden_size, self.num_heads], dim=-1)
-        q, k, v = (self.heads(part) for part in wide.chunk(3, dim=-1))
+        q, k, v = self.heads(wide, 3)
         return q, k, v, beta[..., None]

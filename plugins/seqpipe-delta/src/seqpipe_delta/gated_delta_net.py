@@ -49,7 +49,7 @@ class GatedDeltaNetCell(MatrixCell):
     def project(self, x: Tensor) -> Tensor:
         """Map x (batch, n_timesteps, input_size) to q, k and v, each of hidden_size features, β and log α per head."""
         q, k, v = self.W(x).chunk(3, dim=-1)
-        q, k = (F.normalize(self.heads(F.silu(part)), dim=-1).flatten(-2) for part in (q, k))
+        q, k = F.normalize(self.heads(F.silu(torch.cat([q, k], dim=-1)), 2), dim=-1).flatten(-2)
         log_alpha = -torch.exp(self.A) * F.softplus(self.W_alpha(x))
         return torch.cat([q, k, v, torch.sigmoid(self.W_beta(x)), log_alpha], dim=-1)
 
@@ -69,5 +69,5 @@ class GatedDeltaNetCell(MatrixCell):
     def _split(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return q, k and v, each (…, num_heads, d), and β and log α, each (…, num_heads, 1)."""
         wide, beta, log_alpha = x.split([3 * self.hidden_size, self.num_heads, self.num_heads], dim=-1)
-        q, k, v = (self.heads(part) for part in wide.chunk(3, dim=-1))
+        q, k, v = self.heads(wide, 3)
         return q, k, v, beta[..., None], log_alpha[..., None]

@@ -51,22 +51,22 @@ class RWKV7Cell(MatrixCell):
         """Map x (batch, n_timesteps, input_size) to r, k̃, v, κ̂, a and log w, each of hidden_size features."""
         r, k, v, a, d = self.W(x).chunk(5, dim=-1)
         a = torch.sigmoid(a)
-        kappa = F.normalize(self.heads(k * self.xi), dim=-1).flatten(-2)
+        kappa = F.normalize(self.heads(k * self.xi)[0], dim=-1).flatten(-2)
         k = k * (1 + (a - 1) * self.alpha)
         log_w = -math.exp(-0.5) * torch.sigmoid(d)
         return torch.cat([r, k, v, kappa, a, log_w], dim=-1)
 
     def step(self, x_t: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
         """Map x_t (batch, 6 * hidden_size) and S (batch, num_heads, d, d) to the output and the new S."""
-        r, k, v, kappa, a, log_w = (self.heads(part) for part in x_t.chunk(6, dim=-1))
+        r, k, v, kappa, a, log_w = self.heads(x_t, 6)
         S = S * torch.exp(log_w)[..., None, :] - outer(times(S, kappa), a * kappa) + outer(v, k)
         return (times(S, r) + self._bonus(r, k, v)).flatten(1), S
 
     def scan(self, x: Tensor, S: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         """Map x (batch, n_timesteps, 6 * hidden_size) and S to all outputs and the final S."""
-        r, k, v, kappa, a, log_w = (self.heads(part) for part in x.chunk(6, dim=-1))
+        r, k, v, kappa, a, log_w = self.heads(x, 6)
         y, S = parallel((r, k, v, kappa, a * kappa, log_w), S, valid)
         return (y + self._bonus(r, k, v)).flatten(2), S
 
     def _bonus(self, r: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return (r * self.heads(self.rho) * k).sum(dim=-1, keepdim=True) * v
+        return (r * self.heads(self.rho)[0] * k).sum(dim=-1, keepdim=True) * v

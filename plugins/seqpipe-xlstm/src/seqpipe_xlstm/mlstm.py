@@ -88,7 +88,7 @@ class MLSTMCell(seqpipe.Cell):
     def _split(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return q, k, v and o, each (…, num_heads, d), and ĩ and log f, each (…, num_heads)."""
         wide, i, log_f = x.split([4 * self.hidden_size, self.num_heads, self.num_heads], dim=-1)
-        q, k, v, o = (part.unflatten(-1, (self.num_heads, -1)) for part in wide.chunk(4, dim=-1))
+        q, k, v, o = wide.unflatten(-1, (4, self.num_heads, -1)).movedim(-3, 0)
         return q, k, v, o, i, log_f
 
 

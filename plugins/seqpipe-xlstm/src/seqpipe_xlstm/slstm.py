@@ -59,9 +59,9 @@ class SLSTMCell(seqpipe.Cell):
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """Map x_t (batch, 4 * hidden_size) and the state to h and the new state."""
         h, c, n, m = state
-        heads = h.unflatten(1, (self.num_heads, -1))
-        recurrent = torch.einsum("bnd,nde->bne", heads, self.R).chunk(4, dim=2)
-        i, f, z, o = (a + r.flatten(1) for a, r in zip(x_t.chunk(4, dim=1), recurrent))
+        heads = torch.einsum("bnd,nde->bne", h.unflatten(1, (self.num_heads, -1)), self.R)
+        recurrent = heads.unflatten(2, (4, -1)).transpose(1, 2).flatten(1)  # gates by heads
+        i, f, z, o = (x_t + recurrent).chunk(4, dim=1)
         log_f = F.logsigmoid(f)
         m_t = torch.where(n == 0, i, torch.maximum(log_f + m, i))  # before the first step nothing is stored
         i, f = torch.exp(i - m_t), torch.exp((log_f + m - m_t).clamp(max=0))

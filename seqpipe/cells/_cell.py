@@ -15,7 +15,7 @@ State = Any
 
 
 class Cell(nn.Module):
-    """Base class of recurrent cells; subclasses implement `step`, one time step.
+    """Base class of recurrent cells; subclasses implement `step`, one time step, or `linear_coefficients`.
 
     The loop over time, sequence lengths, stacking, bidirectional layers and persistence are handled by the library.
 
@@ -95,8 +95,18 @@ class Cell(nn.Module):
         return x
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """Map one projected step of shape (batch, …) and the state to (output, new state)."""
-        raise NotImplementedError(f"{type(self).__name__} must define step(x_t, state) -> (output, state).")
+        """Map one projected step of shape (batch, …) and the state to (output, new state).
+
+        A cell that defines `linear_coefficients` need not define it: the step follows from them and `linear_output`.
+        """
+        if type(self).linear_coefficients is Cell.linear_coefficients:
+            raise NotImplementedError(
+                f"{type(self).__name__} must define step(x_t, state) -> (output, state), or linear_coefficients(x)."
+            )
+        x = x_t[:, None]
+        a, b = self.linear_coefficients(x)
+        h = a[:, 0] * state + b[:, 0]
+        return self.linear_output(x, h[:, None])[:, 0], h
 
     def forward(self, x_t: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Take one step from x_t of shape (batch, input_size); return (output, new state)."""
@@ -106,8 +116,8 @@ class Cell(nn.Module):
     def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return a and b of a linear step h_t = a_t ⊙ h_{t-1} + b_t; only cells with such a step define this.
 
-        The state must be a single tensor of shape (batch, hidden_size) and equal the output. The recurrence is then
-        computed in about 2 √n_timesteps parallel steps if that is faster.
+        The state must be a single tensor, real or complex, of any shape (batch, …); `linear_output` maps it to the
+        output. The recurrence is then computed in about 2 √n_timesteps parallel steps if that is faster.
 
         Parameters
         ----------
@@ -116,9 +126,48 @@ class Cell(nn.Module):
 
         Returns
         -------
-        a, b : tensors of shape (batch, n_timesteps, hidden_size)
+        a : tensor
+            Factors, of as many dimensions as b and broadcastable to it.
+        b : tensor of shape (batch, n_timesteps, …)
+            Summands, each step of the shape of the state.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define a linear recurrence.")
+
+    def linear_output(self, x: Tensor, states: Tensor) -> Tensor:
+        """Map the states of a linear recurrence to outputs; the states themselves unless overridden.
+
+        Parameters
+        ----------
+        x : tensor of shape (batch, n_timesteps, …)
+            All steps at once, as `project` returns them.
+        states : tensor of shape (batch, n_timesteps, …)
+            State after each step.
+
+        Returns
+        -------
+        outputs : tensor of shape (batch, n_timesteps, output_size)
+        """
+        return states
+
+    def scan(self, x: Tensor, state: State, valid: Tensor | None) -> tuple[Tensor, State]:
+        """Return what `step` gives for all steps; only cells with another parallel form than a linear step define this.
+
+        Parameters
+        ----------
+        x : tensor of shape (batch, n_timesteps, …)
+            All steps at once, as `project` returns them.
+        state : State
+            State before the first step.
+        valid : tensor of bool, shape (batch, n_timesteps), or None
+            Which steps are valid; None if all are. A step that is not leaves the state unchanged, with any output.
+
+        Returns
+        -------
+        outputs : tensor of shape (batch, n_timesteps, output_size)
+        state : State
+            State after the last step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define a scan.")
 
     def torch_kernel(self) -> str | None:
         """Return the name of the torch kernel equivalent to `step`, or None if there is none.

@@ -84,7 +84,11 @@ class ValidSteps:
 
     def clear(self, x: Tensor) -> Tensor:
         """Return x (batch, n_timesteps, …) with zeros in the padding."""
-        return x.masked_fill(~self.mask.view(*self.mask.shape, *[1] * (x.ndim - 2)), 0)
+        return self.fill(x, 0)
+
+    def fill(self, x: Tensor, value: float) -> Tensor:
+        """Return x (batch, n_timesteps, …) with a value in the padding."""
+        return x.masked_fill(~self.mask.view(*self.mask.shape, *[1] * (x.ndim - 2)), value)
 
     def reverse(self, x: Tensor) -> Tensor:
         """Return x (batch, n_timesteps, n_features) with each row's valid steps in reverse order."""

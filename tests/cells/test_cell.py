@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqpipe.builtins import seqpipe_cells
 from seqpipe.cells import Cell, GRUCell, LSTMCell, MLPCell, RNNCell, recurrent_init_
 from seqpipe.plugins import host
 
-NAMES = host().names("cell")
+NAMES = [spec.name for spec in seqpipe_cells()]
 
 
 def make(name: str, input_size: Any = 3, hidden_size: Any = 5) -> Cell:

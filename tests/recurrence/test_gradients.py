@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqpipe.builtins import seqpipe_cells
 from seqpipe.cells import Cell, GRUCell, RNNCell
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 
-NAMES = host().names("cell")
+NAMES = [spec.name for spec in seqpipe_cells()]
 ENGINES = ["auto", "loop", "unrolled"]
 
 

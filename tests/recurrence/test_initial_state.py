@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqpipe.builtins import seqpipe_wrappers
+from seqpipe.builtins import seqpipe_cells, seqpipe_wrappers
 from seqpipe.cells import Cell, GRUCell, LSTMCell
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.wrappers import wrap
 
-NAMES = host().names("cell")
+NAMES = [spec.name for spec in seqpipe_cells()]
 every_cell = pytest.mark.parametrize("name", NAMES)
 
 

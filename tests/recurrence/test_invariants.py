@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from seqpipe.builtins import seqpipe_cells
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 from seqpipe.testing import _invariants
 
-every_cell = pytest.mark.parametrize("name", host().names("cell"))
+every_cell = pytest.mark.parametrize("name", [spec.name for spec in seqpipe_cells()])
 few = settings(max_examples=20, deadline=None)
 depths, directions = st.integers(1, 2), st.booleans()
 dtypes = st.sampled_from([torch.float32, torch.float64])

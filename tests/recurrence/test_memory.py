@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from seqpipe.builtins import seqpipe_cells
 from seqpipe.cells import Cell, GRUCell, LSTMCell
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 from seqpipe.recurrence.wrappers import Dropout, Zoneout, wrap
 
-NAMES = host().names("cell")
+NAMES = [spec.name for spec in seqpipe_cells()]
 
 
 def make(name: str, **kwargs: Any) -> Recurrent:

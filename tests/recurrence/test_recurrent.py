@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqpipe.builtins import seqpipe_cells
 from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell
 from seqpipe.exceptions import CellError, UnknownNameError
 from seqpipe.plugins import host
 from seqpipe.recurrence import Recurrent
 
-NAMES = host().names("cell")
+NAMES = [spec.name for spec in seqpipe_cells()]
 ENGINES = ["auto", "loop", "unrolled"]
 
 #: Four sequences of two steps, as the batches X_0 and X_1 of one step each.

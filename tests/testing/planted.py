@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from seqpipe import Cell, LSTMCell, RNNCell
 from seqpipe.cells import MinGRUCell
 
-__all__ = ["FAULTS", "Sound"]
+__all__ = ["FAULTS", "Sound", "Summing"]
 
 
 class Sound(Cell):
@@ -330,7 +330,66 @@ class FarOut(MinGRUCell):
 class BroadcastCoefficients(MinGRUCell):
     def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         a, b = super().linear_coefficients(x)
-        return a.mean(dim=-1, keepdim=True), b
+        return a, b.mean(dim=-1, keepdim=True)
+
+
+class FactorsOfAnotherShape(MinGRUCell):
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = super().linear_coefficients(x)
+        return a.flatten(1), b
+
+
+class MixesSteps(MinGRUCell):
+    """Its step is derived; several steps at once give other coefficients than one."""
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Any]:
+        return Cell.step(self, x_t, h)
+
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = super().linear_coefficients(x)
+        return a, b + b.mean(dim=1, keepdim=True)
+
+
+class ForgetsToRead(MinGRUCell):
+    """Its output is not its state."""
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Any]:
+        _, h = super().step(x_t, h)
+        return torch.tanh(h), h
+
+
+class ReadsOneColumn(MinGRUCell):
+    def linear_output(self, x: Tensor, states: Tensor) -> Tensor:
+        return states[..., :1]
+
+
+class Summing(Cell):
+    """Adds its inputs up, with a scan."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.input = nn.Linear(input_size, hidden_size)
+
+    def project(self, x: Tensor) -> Tensor:
+        return self.input(x)
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Any]:
+        h = h + x_t
+        return h, h
+
+    def scan(self, x: Tensor, h: Tensor, valid: Tensor | None) -> tuple[Tensor, Any]:
+        outputs = h[:, None] + (x if valid is None else x * valid[..., None]).cumsum(dim=1)
+        return outputs, outputs[:, -1]
+
+
+class ScansThePadding(Summing):
+    def scan(self, x: Tensor, h: Tensor, valid: Tensor | None) -> tuple[Tensor, Any]:
+        return super().scan(x, h, None)
+
+
+class ScansFromZero(Summing):
+    def scan(self, x: Tensor, h: Tensor, valid: Tensor | None) -> tuple[Tensor, Any]:
+        return super().scan(x, torch.zeros_like(h), valid)
 
 
 class WrongKernel(RNNCell):
@@ -392,7 +451,16 @@ FAULTS: dict[Any, tuple[str, str]] = {
     WrongDerivative: ("gradients_are_right", r"A custom backward\(\) may be wrong"),
     Overflows: ("large_and_small_inputs_stay_finite", "For inputs of 10000 the output is not finite"),
     FarOut: ("linear_form_equals_step", "For inputs near .* and states near 100"),
-    BroadcastCoefficients: ("linear_form_equals_step", r"a of shape \(4, 1, 1\): return \(4, 1, 5\)"),
+    BroadcastCoefficients: ("linear_form_equals_step", r"b of shape \(4, 6, 1\): return \(4, 6, 5\)"),
+    FactorsOfAnotherShape: ("linear_form_equals_step", r"a of shape \(4, 30\): return \(4, 6, 5\)"),
+    MixesSteps: ("linear_form_equals_step", "a and b must not mix steps"),
+    ForgetsToRead: ("linear_form_equals_step", r"define linear_output\(x, states\), unless the output is the state"),
+    ReadsOneColumn: (
+        "linear_form_equals_step",
+        r"linear_output returns shape \(4, 6, 1\): return the outputs, \(4, 6, 5\)",
+    ),
+    ScansThePadding: ("linear_form_equals_step", r"\[6, 2, 1, 4\] valid steps, state 0 after scan differs"),
+    ScansFromZero: ("linear_form_equals_step", "states near 0.01, the outputs of scan differ"),
     WrongKernel: ("engines_agree", "gives another output than the plain loop"),
     Uncopyable: ("cells_are_copied", "It cannot be copied"),
 }

@@ -125,7 +125,32 @@ class Dropped(Sound):
         return super().step(F.dropout(x_t, 0.5, self.training), h)
 
 
-@pytest.mark.parametrize("kind", [Sound, Normed, Prepared, Branches, Echo, Turning, Dropped])
+class Oscillating(Cell):
+    """A linear recurrence with a complex state of its own shape, read as a real output; its step is derived."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.input = nn.Linear(input_size, 2 * hidden_size)
+        self.angle = nn.Parameter(torch.linspace(0.1, 1, hidden_size))
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        return self.angle.new_zeros(batch_size, 2, self.hidden_size, dtype=self.angle.dtype.to_complex())
+
+    def project(self, x: Tensor) -> Tensor:
+        projected: Tensor = self.input(x)
+        return projected.unflatten(-1, (2, -1))
+
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        a = torch.polar(torch.full_like(self.angle, 0.9), self.angle)
+        return a.expand(1, 1, 1, -1), x
+
+    def linear_output(self, x: Tensor, states: Tensor) -> Tensor:
+        return (states.real + x).sum(dim=2)
+
+
+@pytest.mark.parametrize(
+    "kind", [Sound, Normed, Prepared, Branches, Echo, Turning, Dropped, Oscillating, planted.Summing]
+)
 def test_right_cells_pass(kind: type[Cell]) -> None:
     check_cell(kind, exclude=["speed_is_graded"])
 

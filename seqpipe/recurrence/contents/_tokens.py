@@ -98,7 +98,9 @@ class ClassView:
 
 _VIEWS: WeakKeyDictionary[type, ClassView | None] = WeakKeyDictionary()
 #: Entry points of a step, from which the functions that it calls are found.
-_ROOTS = frozenset({"step", "project", "forward", "__call__", "output_size", "recur"})
+_ROOTS = frozenset({
+    "step", "project", "linear_coefficients", "linear_output", "scan", "forward", "__call__", "output_size", "recur",
+})  # fmt: skip
 
 
 def class_view(cls: type) -> ClassView | None:

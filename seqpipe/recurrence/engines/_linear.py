@@ -27,20 +27,23 @@ def linear_recurrence(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
 
     Parameters
     ----------
-    a, b : tensors of shape (batch, n_timesteps, hidden_size)
-        Coefficients, with n_timesteps >= 1.
-    h : tensor of shape (batch, hidden_size)
-        Initial state.
+    a : tensor
+        Factors, of as many dimensions as b and broadcastable to it.
+    b : tensor of shape (batch, n_timesteps, …)
+        Summands, with n_timesteps >= 1.
+    h : tensor of shape (batch, …)
+        Initial state, real or complex; a and b are converted to its type.
 
     Returns
     -------
-    tensor of shape (batch, n_timesteps, hidden_size)
+    tensor of shape (batch, n_timesteps, …)
     """
+    a, b = a.to(h.dtype).expand_as(b), b.to(h.dtype)
     return _LinearRecurrence.apply(a, b, h, False)  # type: ignore[no-untyped-call]
 
 
 class _LinearRecurrence(torch.autograd.Function):
-    """The gradient λ of h is a linear recurrence backwards in time: λ_t = a_{t+1} ⊙ λ_{t+1} + ∂loss/∂h_t."""
+    """The gradient λ of h is a linear recurrence backwards in time: λ_t = a̅_{t+1} ⊙ λ_{t+1} + ∂loss/∂h_t."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, h: Tensor, backwards: bool) -> Tensor:
@@ -53,13 +56,14 @@ class _LinearRecurrence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         a, h, outputs = ctx.saved_tensors
+        a = a.conj()
         first = -1 if ctx.backwards else 0
         following = _shifted(a, torch.zeros_like(h), not ctx.backwards)
         gradient = _LinearRecurrence.apply(  # type: ignore[no-untyped-call]
             following, grad, torch.zeros_like(h), not ctx.backwards
         )
         before = _shifted(outputs, h, ctx.backwards)
-        return gradient * before, gradient, a[:, first] * gradient[:, first], None
+        return gradient * before.conj(), gradient, a[:, first] * gradient[:, first], None
 
 
 def _shifted(x: Tensor, first: Tensor, backwards: bool) -> Tensor:
@@ -111,7 +115,7 @@ def _chunked(a: Tensor, b: Tensor, h: Tensor, backwards: bool) -> Tensor | None:
 
 
 def _starts(a: tuple[Tensor, ...], b: tuple[Tensor, ...], h: Tensor, backwards: bool) -> Tensor | None:
-    """Return the initial state of each chunk, (batch, n_chunks, hidden_size), from the steps of all chunks."""
+    """Return the initial state of each chunk, (batch, n_chunks, …), from the steps of all chunks."""
     factor, own = a[0].clone(), b[0].clone()
     for a_t, b_t in zip(a[1:], b[1:]):
         factor.mul_(a_t)

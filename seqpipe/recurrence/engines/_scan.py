@@ -1,4 +1,4 @@
-"""Cells that are linear in their state: the coefficients of all steps in one call, then a scan over them."""
+"""Cells with a parallel form: a linear recurrence, whose coefficients are scanned in chunks, or a scan of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ScanEngine"]
 
 
 class ScanEngine(CheckedEngine):
-    """Run cells that declare a linear recurrence, after checking the declaration against their step."""
+    """Run cells that define a parallel form, after checking it against their step."""
 
     def __init__(self) -> None:
         super().__init__(_Scan, "scan")
@@ -26,19 +26,30 @@ class _Scan(Engine):
     name = "scan"
 
     def refuses(self, cell: Cell) -> str | None:
-        """Accept a cell whose class declares a linear recurrence, unless a subclass overrides its step."""
-        if type(cell).linear_coefficients is Cell.linear_coefficients:
+        """Accept a cell whose class defines a parallel form, unless a subclass overrides what it describes."""
+        kind = type(cell)
+        if _defines(kind, "scan"):
+            if not declares(kind, "scan", of=("step", "linear_coefficients", "linear_output")):
+                return f"{kind.__name__} overrides the step that its scan describes"
+        elif not _defines(kind, "linear_coefficients"):
             return "the cell does not define linear_coefficients"
-        if not declares(type(cell), "linear_coefficients", of=("step",)):
-            return f"{type(cell).__name__} overrides the step that its linear_coefficients describe"
+        elif not declares(kind, "linear_coefficients", of=("step",)):
+            return f"{kind.__name__} overrides the step that its linear_coefficients describe"
         if torch.is_autocast_enabled(next((p.device.type for p in cell.parameters()), "cpu")):
             return "torch.autocast changes types inside the step"
         return None
 
     def run(self, cell: Cell, x: Tensor, valid: ValidSteps | None, state: State) -> tuple[Tensor, State]:
         """Run the cell over x; see `Engine.run`."""
-        a, b = cell.linear_coefficients(cell.project(x))
+        x = cell.project(x)
+        if _defines(type(cell), "scan"):
+            return cell.scan(x, state, None if valid is None else valid.mask)
+        a, b = cell.linear_coefficients(x)
         if valid is not None:  # a step in the padding leaves the state unchanged
-            a, b = a.masked_fill(~valid.mask[:, :, None], 1), valid.clear(b)
-        outputs = linear_recurrence(a, b, state)
-        return outputs if valid is None else valid.clear(outputs), outputs[:, -1]
+            a, b = valid.fill(a.expand_as(b), 1), valid.clear(b)
+        states = linear_recurrence(a, b, state)
+        return cell.linear_output(x, states), states[:, -1]
+
+
+def _defines(kind: type[Cell], method: str) -> bool:
+    return getattr(kind, method) is not getattr(Cell, method)

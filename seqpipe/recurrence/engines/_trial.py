@@ -104,7 +104,7 @@ def _all_results(run: Run, cell: Cell, training: bool, input_grad: bool, tried: 
         return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
 
     def perturbed(tensor: Tensor) -> Tensor:
-        if not tensor.is_floating_point():  # such as step counters
+        if not _has_rounding(tensor):  # such as step counters
             return tensor
         return (tensor.detach() + random(tensor) / 10).requires_grad_(training)
 

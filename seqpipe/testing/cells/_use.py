@@ -1,4 +1,4 @@
-"""Checks of a cell in use: linear forms, engines, persistence, estimators, speed."""
+"""Checks of a cell in use: parallel forms, engines, persistence, estimators, speed."""
 
 from __future__ import annotations
 
@@ -17,43 +17,14 @@ from torch import Tensor
 from seqpipe.cells import Cell, GRUCell
 from seqpipe.estimators import StepRegressor
 from seqpipe.recurrence import Recurrent, state_tensors
-from seqpipe.testing._report import Failure, Skip
+from seqpipe.testing._report import Failure
+from seqpipe.testing.cells._parallel_form import linear_form_equals_step
 from seqpipe.testing.cells._subject import CellSubject, differ, furthest
 
 __all__ = ["USE"]
 
 #: Engines that are compared with the plain loop, and the types in which they are.
 _ENGINES = ("auto", "c", "torch", "fused", "scan")
-
-
-def linear_form_equals_step(subject: CellSubject) -> None:
-    """linear_coefficients gives the state that step gives, near zero and far out."""
-    cell = subject.cell()
-    if type(cell).linear_coefficients is Cell.linear_coefficients:
-        raise Skip("it declares no linear recurrence")
-    expected = (4, 1, cell.hidden_size)
-    for x_scale in (1e-2, 1.0, 30.0):
-        x = cell.project(subject.inputs(4, 1) * x_scale)
-        a, b = cell.linear_coefficients(x)
-        for name, tensor in (("a", a), ("b", b)):
-            if tensor.shape != expected:
-                raise Failure(f"linear_coefficients returns {name} of shape {tuple(tensor.shape)}: return {expected}.")
-        for h_scale in (0.0, 1e-2, 1.0, 100.0):
-            h = cell.initial_state(4)
-            if not isinstance(h, Tensor):
-                raise Failure("The state of a cell with linear_coefficients must be a single tensor.")
-            h = h + h_scale * torch.linspace(-1, 1, h.numel(), dtype=h.dtype).view(h.shape)
-            with torch.no_grad():
-                output, after = cell.step(x[:, 0], h)
-                found = a[:, 0] * h + b[:, 0]
-            if not torch.equal(output, after):
-                raise Failure("The output of a cell with linear_coefficients must be its new state.")
-            if furthest(found, after) > 10:
-                raise Failure(
-                    f"For inputs near {x_scale:g} and states near {h_scale:g}, a * h + b differs from the step by "
-                    f"{float((found - after).abs().max()):.2g}: h must enter the step linearly, without clipping or a "
-                    "nonlinearity."
-                )
 
 
 def engines_agree(subject: CellSubject) -> str:

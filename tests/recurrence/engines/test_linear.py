@@ -100,5 +100,35 @@ def test_non_contiguous_coefficients_are_read_where_they_stand() -> None:
     assert torch.equal(linear_recurrence(constant, b, h), linear_recurrence(constant.contiguous(), b, h))
 
 
+@pytest.mark.parametrize("n_timesteps", [3, 40])
+def test_complex_states_of_any_shape_are_those_of_plain_steps(n_timesteps: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, n_timesteps, 3, 2)
+    a, b = (torch.randn(s, generator=generator, dtype=torch.complex128) for s in ((1, 1, 3, 1), shape))
+    h = torch.randn(2, 3, 2, generator=generator, dtype=torch.complex128)
+    a = a / a.abs()
+    found, expected = linear_recurrence(a, b, h), []
+    for b_t in b.unbind(1):
+        h = a[:, 0] * h + b_t
+        expected.append(h)
+    torch.testing.assert_close(found, torch.stack(expected, dim=1), rtol=1e-12, atol=1e-12)
+
+
+def test_the_gradients_of_complex_states_are_those_of_the_outputs_twice_over() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b, h = (
+        torch.randn(s, generator=generator, dtype=torch.complex128).requires_grad_()
+        for s in ((1, 1, 2), (1, 34, 2), (1, 2))
+    )
+    torch.autograd.gradcheck(lambda a, b, h: linear_recurrence(a / a.abs(), b, h), (a, b, h))
+    torch.autograd.gradgradcheck(lambda a, b, h: linear_recurrence(a / a.abs(), b[:, :3], h), (a, b, h))
+
+
+def test_real_factors_of_a_complex_state_are_converted_to_its_type() -> None:
+    a, b, h = draw(2, 5, 3)
+    found = linear_recurrence(a, b, torch.complex(h, h))
+    torch.testing.assert_close(found.real, linear_recurrence(a, b, h))
+
+
 def test_a_batch_of_no_rows_stays_empty() -> None:
     assert linear_recurrence(torch.empty(0, 50, 3), torch.empty(0, 50, 3), torch.empty(0, 3)).shape == (0, 50, 3)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqpipe.cells import Cell, GRUCell, MinGRUCell
 from seqpipe.recurrence import Recurrent
+from seqpipe.recurrence.contents import contents_of
 
 LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
 few = settings(max_examples=15, deadline=None)
@@ -31,6 +33,60 @@ class Shifted(MinGRUCell):
     def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         a, b = super().linear_coefficients(x)
         return a, b + 1
+
+
+class Spinning(Cell):
+    """A complex state, read as a real output; the step is derived."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.input = nn.Linear(input_size, hidden_size)
+        self.angle = nn.Parameter(torch.linspace(0.1, 1, hidden_size))
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        return self.angle.new_zeros(batch_size, self.hidden_size, dtype=self.angle.dtype.to_complex())
+
+    def linear_coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.polar(torch.full_like(self.angle, 0.9), self.angle)[None, None], self.input(x)
+
+    def linear_output(self, x: Tensor, states: Tensor) -> Tensor:
+        return states.real + x.sum(dim=-1, keepdim=True)
+
+
+class Doubled(Spinning):
+    """Overrides what the derived step reads."""
+
+    gain: ClassVar = [2.0]
+
+    def linear_output(self, x: Tensor, states: Tensor) -> Tensor:
+        return self.gain[0] * super().linear_output(x, states)
+
+
+class Summing(Cell):
+    """Adds its inputs up and counts them, with a scan."""
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        zeros = super().initial_state(batch_size)
+        return zeros, zeros[:, :1]
+
+    def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        s, n = state[0] + x_t, state[1] + 1
+        return s / n, (s, n)
+
+    def scan(
+        self, x: Tensor, state: tuple[Tensor, Tensor], valid: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        one = torch.ones_like(x[..., :1]) if valid is None else valid[..., None].to(x)
+        s, n = (state[0][:, None] + (one * x).cumsum(dim=1)), state[1][:, None] + one.cumsum(dim=1)
+        return s / n, (s[:, -1], n[:, -1])
+
+
+class Squared(Summing):
+    """Overrides the step, but inherits the scan."""
+
+    def step(self, x_t: Tensor, state: Any) -> Any:
+        output, state = super().step(x_t, state)
+        return output.square(), state
 
 
 class Lying(Cell):
@@ -66,7 +122,8 @@ def everything(recurrent: Recurrent, x: Tensor, lengths: list[int], state: Tenso
     recurrent.engine = engine
     outputs, final = recurrent(x, lengths, state)
     generator = torch.Generator().manual_seed(1)
-    loss = sum((r * torch.randn(r.shape, generator=generator, dtype=r.dtype)).sum() for r in (outputs, final))
+    weighted = [(r * torch.randn(r.shape, generator=generator, dtype=r.dtype)).sum() for r in (outputs, final)]
+    loss = sum(w.real for w in weighted)
     assert isinstance(loss, Tensor)
     return [outputs.detach(), final.detach(), *torch.autograd.grad(loss, [x, state, *recurrent.parameters()])]
 
@@ -126,6 +183,36 @@ def test_a_subclass_that_changes_its_coefficients_is_run_by_them() -> None:
     recurrent, x = Recurrent(Shifted(3, 5)), torch.randn(2, 40, 3)
     assert only(recurrent)[0] == "scan"
     torch.testing.assert_close(recurrent(x), Recurrent(recurrent.cells[0], engine="loop")(x))
+
+
+@pytest.mark.parametrize("kind", [Spinning, Doubled])
+@pytest.mark.parametrize("n_timesteps", [4, 40])
+def test_a_complex_state_is_scanned_and_read_as_its_derived_step_does(kind: type[Cell], n_timesteps: int) -> None:
+    torch.manual_seed(0)
+    recurrent = Recurrent(kind(3, 5).double())
+    assert only(recurrent)[0] == "scan"
+    x = torch.randn(3, n_timesteps, 3, dtype=torch.float64, requires_grad=True)
+    state = torch.randn(1, 3, 5, dtype=torch.complex128, requires_grad=True)
+    found, expected = (everything(recurrent, x, [n_timesteps, 0, 2], state, engine) for engine in ("auto", "loop"))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_what_a_derived_step_reads_of_its_class_is_part_of_the_contents(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents_of(Doubled(3, 5)).signature
+    monkeypatch.setattr(Doubled, "gain", [2.0])
+    assert contents_of(Doubled(3, 5)).signature == before
+    Doubled.gain[0] = 3.0
+    assert contents_of(Doubled(3, 5)).signature != before
+
+
+def test_a_cells_own_scan_is_used_for_its_steps() -> None:
+    recurrent, x = Recurrent(Summing(3, 3)), torch.randn(3, 6, 3)
+    assert only(recurrent)[0] == "scan"
+    torch.testing.assert_close(recurrent(x, [6, 0, 2]), Recurrent(recurrent.cells[0], engine="loop")(x, [6, 0, 2]))
+
+
+def test_a_subclass_that_changes_its_step_is_not_run_by_an_inherited_scan() -> None:
+    assert "Squared overrides the step that its scan describes" in only(Recurrent(Squared(3, 3)))[1]
 
 
 def test_coefficients_that_are_not_those_of_the_step_warn_once_and_are_not_used() -> None:

@@ -104,7 +104,8 @@ def _full(n_rows: int, n_timesteps: int) -> Tensor:
 
 def _reorder(tensors: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, ...]:
     """Return states in the order of the batch, contiguous."""
-    return tuple([t.detach().contiguous() if order is None else t.detach()[order] for t in tensors])
+    held = [t.detach().contiguous() for t in tensors]  # an index keeps the order of strides
+    return tuple(held if order is None else [t[order] for t in held])
 
 
 def _restore_order(tensor: Tensor, order: Tensor | None) -> Tensor:

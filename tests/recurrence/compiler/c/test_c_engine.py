@@ -724,6 +724,25 @@ def test_memory_is_never_read_as_numbers_of_another_type(planned: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(found, run_with("loop", recurrent, x, None, state)))
 
 
+class Spinning(Cell):
+    """Its state is complex: its real and imaginary parts are neighbours in memory."""
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        return torch.zeros(batch_size, self.hidden_size, dtype=torch.complex64)
+
+    def step(self, x_t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        z = z * 0.9j + x_t
+        return z.real, z
+
+
+def test_a_state_that_is_not_contiguous_is_read_in_the_order_of_the_batch(planned: str) -> None:
+    torch.manual_seed(0)
+    recurrent, x = Recurrent(Spinning(3, 3)), torch.randn(3, 4, 3, requires_grad=True)
+    state = torch.randn(1, 3, 3, dtype=torch.complex64)
+    found, expected = (run_with(name, recurrent, x, [4, 0, 2], state) for name in (planned, "loop"))
+    torch.testing.assert_close(found, expected)
+
+
 class Uncompiled(Leaky):
     pass
 

@@ -49,7 +49,7 @@ def test_every_field_of_a_recipe_is_read(write: Callable[..., Path]):
     ]
     assert (recipe.task.name, recipe.task.params) == ("classify", {"cell": "gru", "hidden_size": 32})
     assert recipe.search is not None
-    assert recipe.search.candidates == {"lr": [0.001, 0.01]}
+    assert recipe.search.grids[0][1] == {"lr": [0.001, 0.01]}
     assert (recipe.search.n_iter, recipe.search.cv, recipe.search.scoring, recipe.search.jobs) == (
         2,
         4,

@@ -239,3 +239,26 @@ def test_the_data_and_the_search_are_told_before_training():
     ]
     series = prepare(SERIES, evaluate={"test_size": 10})
     assert series.summary == ["recipe: a series of 301 steps: value; 10 held out"]
+
+
+def test_several_grids_are_searched_one_after_the_other():
+    grids = [{"cell": ["gru"], "hidden_size": [3, 4]}, {"cell": ["lstm"], "lr": [0.1]}]
+    assert prepare(search={"grid": grids, "cv": 2}).candidates == [
+        "cell=gru, hidden_size=3",
+        "cell=gru, hidden_size=4",
+        "cell=lstm, lr=0.1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ([], r"search\.grid: must not be empty"),
+        ([{"cell": ["gru"]}, {"cel": ["gru"]}], r"search\.grid\[1\]\.cel: is not a parameter here"),
+        ([{"cell": ["gruu"]}], r"search\.grid\[0\]\.cell\[0\]: The cell must be one of"),
+        ([{"cell": "gru"}], r"search\.grid\[0\]\.cell: must be a list"),
+    ],
+)
+def test_a_fault_in_one_of_several_grids_is_named_with_its_place(grid: Any, message: str):
+    with pytest.raises(RecipeError, match=f"^recipe: {message}"):
+        prepare(search={"grid": grid})

@@ -13,7 +13,7 @@ AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := $(sort $(wildcard plugins/seqpipe-*))
 
-.PHONY: demo test test-lowest test-python check docs fuzz bench bench-gpu defaults ui clean
+.PHONY: demo test test-lowest test-python check docs downstream fuzz bench bench-gpu defaults ui clean
 
 demo: $(INSTALLED)  ## the main example: search over cells on real data
 	$(BIN)/seqpipe run digits --set 'search.grid.cell=[rnn, lstm, gru, mgu]'
@@ -42,6 +42,10 @@ check: $(INSTALLED)  ## style, types and layers
 
 docs: $(INSTALLED)  ## the documentation, in docs/_build/html; warnings are errors
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
+
+downstream: $(INSTALLED)  ## tests of all plug-ins in plugins/catalogue.toml, and of new ones; writes plugins/results.json
+	SEQPIPE_SLOW=1 $(BIN)/python -m pytest tests/plugins/test_scaffold.py tests/docs/test_new_cell_page.py
+	$(BIN)/python plugins/downstream.py
 
 fuzz: $(INSTALLED)  ## random cells against the plain loop, compiled with sanitizers, for MINUTES
 	$(BIN)/python tests/recurrence/compiler/test_random_cells.py --minutes $(MINUTES)
@@ -87,4 +91,4 @@ $(PEERS)/.installed: pyproject.toml constraints.txt benchmarks/requirements-defa
 	touch $(PEERS)/.installed
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/hooks.md docs/operations.md docs/tutorials .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/catalogue.md docs/hooks.md docs/operations.md docs/tutorials .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -29,6 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_members",
+    "catalogue",
     "hook_reference",
     "operations_reference",
     "parameter_groups",

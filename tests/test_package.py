@@ -62,7 +62,11 @@ def test_the_example_of_the_readme_is_short() -> None:
 
 
 #: Pages that extensions of Sphinx write.
-GENERATED = {"hooks.md": "hook_reference.py", "operations.md": "operations_reference.py"}
+GENERATED = {
+    "catalogue.md": "catalogue.py",
+    "hooks.md": "hook_reference.py",
+    "operations.md": "operations_reference.py",
+}
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -18,7 +18,7 @@ from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError, did
 from seqpipe.plugins._environment import Allowed
 from seqpipe.plugins._kinds import KINDS
 from seqpipe.plugins._plugin import InstalledPlugin, collect, distribution_of
-from seqpipe.plugins._published import PUBLISHED
+from seqpipe.plugins._published import published_by
 from seqpipe.plugins._source import SourceOffers, read_source
 from seqpipe.plugins._status import CORE, PluginStatus, Registered
 
@@ -187,9 +187,9 @@ class PluginHost:
 
     def _unknown(self, kind: str, name: object, parameter: str, also: Sequence[str], renamed: Mapping[str, str]) -> str:
         names = self.names(kind)
-        if f"{kind} {name}" in PUBLISHED:
+        if (published := published_by(kind, name)) is not None:
             return (
-                f"{parameter} is {name!r}, which comes with the distribution {PUBLISHED[f'{kind} {name}']!r}. "
+                f"{parameter} is {name!r}, which comes with the distribution {published!r}. "
                 f"Install it, or choose one of {names}."
             )
         choices = " or ".join([*map(repr, also), f"one of {names}"] if names else [*map(repr, also)])

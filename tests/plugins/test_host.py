@@ -393,10 +393,3 @@ def test_a_plugin_for_a_newer_api_is_skipped_with_the_reason(site):
 def test_a_plugin_for_this_api_is_loaded(site):
     source = f"SEQPIPE_API = {hookspecs.API_VERSION}\n" + textwrap.dedent(OFFERS_A_CELL)
     assert statuses(loaded(site.install("acme-cells", source))) == {"acme-cells": "loaded"}
-
-
-def test_a_cell_of_the_same_project_is_named_with_the_distribution_to_install():
-    with pytest.raises(
-        UnknownNameError, match="'mgu', which comes with the distribution 'seqpipe-classic'. Install it, or"
-    ):
-        PluginHost([]).find("cell", "mgu", parameter=PARAMETER)

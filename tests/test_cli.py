@@ -64,6 +64,7 @@ TINY = {
     "sentiment": (["task.classify.hidden_size=4", "task.classify.max_epochs=1"], "2 classes"),
     "stocks": (["task.forecast.hidden_size=4", "task.forecast.max_epochs=1"], "seasonal naive"),
     "tunes": (["task.language_model.hidden_size=4", "task.language_model.max_epochs=1"], "samples:"),
+    "zoo": (["search.grid=[{cell: [gru], hidden_size: [4]}, {cell: [rnn]}]", "task.classify.max_epochs=1"], "accuracy"),
     "waves": (["task.step_regress.hidden_size=4", "task.step_regress.max_epochs=1"], "ridge regression"),
 }
 #: Data sets of which these recipes take a part, for the baselines read all there is.

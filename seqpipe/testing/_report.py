@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
@@ -17,6 +17,7 @@ __all__ = [
     "Failure",
     "Skip",
     "check_named",
+    "merged",
     "run_checks",
     "selected",
 ]
@@ -171,6 +172,28 @@ def run_checks(
         else:
             results.append(_outcome(check, subject, expected.get(check.name)))
     return CheckReport(name, tuple(results))
+
+
+def merged(reports: Sequence[CheckReport], cases: Sequence[str]) -> CheckReport:
+    """Return one report of the same checks in several cases: a check has the outcome of the first case that failed.
+
+    Parameters
+    ----------
+    reports : sequence of CheckReport
+        One per case.
+    cases : sequence of str
+        What tells the cases apart; begins the message of one that failed.
+    """
+    if len(reports) == 1:
+        return reports[0]
+    results = []
+    for together in zip(*(report.results for report in reports), strict=True):
+        failed = next((i for i, result in enumerate(together) if result.status == "failed"), None)
+        if failed is None:
+            results.append(together[0])
+        else:
+            results.append(replace(together[failed], message=f"{cases[failed]}: {together[failed].message}"))
+    return CheckReport(reports[0].subject, tuple(results))
 
 
 def _outcome(check: Check[S], subject: S, expected: str | None) -> CheckResult:

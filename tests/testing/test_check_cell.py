@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqpipe import Cell, RNNCell
+from seqpipe import Cell, GRUCell, RNNCell
 from seqpipe.exceptions import UnknownNameError
 from seqpipe.plugins import host
 from seqpipe.recurrence.wrappers import wrap
@@ -244,3 +244,17 @@ def test_the_users_random_generator_ends_as_it_began() -> None:
     before = torch.get_rng_state()
     check_cell(Sound, exclude=SLOW)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_of_several_sizes_each_is_checked() -> None:
+    class Squeezes(GRUCell):
+        def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+            output, h = super().step(x_t, h)
+            return output.squeeze(1), h
+
+    assert check_cell(Squeezes, include=["step_returns_output_and_state"]).passed
+    report = check_cell(
+        Squeezes, sizes=[(3, 5), (1, 1)], include=["step_returns_output_and_state"], raise_exceptions=False
+    )
+    assert report.failed[0].message.startswith("with input_size=1, hidden_size=1: ")
+    assert check_cell(GRUCell, sizes=[(3, 5), (1, 1)], include=["step_returns_output_and_state"]).passed

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seqpipe.cells import Cell
-from seqpipe.testing._report import Check, CheckReport, check_named, run_checks, selected
+from seqpipe.testing._report import Check, CheckReport, check_named, merged, run_checks, selected
 from seqpipe.testing.cells._batches import BATCHES
 from seqpipe.testing.cells._protocol import PROTOCOL
 from seqpipe.testing.cells._purity import PURITY
@@ -28,7 +28,7 @@ def check_cell(
     cell: Callable[..., Cell],
     *,
     cell_params: Mapping[str, Any] | None = None,
-    sizes: tuple[int, int] = (3, 5),
+    sizes: tuple[int, int] | list[tuple[int, int]] = (3, 5),
     include: Collection[str] | None = None,
     exclude: Collection[str] = (),
     expected_failed: Mapping[str, str] | None = None,
@@ -45,8 +45,8 @@ def check_cell(
         The class of the cell, or a function that creates one.
     cell_params : dict, optional
         Further arguments.
-    sizes : tuple of int, default=(3, 5)
-        input_size and hidden_size to check with.
+    sizes : tuple of int, or list of them, default=(3, 5)
+        input_size and hidden_size to check with; of several, each is checked, and a check passes if it does for all.
     include, exclude : collection of str, optional
         Names of the checks to run, all by default, and of those to leave out.
     expected_failed : mapping of str to str, optional
@@ -75,10 +75,14 @@ def check_cell(
     (True, 'passed')
     """
     checks = selected(CELL_CHECKS, include, exclude, owner="check_cell")
-    subject = CellSubject(cell, dict(cell_params or {}), *sizes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        report = run_checks(checks, subject, subject.name, expected_failed)
+    pairs = sizes if isinstance(sizes, list) else [sizes]
+    reports = []
+    for pair in pairs:
+        subject = CellSubject(cell, dict(cell_params or {}), *pair)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            reports.append(run_checks(checks, subject, subject.name, expected_failed))
+    report = merged(reports, [f"with input_size={m}, hidden_size={n}" for m, n in pairs])
     if raise_exceptions:
         report.raise_if_failed()
     return report

@@ -146,7 +146,9 @@ def parameters_exist_from_the_start(subject: CellSubject) -> None:
 
 
 def runs_on_other_devices(subject: CellSubject) -> None:
-    """Tensors that a step creates are on the device of its input."""
+    """Tensors that a step creates are on the device of its input; on a GPU, where there is one, the results are the same."""
+    if torch.cuda.is_available():
+        _compare_on_gpu(subject)
     cell = subject.cell(torch.float32)
     like = cell.first_tensor()
     if like is None:
@@ -165,6 +167,22 @@ def runs_on_other_devices(subject: CellSubject) -> None:
                 "torch.zeros_like(h), or register them as buffers."
             ) from error
         raise Skip(f"it reads values, which the test device does not have ({type(error).__name__})") from error
+
+
+def _compare_on_gpu(subject: CellSubject) -> None:
+    x = subject.inputs(7, 6, torch.float32)
+    with torch.no_grad():
+        expected, _ = subject.layers(torch.float32)(x)
+        try:
+            found, _ = subject.layers(torch.float32).cuda()(x.cuda())
+        except Exception as error:
+            raise Failure(
+                f"On a GPU it fails: {type(error).__name__}: {error}. Create tensors with device=x.device, or register them as "
+                "buffers."
+            ) from error
+    difference = float((found.cpu() - expected).abs().max())
+    if not difference <= 1e-3 * max(1.0, float(expected.abs().max())):
+        raise Failure(f"On a GPU the outputs differ from those on the CPU by {difference:.2g}.")
 
 
 def computes_in_its_type(subject: CellSubject) -> None:

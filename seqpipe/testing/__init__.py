@@ -1,10 +1,10 @@
 """Conformance checks that authors of cells and estimators can run in their tests."""
 
 from seqpipe.testing._engines import ENGINE_CHECKS, check_engine
-from seqpipe.testing._estimators import check_estimator
 from seqpipe.testing._report import CheckError, CheckReport, CheckResult
 from seqpipe.testing._targets import cells_named
 from seqpipe.testing.cells import CELL_CHECKS, check_cell, parametrize_with_cell_checks
+from seqpipe.testing.estimators import ESTIMATOR_CHECKS, check_estimator
 
 __all__ = [
     "CELL_CHECKS",
@@ -12,6 +12,7 @@ __all__ = [
     "CheckReport",
     "CheckResult",
     "ENGINE_CHECKS",
+    "ESTIMATOR_CHECKS",
     "cells_named",
     "check_cell",
     "check_engine",

@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from seqpipe import SequenceClassifier, Sequences, SequenceScaler, SlidingWindowClassifier, SlidingWindowRegressor
 from seqpipe.diagnostics import hidden_states
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
-from seqpipe.testing._estimators import INPUT_KINDS
+from seqpipe.testing.estimators import INPUT_KINDS
 from seqpipe.transformers import cut_windows
 
 RNG = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 from seqpipe.testing._engines import ENGINE_CHECKS, check_engine
 from seqpipe.testing._report import CheckError, CheckReport, CheckResult
 from seqpipe.testing._targets import cells_named
+from seqpipe.testing._wrappers import WRAPPER_CHECKS, check_wrapper
 from seqpipe.testing.cells import CELL_CHECKS, check_cell, parametrize_with_cell_checks
 from seqpipe.testing.estimators import ESTIMATOR_CHECKS, check_estimator
 
@@ -13,9 +14,11 @@ __all__ = [
     "CheckResult",
     "ENGINE_CHECKS",
     "ESTIMATOR_CHECKS",
+    "WRAPPER_CHECKS",
     "cells_named",
     "check_cell",
     "check_engine",
     "check_estimator",
+    "check_wrapper",
     "parametrize_with_cell_checks",
 ]

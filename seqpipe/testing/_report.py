@@ -20,6 +20,7 @@ __all__ = [
     "merged",
     "run_checks",
     "selected",
+    "told",
 ]
 
 S = TypeVar("S")
@@ -203,11 +204,11 @@ def _outcome(check: Check[S], subject: S, expected: str | None) -> CheckResult:
         return CheckResult(check.name, check.meaning, "skipped", str(reason))
     except Exception as error:
         status: Status = "failed" if expected is None else "failed as expected"
-        return CheckResult(check.name, check.meaning, status, expected or _told(error))
+        return CheckResult(check.name, check.meaning, status, expected or told(error))
     return CheckResult(check.name, check.meaning, "passed", remark)
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Return the message of a failure, or what was raised and where."""
     if isinstance(error, Failure):
         return str(error)

@@ -62,6 +62,11 @@ class CellSubject:
         name = getattr(self.factory, "__name__", repr(self.factory))
         return f"{name}({', '.join(f'{k}={v!r}' for k, v in self.params.items())})" if self.params else name
 
+    @property
+    def estimator_params(self) -> dict[str, Any]:
+        """Parameters by which an estimator uses the cell."""
+        return {"cell": self.factory, "cell_params": dict(self.params) or None, "hidden_size": self.hidden_size}
+
     def cell(self, dtype: torch.dtype = torch.float64, **sizes: int) -> Cell:
         """Return a new cell, always with the same initial weights, in evaluation mode."""
         with torch.random.fork_rng(devices=[]):

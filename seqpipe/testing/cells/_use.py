@@ -109,7 +109,7 @@ def estimators_fit_it(subject: CellSubject) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            grid = {"cell": [subject.factory], "lr": [0.01]}
+            grid = {"cell": [subject.estimator_params["cell"]], "lr": [0.01]}
             GridSearchCV(_estimator(subject), grid, cv=2, error_score="raise").fit(X, y)
     except Exception as error:
         raise Failure(f"StepRegressor(cell=…) fails: {type(error).__name__}: {error}") from error
@@ -128,10 +128,7 @@ def streams_equal_predictions(subject: CellSubject) -> None:
 
 
 def _estimator(subject: CellSubject) -> StepRegressor:
-    return StepRegressor(
-        subject.factory, cell_params=dict(subject.params) or None, hidden_size=subject.hidden_size, max_epochs=1,
-        random_state=0, dtype="float64", engine="loop",
-    )  # fmt: skip
+    return StepRegressor(**subject.estimator_params, max_epochs=1, random_state=0, dtype="float64", engine="loop")
 
 
 def _problem(subject: CellSubject) -> tuple[list[Any], list[Any]]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -113,12 +114,14 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> P
 
 
 @pytest.fixture
-def replace_dataset(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+def replace_dataset() -> Generator[Callable[[str, Callable[[], object]], None], None, None]:
     """Replace a data set of recipes, by its name, for the time of a test."""
-    from seqpipe.plugins import Registered, host
+    from seqpipe.plugins import host
     from seqpipe.specs import DatasetSpec
 
-    def replace(name: str, make: Callable[[], object]) -> None:
-        monkeypatch.setitem(host().offers("dataset"), name, [Registered(DatasetSpec(name, make), "seqpipe")])
+    with ExitStack() as stack:
 
-    return replace
+        def replace(name: str, make: Callable[[], object]) -> None:
+            stack.enter_context(host().offering("dataset", DatasetSpec(name, make), "seqpipe"))
+
+        yield replace

@@ -2,6 +2,7 @@
 
 from seqpipe.pipeline._compare import COLUMNS_EXPLAINED, Comparison, compare_experiment
 from seqpipe.pipeline._generate import generate_text
+from seqpipe.pipeline._plugged_task import checked_task
 from seqpipe.pipeline._predict import predict_table, write_table
 from seqpipe.pipeline._report import local_path, print_table
 from seqpipe.pipeline._result import Record, RunResult
@@ -13,6 +14,7 @@ __all__ = [
     "Comparison",
     "Record",
     "RunResult",
+    "checked_task",
     "compare_experiment",
     "generate_text",
     "local_path",

@@ -18,7 +18,7 @@ from seqpipe.tasks import Roles, Task, TaskData
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PluggedTask", "new_task"]
+__all__ = ["PluggedTask", "checked_task", "new_task"]
 
 _ESTIMATOR = ("fit", "predict", "get_params", "set_params")
 
@@ -40,7 +40,33 @@ def new_task(name: str, *, parameter: str) -> Task:
     made = found.create()
     if not isinstance(made, Task):
         raise found.error(f"must be a seqpipe.tasks.Task. Its factory returned {made!r:.60} instead")
-    return PluggedTask(made, found.who)
+    return checked_task(made, found.who)
+
+
+def checked_task(task: Task, who: str) -> Task:
+    """Return the task with every return value validated, as that of a plug-in is.
+
+    A method that raises, or returns something other than the protocol asks for, then raises `PluginError`.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    who : str
+        Name of the task in errors, such as "The task 'screen'".
+
+    Examples
+    --------
+    >>> from seqpipe.pipeline import checked_task
+    >>> from seqpipe.tasks import ClassifyTask
+    >>> class Screen(ClassifyTask):
+    ...     def metrics(self, estimator, data):
+    ...         return 0.5
+    >>> checked_task(Screen(), "The task 'screen'").metrics(None, None)
+    Traceback (most recent call last):
+    seqpipe.exceptions.PluginError: The task 'screen': metrics() must return a dict with string keys. Got 0.5 instead.
+    """
+    return PluggedTask(task, who)
 
 
 class PluggedTask(Task):

@@ -7,7 +7,8 @@ import os
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib import metadata
 
@@ -21,6 +22,7 @@ from seqpipe.plugins._plugin import InstalledPlugin, collect, distribution_of
 from seqpipe.plugins._published import published_by
 from seqpipe.plugins._source import SourceOffers, read_source
 from seqpipe.plugins._status import CORE, PluginStatus, Registered
+from seqpipe.specs import Spec
 
 __all__ = ["ENTRY_POINT_GROUP", "PluginHost", "host"]
 
@@ -46,6 +48,7 @@ class PluginHost:
         self._manager.add_hookspecs(hookspecs)
         self._manager.register(importlib.import_module(_BUILTINS), name=CORE)
         self._registered: dict[str, dict[str, list[Registered]]] = {kind: {} for kind in KINDS}
+        self._for_now: dict[str, dict[str, Registered]] = {kind: {} for kind in KINDS}
         self._uncollected, self._lock = set(KINDS), threading.RLock()
         self._warned: set[tuple[str, str, str]] = set()
 
@@ -77,11 +80,40 @@ class PluginHost:
         self._load(lambda plugin: kind in plugin.source.kinds)
         with self._lock:
             self._collect_own(kind)
-        return self._registered[kind]
+        return {**self._registered[kind], **{name: [offer] for name, offer in self._for_now[kind].items()}}
 
     def registered(self) -> Mapping[str, Mapping[str, list[Registered]]]:
         """Return everything that is registered, by kind and name."""
         return {kind: self.offers(kind) for kind in KINDS}
+
+    @contextmanager
+    def offering(self, kind: str, spec: Spec, distribution: str) -> Iterator[None]:
+        """Offer a record in the context, instead of all others of its name.
+
+        Parameters
+        ----------
+        kind : str
+            Kind of spec, such as "cell".
+        spec : Spec
+            The record.
+        distribution : str
+            The distribution that offers it.
+
+        Raises
+        ------
+        TypeError
+            If the record is of another kind.
+        """
+        if not isinstance(spec, KINDS[kind].spec):
+            raise TypeError(
+                f"The 'spec' parameter of offering must be a {KINDS[kind].spec.__name__} for a {kind}. Got {spec!r:.60} instead."
+            )
+        before = dict(self._for_now[kind])
+        self._for_now[kind] = {**before, spec.name: Registered(spec, distribution)}
+        try:
+            yield
+        finally:
+            self._for_now[kind] = before
 
     def find(
         self,
@@ -127,6 +159,9 @@ class PluginHost:
     def _offered(self, kind: str, name: str) -> list[Registered]:
         """Return the offers of a name, or of a distribution's name."""
         distribution, _, own = name.rpartition(":")
+        now = self._for_now[kind].get(own)
+        if now is not None and distribution in ("", now.distribution):
+            return [now]
         with self._lock:
             self._collect_own(kind)
             if distribution:

@@ -7,6 +7,7 @@ import pytest
 from seqpipe import hookspecs
 from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError
 from seqpipe.plugins import PluginHost, host
+from seqpipe.specs import CellSpec
 
 PARAMETER = "The 'cell' parameter of SequenceClassifier"
 
@@ -165,6 +166,49 @@ def test_a_plugin_cannot_take_the_place_of_a_builtin(site):
     assert host.find("cell", "seqpipe:gru", parameter=PARAMETER).spec is found.spec
     with pytest.raises(UnknownNameError, match="Got 'acme-cells:lstm' instead"):
         host.find("cell", "acme-cells:lstm", parameter=PARAMETER)
+
+
+# ---- records offered for some time
+
+
+def test_a_record_is_offered_in_the_context_alone(site):
+    host = PluginHost([])
+    with host.offering("cell", CellSpec("tiny", dict), "acme-cells"):
+        found = host.find("cell", "tiny", parameter=PARAMETER)
+        assert (found.spec.factory, found.distribution) == (dict, "acme-cells")
+        assert host.find("cell", "acme-cells:tiny", parameter=PARAMETER) is found
+        assert "tiny" in host.names("cell")
+        assert "gru" in host.names("cell")
+    with pytest.raises(UnknownNameError, match="Got 'tiny' instead"):
+        host.find("cell", "tiny", parameter=PARAMETER)
+    assert "tiny" not in host.names("cell")
+
+
+def test_a_record_offered_in_a_context_replaces_others_of_its_name(site):
+    host = PluginHost(site.install("acme-cells", OFFERS_A_CELL).entry_points())
+    for name, other in (("gru", "seqpipe"), ("tiny", "acme-cells")):
+        before = host.find("cell", name, parameter=PARAMETER)
+        with host.offering("cell", CellSpec(name, dict), "under-test"):
+            assert host.find("cell", name, parameter=PARAMETER).distribution == "under-test"
+            assert len(host.offers("cell")[name]) == 1
+            assert host.find("cell", f"{other}:{name}", parameter=PARAMETER) == before
+        assert host.find("cell", name, parameter=PARAMETER) == before
+
+
+def test_contexts_may_be_nested_and_end_with_an_error():
+    host = PluginHost([])
+    with host.offering("cell", CellSpec("tiny", dict), "one"):
+        with pytest.raises(KeyError), host.offering("cell", CellSpec("tiny", list), "other"):
+            raise KeyError
+        assert host.find("cell", "tiny", parameter=PARAMETER).distribution == "one"
+
+
+def test_a_record_of_another_kind_is_not_offered():
+    with (
+        pytest.raises(TypeError, match="must be a TaskSpec for a task. Got CellSpec"),
+        PluginHost([]).offering("task", CellSpec("tiny", dict), "acme-cells"),
+    ):
+        pass
 
 
 # ---- what is imported, and when

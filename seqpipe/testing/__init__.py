@@ -1,4 +1,4 @@
-"""Conformance checks that authors of cells and estimators can run in their tests."""
+"""Conformance checks that authors of plug-ins can run in their tests."""
 
 from seqpipe.testing._engines import ENGINE_CHECKS, check_engine
 from seqpipe.testing._report import CheckError, CheckReport, CheckResult
@@ -6,6 +6,7 @@ from seqpipe.testing._targets import cells_named
 from seqpipe.testing._wrappers import WRAPPER_CHECKS, check_wrapper
 from seqpipe.testing.cells import CELL_CHECKS, check_cell, parametrize_with_cell_checks
 from seqpipe.testing.estimators import ESTIMATOR_CHECKS, check_estimator
+from seqpipe.testing.tasks import TASK_CHECKS, check_task
 
 __all__ = [
     "CELL_CHECKS",
@@ -14,11 +15,13 @@ __all__ = [
     "CheckResult",
     "ENGINE_CHECKS",
     "ESTIMATOR_CHECKS",
+    "TASK_CHECKS",
     "WRAPPER_CHECKS",
     "cells_named",
     "check_cell",
     "check_engine",
     "check_estimator",
+    "check_task",
     "check_wrapper",
     "parametrize_with_cell_checks",
 ]

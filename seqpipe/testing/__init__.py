@@ -1,6 +1,7 @@
 """Conformance checks that authors of plug-ins can run in their tests."""
 
 from seqpipe.testing._engines import ENGINE_CHECKS, check_engine
+from seqpipe.testing._readers import READER_CHECKS, check_reader
 from seqpipe.testing._report import CheckError, CheckReport, CheckResult
 from seqpipe.testing._targets import cells_named
 from seqpipe.testing._wrappers import WRAPPER_CHECKS, check_wrapper
@@ -15,12 +16,14 @@ __all__ = [
     "CheckResult",
     "ENGINE_CHECKS",
     "ESTIMATOR_CHECKS",
+    "READER_CHECKS",
     "TASK_CHECKS",
     "WRAPPER_CHECKS",
     "cells_named",
     "check_cell",
     "check_engine",
     "check_estimator",
+    "check_reader",
     "check_task",
     "check_wrapper",
     "parametrize_with_cell_checks",

@@ -10,7 +10,8 @@ import pandas as pd
 from sklearn.base import clone
 
 from seqpipe.testing._report import Failure, told
-from seqpipe.testing.tasks._subject import TaskSubject, keys_of, naming_the_method
+from seqpipe.testing._samples import keys_of
+from seqpipe.testing.tasks._subject import TaskSubject, naming_the_method
 
 __all__ = ["PARTS"]
 
@@ -66,11 +67,16 @@ def split_keeps_every_sample(subject: TaskSubject) -> None:
         whole, size = subject.data(), max(2, round(len(subject.data().X) / 5))
         for given in (0.25, size):
             train, test = subject.split(test_size=given)
-            _check_parts(f"test_size={given}", Counter(keys_of(whole)), keys_of(train), keys_of(test))
+            _check_parts(
+                f"test_size={given}",
+                Counter(keys_of(whole.X, whole.y)),
+                keys_of(train.X, train.y),
+                keys_of(test.X, test.y),
+            )
             if isinstance(given, int) and len(test.X) != size * _n_series(whole.X):
                 raise Failure(f"test_size={given} holds {len(test.X)} samples out: an int is the number of samples.")
         again = subject.split(test_size=size)
-        if [keys_of(part) for part in again] != [keys_of(part) for part in (train, test)]:
+        if [keys_of(part.X, part.y) for part in again] != [keys_of(part.X, part.y) for part in (train, test)]:
             raise Failure("split() with the same seed gives other parts: draw random numbers from seed alone.")
 
 

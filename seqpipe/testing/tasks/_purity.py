@@ -12,7 +12,8 @@ from sklearn.base import clone
 
 from seqpipe.tasks import Task, TaskData
 from seqpipe.testing._report import Failure, Skip, told
-from seqpipe.testing.tasks._subject import TaskSubject, keys_of, naming_the_method
+from seqpipe.testing._samples import keys_of
+from seqpipe.testing.tasks._subject import TaskSubject, naming_the_method
 
 __all__ = ["PURITY"]
 
@@ -88,7 +89,7 @@ def _check_held_out(subject: TaskSubject, train: TaskData, test: TaskData) -> No
 
 
 def _check_same(method: str, found: TaskData, expected: TaskData) -> None:
-    if keys_of(found) != keys_of(expected):
+    if keys_of(found.X, found.y) != keys_of(expected.X, expected.y):
         raise Failure(f"{method} changes X or y of the data: work on a copy.")
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
@@ -19,7 +18,7 @@ from seqpipe.tables import Roles
 from seqpipe.tasks import Task, TaskData
 from seqpipe.testing._report import Failure
 
-__all__ = ["TaskSubject", "keys_of", "naming_the_method", "rows_of"]
+__all__ = ["TaskSubject", "naming_the_method"]
 
 #: Values of parameters of estimators that make a fit short and reproducible.
 _SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
@@ -117,24 +116,3 @@ def naming_the_method() -> Iterator[None]:
         yield
     except PluginError as error:
         raise Failure(str(error)) from error
-
-
-def rows_of(values: Any) -> list[Any]:
-    """Return the samples of X or y; those of a series are its rows."""
-    if isinstance(values, pd.DataFrame | pd.Series):
-        return list(values.reset_index().itertuples(index=False, name=None))
-    return list(values)
-
-
-def keys_of(data: TaskData) -> list[tuple[Any, Any]]:
-    """Return what tells samples apart: the values of each in X and y."""
-    X = rows_of(data.X)
-    y = [None] * len(X) if data.y is None else rows_of(data.y)
-    return [(_key(x), _key(target)) for x, target in zip(X, y)]
-
-
-def _key(value: Any) -> Any:
-    if isinstance(value, str | tuple | None):
-        return value
-    array = np.asarray(value)
-    return (array.shape, str(array.tolist()) if array.dtype == object else array.tobytes())

@@ -75,16 +75,15 @@ def new(
 
 @plugins_app.command("check")
 def check_plugin(
-    target: Annotated[str, typer.Argument(help="A distribution that offers cells, MODULE, or MODULE:CLASS.")],
+    target: Annotated[str, typer.Argument(help="DISTRIBUTION[:NAME] or MODULE[:CLASS].")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
 ) -> None:
-    """Check that cells keep the protocol; exit with 1 if a check fails."""
+    """Check cells, wrappers, tasks and engines of a distribution or module; exit with 1 if a check fails."""
     with clean_errors():
-        from seqpipe.testing import cells_named, check_cell
+        from seqpipe.testing import targets_named
 
         sys.path.insert(0, str(Path.cwd()))  # as python -m does
-        cells = cells_named(target)
-        reports = [check_cell(cell, raise_exceptions=False) for cell in cells.values()]
+        reports = [each.check() for each in targets_named(target)]
         shown = (
             json.dumps([report.as_dict() for report in reports], indent=2) if as_json else "\n".join(map(str, reports))
         )

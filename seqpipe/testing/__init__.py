@@ -3,7 +3,7 @@
 from seqpipe.testing._engines import ENGINE_CHECKS, check_engine
 from seqpipe.testing._readers import READER_CHECKS, check_reader
 from seqpipe.testing._report import CheckError, CheckReport, CheckResult
-from seqpipe.testing._targets import cells_named
+from seqpipe.testing._targets import CheckTarget, targets_named
 from seqpipe.testing._wrappers import WRAPPER_CHECKS, check_wrapper
 from seqpipe.testing.cells import CELL_CHECKS, check_cell, parametrize_with_cell_checks
 from seqpipe.testing.estimators import ESTIMATOR_CHECKS, check_estimator
@@ -14,12 +14,12 @@ __all__ = [
     "CheckError",
     "CheckReport",
     "CheckResult",
+    "CheckTarget",
     "ENGINE_CHECKS",
     "ESTIMATOR_CHECKS",
     "READER_CHECKS",
     "TASK_CHECKS",
     "WRAPPER_CHECKS",
-    "cells_named",
     "check_cell",
     "check_engine",
     "check_estimator",
@@ -27,4 +27,5 @@ __all__ = [
     "check_task",
     "check_wrapper",
     "parametrize_with_cell_checks",
+    "targets_named",
 ]

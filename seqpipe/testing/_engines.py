@@ -14,7 +14,10 @@ from seqpipe.cells import Cell, GRUCell, LSTMCell, MinGRUCell, MLPCell, RNNCell
 from seqpipe.recurrence import Engine, LoopEngine, ValidSteps, state_tensors
 from seqpipe.testing._report import Check, CheckReport, Failure, Skip, check_named, run_checks, selected
 
-__all__ = ["ENGINE_CHECKS", "check_engine"]
+__all__ = ["ENGINE_CELLS", "ENGINE_CHECKS", "check_engine"]
+
+#: The cells that an engine is checked with by default.
+ENGINE_CELLS: tuple[Callable[[int, int], Cell], ...] = (RNNCell, GRUCell, LSTMCell, MinGRUCell, MLPCell)
 
 #: Relative tolerance of outputs, states and gradients, in multiples of which sums may differ in another order.
 _TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10}
@@ -177,7 +180,7 @@ ENGINE_CHECKS: tuple[Check[EngineSubject], ...] = tuple(
 def check_engine(
     engine: Engine,
     *,
-    cells: Collection[Callable[[int, int], Cell]] = (RNNCell, GRUCell, LSTMCell, MinGRUCell, MLPCell),
+    cells: Collection[Callable[[int, int], Cell]] = ENGINE_CELLS,
     include: Collection[str] | None = None,
     exclude: Collection[str] = (),
     expected_failed: Mapping[str, str] | None = None,

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from seqpipe.cli import app
-from seqpipe.testing import cells_named
+from seqpipe.testing import targets_named
 
 HEAD = "import seqpipe\nfrom seqpipe.specs import CellSpec, TaskSpec\n"
 CELLS = HEAD + "@seqpipe.hookimpl\ndef seqpipe_cells():\n    return [{}]\n"
@@ -119,23 +119,162 @@ def test_plugins_check_reports_each_check_and_fails_with_one(
     assert f"{len(failed)} failed" in shown.splitlines()[0]
 
 
+MIXED = """
+import torch
+import seqpipe
+from seqpipe.recurrence import LoopEngine
+from seqpipe.recurrence.wrappers import Wrapper
+from seqpipe.specs import EngineSpec, HeadSpec, ReaderSpec, TaskSpec, WrapperSpec
+from seqpipe.tasks import SampleTask, TranslateTask
+
+class Warp(LoopEngine):
+    name = "warp"
+
+class Elsewhere(Warp):
+    name = "elsewhere"
+
+    def refuses(self, cell):
+        return "no such device"
+
+class Halved(Wrapper):
+    def step(self, x_t, state):
+        output, state = self.cell.step(x_t, state)
+        return output / 2, state
+
+class Times(Wrapper):
+    def __init__(self, cell, factor):
+        super().__init__(cell)
+
+class Load(SampleTask):
+    target_type = "numbers"
+
+    def estimator(self, params):
+        return seqpipe.SequenceRegressor(**params)
+
+    def metrics(self, estimator, data):
+        return METRICS
+
+class Base(SampleTask):
+    pass
+
+class Mirror(TranslateTask):
+    pass
+
+def unmade():
+    raise OSError("no licence")
+
+@seqpipe.hookimpl
+def seqpipe_engines():
+    return [EngineSpec("warp", Warp), EngineSpec("elsewhere", Elsewhere)]
+
+@seqpipe.hookimpl
+def seqpipe_heads():
+    return [HeadSpec("flat", torch.nn.Linear)]
+
+@seqpipe.hookimpl
+def seqpipe_readers():
+    return [ReaderSpec("waves", open, suffixes=(".waves",))]
+
+@seqpipe.hookimpl
+def seqpipe_tasks():
+    return [TaskSpec("load", Load), TaskSpec("mirror", Mirror), TaskSpec("unmade", unmade)]
+
+@seqpipe.hookimpl
+def seqpipe_wrappers():
+    return [WrapperSpec("halved", Halved), WrapperSpec("times", Times)]
+"""
+
+
+def mixed(metrics: str = '{"error": 1.0}') -> str:
+    return MIXED.replace("METRICS", metrics)
+
+
+def checked(target: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Return the exit code, and by subject the status and message of every check."""
+    ran = seqpipe("plugins", "check", target, "--json")
+    reports = json.loads(ran.stdout)
+    return ran.exit_code, {report["subject"]: {each["name"]: each for each in report["checks"]} for report in reports}
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let wrappers be checked by their own checks alone, which is faster."""
+    from seqpipe.testing import WRAPPER_CHECKS, _wrappers
+
+    monkeypatch.setattr(_wrappers, "WRAPPER_CHECKS", WRAPPER_CHECKS[:4])
+
+
+@pytest.mark.usefixtures("fresh_host", "light")
+def test_plugins_check_checks_all_that_a_distribution_offers(site, monkeypatch: pytest.MonkeyPatch):
+    site.install("acme-mixed", mixed().replace('TaskSpec("unmade", unmade)', ""))
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    code, found = checked("acme-mixed")
+    assert code == 0
+    assert found["Load"]["metrics_are_finite_numbers"]["status"] == "passed"
+    assert found["warp"]["results_equal_the_loop"]["status"] == "passed"
+    assert found["Halved"]["state_of_the_cell_comes_first"]["status"] == "passed"
+    alone = {subject: next(iter(checks.values())) for subject, checks in found.items() if len(checks) == 1}
+    skipped = {subject: check["message"] for subject, check in alone.items() if check["status"] == "skipped"}
+    assert skipped == {
+        "engine elsewhere": "takes none of seqpipe's cells here (no such device): use seqpipe.testing.check_engine with cells=",
+        "head flat": "there are no checks of this kind",
+        "reader waves": "needs a sample file: use seqpipe.testing.check_reader",
+        "task mirror": "needs data: use seqpipe.testing.check_task with a table and its roles, or data",
+        "wrapper times": "needs factor: use seqpipe.testing.check_wrapper with wrapper_params=",
+    }
+
+
+@pytest.mark.usefixtures("fresh_host")
+def test_plugins_check_fails_with_one_object_and_tells_what_cannot_be_created(site, monkeypatch: pytest.MonkeyPatch):
+    site.install("acme-mixed", mixed('{"error": float("nan")}'))
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    code, found = checked("acme-mixed:load")
+    assert (code, list(found)) == (1, ["Load"])
+    assert found["Load"]["metrics_are_finite_numbers"]["status"] == "failed"
+    code, found = checked("acme-mixed:unmade")
+    assert code == 1
+    assert found["task unmade"]["check_task"]["message"].startswith(
+        "It fails before it is checked: OSError: no licence"
+    )
+
+
+@pytest.mark.usefixtures("light")
+def test_plugins_check_checks_the_own_classes_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "mixed_module.py").write_text(mixed())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+    found = [(target.kind, target.name) for target in targets_named("mixed_module")]
+    expected = [
+        ("engine", "Warp"),
+        ("engine", "Elsewhere"),
+        ("wrapper", "Halved"),
+        ("wrapper", "Times"),
+        ("task", "Load"),
+        ("task", "Mirror"),
+    ]
+    assert found == expected
+    assert targets_named("mixed_module:Halved")[0].kind == "wrapper"
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        ("no_such_module", "neither a distribution that offers cells nor a module"),
-        ("json:Missing", "has no cells: json defines no Missing"),
-        ("json", "json defines no subclass of seqpipe.Cell"),
+        ("no_such_module", "neither a distribution that offers something nor a module"),
+        ("json:Missing", "has nothing to check: json defines no Missing"),
+        ("json", "json defines no cell, wrapper, task or engine"),
     ],
 )
-def test_plugins_check_refuses_what_has_no_cells(target: str, words: str, monkeypatch: pytest.MonkeyPatch):
+def test_plugins_check_refuses_what_has_nothing_to_check(target: str, words: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.path", sys.path.copy())
     ran = seqpipe("plugins", "check", target)
     assert ran.exit_code == 1
     assert words in " ".join(ran.stderr.split())
 
 
-def test_cells_of_a_distribution_are_found_by_its_name():
-    assert {"gru", "lstm"} <= set(cells_named("seqpipe"))
+def test_what_a_distribution_offers_is_found_by_its_name():
+    found = {(target.kind, target.name) for target in targets_named("seqpipe")}
+    assert {("cell", "gru"), ("wrapper", "residual"), ("task", "forecast"), ("engine", "loop")} <= found
+    assert [target.name for target in targets_named("seqpipe:gru")] == ["gru"]
 
 
 def test_plugins_are_listed_as_json_and_left_out_on_request():

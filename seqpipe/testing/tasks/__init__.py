@@ -6,5 +6,6 @@ is computed of a fitted estimator, ``_purity`` that nothing is kept or changed, 
 """
 
 from seqpipe.testing.tasks._check_task import TASK_CHECKS, check_task
+from seqpipe.testing.tasks._data import default_table
 
-__all__ = ["TASK_CHECKS", "check_task"]
+__all__ = ["TASK_CHECKS", "check_task", "default_table"]

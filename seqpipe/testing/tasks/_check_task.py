@@ -82,9 +82,13 @@ def check_task(
     """
     checks = selected(TASK_CHECKS, include, exclude, owner="check_task")
     make = partial(copy.deepcopy, task) if isinstance(task, Task) else task
-    if table is None and data is None:
-        table, roles = default_table(make())
-    subject = TaskSubject(make, table, roles or Roles(), data, params)
+    made = default_table(make()) if table is None and data is None else (table, roles)
+    if made is None:
+        raise ValueError(
+            f"check_task makes no data for {make()!r}, which is for texts or has no target_type. Pass a table and its roles, "
+            "or data."
+        )
+    subject = TaskSubject(make, made[0], made[1] or Roles(), data, params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         report = run_checks(checks, subject, subject.name, expected_failed)

@@ -27,7 +27,7 @@ def fits_and_predicts(problem: Problem) -> None:
 
 
 def data_is_not_changed(problem: Problem) -> None:
-    """Fit and predict leave X and y as they are, and take arrays that cannot be written to."""
+    """Fitting and predicting leave X and y as they are, and take arrays that cannot be written to."""
     X, y = problem.data()
     model = problem.fit(X, y)
     model.predict(X)

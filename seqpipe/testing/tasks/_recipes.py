@@ -28,7 +28,7 @@ def runs_in_a_recipe(subject: TaskSubject) -> None:
 
 
 def runs_in_a_search(subject: TaskSubject) -> None:
-    """A recipe with ``search:`` tunes it."""
+    """A recipe with a search tunes it."""
     given = dict(subject.params) or {
         name.rpartition("__")[2]: values[0] for name, values in any_parameter(subject).items()
     }

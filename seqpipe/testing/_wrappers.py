@@ -185,7 +185,7 @@ def _check_trains(where: str, make: Callable[[], Cell]) -> None:
             "projected_shape; read and write the state by split_state and join_state."
         ) from error
     if not all(p.grad is None or bool(p.grad.isfinite().all()) for p in layers.parameters()):
-        raise Failure(f"A gradient is not finite {where}.")
+        raise Failure(f"A gradient is not finite {where}: avoid 0 * inf, as of a root or a division at 0.")
 
 
 def _around(check: Check[CellSubject]) -> Check[WrapperSubject]:

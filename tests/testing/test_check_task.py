@@ -15,6 +15,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from seqpipe import SequenceClassifier
+from seqpipe.builtins import seqpipe_tasks
 from seqpipe.exceptions import UnknownNameError
 from seqpipe.tasks import (
     CaptionTask,
@@ -61,6 +62,10 @@ SHIPPED: dict[Any, dict[str, Any]] = {
     StepRegressTask: {},
     TranslateTask: {"table": texts(), "roles": Roles(sequence="text", target=("mirror",))},
 }
+
+
+def test_every_task_of_the_registry_has_a_case() -> None:
+    assert {spec.factory for spec in seqpipe_tasks()} == set(SHIPPED)
 
 
 @pytest.mark.parametrize("task", SHIPPED)
@@ -131,6 +136,11 @@ def test_a_task_for_other_data_needs_some() -> None:
         check_task(TranslateTask)
 
 
+def test_an_estimator_without_parameters_is_not_searched() -> None:
+    report = check_task(NoScore, include=["runs_in_a_recipe", "runs_in_a_search"])
+    assert report["runs_in_a_search"].message == "its estimator has no parameter to search"
+
+
 def test_an_unknown_check_is_refused() -> None:
     with pytest.raises(
         UnknownNameError, match=r"check_task has no check 'folds_disjoint'\. Did you mean 'folds_are_dis"
@@ -193,6 +203,13 @@ class AlwaysHalf(ClassifyTask):
         return super().split(estimator, data, test_size=0.5, seed=seed)
 
 
+class ForgetsInts(ClassifyTask):
+    def split(self, estimator: Any, data: TaskData, *, test_size: Any, seed: int) -> Any:
+        cut = max(0, int(len(data.X) * (1 - test_size)))
+        parts = (slice(None, cut), slice(cut, None))
+        return tuple(replace(data, X=data.X[part], y=data.y[part]) for part in parts)
+
+
 class IgnoresSeed(ClassifyTask):
     def split(self, estimator: Any, data: TaskData, *, test_size: Any, seed: int) -> Any:
         return super().split(estimator, data, test_size=test_size, seed=np.random.default_rng().integers(2**31))
@@ -201,6 +218,19 @@ class IgnoresSeed(ClassifyTask):
 class DrawsFolds(ClassifyTask):
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> Any:
         return ShuffleSplit(n_splits, test_size=0.5, random_state=seed)
+
+
+class TestsOnTraining(KFold):
+    __test__ = False
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Any:
+        for _, test in super().split(X, y, groups):
+            yield np.arange(len(X)), test
+
+
+class LeakyFolds(ClassifyTask):
+    def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> Any:
+        return TestsOnTraining(n_splits)
 
 
 class TwoFolds(ClassifyTask):
@@ -355,6 +385,8 @@ FAULTS: dict[Any, tuple[str, str]] = {
     AlwaysHalf: ("split_keeps_every_sample", "test_size=6 holds 15 samples out: an int is the number of samples"),
     IgnoresSeed: ("split_keeps_every_sample", "the same seed gives other parts: draw random numbers from seed alone"),
     DrawsFolds: ("folds_are_disjoint", "as an earlier fold does: test sets must be disjoint"),
+    LeakyFolds: ("folds_are_disjoint", "Fold 0 is fitted to sample 0, which it is tested on: use a splitter such as KFold"),
+    ForgetsInts: ("split_keeps_every_sample", "With test_size=6 one part is empty: a float is a share of the samples"),
     TwoFolds: ("folds_are_disjoint", r"cv\(n_splits=3\) gives 2 folds: create the splitter with n_splits"),
     NotANumber: ("metrics_are_finite_numbers", "share=nan: return a finite number also for a poor model"),
     Draws: ("metrics_are_finite_numbers", "when called again, .*: draw no random numbers"),

@@ -114,7 +114,7 @@ def model_selection_works(problem: Problem) -> None:
     if not np.isfinite(cross_val_score(clone(problem.estimator), X, y, cv=2)).all():
         raise Failure("cross_val_score gives no score: let score(X, y) return a finite number.")
     if y is not None and len(cross_val_predict(clone(problem.estimator), X, y, cv=2)) != len(X):
-        raise Failure("cross_val_predict does not give one prediction per sample.")
+        raise Failure("cross_val_predict does not give one prediction per sample: let predict return one for each.")
     grid = {"model__cell": ["rnn", "gru"]}
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(problem.splittable(X), y)
     if search.best_params_["model__cell"] not in ("rnn", "gru"):

@@ -169,7 +169,9 @@ class SequenceProblem(Problem):
         if not np.isfinite(model.score(X, holes)):
             raise Failure("Missing targets at some steps give no score: leave these steps out of it.")
         if labels and not np.array_equal(model.classes_, self.fitted.classes_):
-            raise Failure(f"A missing label became a class: {model.classes_} instead of {self.fitted.classes_}.")
+            raise Failure(
+                f"A missing label became a class: {model.classes_} instead of {self.fitted.classes_}: leave it out."
+            )
         nothing = [np.full(each.shape, None) for each in y]
         Refusal("a fit without any target", partial(self.fit, X, nothing), "at any time step").check()
         by_name, own = get_scorer("accuracy" if labels else "r2")(self.fitted, X, y), self.fitted.score(X, y)

@@ -90,7 +90,7 @@ def _check_parts(said: str, whole: Counter[Any], *parts: list[Any]) -> None:
     if double := found - whole:
         raise Failure(f"With {said} {double.total()} samples are in both parts, or changed: let each be in one part.")
     if not all(parts):
-        raise Failure(f"With {said} one part is empty.")
+        raise Failure(f"With {said} one part is empty: a float is a share of the samples, an int is a number of them.")
 
 
 def _n_series(X: Any) -> int:
@@ -110,7 +110,9 @@ def folds_are_disjoint(subject: TaskSubject) -> None:
     tested: set[int] = set()
     for i, (fit, test) in enumerate(folds):
         if shared := set(fit.tolist()) & set(test.tolist()):
-            raise Failure(f"Fold {i} is fitted to sample {min(shared)}, which it is tested on.")
+            raise Failure(
+                f"Fold {i} is fitted to sample {min(shared)}, which it is tested on: use a splitter such as KFold."
+            )
         if repeated := tested & set(test.tolist()):
             raise Failure(
                 f"Fold {i} tests sample {min(repeated)}, as an earlier fold does: test sets must be disjoint."

@@ -64,9 +64,11 @@ def baselines_have_the_metrics(subject: TaskSubject) -> None:
             raise Skip("it has no baselines")
         return
     if task.constant_baseline not in found:
-        raise Failure(f"constant_baseline is {task.constant_baseline!r}, which is none of {list(found)}.")
+        raise Failure(
+            f"constant_baseline is {task.constant_baseline!r}, which is none of {list(found)}: name one, or None."
+        )
     if not set(task.constant_metrics) & set(names):
-        raise Failure(f"None of constant_metrics, {task.constant_metrics}, is one of the metrics {names}.")
+        raise Failure(f"None of constant_metrics, {task.constant_metrics}, is one of the metrics {names}: name some.")
 
 
 def pictures_are_figures(subject: TaskSubject) -> None:
@@ -109,7 +111,7 @@ def _check_rows(what: str, frame: pd.DataFrame, data: TaskData) -> None:
         raise Failure(f"predictions() of {what} has {len(frame)} rows for {each}: return a row for each.")
     if frame.isna().to_numpy().any():
         column = frame.columns[frame.isna().any()][0]
-        raise Failure(f"predictions() of {what} has missing values in the column {column!r}.")
+        raise Failure(f"predictions() of {what} has missing values in the column {column!r}: predict every row.")
 
 
 def _check_future(subject: TaskSubject) -> None:
@@ -162,13 +164,12 @@ def _scorer(subject: TaskSubject, name: str | None, train: TaskData) -> Any:
 
 
 def any_parameter(subject: TaskSubject) -> dict[str, list[Any]]:
-    """Return a grid of one parameter of the estimator with the value that it has."""
+    """Return a grid of one parameter of the estimator with the value that it has; an empty one if it has none."""
     estimator = subject.estimator()
     params = estimator.get_params(deep=False)
     given = {subject.task.parameter(name): value for name, value in subject.params.items()}
     plain = {name: value for name, value in params.items() if isinstance(value, int | float | str | None)}
-    name, value = next(iter({**given, **plain}.items()))
-    return {name: [value]}
+    return {name: [value] for name, value in [*given.items(), *plain.items()][:1]}
 
 
 RESULTS = (

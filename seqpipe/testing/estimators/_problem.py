@@ -104,7 +104,7 @@ class Problem(ABC):
         """The estimator, fitted to the data."""
         return self.fit(*self.data())
 
-    @property
+    @cached_property
     def expected(self) -> Answers:
         """What the fitted estimator answers to the data."""
         return self.answers(self.fitted, self.data()[0])

@@ -84,6 +84,21 @@ def test_data_that_never_was_a_table_is_taken() -> None:
     assert report["runs_in_a_search"].status == "passed"
 
 
+def test_a_series_that_never_was_a_table_is_taken() -> None:
+    months = pd.date_range("2018-01-01", periods=40, freq="MS", name="month")
+    series = pd.DataFrame({"gas": np.sin(np.arange(40))}, index=months)
+    data = TaskData(series, None, "gas", Roles(time="month", target=("gas",)))
+    report = check_task(ForecastTask, data=data, params=SHORT)
+    assert report["runs_in_a_recipe"].status == "passed"
+
+
+def test_a_panel_that_is_no_table_runs_in_no_recipe() -> None:
+    roles = Roles(id="place", time="month", target=("gas",))
+    data = ForecastTask().from_table(panel(), roles, name="places")
+    report = check_task(ForecastTask, data=data, params=SHORT, include=["runs_in_a_recipe"])
+    assert report.results[0].message == "in a recipe a panel is a table: pass a table and its roles"
+
+
 class Screen(SampleTask):
     """Of two methods, the least that a task defines."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,10 +79,16 @@ def _read(subject: TaskSubject) -> pd.DataFrame | Dataset:
 
 
 def _roles(subject: TaskSubject) -> dict[str, Any]:
-    """Return the roles of the table as written in a recipe."""
+    """Return the roles of the columns as written in a recipe; the time of a series is its index."""
+    roles = subject.roles
     if subject.table is None:
-        return {}
-    written = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(subject.roles).items()}
+        X, roles = subject.data().X, subject.data().roles
+        if not isinstance(X, pd.DataFrame):
+            return {}
+        if isinstance(X.index, pd.MultiIndex):
+            raise Skip("in a recipe a panel is a table: pass a table and its roles")
+        roles = replace(roles, time=None)
+    written = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(roles).items()}
     return {name: value for name, value in written.items() if value}
 
 

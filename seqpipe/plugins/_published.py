@@ -23,6 +23,12 @@ PUBLISHED: dict[str, dict[str, tuple[str, ...]]] = {
     "seqpipe-conv": {
         "cell": ("convgru", "convlstm"),
     },
+    "seqpipe-ctc": {
+        "dataset": ("tones",),
+        "loss": ("ctc_of_steps",),
+        "metric": ("label_error_rate", "sequence_accuracy"),
+        "task": ("ctc",),
+    },
     "seqpipe-delta": {
         "cell": ("delta_net", "gated_delta_net", "rwkv7"),
     },

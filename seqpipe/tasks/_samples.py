@@ -70,6 +70,7 @@ class SampleTask(Task):
             If a column is missing, a value is invalid, or a target is missing or changes within an id; the
             message names the position.
         """
+        with_target = with_target and (self.needs_target or bool(roles.target))
         check_roles(frame, roles, name=name, with_target=with_target)
         texts = roles.sequence is not None and is_texts(frame[roles.sequence])
         X = (source_texts if texts else sequences_of)(frame, roles, name=name)
@@ -89,10 +90,10 @@ class SampleTask(Task):
                 f"{data.name!r} holds overlapping windows, which leak in a shuffled split: split the "
                 "series before make_windows."
             )
-        X_train, X_test, y_train, y_test = train_test_split(
-            data.X, data.y, test_size=test_size, random_state=seed, stratify=self.strata(data)
-        )
-        return replace(data, X=X_train, y=y_train), replace(data, X=X_test, y=y_test)
+        arrays = {name: values for name, values in (("X", data.X), ("y", data.y)) if values is not None}
+        parts = train_test_split(*arrays.values(), test_size=test_size, random_state=seed, stratify=self.strata(data))
+        train, test = (replace(data, **dict(zip(arrays, parts[i::2]))) for i in (0, 1))
+        return train, test
 
     def cv(self, estimator: Any, data: TaskData, *, n_splits: int, seed: int) -> BaseCrossValidator:
         """Return shuffled folds; for overlapping windows a `WindowSplit`, which keeps them apart."""

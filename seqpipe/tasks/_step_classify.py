@@ -16,7 +16,7 @@ from seqpipe.tasks._label_baselines import label_baselines, quiet_baselines
 from seqpipe.tasks._label_frame import label_frame
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import indicator_scores, label_scores
-from seqpipe.tasks._steps import StepTask, known_steps, step_rows
+from seqpipe.tasks._steps import ComparedStepTask, known_steps, step_rows
 from seqpipe.tasks._targets import labels_of
 from seqpipe.tasks._task import TaskData
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["StepClassifyTask"]
 
 
-class StepClassifyTask(StepTask):
+class StepClassifyTask(ComparedStepTask):
     """Predict one label per time step, or any number of them if there are several target columns of 0 and 1."""
 
     target_type: ClassVar[TargetType] = "labels"
     constant_baseline: ClassVar[str | None] = "most frequent class"
     constant_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "log_loss", "f1_micro")
-    _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
+    step_scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "accuracy": ("accuracy", 1),
         "balanced_accuracy": ("balanced_accuracy", 1),
         "f1_macro": ("f1_macro", 1),

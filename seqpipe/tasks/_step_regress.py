@@ -18,7 +18,7 @@ from seqpipe.estimators import StepRegressor
 from seqpipe.tables import TargetType
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import number_scores
-from seqpipe.tasks._steps import StepTask, known_steps, step_rows
+from seqpipe.tasks._steps import ComparedStepTask, known_steps, step_rows
 from seqpipe.tasks._targets import numbers_of
 from seqpipe.tasks._task import TaskData
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["StepRegressTask"]
 
 
-class StepRegressTask(StepTask):
+class StepRegressTask(ComparedStepTask):
     """Predict one number per time step and target column with a `StepRegressor`."""
 
     target_type: ClassVar[TargetType] = "numbers"
     constant_baseline: ClassVar[str | None] = "mean"
     constant_metrics: ClassVar[tuple[str, ...]] = ("rmse",)
-    _scores: ClassVar[Mapping[str, tuple[str, int]]] = {
+    step_scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "mae": ("mae", -1),
         "neg_mean_absolute_error": ("mae", -1),
         "neg_root_mean_squared_error": ("rmse", -1),
@@ -72,14 +72,6 @@ class StepRegressTask(StepTask):
 
     def _of_rows(self, model: Any, data: TaskData) -> dict[str, float]:
         return number_scores(data.y, model.predict(data.X))
-
-    def prediction_columns(self, estimator: Any, data: TaskData) -> pd.DataFrame:
-        """Return the prediction per time step, or one per target."""
-        predicted = step_rows(estimator.predict(data.X))
-        if predicted.ndim == 1 or predicted.shape[1] == 1:
-            return pd.DataFrame({"prediction": predicted.ravel()})
-        names = data.roles.target or range(predicted.shape[1])
-        return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
 
     def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[np.float64]:
         """Return numbers from the target columns."""

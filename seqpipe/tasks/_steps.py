@@ -20,7 +20,7 @@ from seqpipe.tasks._task import Task, TaskData
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-__all__ = ["StepScorer", "StepTask", "known_steps", "step_rows"]
+__all__ = ["ComparedStepTask", "StepScorer", "StepTask", "known_steps", "step_rows"]
 
 #: Metrics that apply to several labels.
 _OF_SEVERAL = ("accuracy", "f1_macro", "f1_micro")
@@ -68,13 +68,13 @@ class StepScorer:
 
 
 class StepTask(SampleTask):
-    """A task with one prediction per time step.
+    """A task with one prediction per time step: a subclass defines `estimator` and `metrics`.
 
     A table must be long: an ``id`` column, and one row per step with the target of the step.
     """
 
-    #: Names of the scores, each with its metric and the sign that makes greater better.
-    _scores: ClassVar[Mapping[str, tuple[str, int]]]
+    #: Values of ``scoring:``, each with the name of a metric of `metrics` and 1 if greater is better, else -1.
+    step_scores: ClassVar[Mapping[str, tuple[str, int]]] = {}
 
     def from_table(self, frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool = True) -> TaskData:
         """Turn a long table into sequences with ids, and one target per step.
@@ -96,6 +96,7 @@ class StepTask(SampleTask):
             If there is no id, a column is missing, or a value or target is invalid or missing; the message names the
             position.
         """
+        with_target = with_target and (self.needs_target or bool(roles.target))
         check_roles(frame, roles, name=name, with_target=with_target)
         if not with_target:
             return TaskData(sequences_of(frame, roles, name=name), None, name, roles)
@@ -112,15 +113,13 @@ class StepTask(SampleTask):
         frame.insert(0, "id", np.repeat(ids, X.lengths))
         return frame
 
-    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
-        """Return the metrics of models that predict each step independently."""
-        X_train, X_test = (_sequences(data.X).values for data in (train, test))
-        y_train, X_train = known_steps(step_rows(train.y), X_train)
-        y_test, X_test = known_steps(step_rows(test.y), X_test)
-        y_train, y_test = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in (y_train, y_test))
-        alone = replace(test, X=X_test, y=y_test)
-        models = self._models(y_train)
-        return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in models.items()}
+    def prediction_columns(self, estimator: Any, data: TaskData) -> pd.DataFrame:
+        """Return the prediction per time step, or one per target."""
+        predicted = step_rows(estimator.predict(data.X))
+        if predicted.ndim == 1 or predicted.shape[1] == 1:
+            return pd.DataFrame({"prediction": predicted.ravel()})
+        names = data.roles.target or range(predicted.shape[1])
+        return pd.DataFrame(predicted, columns=[f"prediction_{name}" for name in names])
 
     def rows(self, values: Any) -> NDArray[Any]:
         """Return the targets or predictions of all time steps of all sequences."""
@@ -136,19 +135,34 @@ class StepTask(SampleTask):
         """
         if name is None:
             return None
-        if name not in self._scores:
-            names = sorted(self._scores)
+        if name not in self.step_scores:
+            names = sorted(self.step_scores)
             raise UnknownNameError(
-                f"There is no score {name!r} for steps.{did_you_mean(name, names)} There are {', '.join(names)}."
+                f"There is no score {name!r} for steps.{did_you_mean(name, names)} There are {', '.join(names) or 'none'}."
             )
-        return StepScorer(self, *self._scores[name])
+        return StepScorer(self, *self.step_scores[name])
 
     def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
         """Return why a score does not apply to several labels; None if it does."""
-        several = self.target_type == "labels" and step_rows(data.y).ndim == 2
-        if name is None or not several or self._scores[name][0] in _OF_SEVERAL:
+        if name is None or self.target_type != "labels" or self.step_scores[name][0] in _OF_SEVERAL:
+            return None
+        if data.y is None or step_rows(data.y).ndim < 2:
             return None
         return f"{name!r} does not apply to several labels. Use one of {', '.join(_OF_SEVERAL)}."
+
+
+class ComparedStepTask(StepTask):
+    """A task with baselines that predict each time step independently."""
+
+    def baselines(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, dict[str, float]]:
+        """Return the metrics of models that predict each step independently."""
+        X_train, X_test = (_sequences(data.X).values for data in (train, test))
+        y_train, X_train = known_steps(step_rows(train.y), X_train)
+        y_test, X_test = known_steps(step_rows(test.y), X_test)
+        y_train, y_test = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for y in (y_train, y_test))
+        alone = replace(test, X=X_test, y=y_test)
+        models = self._models(y_train)
+        return {name: self._of_rows(model.fit(X_train, y_train), alone) for name, model in models.items()}
 
     @abstractmethod
     def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:

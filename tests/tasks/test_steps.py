@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
 
+from seqpipe import StepRegressor
 from seqpipe.exceptions import DataWarning, InvalidSequencesError, UnknownNameError
-from seqpipe.tasks import Roles, StepClassifyTask, StepRegressTask, TaskData
+from seqpipe.tasks import Roles, StepClassifyTask, StepRegressTask, StepTask, TaskData
 from seqpipe.tasks._steps import StepScorer, step_rows
 
 SMALL = {"hidden_size": 3, "max_epochs": 2, "random_state": 0, "device": "cpu"}
@@ -17,6 +18,19 @@ def steps_table(long_table):
     """The machines' table, each row with its own label and load."""
     table = long_table.copy()
     return table.assign(label=np.where(table["heat"] > 0, "hot", "cold"), load=table["speed"] * 2)
+
+
+class WorstStepTask(StepTask):
+    """The task of a plug-in that defines the two methods that docs/plugins.md asks for."""
+
+    needs_target = False
+    step_scores = {"worst": ("worst_error", -1)}  # noqa: RUF012
+
+    def estimator(self, params):
+        return StepRegressor(**params)
+
+    def metrics(self, estimator, data):
+        return {"worst_error": float(np.abs(step_rows(data.y) - step_rows(estimator.predict(data.X))).max())}
 
 
 def rows_of(table, machine, column):
@@ -192,3 +206,23 @@ def test_a_score_of_one_label_does_not_apply_to_several(steps_table):
     assert task.scoring_fault("log_loss", data) == (
         "'log_loss' does not apply to several labels. Use one of accuracy, f1_macro, f1_micro."
     )
+
+
+def test_a_task_of_two_methods_reads_tables_and_has_its_own_scores(steps_table):
+    task = WorstStepTask()
+    data = task.from_table(steps_table, Roles(id="machine", features=("speed",), target=("load",)), name="machines")
+    model = task.estimator(SMALL).fit(data.X, data.y)
+    assert task.scorer("worst")(model, data.X, data.y) == -task.metrics(model, data)["worst_error"]
+    assert task.baselines(model, data, data) == {}
+    assert list(task.predictions(model, data)) == ["id", "step", "prediction"]
+    with pytest.raises(UnknownNameError, match="There are worst"):
+        task.scorer("accuracy")
+
+
+def test_a_task_that_needs_no_target_reads_and_splits_tables_without_one(steps_table):
+    task = WorstStepTask()
+    data = task.from_table(steps_table, Roles(id="machine", features=("speed",)), name="machines")
+    train, test = task.split(None, data, test_size=2, seed=0)
+    assert (data.y, train.y, test.y) == (None, None, None)
+    assert (len(train.X), len(test.X)) == (4, 2)
+    assert task.scoring_fault(None, data) is None

@@ -6,6 +6,10 @@ __all__ = ["PUBLISHED", "published_by"]
 
 #: Names by distribution and kind.
 PUBLISHED: dict[str, dict[str, tuple[str, ...]]] = {
+    "seqpipe-anomaly": {
+        "dataset": ("vibrations",),
+        "task": ("anomaly",),
+    },
     "seqpipe-classic": {
         "cell": (
             "antisymmetric",

@@ -14,14 +14,20 @@ from seqpipe.pipeline import run_recipe
 from seqpipe.plugins import Registered, host
 from seqpipe.specs import DatasetSpec
 from seqpipe.tasks import Roles, TaskData
+from seqpipe.testing import check_task
 
 ROOT = Path(__file__).parents[1]
+ROLES = Roles(id="id", features=("low", "high"), target=("tones",))
 TINY = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 
 
 def long_table(X: list[np.ndarray], y: list[str]) -> pd.DataFrame:
     parts = [pd.DataFrame(x[:, :2], columns=["low", "high"]).assign(id=i, tones=y[i]) for i, x in enumerate(X)]
     return pd.concat(parts, ignore_index=True)
+
+
+def test_the_task_passes_seqpipes_checks() -> None:
+    check_task(CTCTask, table=long_table(*make_tones(40, random_state=0)), roles=ROLES, params=TINY)
 
 
 def test_recordings_have_silence_and_two_to_five_tones() -> None:
@@ -34,7 +40,7 @@ def test_recordings_have_silence_and_two_to_five_tones() -> None:
 
 def test_a_table_with_a_column_of_strings_becomes_label_sequences() -> None:
     X, y = make_tones(4, random_state=0)
-    data = CTCTask().from_table(long_table(X, y), Roles(id="id", target=("tones",)), name="tones")
+    data = CTCTask().from_table(long_table(X, y), ROLES, name="tones")
     assert list(data.y) == y
     np.testing.assert_allclose(data.X[3], X[3][:, :2])
 

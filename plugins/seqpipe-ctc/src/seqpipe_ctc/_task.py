@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from seqpipe.exceptions import InvalidSequencesError
@@ -29,14 +31,16 @@ class CTCTask(SampleTask):
         """Return a `CTCRecognizer` with ``params``."""
         return configured(CTCRecognizer(), params, task="ctc")
 
-    def read_targets(self, targets: pd.DataFrame, name: str) -> list[Any]:
-        """Return the label sequences of the target column."""
+    def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[np.object_]:
+        """Return the label sequences of the target column, shape (n_samples,)."""
         if targets.shape[1] != 1:
             raise InvalidSequencesError(
                 f"{name!r} must have one target column for the task 'ctc', of strings or of lists. "
                 f"Got {targets.shape[1]} instead: name one."
             )
-        return label_sequences(targets.iloc[:, 0])
+        y = np.empty(len(targets), dtype=object)
+        y[:] = label_sequences(targets.iloc[:, 0])
+        return y
 
     def metrics(self, estimator: Any, data: TaskData) -> dict[str, float]:
         """Return the label error rate and the sequence accuracy."""

@@ -176,7 +176,9 @@ def seqpipe_heads() -> Iterable[HeadSpec]:  # type: ignore[empty-body]
 def seqpipe_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
     """Offer losses: each name becomes a valid value of ``net__criterion``, in recipes as in Python.
 
-    It is created with ``reduction="none"`` and returns one loss per sample or element, so that weights apply.
+    It is created with ``reduction="none"`` and returns one loss per sample or element, so that weights apply. With a
+    target per step it gets outputs and targets of shape (n_steps, n_outputs): the steps that count of all sequences of a
+    batch, one sequence after the other. Estimators that name their loss can be saved, others cannot.
 
     Examples
     --------

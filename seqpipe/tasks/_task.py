@@ -29,8 +29,9 @@ class TaskData:
     X : sequences, or a DataFrame of shape (n_timesteps, n_columns) for a series
         The input. The index of several series is a MultiIndex of ids and times.
     y : array of shape (n_samples,) or (n_samples, n_outputs), or one of these per time step, or None
-        The target; with one target per step a list of arrays, or an array with n_timesteps as its second axis; None if
-        the series itself is the target.
+        The target; with one target per step a list of arrays, or an array with n_timesteps as its second axis; an
+        object array of shape (n_samples,) if it is of another kind, such as a list of labels; None if the series itself
+        is the target, or there is none.
     name : str
         Name of the data in reports.
     roles : Roles

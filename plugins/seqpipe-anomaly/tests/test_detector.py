@@ -138,7 +138,15 @@ def test_further_parameters_reach_the_network(normal) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("contamination", 0), ("contamination", "auto"), ("n_ahead", 0), ("calibration_fraction", 1), ("cell", "gruu")],
+    [
+        ("contamination", 0),
+        ("contamination", "auto"),
+        ("n_ahead", 0),
+        ("calibration_fraction", 1),
+        ("cell", "gruu"),
+        ("network_params", {"bidirectional": True}),
+        ("network_params", {"patch": (4, 2)}),
+    ],
 )
 def test_invalid_parameters_are_errors_that_name_them(name: str, value: object, normal) -> None:
     with pytest.raises(ValueError, match=f"The '{name}' parameter"):

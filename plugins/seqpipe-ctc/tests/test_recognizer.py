@@ -151,6 +151,12 @@ def test_invalid_parameters_are_errors_that_name_them(name: str, value: object, 
         CTCRecognizer(**TINY).set_params(**{name: value}).fit(tones[0][:20], tones[1][:20])
 
 
+@pytest.mark.parametrize("name", ["loss_on", "net__criterion", "scale_targets", "tbptt"])
+def test_parameters_of_the_network_that_would_change_the_loss_are_errors(name: str, tones) -> None:
+    with pytest.raises(ValueError, match=f"Got '{name}': leave it out"):
+        CTCRecognizer(**TINY, network_params={name: None}).fit(tones[0][:20], tones[1][:20])
+
+
 def test_predicting_before_fitting_is_an_error(tones) -> None:
     with pytest.raises(NotFittedError):
         CTCRecognizer().predict(tones[0])

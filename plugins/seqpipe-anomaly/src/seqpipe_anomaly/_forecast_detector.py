@@ -20,6 +20,8 @@ __all__ = ["ForecastErrorDetector"]
 
 #: Number of sequences from which on whole ones are held out.
 _MANY = 5
+#: Parameters of the network by which a forecast would depend on the steps that it forecasts.
+_REFUSED = {"bidirectional", "patch"}
 #: Smallest variance of an error, by the variance of its feature.
 _FLOOR = 1e-6
 
@@ -219,6 +221,12 @@ class ForecastErrorDetector(StepDetector):
         if not isinstance(self.n_ahead, Integral) or self.n_ahead < 1:
             raise ValueError(
                 f"The 'n_ahead' parameter of ForecastErrorDetector must be a positive integer. Got {self.n_ahead!r} instead."
+            )
+        refused = sorted(_REFUSED & set(self.network_params or {}))
+        if refused:
+            raise ValueError(
+                "The 'network_params' parameter of ForecastErrorDetector must not contain parameters by which forecasts "
+                f"depend on later steps, {' and '.join(sorted(_REFUSED))}. Got {refused[0]!r}: leave it out."
             )
         if not isinstance(self.calibration_fraction, Real) or not 0 < self.calibration_fraction < 1:
             raise ValueError(

@@ -17,6 +17,9 @@ from seqpipe_ctc._scores import label_error_rate
 
 __all__ = ["CTCRecognizer"]
 
+#: Parameters of the network by which its loss would not be that of whole sequences of labels.
+_REFUSED = {"loss_on", "net__criterion", "scale_targets", "tbptt"}
+
 
 class CTCRecognizer(BaseEstimator):
     """Recognize which labels occur in a sequence, and in which order, from samples without an alignment.
@@ -140,6 +143,7 @@ class CTCRecognizer(BaseEstimator):
             If a parameter or the data is invalid, such as a sequence with fewer steps than its labels need.
         """
         self._check_decoding()
+        self._check_network_params()
         labels = label_sequences(y)
         if len(labels) != len(X):
             raise ValueError(f"X and y must have the same length. Got {len(X)} and {len(labels)} instead.")
@@ -179,6 +183,14 @@ class CTCRecognizer(BaseEstimator):
 
     def _decoded(self, log_y: NDArray[np.float64]) -> Prefix:
         return best_path(log_y) if self.decoding == "greedy" else prefix_beam_search(log_y, self.beam_size)
+
+    def _check_network_params(self) -> None:
+        refused = sorted(_REFUSED & set(self.network_params or {}))
+        if refused:
+            raise ValueError(
+                "The 'network_params' parameter of CTCRecognizer must not contain parameters that the sum over alignments "
+                f"depends on, {', '.join(sorted(_REFUSED))}. Got {refused[0]!r}: leave it out."
+            )
 
     def _check_decoding(self) -> None:
         if self.decoding not in ("greedy", "beam"):

@@ -25,7 +25,7 @@ class AnomalyTask(StepTask):
     """Score each time step by the error of its forecast; a target, True at anomalous steps, is for evaluation only."""
 
     needs_target: ClassVar[bool] = False
-    target_type = "labels"
+    target_type = "texts"  # as written, true or 1
     step_scores: ClassVar[Mapping[str, tuple[str, int]]] = {
         "average_precision": ("average_precision", 1),
         "f1": ("f1", 1),

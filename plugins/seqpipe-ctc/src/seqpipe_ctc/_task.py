@@ -23,7 +23,7 @@ __all__ = ["CTCTask"]
 class CTCTask(SampleTask):
     """Predict a sequence of labels per sequence; in a table the target is a column of strings, or of lists."""
 
-    target_type = "labels"
+    target_type = "texts"
     constant_baseline: ClassVar[str | None] = "most frequent sequence"
     constant_metrics: ClassVar[tuple[str, ...]] = ("label_error_rate",)
 

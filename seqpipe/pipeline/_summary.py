@@ -66,6 +66,8 @@ def _sequences(X: Any) -> str:
 
 
 def _targets(y: Any, estimator: Any) -> str:
+    if isinstance(y, list) and not all(np.ndim(each) for each in y):  # such as texts
+        return "one target per sequence"
     if isinstance(y, list) or np.ndim(y) == 3:
         return f"{_step_targets(y)} per step"
     if is_classifier(estimator):

@@ -13,7 +13,7 @@ AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := $(sort $(wildcard plugins/seqpipe-*))
 
-.PHONY: demo test test-lowest test-python check docs downstream fuzz bench bench-gpu defaults ui clean
+.PHONY: demo test test-lowest test-python check docs downstream fuzz bench bench-gpu defaults languages ui clean
 
 demo: $(INSTALLED)  ## the main example: search over cells on real data
 	$(BIN)/seqpipe run digits --set 'search.grid.cell=[rnn, lstm, gru, mgu]'
@@ -67,6 +67,9 @@ bench-gpu: $(BENCH)/.installed  ## benchmarks on a GPU, added to docs/speed.md
 
 defaults: $(PEERS)/.installed  ## scores of the defaults, on all problems; writes docs/defaults.md
 	$(PEERS)/bin/python benchmarks/defaults.py --final --write
+
+languages: $(INSTALLED)  ## what cells learn of formal languages; writes docs/formal-languages.md
+	$(BIN)/python benchmarks/formal_languages.py --write
 
 ui: $(INSTALLED)  ## the runs in the browser
 	$(BIN)/seqpipe ui

@@ -12,7 +12,7 @@ OURS, GRU, ROCKET = "seqpipe", "hand-written GRU", "MiniRocket"
 #: Smallest difference that the tables show.
 _RESOLUTION = 0.0005
 #: What the tables stand between in a page.
-_BEGIN, _END = "<!-- scores: written by make defaults -->", "<!-- end of scores -->"
+_BEGIN, _END = "<!-- scores: written by make {target} -->", "<!-- end of scores -->"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def counts(table: Sequence[Results]) -> str:
     return "\n".join(lines)
 
 
-def with_scores(page: str, scores: str) -> str:
-    """Return a page with new tables in the place of the old ones."""
-    before, rest = page.split(_BEGIN)
-    return f"{before}{_BEGIN}\n\n{scores.strip()}\n\n{_END}{rest.split(_END)[1]}"
+def with_scores(page: str, scores: str, target: str) -> str:
+    """Return a page with new tables in the place of the old ones, which this target of the Makefile wrote."""
+    begin = _BEGIN.format(target=target)
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n{scores.strip()}\n\n{_END}{rest.split(_END)[1]}"

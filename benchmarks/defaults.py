@@ -191,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     print(line, flush=True)
                     lines.append(line)
     if options.write:
-        PAGE.write_text(with_scores(PAGE.read_text(encoding="utf-8"), "\n".join(lines)), encoding="utf-8")
+        PAGE.write_text(with_scores(PAGE.read_text(encoding="utf-8"), "\n".join(lines), "defaults"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -208,6 +208,7 @@ class LanguageModel(
         numbers = self._encoded(texts)
         if not (goes_on and self.hidden_size == "auto"):
             self.hidden_size_ = self._chosen_hidden_size(sum(map(len, numbers)))
+        self._steps_per_sample = None if continuous else float(np.mean([len(text) for text in numbers]))
         if continuous:
             n_streams = _STREAMS if self.batch_size == "auto" else int(self.batch_size)
             numbers = streams(np.concatenate(numbers), n_streams)
@@ -260,4 +261,4 @@ class LanguageModel(
         return log_frequencies(*target_rows(train), len(self.vocabulary_))
 
     def _objective(self) -> Objective:
-        return StepLoss(labels=True)
+        return StepLoss(labels=True, steps_per_sample=self._steps_per_sample)

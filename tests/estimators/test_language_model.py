@@ -474,3 +474,10 @@ def test_a_class_in_another_form_is_told_apart() -> None:
     model = LanguageModel(hidden_size=4, max_epochs=1).fit(["ab", "ba"], ["caf\u00e9", "other"])
     with pytest.raises(ValueError, match=r"not among the classes .* Did you mean 'caf\u00e9' \('caf\\xe9', not 'cafe"):
         model.generate(label="cafe\u0301")
+
+
+def test_every_token_counts_the_same_whether_its_batch_holds_long_or_short_texts() -> None:
+    texts = ["ab" * int(n) for n in np.random.default_rng(0).integers(1, 40, size=60)]
+    model = LanguageModel(hidden_size=4, lr=1e-9, max_epochs=1, batch_size=4, early_stopping=False, random_state=0)
+    loss = model.fit(texts).history_[0]["train_loss"]
+    assert loss == pytest.approx(model.bits_per_token(texts) * np.log(2), rel=1e-4)

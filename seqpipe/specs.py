@@ -72,7 +72,21 @@ class CallbackSpec(Spec):
 
 @dataclass(frozen=True)
 class CellSpec(Spec):
-    """A recurrent cell, by its value of ``cell=``; the factory is a subclass of ``seqpipe.Cell``."""
+    """A recurrent cell, by its value of ``cell=``; the factory is a subclass of ``seqpipe.Cell``.
+
+    Raises
+    ------
+    TypeError
+        If the factory is an instance of a cell.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.factory, type) and hasattr(self.factory, "initial_state"):
+            raise TypeError(
+                f"The 'factory' of CellSpec {self.name!r} must be the class of the cell. Got an instance of "
+                f"{type(self.factory).__name__} instead."
+            )
 
 
 @dataclass(frozen=True)

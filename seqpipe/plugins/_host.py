@@ -28,6 +28,8 @@ __all__ = ["ENTRY_POINT_GROUP", "PluginHost", "host"]
 
 ENTRY_POINT_GROUP = "seqpipe"
 _BUILTINS = "seqpipe.builtins"
+#: Number of names of plug-ins up to which errors list them.
+_MOST_LISTED = 8
 
 
 class PluginHost:
@@ -225,9 +227,9 @@ class PluginHost:
         if (published := published_by(kind, name)) is not None:
             return (
                 f"{parameter} is {name!r}, which comes with the distribution {published!r}. "
-                f"Install it, or choose one of {names}."
+                f"Install it, or choose {' or '.join(self._listed(kind))}."
             )
-        choices = " or ".join([*map(repr, also), f"one of {names}"] if names else [*map(repr, also)])
+        choices = " or ".join([*map(repr, also), *self._listed(kind)])
         former = renamed.get(str(name))
         hint = did_you_mean(name, [*also, *names]) if former is None else f" Did you mean {former!r}?"
         message = f"{parameter} must be {choices or 'a registered name'}. Got {name!r} instead.{hint}"
@@ -236,6 +238,14 @@ class PluginHost:
             return f"{message} These plug-ins could not be used: {'; '.join(failed)}."
         plural = KINDS[kind].hook.removeprefix("seqpipe_").capitalize()
         return f'{message} {plural} from plug-ins need their distribution installed; "seqpipe plugins" lists what is.'
+
+    def _listed(self, kind: str) -> list[str]:
+        """Return the names of a kind for an error; many names of plug-ins are counted instead."""
+        offers = self.offers(kind)
+        plugged = [name for name, each in offers.items() if not each[0].is_builtin]
+        if not offers or len(plugged) <= _MOST_LISTED:
+            return [f"one of {sorted(offers)}"] if offers else []
+        return [f"one of {sorted(set(offers) - set(plugged))}", f"one of {len(plugged)} of plug-ins"]
 
 
 @cache

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
+
 import torch
 from torch import Tensor
 
@@ -90,15 +93,27 @@ def _initial_state(cell: Cell) -> State:
 
 
 def _step(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
+    name = type(cell).__name__
     try:
-        result = cell.step(cell.project(x)[:, 0], state)
+        projected = cell.project(x)
+        if isinstance(projected, Tensor):
+            result = cell.step(projected[:, 0], state)
     except Exception as error:
         raise CellError(
-            f"{type(cell).__name__} fails on an input of shape {tuple(x.shape)}: {type(error).__name__}: {error}"
+            f"{name} fails on an input of shape {tuple(x.shape)}: {type(error).__name__}: {error}{_place(error)}"
         ) from error
+    if not isinstance(projected, Tensor):
+        raise CellError(f"{name}.project must return one tensor, got {type(projected).__name__}.")
     if not isinstance(result, tuple) or len(result) != 2:
-        raise CellError(f"{type(cell).__name__}.step must return (output, state), got {type(result).__name__}.")
+        raise CellError(f"{name}.step must return (output, state), got {type(result).__name__}.")
     return result
+
+
+def _place(error: Exception) -> str:
+    """Return the last line outside torch that led to an error."""
+    torch_folder = str(Path(torch.__file__).parent)
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(torch_folder)]
+    return f" (in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno})" if len(frames) > 1 else ""
 
 
 def _check_tensor(cell: Cell, what: str, tensor: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
@@ -106,7 +121,9 @@ def _check_tensor(cell: Cell, what: str, tensor: object, shape: tuple[int, ...],
     if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
         raise CellError(_shape_error(name, what, tensor, shape, 2))
     if tensor.dtype != dtype:
-        raise CellError(f"{name}.step must keep the type {dtype}; its {what} is {tensor.dtype}.")
+        raise CellError(
+            f"{name}.step must keep the type {dtype}; its {what} is {tensor.dtype}.{_remedy(what, dtype, tensor)}"
+        )
     if not torch.isfinite(tensor).all():
         raise CellError(f"{name}.step returns NaN or infinity in its {what} for inputs between -1 and 1.")
 
@@ -117,3 +134,12 @@ def _shape_error(name: str, what: str, found: object, shape: tuple[int, ...], ba
     return (
         f"{name}.step must return, as its {what}, shape {shape} for a batch of {batch_size}, got {tuple(found.shape)}."
     )
+
+
+def _remedy(what: str, dtype: torch.dtype, tensor: Tensor) -> str:
+    """Return what to do about a tensor of another type."""
+    if what == "output" and tensor.is_complex() and not dtype.is_complex:
+        return " Outputs are real: return the real part."
+    if what != "output":
+        return " Create the state in initial_state with the type that it keeps: that of the cell's parameters, or its complex form."
+    return ""

@@ -109,6 +109,9 @@ class CheckReport:
     def __str__(self) -> str:
         counted = {status: sum(r.status == status for r in self.results) for status in ("passed", "failed", "skipped")}
         head = f"{self.subject}: " + ", ".join(f"{n} {status}" for status, n in counted.items())
+        first, *others = self.results
+        if first.status == "failed" and others and all(other.status == "skipped" for other in others):
+            return "\n".join([head, f"  {first}", f"  skipped  the {len(others)} other checks: {first.name} failed"])
         return "\n".join([head, *(f"  {result}" for result in self.results)])
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqpipe.cells import Cell
-from seqpipe.exceptions import PluginError
+from seqpipe.exceptions import PluginError, did_you_mean
 from seqpipe.plugins import KINDS, host
 from seqpipe.recurrence.wrappers import Wrapper
 from seqpipe.tasks import Task
@@ -114,8 +114,11 @@ def targets_named(target: str) -> list[CheckTarget]:
         If there is no such distribution or module, or it has nothing that can be checked.
     """
     module, _, name = target.partition(":")
-    if offered := [each for each in _offered_by(module) if name in ("", each.name)]:
-        return offered
+    offered = _offered_by(module)
+    if chosen := [each for each in offered if name in ("", each.name)]:
+        return chosen
+    if module in {status.distribution for status in host().statuses}:
+        raise PluginError(_nothing_offered(module, name, offered))
     found = _defined_in(_imported(module, target), name)
     if not found:
         raise PluginError(
@@ -123,6 +126,15 @@ def targets_named(target: str) -> list[CheckTarget]:
             "that offers some, MODULE, or MODULE:CLASS."
         )
     return found
+
+
+def _nothing_offered(distribution: str, name: str, offered: list[CheckTarget]) -> str:
+    """Return why an installed distribution does not offer a name, or anything."""
+    if offered:
+        names = sorted(each.name for each in offered)
+        return f"The distribution {distribution!r} offers no {name!r}.{did_you_mean(name, names)} It offers {', '.join(names)}."
+    reasons = [status.reason for status in host().statuses if status.distribution == distribution and status.reason]
+    return f"The distribution {distribution!r} offers nothing that can be used: {'; '.join(reasons) or 'no name'}."
 
 
 def _offered_by(distribution: str) -> list[CheckTarget]:
@@ -140,8 +152,8 @@ def _imported(module: str, target: str) -> Any:
         return importlib.import_module(module)
     except Exception as error:  # a module under test may raise anything
         raise PluginError(
-            f"{target!r} is neither a distribution that offers something nor a module that can be imported: "
-            f"{type(error).__name__}: {error}."
+            f"{target!r} is neither an installed distribution with plug-ins nor a module that can be imported: "
+            f"{type(error).__name__}: {error}.{did_you_mean(target, {s.distribution for s in host().statuses})}"
         ) from error
 
 

@@ -259,7 +259,7 @@ def test_plugins_check_checks_the_own_classes_of_a_module(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        ("no_such_module", "neither a distribution that offers something nor a module"),
+        ("no_such_module", "neither an installed distribution with plug-ins nor a module"),
         ("json:Missing", "has nothing to check: json defines no Missing"),
         ("json", "json defines no cell, wrapper, task or engine"),
     ],

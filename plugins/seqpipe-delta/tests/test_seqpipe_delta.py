@@ -181,6 +181,7 @@ def test_the_example_of_the_readme_runs() -> None:
     assert set(names["model"].predict(names["X"])) <= {"up", "down"}
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")  # of one epoch
 def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     whole = load_adding()

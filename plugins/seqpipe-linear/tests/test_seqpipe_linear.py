@@ -165,6 +165,7 @@ def test_the_example_of_the_readme_runs() -> None:
     assert np.isfinite(names["model"].predict(names["X"])).all()
 
 
+@pytest.mark.filterwarnings("ignore::seqpipe.exceptions.BaselineWarning")  # of one epoch
 def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     whole = load_adding()

@@ -65,6 +65,8 @@ def check_cell(
         If a check fails and ``raise_exceptions`` is true.
     UnknownNameError
         If there is no check of some name.
+    TypeError
+        If ``cell`` is an instance or a name.
 
     Examples
     --------
@@ -74,6 +76,10 @@ def check_cell(
     >>> report.passed, report["rows_are_independent"].status
     (True, 'passed')
     """
+    if not callable(cell) or isinstance(cell, torch.nn.Module):
+        raise TypeError(
+            f"The 'cell' of check_cell must be a class or a function (input_size, hidden_size) -> Cell, not a name or an instance. Got {cell!r:.60} instead."
+        )
     checks = selected(CELL_CHECKS, include, exclude, owner="check_cell")
     pairs = sizes if isinstance(sizes, list) else [sizes]
     reports = []

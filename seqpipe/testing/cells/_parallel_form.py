@@ -13,7 +13,7 @@ from seqpipe.recurrence import LoopEngine, ValidSteps, map_state, state_tensors
 from seqpipe.testing._report import Failure, Skip
 from seqpipe.testing.cells._subject import CellSubject, furthest
 
-__all__ = ["linear_form_equals_step"]
+__all__ = ["check_coefficients", "linear_form_equals_step"]
 
 _LENGTHS = (6, 2, 1, 4)
 #: Multiple of the tolerance of sums up to which two forms of a recurrence agree.
@@ -44,6 +44,19 @@ def linear_form_equals_step(subject: CellSubject) -> None:
                 _check_scan(cell, case)
 
 
+def check_coefficients(subject: CellSubject, dtype: torch.dtype) -> None:
+    """Raise `Failure` if linear_coefficients, where a cell defines it, does not return a and b of the right shapes."""
+    cell = subject.cell(dtype)
+    if type(cell).linear_coefficients is Cell.linear_coefficients:
+        return
+    state = cell.initial_state(2)
+    if not isinstance(state, Tensor):
+        raise Failure("The state of a cell with linear_coefficients must be a single tensor.")
+    x = cell.project(subject.inputs(2, 3, dtype))
+    if isinstance(x, Tensor):
+        _pair(cell.linear_coefficients(x), (*x.shape[:2], *state.shape[1:]))
+
+
 def _cases(subject: CellSubject, cell: Cell) -> Iterator[_Case]:
     for x_scale in (1e-2, 1.0, 30.0):
         x = subject.inputs(len(_LENGTHS), max(_LENGTHS)) * x_scale
@@ -60,11 +73,9 @@ def _moved(h: Tensor, scale: float) -> Tensor:
 
 def _check_coefficients(cell: Cell, case: _Case) -> None:
     h = case.state
-    if not isinstance(h, Tensor):
-        raise Failure("The state of a cell with linear_coefficients must be a single tensor.")
+    assert isinstance(h, Tensor)
     x = cell.project(case.x)
-    a, b = cell.linear_coefficients(x)
-    _check_shapes(a, b, (*x.shape[:2], *h.shape[1:]))
+    a, b = _pair(cell.linear_coefficients(x), (*x.shape[:2], *h.shape[1:]))
     outputs, states = [], []
     for x_t, a_t, b_t in zip(x.unbind(1), a.expand_as(b).unbind(1), b.unbind(1)):
         found = a_t * h + b_t
@@ -79,7 +90,12 @@ def _check_coefficients(cell: Cell, case: _Case) -> None:
     _check_outputs(cell, case, torch.stack(outputs, dim=1), cell.linear_output(x, torch.stack(states, dim=1)))
 
 
-def _check_shapes(a: Tensor, b: Tensor, expected: tuple[int, ...]) -> None:
+def _pair(coefficients: object, expected: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Return a and b, after a check of their shapes."""
+    pair = coefficients if isinstance(coefficients, tuple) and len(coefficients) == 2 else (None, None)
+    a, b = pair
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        raise Failure(f"linear_coefficients returns {type(coefficients).__name__}: return the pair (a, b) of tensors.")
     if b.shape != expected:
         raise Failure(f"linear_coefficients returns b of shape {tuple(b.shape)}: return {expected}, as the states.")
     if a.ndim != b.ndim or any(size not in (1, whole) for size, whole in zip(a.shape, b.shape)):
@@ -87,6 +103,7 @@ def _check_shapes(a: Tensor, b: Tensor, expected: tuple[int, ...]) -> None:
             f"linear_coefficients returns a of shape {tuple(a.shape)}: return {expected}, or 1 in dimensions along which "
             "it is constant."
         )
+    return a, b
 
 
 def _check_outputs(cell: Cell, case: _Case, outputs: Tensor, found: Tensor) -> None:

@@ -15,6 +15,7 @@ from seqpipe.exceptions import CellError
 from seqpipe.recurrence import check_initial_state, check_step, state_tensors
 from seqpipe.recurrence.wrappers import Wrapper
 from seqpipe.testing._report import Failure, Skip
+from seqpipe.testing.cells._parallel_form import check_coefficients
 from seqpipe.testing.cells._subject import CellSubject
 
 __all__ = ["PROTOCOL"]
@@ -23,6 +24,7 @@ __all__ = ["PROTOCOL"]
 def step_returns_output_and_state(subject: CellSubject) -> None:
     """A step returns an output of output_size features and a state built like the initial one, of the cell's type."""
     for dtype in (torch.float64, torch.float32):
+        check_coefficients(subject, dtype)
         try:
             check_step(subject.cell(dtype))
         except CellError as error:
@@ -55,11 +57,10 @@ def any_number_of_rows(subject: CellSubject) -> None:
 
 def sizes_are_used(subject: CellSubject) -> None:
     """Another hidden_size gives another number of parameters, or other shapes."""
-    found = [_shapes(subject.cell(hidden_size=size)) for size in (subject.hidden_size, subject.hidden_size + 1)]
-    if found[0] == found[1]:
+    other = _other_size(subject)
+    if _shapes(subject.cell()) == _shapes(subject.cell(hidden_size=other)):
         raise Failure(
-            f"hidden_size={subject.hidden_size + 1} gives the shapes of hidden_size={subject.hidden_size}: build layers and "
-            "states from hidden_size."
+            f"hidden_size={other} gives the shapes of hidden_size={subject.hidden_size}: build layers and states from hidden_size."
         )
     cell = subject.cell()
     if (cell.input_size, cell.hidden_size) != (subject.input_size, subject.hidden_size):
@@ -67,6 +68,17 @@ def sizes_are_used(subject: CellSubject) -> None:
             f"Created with input_size={subject.input_size} and hidden_size={subject.hidden_size}, it has input_size="
             f"{cell.input_size} and hidden_size={cell.hidden_size}: pass them to super().__init__ in this order."
         )
+
+
+def _other_size(subject: CellSubject) -> int:
+    """Return another hidden size that the cell takes, which may have to be a multiple of its number of heads."""
+    for size in (subject.hidden_size + 1, 2 * subject.hidden_size, 3 * subject.hidden_size):
+        try:
+            subject.cell(hidden_size=size)
+        except Exception:  # an author may raise anything
+            continue
+        return size
+    raise Skip(f"it takes no hidden_size but {subject.hidden_size}")
 
 
 def _shapes(cell: Cell) -> list[tuple[int, ...]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.recurrence import Recurrent, state_tensors
-from seqpipe.testing._report import Failure
+from seqpipe.testing._report import Failure, told
 
 __all__ = ["CellSubject", "Run", "differ", "furthest"]
 
@@ -69,11 +69,16 @@ class CellSubject:
 
     def cell(self, dtype: torch.dtype = torch.float64, **sizes: int) -> Cell:
         """Return a new cell, always with the same initial weights, in evaluation mode."""
+        given = {"input_size": self.input_size, "hidden_size": self.hidden_size} | sizes
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            made = self.factory(
-                sizes.get("input_size", self.input_size), sizes.get("hidden_size", self.hidden_size), **self.params
-            )
+            try:
+                made = self.factory(given["input_size"], given["hidden_size"], **self.params)
+            except Exception as error:
+                raise Failure(
+                    f"It cannot be created with input_size={given['input_size']}, hidden_size={given['hidden_size']}: "
+                    f"{told(error)}. For a cell that takes only some sizes pass sizes=(input_size, hidden_size) and cell_params=."
+                ) from error
         if not isinstance(made, Cell):
             raise Failure(
                 f"The factory returns a {type(made).__name__}: return an instance of a subclass of seqpipe.Cell."

@@ -38,6 +38,9 @@ def on_parts(op: Any, item: int | None) -> Callable[..., Any] | None:
     if name not in _LINEAR:
         return _RULES.get(name)
 
+    if name in ("view", "_unsafe_view"):  # the strides of the parts may not be those of the whole
+        op = torch.ops.aten.reshape.default
+
     def linear(*args: Any, **kwargs: Any) -> ComplexParts:
         kwargs.pop("dtype", None)
         results = (op(*_part(args, index), **kwargs) for index in (0, 1))

@@ -205,6 +205,23 @@ class Rotating(Cell):
         return (h @ torch.complex(self.out, 1 - self.out)).real + h.abs(), h
 
 
+class ComplexMemory(Cell):
+    """A complex matrix per sample, read by a product with the state itself."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.query, self.write = nn.Linear(input_size, 2 * 4 * hidden_size), nn.Linear(input_size, hidden_size)
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        zeros = self.write.weight.new_zeros(batch_size, self.hidden_size, 4)
+        return torch.complex(zeros, zeros)
+
+    def step(self, x_t: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        q = torch.complex(*self.query(x_t).chunk(2, dim=-1)).reshape(-1, self.hidden_size, 4)
+        output = torch.einsum("bhk,bhk->bh", q, memory).real
+        return output, (0.5 + 0.2j) * memory + self.write(x_t).unsqueeze(-1) * q
+
+
 class Ticking(Cell):
     """Units that are updated every few steps, counted by an integer in the state."""
 
@@ -246,7 +263,7 @@ class Attending(Cell):
 @pytest.mark.parametrize(
     ("kind", "dtype"),
     [
-        *((kind, torch.float64) for kind in (DeltaNet, Rotating, Ticking, Attending)),
+        *((kind, torch.float64) for kind in (DeltaNet, Rotating, ComplexMemory, Ticking, Attending)),
         (Rotating, torch.float32),
         (Ticking, torch.float32),
     ],

@@ -30,7 +30,7 @@ _ENGINES = ("auto", "c", "torch", "fused", "scan")
 def engines_agree(subject: CellSubject) -> str:
     """Every engine that takes the cell gives the outputs, states and gradients of the plain loop."""
     x, lengths = subject.inputs(4, 6), torch.tensor([6, 2, 1, 5])
-    expected, ran = _everything(subject.layers(), x, lengths), []
+    expected, ran, refused = _everything(subject.layers(), x, lengths), ["loop"], []
     for name in _ENGINES:
         layers = subject.layers(engine=name)
         with warnings.catch_warnings(record=True) as caught:
@@ -50,7 +50,10 @@ def engines_agree(subject: CellSubject) -> str:
                 )
         if choice.engine == name:
             ran.append(name)
-    return f"equal in {', '.join(['loop', *ran])}; the default {subject_reason(subject)}"
+        elif name != "auto":
+            refused.append(f"{name} ({choice.reason.partition(f'not {name}: ')[2] or choice.reason})")
+    told = f"; not in {', '.join(refused)}" if refused else ""
+    return f"equal in {', '.join(ran)}{told}; the default {subject_reason(subject)}"
 
 
 def subject_reason(subject: CellSubject) -> str:

@@ -71,9 +71,9 @@ def _agrees(value: Value, whole: Tensor, some: Tensor, others: Tensor) -> bool:
         pairs = [(whole, some + others)]
     else:
         pairs = [(_take(value, whole, _SOME), some), (_take(value, whole, _OTHERS), others)]
-    if not whole.dtype.is_floating_point:
+    if not (whole.dtype.is_floating_point or whole.dtype.is_complex):
         return value.rows is not None and all(torch.equal(a, b) for a, b in pairs)
-    limit = 1e-8 if whole.dtype == torch.float64 else 1e-3
+    limit = 1e-8 if whole.dtype in (torch.float64, torch.complex128) else 1e-3
     size = max(float(whole.nan_to_num().abs().max()), 1.0) if whole.numel() else 1.0
     return all(torch.allclose(a, b, rtol=0, atol=limit * size, equal_nan=True) for a, b in pairs)
 

@@ -283,6 +283,39 @@ def test_a_plan_that_is_wrong_warns_and_is_not_used(monkeypatch: pytest.MonkeyPa
     assert torch.equal(found, recurrent(x)[0])
 
 
+class Turning(Cell):
+    """A complex state, turned by a constant and scaled by real numbers that depend on the input."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = nn.Linear(input_size, 2 * hidden_size)
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        zeros = super().initial_state(batch_size)
+        return torch.complex(zeros, zeros)
+
+    def step(self, x_t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        gate, value = self.W(x_t).chunk(2, dim=-1)
+        h = (0.3 + 0.5j) * torch.sigmoid(gate) * h + value
+        return h.real * gate + h.imag, h
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_complex_states_are_run_as_in_the_plain_loop(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    recurrent = make(Turning, dtype)
+    assert [choice.engine for choice in recurrent.explain()] == ["torch"]
+    x, lengths = torch.randn(5, 4, 3, dtype=dtype), torch.tensor([4, 1, 3, 3, 2])
+
+    def gradients() -> list[Tensor]:
+        outputs, _ = recurrent(x, lengths)
+        return [outputs, *torch.autograd.grad(outputs.square().sum(), list(recurrent.parameters()))]
+
+    found = gradients()
+    monkeypatch.setenv("SEQPIPE_ENGINE", "loop")
+    for one, other in zip(found, gradients()):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_cell_in_half_precision_is_left_to_the_plain_loop() -> None:
     (choice,) = make(Gated, torch.bfloat16).explain()
     assert choice.engine == "loop"

@@ -41,8 +41,11 @@ def entry(kind: Kind) -> str:
         raise ValueError(f"The docstring of the hook {kind.hook} has no example.")
     signature = str(inspect.signature(hook)).replace("'", "")
     record, _, parameters = (inspect.getdoc(kind.spec) or "").partition("\nParameters\n----------\n")
+    record = record.partition("\nRaises\n")[0]
     own = f"\n{_parameters(parameters)}\n" if parameters else ""
-    return f"""## `{kind.hook}{signature}`
+    return f"""## `{kind.hook}`
+
+`{kind.hook}{signature}`
 
 {_markdown(text)}
 

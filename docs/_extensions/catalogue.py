@@ -1,4 +1,5 @@
-"""The catalogue of plug-ins: writes docs/catalogue.md out of plugins/catalogue.toml and the last results of its tests."""
+"""The catalogue of plug-ins: writes docs/catalogue.md out of plugins/catalogue.toml and the last results of its
+tests."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _HEAD = """# Catalogue of plug-ins
 
 <!-- made by docs/_extensions/catalogue.py -->
 
-Plug-ins whose own tests are run against every release of seqpipe, with the last result per version: `make downstream`. To have yours tested, add it to
+Plug-ins whose own tests are run against every release of seqpipe, with the last result per version: `make
+downstream`. To have yours tested, add it to
 `plugins/catalogue.toml`.
 """
 

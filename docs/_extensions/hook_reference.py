@@ -15,8 +15,10 @@ _HEAD = """# Hooks
 
 <!-- made by docs/_extensions/hook_reference.py -->
 
-A plug-in implements one hook or several: functions without arguments, decorated with `seqpipe.hookimpl`, that return records. The name of a
-record consists of lower case letters, digits and underscores; its summary is what `seqpipe plugins` shows. `seqpipe plugins list --hooks` shows who
+A plug-in implements one hook or several: functions without arguments, decorated with `seqpipe.hookimpl`, that return
+records. The name of a
+record consists of lower case letters, digits and underscores; its summary is what `seqpipe plugins` shows. `seqpipe
+plugins list --hooks` shows who
 implements each hook.
 [Plug-ins](plugins.md) says how they are packaged, loaded and checked.
 """

@@ -13,9 +13,12 @@ _HEAD = """# Compiled operations
 
 <!-- made by docs/_extensions/operations_reference.py -->
 
-The operations of torch that the compiler has rules for, by the names under which they reach it: `x @ W.T` is `mm`, `nn.Linear` is `addmm`, `x.float()` is `to_copy`.
-A step, and `project`, that use only these run as generated code. [The engine](engine.md#operations-that-c-supports) says what they have to keep to, and
-`Recurrent(cell).explain()` names the line of a step that does not. `seqpipe.recurrence.compiled_operations()` returns this list.
+The operations of torch that the compiler has rules for, by the names under which they reach it: `x @ W.T` is `mm`,
+`nn.Linear` is `addmm`, `x.float()` is `to_copy`.
+A step, and `project`, that use only these run as generated code. [The engine](engine.md#operations-that-c-supports)
+says what they have to keep to, and
+`Recurrent(cell).explain()` names the line of a step that does not. `seqpipe.recurrence.compiled_operations()` returns
+this list.
 """
 
 

@@ -26,7 +26,7 @@ def import_plugin(entry_point: metadata.EntryPoint, distribution: str) -> Any:
     PluginError
         If it calls ``os._exit``.
     BaseException
-        Whatever else it raises; it may even call ``sys.exit``.
+        Any other that it raises; it may even call ``sys.exit``.
     """
     try:
         with _printing_to_stderr(), _no_exit():

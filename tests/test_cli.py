@@ -452,7 +452,10 @@ def test_a_warning_is_one_clean_line(own_folder: Path):
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[seqpipe]\nbroken = broken\n")
-    code = "import os, sys; del os.environ['SEQPIPE_ENGINE']; sys.path.insert(0, '.'); sys.argv[1:] = ['run', 'tiny.yaml', '--quiet', '--set', 'search=null', '--set', "
+    code = (
+        "import os, sys; del os.environ['SEQPIPE_ENGINE']; sys.path.insert(0, '.'); "
+        "sys.argv[1:] = ['run', 'tiny.yaml', '--quiet', '--set', 'search=null', '--set', "
+    )
     ran = python(f"{code}'tracking.enabled=false']; from seqpipe.cli import main; main()")
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == "warning: The plug-in 'broken' was skipped: OSError: no such library\n"

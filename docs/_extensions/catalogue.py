@@ -1,5 +1,4 @@
-"""The catalogue of plug-ins: writes docs/catalogue.md out of plugins/catalogue.toml and the last results of its
-tests."""
+"""The catalogue: writes docs/catalogue.md out of plugins/catalogue.toml and the last results of the tests."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def predict_table(
     model : str
         An MLflow model: "models:/…", "runs:/…", or its folder.
     data : path, optional
-        A CSV or Parquet file, or one that a plug-in reads, with the columns named in the recipe; the target may be absent. For a model of texts
+        A CSV or Parquet file, or one that a plug-in reads, with the columns named in the recipe; the target may be
+        absent. For a model of texts
         also a .txt file, one text per line; a blank line gives a blank prediction, trailing blank lines none. For a
         forecast, rows with values of the target are history that followed the training data; the rows after the last
         of them, in each series, are forecast.

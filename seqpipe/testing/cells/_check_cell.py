@@ -78,7 +78,8 @@ def check_cell(
     """
     if not callable(cell) or isinstance(cell, torch.nn.Module):
         raise TypeError(
-            f"The 'cell' of check_cell must be a class or a function (input_size, hidden_size) -> Cell, not a name or an instance. Got {cell!r:.60} instead."
+            "The 'cell' of check_cell must be a class or a function (input_size, hidden_size) -> Cell, not a name or an "
+            f"instance. Got {cell!r:.60} instead."
         )
     checks = selected(CELL_CHECKS, include, exclude, owner="check_cell")
     pairs = sizes if isinstance(sizes, list) else [sizes]

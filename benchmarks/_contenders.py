@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import torch
+from _matched import matched_size
 from seqpipe_delta import DeltaNetCell
 from torch import Tensor
 
@@ -43,13 +43,9 @@ class Contender:
 
     def hidden_size(self, n_parameters: int, n_outputs: int, num_layers: int = 1) -> int:
         """Return the hidden size with the number of parameters nearest to ``n_parameters``."""
-        before, step = 0, self.num_heads or 1
-        for size in count(step, step):
-            found = self.n_parameters(size, n_outputs, num_layers)
-            if found >= n_parameters:
-                return size if found - n_parameters < n_parameters - before or size == step else size - step
-            before = found
-        raise AssertionError("the number of parameters grows with the hidden size")
+        return matched_size(
+            lambda size: self.n_parameters(size, n_outputs, num_layers), n_parameters, self.num_heads or 1
+        )
 
     def n_parameters(self, hidden_size: int, n_outputs: int, num_layers: int = 1) -> int:
         """Return the number of parameters of the recurrent layers and of the output layer."""

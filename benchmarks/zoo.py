@@ -10,11 +10,13 @@ import argparse
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from _matched import matched_size
 
 from seqpipe.networks import SequenceNetwork
 from seqpipe.pipeline import run_recipe
@@ -56,21 +58,6 @@ def n_parameters(factory: Callable[..., Any], hidden_size: int) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def matched_size(name: str, factory: Callable[..., Any]) -> int:
-    """Return the hidden size with the number of parameters that is closest to the budget."""
-    step = HEADS.get(name, 1)
-    sizes = range(4, 320, 4) if step == 4 else range(2, 320)
-    low, high = 0, len(sizes) - 1
-    while low < high:  # the number of parameters grows with the size
-        middle = (low + high) // 2
-        if n_parameters(factory, sizes[middle]) < BUDGET:
-            low = middle + 1
-        else:
-            high = middle
-    around = sizes[max(low - 1, 0) : low + 1]
-    return min(around, key=lambda size: abs(n_parameters(factory, size) - BUDGET))
-
-
 def cells() -> Iterator[tuple[str, Registered]]:
     """Yield all registered cells by name, those of seqpipe and of its repository's plug-ins."""
     for name, offers in sorted(host().offers("cell").items()):
@@ -82,7 +69,7 @@ def write_recipe() -> None:
     """Write the recipe with one grid per cell."""
     lines = [_HEAD.format(budget=BUDGET)]
     for name, offer in cells():
-        size = matched_size(name, offer.spec.factory)
+        size = matched_size(partial(n_parameters, offer.spec.factory), BUDGET, HEADS.get(name, 1))
         lines.append(f"    - {{cell: [{name}], hidden_size: [{size}]}}\n")
     RECIPE.write_text("".join(lines), encoding="utf-8")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib import metadata
+from types import MappingProxyType
 
 import pluggy
 
@@ -82,11 +83,7 @@ class PluginHost:
         self._load(lambda plugin: kind in plugin.source.kinds)
         with self._lock:
             self._collect_own(kind)
-        return {**self._registered[kind], **{name: [offer] for name, offer in self._for_now[kind].items()}}
-
-    def registered(self) -> Mapping[str, Mapping[str, list[Registered]]]:
-        """Return everything that is registered, by kind and name."""
-        return {kind: self.offers(kind) for kind in KINDS}
+        return MappingProxyType(self._registered[kind] | {name: [o] for name, o in self._for_now[kind].items()})
 
     @contextmanager
     def offering(self, kind: str, spec: Spec, distribution: str) -> Iterator[None]:

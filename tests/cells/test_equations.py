@@ -77,9 +77,7 @@ EQUATIONS: dict[str, tuple[Callable[[int, int], Cell], Callable[..., list[NDArra
     "mlp": (MLPCell, deep_transition),
     "min_gru": (MinGRUCell, min_gru),
 }
-SHIPPED = [
-    offers[0].spec.name for offers in host().registered()["cell"].values() if offers[0].distribution == "seqpipe"
-]
+SHIPPED = [offers[0].spec.name for offers in host().offers("cell").values() if offers[0].distribution == "seqpipe"]
 
 
 def drawn(factory: Callable[[int, int], Cell]) -> Cell:

@@ -152,7 +152,7 @@ def test_a_name_offered_by_two_distributions_is_usable_with_the_distribution(sit
         match=r"'tiny' is offered by 'acme-cells' and 'other-cells'\. Use 'acme-cells:tiny' or 'other-cells:tiny'",
     ):
         host.find("cell", "tiny", parameter=PARAMETER)
-    assert len(host.registered()["cell"]["tiny"]) == 2
+    assert len(host.offers("cell")["tiny"]) == 2
     for distribution in ("acme-cells", "other-cells"):
         assert host.find("cell", f"{distribution}:tiny", parameter=PARAMETER).distribution == distribution
 
@@ -361,7 +361,7 @@ def test_one_object_under_two_entry_points_is_used_once(site):
         site.install("acme-cells", OFFERS_A_CELL, names=["main", "again"]), "the same object is already registered as"
     )
     assert sorted(status.status for status in host.statuses) == ["failed", "loaded"]
-    assert len(host.registered()["cell"]["tiny"]) == 1
+    assert len(host.offers("cell")["tiny"]) == 1
     assert host.find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
 
 

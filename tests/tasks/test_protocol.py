@@ -98,7 +98,7 @@ def fitted(request):
 
 
 def test_every_registered_task_has_a_case():
-    shipped = {name for name, (offer, *_) in host().registered()["task"].items() if offer.distribution == "seqpipe"}
+    shipped = {name for name, (offer, *_) in host().offers("task").items() if offer.distribution == "seqpipe"}
     assert shipped == set(CASES)
 
 

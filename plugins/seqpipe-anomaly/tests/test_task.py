@@ -11,7 +11,7 @@ from seqpipe_anomaly import AnomalyTask, RunningMeanDetector, load_vibrations, m
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.pipeline import run_recipe
-from seqpipe.plugins import Registered, host
+from seqpipe.plugins import host
 from seqpipe.specs import DatasetSpec
 from seqpipe.tasks import Roles, TaskData
 from seqpipe.testing import check_task
@@ -103,8 +103,8 @@ def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.Monk
     whole = load_vibrations()
     chosen = np.argsort([not each.any() for each in whole.y], kind="stable")[:36]
     tiny_data = DatasetSpec("vibrations", lambda: replace(whole, X=whole.X[chosen], y=whole.y[chosen]))
-    monkeypatch.setitem(host().offers("dataset"), "vibrations", [Registered(tiny_data, "seqpipe-anomaly")])
     tiny = ["task.anomaly.hidden_size=2", "task.anomaly.max_epochs=1", "tracking.enabled=false"]
-    ran = run_recipe(ROOT / "anomaly.yaml", overrides=tiny)
+    with host().offering("dataset", tiny_data, "seqpipe-anomaly"):
+        ran = run_recipe(ROOT / "anomaly.yaml", overrides=tiny)
     assert len(ran.table) == 4
     assert set(ran.metrics) == WITH_TARGETS

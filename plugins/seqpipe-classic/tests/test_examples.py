@@ -9,7 +9,7 @@ import seqpipe_classic as classic
 
 from seqpipe.datasets import load_adding
 from seqpipe.pipeline import run_recipe
-from seqpipe.plugins import Registered, host
+from seqpipe.plugins import host
 from seqpipe.specs import DatasetSpec
 
 ROOT = Path(__file__).parents[1]
@@ -34,8 +34,8 @@ def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     whole = load_adding()
     tiny_data = DatasetSpec("adding", lambda: replace(whole, X=whole.X[:60, :10], y=whole.y[:60]))
-    monkeypatch.setitem(host().offers("dataset"), "adding", [Registered(tiny_data, "seqpipe")])
     tiny = ["task.regress.hidden_size=2", "task.regress.max_epochs=1", "search.cv=2", "tracking.enabled=false"]
     tiny.append("search.grid.cell=[clockwork, mgu]")
-    ran = run_recipe(ROOT / "adding.yaml", overrides=tiny)
+    with host().offering("dataset", tiny_data, "seqpipe"):
+        ran = run_recipe(ROOT / "adding.yaml", overrides=tiny)
     assert len(ran.table) == 2

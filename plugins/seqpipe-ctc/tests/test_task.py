@@ -11,7 +11,7 @@ from seqpipe_ctc import CTCRecognizer, CTCTask, load_tones, make_tones
 
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError
 from seqpipe.pipeline import run_recipe
-from seqpipe.plugins import Registered, host
+from seqpipe.plugins import host
 from seqpipe.specs import DatasetSpec
 from seqpipe.tasks import Roles, TaskData
 from seqpipe.testing import check_task
@@ -84,9 +84,9 @@ def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     whole = load_tones()
     tiny_data = DatasetSpec("tones", lambda: replace(whole, X=whole.X[:60], y=whole.y[:60]))
-    monkeypatch.setitem(host().offers("dataset"), "tones", [Registered(tiny_data, "seqpipe-ctc")])
     tiny = ["task.ctc.hidden_size=2", "task.ctc.max_epochs=1", "search.cv=2", "tracking.enabled=false"]
     tiny += ["search.grid.bidirectional=[true]"]
-    ran = run_recipe(ROOT / "ctc.yaml", overrides=tiny)
+    with host().offering("dataset", tiny_data, "seqpipe-ctc"):
+        ran = run_recipe(ROOT / "ctc.yaml", overrides=tiny)
     assert len(ran.table) == 3
     assert set(ran.metrics) >= {"label_error_rate", "sequence_accuracy"}

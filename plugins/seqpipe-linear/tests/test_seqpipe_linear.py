@@ -15,7 +15,7 @@ from seqpipe_linear import LRUCell, MinLSTMCell, RGLRUCell, S5Cell, SRUCell, seq
 from seqpipe import Cell, Recurrent
 from seqpipe.datasets import load_adding
 from seqpipe.pipeline import run_recipe
-from seqpipe.plugins import Registered, host
+from seqpipe.plugins import host
 from seqpipe.specs import DatasetSpec
 from seqpipe.testing import check_cell, parametrize_with_cell_checks
 
@@ -170,7 +170,7 @@ def test_the_recipe_runs_at_a_tiny_size(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     whole = load_adding()
     tiny = DatasetSpec("adding", lambda: replace(whole, X=whole.X[:60, :10], y=whole.y[:60]))
-    monkeypatch.setitem(host().offers("dataset"), "adding", [Registered(tiny, "seqpipe")])
     sizes = ["search.cv=2", "search.grid.cell=[lru]", "task.regress.hidden_size=2", "task.regress.max_epochs=1"]
-    ran = run_recipe(ROOT / "adding.yaml", overrides=[*sizes, "tracking.enabled=false"])
+    with host().offering("dataset", tiny, "seqpipe"):
+        ran = run_recipe(ROOT / "adding.yaml", overrides=[*sizes, "tracking.enabled=false"])
     assert len(ran.table) == 1

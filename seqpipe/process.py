@@ -5,6 +5,7 @@
 - `intercepted_warnings`, while a recipe's search is fitted: `warnings.showwarning` intercepts warnings of failed fits.
 - `noted_interrupts`, while callbacks are notified of the end of an epoch: SIGINT is recorded.
 - `hangup_exits`, while ``seqpipe ui`` serves: SIGHUP exits with 129.
+- `deferred_signals`, while a child process is started, and during a fit with checkpoints: signals are handled later.
 - `variable`, while a command of ``seqpipe --debug`` runs: SEQPIPE_DEBUG is set.
 - `allow_csv_cells`, while a CSV file is read: `csv.field_size_limit` is raised.
 
@@ -24,15 +25,17 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
 __all__ = [
+    "DeferredSignals",
     "Shared",
     "allow_csv_cells",
     "command_line",
+    "deferred_signals",
     "hangup_exits",
     "intercepted_warnings",
     "noted_interrupts",
@@ -162,6 +165,57 @@ def hangup_exits() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+class DeferredSignals:
+    """Signals that have arrived and wait to be handled; see `deferred_signals`."""
+
+    def __init__(self, numbers: Iterable[signal.Signals]) -> None:
+        self.pending: list[int] = []
+        self._handlers: dict[int, Any] = {}
+        for number in numbers:
+            handler = signal.getsignal(number)
+            if callable(handler) or handler is signal.SIG_DFL:  # not ignored, nor set by other than Python code
+                self._handlers[number] = handler
+                signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: Any) -> None:
+        again = number in self.pending
+        self.pending.append(number)
+        if again:  # the user does not want to wait
+            self.deliver()
+
+    def deliver(self) -> None:
+        """Handle the first pending signal, if any; one without a handler exits with 128 and its number."""
+        while self.pending:
+            number = self.pending[0]
+            self.pending.clear()
+            handler = self._handlers[number]
+            if not callable(handler):
+                _exit(number, None)
+            handler(number, None)
+
+    def restore(self) -> None:
+        """Let signals be handled at once again."""
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._note:  # a callback may have set another handler
+                signal.signal(number, handler)
+
+
+@contextmanager
+def deferred_signals() -> Iterator[DeferredSignals]:
+    """Defer SIGINT, SIGTERM and SIGHUP to the end of the context, or to `DeferredSignals.deliver`.
+
+    A signal that arrives a second time is handled at once. In threads other than the main thread nothing changes.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    deferred = DeferredSignals(numbers if main else [])
+    try:
+        yield deferred
+    finally:
+        deferred.restore()
+        deferred.deliver()
 
 
 # ---- warnings and files

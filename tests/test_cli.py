@@ -440,6 +440,22 @@ def listens(port: int) -> bool:
     return False
 
 
+def test_a_signal_while_the_server_starts_ends_it(monkeypatch: pytest.MonkeyPatch):
+    started: list[subprocess.Popen[Any]] = []
+
+    class Started(subprocess.Popen[Any]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    with pytest.raises(KeyboardInterrupt):
+        serve([sys.executable, "-c", "import time; time.sleep(60)"], {**os.environ})
+    [server] = started
+    assert server.returncode == -signal.SIGTERM
+
+
 def test_the_interface_ends_with_its_servers_exit_code():
     assert serve([sys.executable, "-c", "import sys; sys.exit(7)"], {**os.environ}) == 7
     assert serve([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {**os.environ}) == 128 + 9

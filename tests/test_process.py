@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -16,9 +18,11 @@ import pytest
 
 from seqpipe import process
 from seqpipe.process import (
+    DeferredSignals,
     Shared,
     allow_csv_cells,
     command_line,
+    deferred_signals,
     hangup_exits,
     intercepted_warnings,
     noted_interrupts,
@@ -38,12 +42,13 @@ def state() -> tuple[Any, ...]:
     [
         partial(command_line, print),
         noted_interrupts,
+        deferred_signals,
         hangup_exits,
         partial(intercepted_warnings, lambda message, category: True),
         Shared(partial(allow_csv_cells, 7)).held,
         partial(variable, "SEQPIPE_DEBUG", "7"),
     ],
-    ids=["command line", "interrupts", "hangup", "warnings", "csv", "variable"],
+    ids=["command line", "interrupts", "deferred", "hangup", "warnings", "csv", "variable"],
 )
 @pytest.mark.parametrize("error", [None, KeyError("inside")])
 def test_a_change_ends_with_its_block(change: Any, error: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +74,49 @@ def test_the_end_of_the_terminal_ends_what_it_is_told_to() -> None:
     with pytest.raises(SystemExit) as caught, hangup_exits():
         signal.raise_signal(signal.SIGHUP)
     assert caught.value.code == 129
+
+
+def defer(*steps: Callable[[DeferredSignals], object]) -> None:
+    with deferred_signals() as deferred:
+        for step in steps:
+            step(deferred)
+
+
+def interrupt(deferred: DeferredSignals) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("heeded_hangup")
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda given: str(given)
+)
+def test_a_deferred_signal_without_a_handler_exits_at_the_end(number: signal.Signals, code: int) -> None:
+    done: list[int] = []
+    with pytest.raises(SystemExit) as caught:
+        defer(lambda _: signal.raise_signal(number), lambda deferred: done.extend(deferred.pending))
+    assert (done, caught.value.code) == ([number], code)
+
+
+def test_a_deferred_interrupt_is_delivered_on_request_and_after_an_error() -> None:
+    done: list[object] = []
+    with pytest.raises(KeyboardInterrupt):
+        defer(interrupt, DeferredSignals.deliver, done.append)
+    with pytest.raises(KeyboardInterrupt):
+        defer(interrupt, lambda _: {}["no such key"], done.append)
+    assert done == []
+
+
+def test_a_second_signal_is_not_deferred() -> None:
+    done: list[object] = []
+    with pytest.raises(KeyboardInterrupt):
+        defer(interrupt, interrupt, done.append)
+    assert done == []
+
+
+def test_other_threads_defer_nothing() -> None:
+    with ThreadPoolExecutor(1) as pool, deferred_signals() as outer:
+        assert pool.submit(lambda: deferred_signals().__enter__().pending).result() == []
+        assert outer.pending == []
 
 
 def test_a_signal_that_strikes_where_no_exception_can_be_raised_is_sent_again() -> None:
@@ -144,5 +192,5 @@ def test_threads_share_a_change_until_the_last_has_left() -> None:
 
 
 def test_the_docstring_lists_every_change() -> None:
-    makers = set(process.__all__) - {"Shared"}
+    makers = set(process.__all__) - {"DeferredSignals", "Shared"}
     assert all(f"`{name}`" in (process.__doc__ or "") for name in makers)

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import psutil
 
 from seqpipe.exceptions import TrackingError
-from seqpipe.process import hangup_exits
+from seqpipe.process import deferred_signals, hangup_exits
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import redacted_uri, resolve_uri
 
@@ -54,14 +54,13 @@ def serve(command: list[str], environment: Mapping[str, str]) -> int:
     """
     if sys.platform == "win32":  # a console sends Ctrl-C to all processes
         return subprocess.run(command, env=environment, check=False).returncode
-    # In its own process group: otherwise Ctrl-C would reach only some of its processes.
-    process = subprocess.Popen(command, env=environment, process_group=0)
-    try:
-        with hangup_exits():
-            # With a timeout: polars, which MLflow imports if installed, keeps Ctrl-C from interrupting a wait without one.
-            code = process.wait(timeout=math.inf)
-    finally:
-        _end(process)
+    with hangup_exits(), ExitStack() as stack:
+        with deferred_signals():  # one that arrives between the two statements would leave the server running
+            # In its own process group: otherwise Ctrl-C would reach only some of its processes.
+            process = subprocess.Popen(command, env=environment, process_group=0)
+            stack.callback(_end, process)
+        # With a timeout: polars, which MLflow imports if installed, keeps Ctrl-C from interrupting a wait without one.
+        code = process.wait(timeout=math.inf)
     return code if code >= 0 else 128 - code
 
 

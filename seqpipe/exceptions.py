@@ -10,11 +10,13 @@
     ├── PluginError (RuntimeError)            a plug-in that cannot be used; the message names its distribution
     ├── RecipeError (ValueError)              an invalid recipe; the message names file, line and field
     ├── FitFailedError (RuntimeError)         a failed fit, or a search without successful fits
+    ├── CheckpointError (RuntimeError)        a checkpoint that cannot be written, read or continued from
     ├── BundleError (ValueError)              a model that cannot be saved or loaded without running code
     └── TrackingError (RuntimeError)          a tracking store that cannot be used
 
     SeqpipeWarning (UserWarning)
     ├── BaselineWarning                       a model that is not better than a constant prediction
+    ├── CheckpointWarning                     a checkpoint that is damaged, or of other versions
     ├── DataWarning                           data that was used, but should be checked
     ├── DivergenceWarning                     training stopped because of non-finite values
     ├── PluginWarning                         a plug-in that was skipped
@@ -32,6 +34,8 @@ __all__ = [
     "BaselineWarning",
     "BundleError",
     "CellError",
+    "CheckpointError",
+    "CheckpointWarning",
     "CompilerError",
     "DataWarning",
     "DivergenceWarning",
@@ -101,6 +105,12 @@ class FitFailedError(SeqpipeError, RuntimeError):
     """A failed fit, or a search without successful fits; the message includes the first error."""
 
 
+class CheckpointError(SeqpipeError, RuntimeError):
+    """A checkpoint cannot be written or read, or is of a fit with other settings or data."""
+
+    page = "docs/resuming.md"
+
+
 class BundleError(SeqpipeError, ValueError):
     """A model that cannot be saved or loaded without running code; the message names the untrusted types."""
 
@@ -142,6 +152,10 @@ class BaselineWarning(SeqpipeWarning):
         """Return the remedies as sentences that end a message."""
         steps = "; ".join(f"({i}) {remedy}" for i, remedy in enumerate(cls.remedies, 1))
         return f"Try, in this order: {steps}. {cls.page} has the details."
+
+
+class CheckpointWarning(SeqpipeWarning):
+    """A checkpoint is damaged, or was written by other versions."""
 
 
 class DataWarning(SeqpipeWarning):

@@ -19,8 +19,9 @@ from seqpipe.estimators._base import RecurrentEstimator
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._listeners import FitListeners, SilentListeners
 from seqpipe.estimators._seeded import seeded
+from seqpipe.estimators._trained import TrainingData
 from seqpipe.networks import SequenceNetwork, StepNetwork, join_members
-from seqpipe.training import Diverged, Job, Samples, find_optimizer, reset_peak_memory, resolve_device, train_together
+from seqpipe.training import Diverged, Job, Keeper, find_optimizer, reset_peak_memory, resolve_device, train_together
 
 __all__ = ["EnsembleEstimator"]
 
@@ -46,24 +47,24 @@ class EnsembleEstimator(RecurrentEstimator):
         "that describe a network are those of the first.",
     )
 
-    def _train(
-        self, samples: Samples, sizes: dict[str, int], listeners: FitListeners, *, partial: bool, labels: Any = None
+    def _train_networks(
+        self, data: TrainingData, random: np.random.RandomState, listeners: FitListeners, keeper: Keeper | None
     ) -> None:
         if self.n_members == 1:
             self.members_ = []
-            super()._train(samples, sizes, listeners, partial=partial, labels=labels)
+            super()._train_networks(data, random, listeners, keeper)
             return
-        members = self._next_members(partial)
+        members = self._next_members(data.partial, random)
         stop = threading.Event()
         heard = [_MemberListeners(stop, each) for each in (listeners, *[SilentListeners()] * (len(members) - 1))]
         try:
             if self._can_join():
-                self._train_together(members, samples, sizes, heard, partial=partial, labels=labels)
+                self._train_together(members, data, heard, keeper)
             else:
                 workers = Parallel(n_jobs=min(len(members), torch.get_num_threads()), backend="threading")
                 workers(
-                    delayed(member._train)(samples, sizes, each, partial=partial, labels=labels)
-                    for member, each in zip(members, heard)
+                    delayed(_train_member)(member, data, each, keeper, number, stop)
+                    for number, (member, each) in enumerate(zip(members, heard))
                 )
         except BaseException:
             stop.set()
@@ -81,30 +82,23 @@ class EnsembleEstimator(RecurrentEstimator):
         return joined and independent and plain and self._truncation() is None and resolve_device(self.device) == "cpu"
 
     def _train_together(
-        self,
-        members: list[Self],
-        samples: Samples,
-        sizes: dict[str, int],
-        heard: list[_MemberListeners],
-        *,
-        partial: bool,
-        labels: Any,
+        self, members: list[Self], data: TrainingData, heard: list[_MemberListeners], keeper: Keeper | None
     ) -> None:
-        fits = [member._planned(samples, partial=partial, labels=labels) for member in members]
+        fits = [member._planned(data, check_random_state(member.random_state)) for member in members]
         jobs = []
         with seeded(fits[0].seed, fits[0].device) as turn:
             for member, fit, each in zip(members, fits, heard):
                 ends = turn if member is members[0] else None
                 with seeded(fit.seed, fit.device):
-                    net, epochs = member._prepare_net(fit, sizes, each, ends, partial=partial)
+                    net, epochs = member._prepare_net(fit, data, each, ends)
                 jobs.append(Job(net, fit.train, fit.validation, epochs))
             reset_peak_memory(fits[0].device)
-            stops = train_together(jobs, join_members)
+            stops = train_together(jobs, join_members, keeper)
         for member, fit, job, stop, each in zip(members, fits, jobs, stops, heard):
             reason = member._diverged(stop, job.net) if isinstance(stop, Diverged) else str(stop or "") or None
             member._finish(fit, job.net, reason, each)
 
-    def _next_members(self, partial: bool) -> list[Self]:
+    def _next_members(self, partial: bool, random: np.random.RandomState) -> list[Self]:
         """Return the members to train: new ones with new seeds, or those of the last fit if it continues."""
         if self._continues(partial):
             self._check_same_number()
@@ -112,7 +106,7 @@ class EnsembleEstimator(RecurrentEstimator):
             nets = [member.__dict__ for member in self.members_]
         else:
             limit = np.iinfo(np.int32).max
-            seeds = check_random_state(self.random_state).randint(limit, size=self.n_members).tolist()
+            seeds = random.randint(limit, size=self.n_members).tolist()
             nets = [{}] * self.n_members
         return [self._member(seed, net) for seed, net in zip(seeds, nets)]
 
@@ -192,6 +186,22 @@ class EnsembleEstimator(RecurrentEstimator):
         if members:
             self._check_parameters()
             self.net_ = members[0].net_
+
+
+def _train_member(
+    member: EnsembleEstimator,
+    data: TrainingData,
+    listeners: _MemberListeners,
+    keeper: Keeper | None,
+    number: int,
+    stop: threading.Event,
+) -> None:
+    own = None if keeper is None else keeper.of_member(number, stop)
+    try:
+        member._train_networks(data, check_random_state(member.random_state), listeners, own)
+    finally:
+        if own is not None:
+            own.close()
 
 
 #: Fitted attributes that describe a single network.

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sklearn.utils import check_random_state
+
 from seqpipe.estimators._constant import constant_loss
 from seqpipe.estimators._listeners import FitListeners, SilentListeners
 from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._seeded import seeded
+from seqpipe.estimators._trained import TrainingData
 from seqpipe.sequences import Windows
 from seqpipe.training import Samples, StopTraining
 
@@ -29,12 +32,15 @@ class TrialEstimator(PooledEstimator):
     def _stops_early(self, samples: Samples) -> bool:
         return getattr(self, "_overfits", False) if self.early_stopping == "auto" else super()._stops_early(samples)
 
-    def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: FitListeners) -> None:
+    def _try_out(self, data: TrainingData, listeners: FitListeners) -> None:
         self._overfits: bool = (
             self.early_stopping == "auto"
-            and self._can_try(samples)
-            and self._trial_overfits(samples, sizes, labels, SilentListeners(listeners))
+            and self._can_try(data.samples)
+            and self._trial_overfits(data, SilentListeners(listeners))
         )
+
+    def _tried(self) -> dict[str, Any]:
+        return {"_overfits": getattr(self, "_overfits", False)}
 
     def _can_try(self, samples: Samples) -> bool:
         known = "criterion" not in (self.net_params or {})  # outputs of others mean other things
@@ -45,16 +51,16 @@ class TrialEstimator(PooledEstimator):
     def _trial_epochs(self, samples: Samples) -> int:
         return math.ceil(_SHARE * self._n_epochs(samples))
 
-    def _trial_overfits(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: SilentListeners) -> bool:
+    def _trial_overfits(self, data: TrainingData, listeners: SilentListeners) -> bool:
         """Return whether a network trained for some epochs has learned, but hardly what generalizes."""
         trial = self._member(self.random_state, {})
-        trial.__dict__.update(early_stopping=True, n_iter_no_change=self._n_epochs(samples) + 1, verbose=0)
-        trial.max_epochs = self._trial_epochs(samples)
+        trial.__dict__.update(early_stopping=True, n_iter_no_change=self._n_epochs(data.samples) + 1, verbose=0)
+        trial.max_epochs = self._trial_epochs(data.samples)
         trial.net_params = {name: value for name, value in (self.net_params or {}).items() if name != "callbacks"}
-        fit = trial._planned(samples, partial=False, labels=labels)
+        fit = trial._planned(data, check_random_state(self.random_state))
         assert fit.validation is not None
         with seeded(fit.seed, fit.device) as turn:
-            net, epochs = trial._prepare_net(fit, sizes, listeners, turn, partial=False)
+            net, epochs = trial._prepare_net(fit, data, listeners, turn)
             try:
                 net.train(fit.train, fit.validation, epochs)
             except StopTraining:  # it diverged, as the fit may

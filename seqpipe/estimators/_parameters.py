@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from seqpipe.cells import Cell
 from seqpipe.estimators._declared import DeclaredEstimator, Group, parameter
+from seqpipe.training import Checkpoint
 
 __all__ = [
     "BidirectionalParameter",
@@ -219,6 +221,18 @@ class TrainingParameters(DeclaredEstimator):
         constraint=["boolean"],
         type="bool",
         description="Whether ``fit`` continues from the weights of the previous fit.",
+        group=Group.TRAINING,
+    )
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = parameter(
+        default=None,
+        constraint=[str, os.PathLike, Checkpoint, None],
+        type="str, path, Checkpoint or None",
+        description=(
+            "Folder to which the state of ``fit`` is written as it trains, or a `Checkpoint` with more settings. If the "
+            "folder holds the state of an interrupted fit with the same settings and data, ``fit`` continues from it, with "
+            "the same result as an uninterrupted fit. Each fit needs a folder of its own; for searches, see `resumable`. "
+            "``partial_fit`` writes none."
+        ),
         group=Group.TRAINING,
     )
     net_params: dict[str, Any] | None = parameter(

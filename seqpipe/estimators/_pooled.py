@@ -68,13 +68,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
             weight = of_targets(values) if weight is None else weight * of_targets(values)
         samples = Samples(found, self._encoded(values), self._normalized(weight))
         labels = samples.y if kind.numbers_classes else None
-        sizes = self._input_sizes(found)
-        if not (goes_on or partial):
-            self._try_out(samples, sizes, labels, listeners)
-        self._train(samples, sizes, listeners, partial=partial, labels=labels)
-
-    def _try_out(self, samples: Samples, sizes: dict[str, int], labels: Any, listeners: FitListeners) -> None:
-        """Learn from the samples what the training depends on."""
+        self._train(samples, self._input_sizes(found), listeners, partial=partial, labels=labels)
 
     def _encoded(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return targets encoded for the net: class indices, or numbers of the network's dtype."""

@@ -16,6 +16,7 @@ from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners
 from seqpipe.estimators._net_params import NetParamsMixin, own_callbacks, resolved_net_params
 from seqpipe.estimators._parameters import CellParameters, ComputingParameters, TrainingParameters
+from seqpipe.estimators._resuming import generator_state, kept_fit, restored_generator
 from seqpipe.estimators._seeded import FirstUpdate, Turn, seeded
 from seqpipe.estimators._state import net_state, restore_net
 from seqpipe.estimators._user_warning import warn_user
@@ -27,6 +28,7 @@ from seqpipe.training import (
     EarlyStopping,
     EpochListener,
     GradientGuard,
+    Keeper,
     Objective,
     ProgressBar,
     Samples,
@@ -34,6 +36,7 @@ from seqpipe.training import (
     SequenceNet,
     StopTraining,
     Truncation,
+    as_checkpoint,
     auto_batch_size,
     auto_epochs,
     check_precision,
@@ -44,7 +47,28 @@ from seqpipe.training import (
     resolve_device,
 )
 
-__all__ = ["PlannedFit", "TrainedEstimator"]
+__all__ = ["PlannedFit", "TrainedEstimator", "TrainingData"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a fit is about.
+
+    Attributes
+    ----------
+    samples : Samples
+    sizes : dict of int
+        Arguments of the network that depend on the data, such as n_outputs.
+    labels : array, or None
+        Classes that validation data are stratified by.
+    partial : bool
+        Whether to train for one epoch at a constant learning rate.
+    """
+
+    samples: Samples
+    sizes: dict[str, int]
+    labels: Any
+    partial: bool
 
 
 @dataclass
@@ -95,21 +119,48 @@ class TrainedEstimator(
 
         ``sizes`` are the arguments of the network that depend on the data, such as n_outputs.
         """
-        fit = self._planned(samples, partial=partial, labels=labels)
+        checkpoint = None if partial else as_checkpoint(self.checkpoint)
+        initial = net_state(self.net_) if checkpoint is not None and self._continues(partial) else None
+        data = TrainingData(samples, sizes, labels, partial)
+        with kept_fit(self, checkpoint, samples, initial) as keeper:
+            if keeper is None or keeper.facts is None:
+                if not (partial or self._continues(partial)):
+                    self._try_out(data, listeners)
+                random = check_random_state(self.random_state)
+            else:
+                self.__dict__.update(keeper.facts["tried"])
+                random = restored_generator(keeper.facts["random"])
+            if keeper is not None and keeper.facts is None:
+                keeper.begin({"tried": self._tried(), "random": generator_state(random)})
+            self._train_networks(data, random, listeners, keeper)
+
+    def _try_out(self, data: TrainingData, listeners: FitListeners) -> None:
+        """Learn from the data what the training depends on."""
+
+    def _tried(self) -> dict[str, Any]:
+        """Return the attributes that `_try_out` has set."""
+        return {}
+
+    def _train_networks(
+        self, data: TrainingData, random: np.random.RandomState, listeners: FitListeners, keeper: Keeper | None
+    ) -> None:
+        """Train the net, or a new one, with seeds from ``random``."""
+        fit = self._planned(data, random)
         with seeded(fit.seed, fit.device) as turn:
-            net, epochs = self._prepare_net(fit, sizes, listeners, turn, partial=partial)
+            net, epochs = self._prepare_net(fit, data, listeners, turn)
             reset_peak_memory(fit.device)
             try:
-                stop_reason = net.train(fit.train, fit.validation, epochs)
+                stop_reason = net.train(fit.train, fit.validation, epochs, keeper)
             except Diverged as fault:
                 stop_reason = self._diverged(fault, net)
             self._finish(fit, net, stop_reason, listeners)
 
-    def _planned(self, samples: Samples, *, partial: bool, labels: Any) -> PlannedFit:
+    def _planned(self, data: TrainingData, random: np.random.RandomState) -> PlannedFit:
         """Determine the seed, the device and the validation data of a fit."""
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = int(random.randint(np.iinfo(np.int32).max))
+        samples, labels = data.samples, data.labels
         train, validation = samples, None
-        if not partial and self._stops_early(samples):
+        if not data.partial and self._stops_early(samples):
             counted = self._counted(samples)
             indices = validation_split(samples.X, self.validation_fraction, seed=seed, labels=labels, counted=counted)
             train, validation = samples.take(indices[0]), samples.take(indices[1])
@@ -124,13 +175,13 @@ class TrainedEstimator(
         listeners.summary = self._summary(net, stop_reason or "all epochs done")
 
     def _prepare_net(
-        self, fit: PlannedFit, sizes: dict[str, int], listeners: FitListeners, turn: Turn | None, *, partial: bool
+        self, fit: PlannedFit, data: TrainingData, listeners: FitListeners, turn: Turn | None
     ) -> tuple[SequenceNet, int]:
         """Return a net with initial weights, or those of the last fit if this one continues, and the number of epochs.
 
         The net ends ``turn`` as soon as its training is known to use no random numbers.
         """
-        train, device, seed = fit.train, fit.device, fit.seed
+        train, device, seed, partial = fit.train, fit.device, fit.seed, data.partial
         stopping = [] if fit.validation is None else [("early_stopping", EarlyStopping(self.n_iter_no_change))]
         batch_size = self._samples_per_batch(train)
         n_batches = -(-len(train) // batch_size)
@@ -141,7 +192,7 @@ class TrainedEstimator(
         own = (self.net_params or {}).get("callbacks")
         if turn is not None and not own:  # callbacks of the user may draw random numbers at any time
             callbacks.append(("first_update", FirstUpdate(turn)))
-        fresh = self._make_net(sizes, device, seed, batch_size, callbacks)
+        fresh = self._make_net(data.sizes, device, seed, batch_size, callbacks)
         if self._continues(partial):
             restore_net(fresh, net_state(self.net_))
         else:
@@ -149,7 +200,7 @@ class TrainedEstimator(
             self.compile_seconds_ = 0.0
             self._standardize_inputs(fresh, train)
         self.net_ = fresh
-        self._sizes = sizes
+        self._sizes = data.sizes
         self.device_ = device
         return fresh, epochs
 
@@ -263,10 +314,13 @@ class TrainedEstimator(
             if "dur" in record:
                 record["dur"] = max(0.0, record["dur"] - compiled)
             record["epoch"] = len(self.history_) + 1
+            return replay(record)
+
+        def replay(record: dict[str, Any]) -> bool:
             self.history_.append(record)
             return listeners.epoch(record)
 
-        callbacks: list[Any] = [("listener", EpochListener(listen))]
+        callbacks: list[Any] = [("listener", EpochListener(listen, replay))]
         if schedule is not None:
             callbacks.append(("schedule", schedule))
         callbacks += stopping

@@ -3,8 +3,11 @@
 from seqpipe.training._batches import Batches
 from seqpipe.training._budget import auto_batch_size, auto_epochs
 from seqpipe.training._callbacks import EpochListener, ProgressBar
+from seqpipe.training._checkpoint import Checkpoint, as_checkpoint
+from seqpipe.training._checkpoint_folder import CheckpointFolder
 from seqpipe.training._early_stopping import EarlyStopping
 from seqpipe.training._guard import GradientGuard
+from seqpipe.training._keeper import Keeper
 from seqpipe.training._net import SequenceNet
 from seqpipe.training._objective import Criterion, Objective, SampleLoss, StepObjective
 from seqpipe.training._optimizer import OPTIMIZERS, check_optimizer_params, find_optimizer, optimizer_settings
@@ -21,12 +24,15 @@ from seqpipe.training._truncation import Truncation, check_tbptt
 __all__ = [
     "BY_FUNCTION",
     "Batches",
+    "Checkpoint",
+    "CheckpointFolder",
     "Criterion",
     "Diverged",
     "EarlyStopping",
     "EpochListener",
     "GradientGuard",
     "Job",
+    "Keeper",
     "OPTIMIZERS",
     "Objective",
     "ProgressBar",
@@ -41,6 +47,7 @@ __all__ = [
     "StopTraining",
     "TargetLoss",
     "Truncation",
+    "as_checkpoint",
     "auto_batch_size",
     "auto_epochs",
     "check_precision",

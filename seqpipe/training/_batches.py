@@ -67,9 +67,14 @@ class Batches:
         return -(-len(self.samples) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
+        return self.after(0)
+
+    def after(self, n_batches: int) -> Iterator[Batch]:
+        """Iterate over all batches but the first ``n_batches``."""
+        rest = self._order()[n_batches:]
         if self.device.type == "cuda":
-            return map(self._to_device, _prefetched(self._pinned, self._order()))
-        return map(self._to_device, map(self._gather, self._order()))
+            return map(self._to_device, _prefetched(self._pinned, rest))
+        return map(self._to_device, map(self._gather, rest))
 
     def _order(self) -> list[NDArray[np.int64]]:
         n = len(self.samples)

@@ -36,6 +36,14 @@ class ProgressBar(Callback):
         self.bar_.set_postfix({k: f"{v:.4f}" for k, v in epoch.items() if k.endswith("_loss")})
         self.bar_.update()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of epochs done."""
+        return {"n_epochs": self.bar_.n}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Advance the bar to the number of epochs done."""
+        self.bar_.update(state["n_epochs"])
+
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Close the bar."""
         self.bar_.close()
@@ -47,16 +55,35 @@ class EpochListener(Callback):
     Parameters
     ----------
     listener : callable (dict) -> bool
-        Called at the end of each epoch; returns True to stop training.
+        Called at the end of each epoch, with a record that it may complete; returns True to stop training.
+    replay : callable (dict) -> object
+        Called with the completed record of each epoch before a checkpoint, when a fit continues from it.
     """
 
-    def __init__(self, listener: Callable[[dict[str, Any]], bool]) -> None:
+    def __init__(self, listener: Callable[[dict[str, Any]], bool], replay: Callable[[dict[str, Any]], object]) -> None:
         self.listener = listener
+        self.replay = replay
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Forget the records of another fit."""
+        self.records_: list[dict[str, Any]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the records of the epochs done."""
+        return {"records": self.records_}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Replay the records of the epochs done."""
+        for record in state["records"]:
+            self.records_.append(record)
+            self.replay(record)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the learning rate, then call the listener."""
         net.history.record("lr", float(net.optimizer_.param_groups[0]["lr"]))
-        if self.listener(last_epoch(net)):
+        record = last_epoch(net)
+        self.records_.append(record)
+        if self.listener(record):
             raise StopTraining("a callback stopped it")
 
 

@@ -44,6 +44,17 @@ class EarlyStopping(Callback):
         self.trained_: list[torch.Tensor] | None = None  # the weights, while the average is in their place
         self.best_weights_: dict[str, Any] | None = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what later epochs depend on, between two updates or before validation."""
+        counts = {"misses": self.misses_, "limit": self.limit_, "n_updates": self.n_updates_}
+        return {**counts, "average": self.average_, "best_weights": self.best_weights_}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Set the result of `state_dict` after `on_train_begin`."""
+        self.misses_, self.limit_, self.n_updates_ = state["misses"], state["limit"], state["n_updates"]
+        torch._foreach_copy_(self.average_, state["average"])
+        self.best_weights_ = state["best_weights"]
+
     def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         """Put the average in place of the weights before the first batch of validation."""
         if not training and self.trained_ is None:

@@ -49,6 +49,15 @@ class GradientGuard(Callback):
         """Reset the mean norm of the gradient."""
         self.norms_ = []
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what later updates depend on."""
+        return {"kept": self.kept_, "limit": self.limit_, "n_updates": self.n_updates_, "norms": self.norms_}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Set the result of `state_dict` after `on_epoch_begin`."""
+        torch._foreach_copy_(self.kept_, state["kept"])
+        self.limit_, self.n_updates_, self.norms_ = state["limit"], state["n_updates"], list(state["norms"])
+
     def on_loss_computed(self, loss: Tensor) -> None:
         """Store the loss until its gradient is computed; the net calls this between forward and backward."""
         self.loss_ = loss.detach()

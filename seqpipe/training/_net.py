@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,9 +20,11 @@ from seqpipe.recurrence import Recurrent
 from seqpipe.sequences import Windows
 from seqpipe.training._batches import Batch, Batches
 from seqpipe.training._guard import GradientGuard
+from seqpipe.training._keeper import Keeper
 from seqpipe.training._objective import Objective, SampleLoss, StepObjective
 from seqpipe.training._precision import autocast
 from seqpipe.training._samples import Samples
+from seqpipe.training._snapshot import Place, restore, snapshot, stop_of
 from seqpipe.training._stopping import Diverged, StopTraining, requested_stops
 from seqpipe.training._threads import threads_for
 from seqpipe.training._truncation import Truncation
@@ -77,9 +79,14 @@ class SequenceNet(skorch.NeuralNet):
     ----------
     kept_optimizer : dict or None
         State of the optimizer that trained a net loaded for prediction only; None if the net has an optimizer.
+    keeper : Keeper or None
+        Writes the checkpoints of the current fit, if this net is trained alone.
+    place_ : Place
+        The next update of the current fit.
     """
 
     kept_optimizer: dict[str, Any] | None = None
+    keeper: Keeper | None = None
 
     def __init__(
         self,
@@ -99,32 +106,64 @@ class SequenceNet(skorch.NeuralNet):
         self._listeners: dict[str, list[Any]] | None = None
         super().__init__(*args, **kwargs)
 
-    def train(self, samples: Samples, validation: Samples | None, epochs: int) -> str | None:
+    def train(
+        self, samples: Samples, validation: Samples | None, epochs: int, keeper: Keeper | None = None
+    ) -> str | None:
         """Train for some epochs; return the reason if training stopped early, else None; see `seqpipe.training._stopping`.
+
+        With a ``keeper`` checkpoints are written, and the fit continues from the one that it has found.
 
         Raises
         ------
         Diverged
             If a loss, gradient or weight is not finite; the last good weights are restored.
         """
-        with self._threads(self.batch_size), closing(self.updates(samples, validation, epochs)) as updates:
+        self.keeper = keeper
+        start = None if keeper is None or keeper.states is None else keeper.states[0]
+        stopped: StopTraining | None = None
+        with (
+            self._threads(self.batch_size),
+            nullcontext() if keeper is None else keeper.training(),
+            closing(self.updates(samples, validation, epochs, start)) as updates,
+        ):
             try:
                 for update in updates:
-                    update.step = self.train_step(update.batch)
+                    self._make(update)
                     del update  # else two batches and their activations are in memory at a time
-            except Diverged:
-                raise
             except StopTraining as stop:
-                return str(stop)
-        return None
+                stopped = stop
+        self.keeper = None
+        if keeper is not None:
+            keeper.end([snapshot(self, stop=stopped, ended=True)])
+        if isinstance(stopped, Diverged):
+            raise stopped
+        return None if stopped is None else str(stopped)
 
-    def updates(self, samples: Samples, validation: Samples | None, epochs: int) -> Generator[Update]:
-        """Yield each update of a fit, which the caller makes; validate, and notify callbacks.
+    def _make(self, update: Update) -> None:
+        if self.keeper is not None:
+            self.keeper.before_update(self._states)
+        self.notify("on_batch_begin", batch=update.batch, training=True)
+        update.step = self.train_step(update.batch)
+
+    def _states(self) -> list[dict[str, Any]]:
+        return [snapshot(self)]
+
+    def updates(
+        self, samples: Samples, validation: Samples | None, epochs: int, start: dict[str, Any] | None = None
+    ) -> Generator[Update]:
+        """Yield each update of a fit, which the caller begins and makes; validate, and notify callbacks.
+
+        Parameters
+        ----------
+        samples, validation : Samples
+        epochs : int
+        start : dict, optional
+            The state to continue from, in a net with initial weights; see `seqpipe.training._snapshot`.
 
         Raises
         ------
         StopTraining
-            If a callback stops training.
+            If a callback stops training, or stopped it before ``start``.
         """
         self.check_training_readiness()
         batches, validated = self.get_iterator(samples, training=True), None
@@ -134,21 +173,38 @@ class SequenceNet(skorch.NeuralNet):
         self.notify("on_train_begin", X=samples, y=None)
         data = {"dataset_train": samples, "dataset_valid": validation}
         try:
-            for _ in range(epochs):
+            if start is not None and start["place"] is None:
+                self._restore_end(start)
+                return
+            place = Place() if start is None else Place(**start["place"])
+            for epoch in range(place.epoch, epochs):
                 self.notify("on_epoch_begin", **data)
-                yield from self._updates_of_epoch(batches)
+                if start is not None:
+                    restore(self, start)
+                    self.random.bit_generator.state = place.order
+                yield from self._updates_of_epoch(batches, place)
                 self.run_single_epoch(validated, training=False, prefix="valid", step_fn=self.validation_step)
                 self.notify("on_epoch_end", **data)
+                place, start = Place(epoch + 1), None
         finally:
             self.notify("on_train_end", X=samples, y=None)
 
-    def _updates_of_epoch(self, batches: Batches) -> Iterator[Update]:
-        """Yield the updates of one epoch, and record their losses and sizes."""
+    def _restore_end(self, state: dict[str, Any]) -> None:
+        """Set the state of a fit that has ended, and end as it has."""
+        restore(self, state)
+        stop = stop_of(state)
+        if stop is not None:
+            raise stop
+
+    def _updates_of_epoch(self, batches: Batches, place: Place) -> Iterator[Update]:
+        """Yield the updates of one epoch from a place in it, and record their losses and sizes."""
         super()._set_training(True)
-        for batch in batches:
-            before = self.batches_done_
-            for part in self._parts(batch):
-                self.notify("on_batch_begin", batch=part, training=True)
+        place = replace(place, order=dict(self.random.bit_generator.state))
+        for number, batch in enumerate(batches.after(place.batch), start=place.batch):
+            before = float(place.epoch * len(batches) + number)
+            place = place if number == place.batch else Place(place.epoch, number, order=place.order)
+            for next_place, part in self._parts(batch, place):
+                self.place_ = next_place
                 update = Update(part)
                 yield update
                 step = update.step
@@ -158,6 +214,7 @@ class SequenceNet(skorch.NeuralNet):
                 del part, update, step  # else two batches and their activations are in memory at a time
             self.batches_done_ = before + 1.0  # the last parts may have had no update
             del batch
+        self.place_ = Place(place.epoch, len(batches), order=place.order)
         self.history.record("train_batch_count", len(batches))
 
     def outputs(self, samples: Samples) -> NDArray[Any]:
@@ -256,29 +313,33 @@ class SequenceNet(skorch.NeuralNet):
         """Validate on all batches, and record losses and sizes; do nothing if ``iterator`` is None."""
         if iterator is None:
             return
-        super()._set_training(training)
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            self._record(prefix, batch, step)
-            self.notify("on_batch_end", batch=batch, training=training, **step)
-            del batch, step
+        with nullcontext() if self.keeper is None else self.keeper.validating(self._states):
+            super()._set_training(training)
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, **fit_params)
+                self._record(prefix, batch, step)
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+                del batch, step
+                if self.keeper is not None:
+                    self.keeper.during_validation()
         self.history.record(prefix + "_batch_count", len(iterator))
 
     def _record(self, prefix: str, batch: Batch, step: dict[str, Any]) -> None:
         self.history.record_batch(prefix + "_loss", step["loss"].item())
         self.history.record_batch(prefix + "_batch_size", len(batch[0]["x"]) * batch[0].get("share", 1))
 
-    def _parts(self, batch: Batch) -> Iterator[Batch]:
+    def _parts(self, batch: Batch, place: Place) -> Iterator[tuple[Place, Batch]]:
         """Yield the batch, or the parts of it that are updates; other parts are run for their state only."""
         if self.truncation is None:
-            yield batch
+            yield place, batch
             return
         assert isinstance(self.objective, StepObjective)
         inputs, y = batch
-        for part in self.truncation.walk(inputs, y, self.objective):
+        parts = self.truncation.walk(inputs, y, self.objective, start=place.part, state=place.state)
+        for number, part in enumerate(parts, start=place.part):
             if part[0]["share"] > 0:
-                yield part
+                yield replace(place, part=number, state=part[0]["window"].state), part
                 continue
             self._set_training(True)
             with torch.no_grad():

@@ -124,6 +124,21 @@ class Schedule(Callback):
                 f"lr_schedule={self.name!r} cannot be created with lr_schedule_params={settings}: {error}"
             ) from error
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what later steps depend on, besides the optimizer's state."""
+        schedule = getattr(self, "schedule_", None)
+        return {
+            "left": self.left_,
+            "done": self.done_,
+            "schedule": None if schedule is None else schedule.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Set the result of `state_dict` after `on_train_begin`."""
+        self.left_, self.done_ = state["left"], state["done"]
+        if state["schedule"] is not None:
+            self.schedule_.load_state_dict(state["schedule"])
+
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         """Catch up with the fit, if the schedule steps per update."""
         if not training:

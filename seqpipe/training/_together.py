@@ -16,9 +16,11 @@ from torch.optim import Optimizer
 
 from seqpipe.training._batches import Batch
 from seqpipe.training._guard import guard_together
+from seqpipe.training._keeper import Keeper
 from seqpipe.training._net import SequenceNet, Update
 from seqpipe.training._objective import SampleLoss
 from seqpipe.training._samples import Samples
+from seqpipe.training._snapshot import snapshot
 from seqpipe.training._stopping import Diverged, StopTraining
 
 __all__ = ["Job", "train_together"]
@@ -40,12 +42,12 @@ class Job:
     validation: Samples | None
     epochs: int
 
-    def updates(self) -> Generator[Update]:
+    def updates(self, start: dict[str, Any] | None) -> Generator[Update]:
         """Yield each update; see `SequenceNet.updates`."""
-        return self.net.updates(self.train, self.validation, self.epochs)
+        return self.net.updates(self.train, self.validation, self.epochs, start)
 
 
-def train_together(jobs: Sequence[Job], join: Join) -> list[StopTraining | None]:
+def train_together(jobs: Sequence[Job], join: Join, keeper: Keeper | None = None) -> list[StopTraining | None]:
     """Train several nets; one that stops leaves the others.
 
     Each net has its own batches, losses, callbacks and clipped gradient, as if it were trained alone.
@@ -56,6 +58,8 @@ def train_together(jobs: Sequence[Job], join: Join) -> list[StopTraining | None]
         Nets of one kind, on a CPU, without truncation; the optimizer treats each parameter by itself.
     join : callable
         Joins the networks to one module.
+    keeper : Keeper, optional
+        Writes checkpoints, and holds the one that the fits continue from.
 
     Returns
     -------
@@ -64,18 +68,33 @@ def train_together(jobs: Sequence[Job], join: Join) -> list[StopTraining | None]
     """
     nets = [job.net for job in jobs]
     stops: list[StopTraining | None] = [None] * len(nets)
+    starts = [None] * len(nets) if keeper is None or keeper.states is None else keeper.states
     crew: _Crew | None = None
+
+    def states() -> list[dict[str, Any]]:
+        return [snapshot(net, stop=stops[i], ended=i not in running) for i, net in enumerate(nets)]
+
     with ExitStack() as stack:
         stack.enter_context(nets[0]._threads(nets[0].batch_size * len(nets)))
-        running = {i: stack.enter_context(closing(job.updates())) for i, job in enumerate(jobs)}
+        if keeper is not None:
+            stack.enter_context(keeper.training())
+        running = {
+            i: stack.enter_context(closing(job.updates(start))) for i, (job, start) in enumerate(zip(jobs, starts))
+        }
         while coming := dict(_next_updates(running, stops)):
+            if keeper is not None:
+                keeper.before_update(states)
+            for i, update in coming.items():
+                nets[i].notify("on_batch_begin", batch=update.batch, training=True)
             if crew is None or len(crew.nets) != len(coming):
                 crew = _Crew([nets[i] for i in coming], join)
             faults = crew.make(list(coming.values()))
             for i in [i for i, net in zip(coming, crew.nets) if net in faults]:
                 stops[i] = faults[nets[i]]
                 running.pop(i).close()
-            del coming  # else two batches and their activations are in memory at a time
+            del coming, update  # else two batches and their activations are in memory at a time
+    if keeper is not None:
+        keeper.end(states())
     return stops
 
 

@@ -94,9 +94,11 @@ class Truncation:
         return [Span(*steps) for steps in zip(starts, firsts, marks, stops)]
 
     def walk(
-        self, inputs: dict[str, Any], y: Tensor, objective: StepObjective
+        self, inputs: dict[str, Any], y: Tensor, objective: StepObjective, *, start: int = 0, state: State | None = None
     ) -> Iterator[tuple[dict[str, Any], Tensor]]:
-        """Yield the parts of a batch, each in the form of a batch of the steps that it scores.
+        """Yield the parts of a batch from number ``start``, each in the form of a batch of the steps that it scores.
+
+        ``state`` is the one carried to the first of these parts, which all earlier ones have computed.
 
         Additional inputs are ``chosen``, ``n_chosen`` and ``share``, see `StepObjective`; ``done``, the fraction of the
         batch's time steps processed after the part; and ``window``, which computes the outputs.
@@ -104,8 +106,8 @@ class Truncation:
         n_samples, n_timesteps = inputs["x"].shape[:2]
         chosen = objective.chosen(inputs, n_samples, n_timesteps)
         weights = _step_weights(chosen, inputs)
-        carried, total = _Carried(), weights.sum() or 1.0
-        for span in self.spans(n_timesteps):
+        carried, total = _Carried(state), weights.sum() or 1.0
+        for span in self.spans(n_timesteps)[start:]:
             part = {
                 **inputs,
                 **_cut_entries(inputs, span),
@@ -151,6 +153,11 @@ class Window:
         x = inputs["x"][:, span.start : span.stop]
         lengths = _within(inputs.get("lengths"), span.start, span.stop)
         return cls(x, lengths, span.mark - span.start, span.first - span.start, carried)
+
+    @property
+    def state(self) -> State | None:
+        """The state carried to this window; None before the first."""
+        return self._carried.state
 
     def outputs(self, network: Advancing) -> Tensor:
         """Return the outputs at the scored steps, and keep the initial state of the next window."""

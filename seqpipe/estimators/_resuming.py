@@ -1,0 +1,78 @@
+"""Fits with checkpoints: their opening, and the decision whether one continues from what it finds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from seqpipe.estimators._identity import differences, identity
+from seqpipe.estimators._user_warning import frames_to_user
+from seqpipe.exceptions import CheckpointError, CheckpointWarning
+from seqpipe.training import Checkpoint, CheckpointFolder, Keeper, Samples
+
+__all__ = ["generator_state", "kept_fit", "restored_generator"]
+
+
+@contextmanager
+def kept_fit(estimator: Any, checkpoint: Checkpoint | None, samples: Samples, initial: Any) -> Iterator[Keeper | None]:
+    """Open the checkpoints of a fit in this context; None without checkpoints.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder cannot be used, or its checkpoints are of a fit with other settings or data.
+    """
+    if checkpoint is None:
+        yield None
+        return
+    fit = identity(estimator, samples, initial)
+    folder = CheckpointFolder(checkpoint.path, checkpoint.keep)
+    try:
+        if checkpoint.resume == "never":
+            folder.clear()
+        found = folder.newest()
+        if found is not None:
+            _check(found, fit, checkpoint)
+            _warn(found, fit, estimator)
+        yield Keeper(checkpoint, folder, fit, found)
+    finally:
+        folder.close()
+
+
+def _check(found: Mapping[str, Any], fit: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+    differing = differences(found, fit)
+    if differing and checkpoint.resume != "force":
+        raise CheckpointError(
+            f"The checkpoint in {str(checkpoint.path)!r} is of another fit: {'; '.join(differing)}. Choose another folder, or "
+            'pass checkpoint=Checkpoint(folder, resume="force") to continue with these settings, or resume="never" to start '
+            "again. In cross-validation and searches, use seqpipe.resumable."
+        )
+
+
+def _warn(found: Mapping[str, Any], fit: Mapping[str, Any], estimator: Any) -> None:
+    old, new = found["versions"], fit["versions"]
+    others = [f"{name} {old.get(name)} instead of {new[name]}" for name in new if old.get(name) != new[name]]
+    if others:
+        warnings.warn(
+            f"The checkpoint was written by {', '.join(others)}: the result may differ by rounding from that of an "
+            "uninterrupted fit.",
+            CheckpointWarning,
+            stacklevel=frames_to_user(),
+        )
+
+
+def generator_state(random: np.random.RandomState) -> dict[str, Any]:
+    """Return the state of a generator as numbers and strings."""
+    state = random.get_state(legacy=False)
+    return {**state, "state": {**state["state"], "key": state["state"]["key"].tolist()}}
+
+
+def restored_generator(state: dict[str, Any]) -> np.random.RandomState:
+    """Return a generator of a state of `generator_state`."""
+    random = np.random.RandomState()
+    random.set_state({**state, "state": {**state["state"], "key": np.array(state["state"]["key"], dtype=np.uint32)}})
+    return random

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         StepRegressor,
         WindowedRegressor,
         cross_val_predict,
+        resumable,
     )
     from seqpipe.hookspecs import hookimpl
     from seqpipe.recurrence import Recurrent
     from seqpipe.sequences import Sequences, Windows
     from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
     from seqpipe.tracking import MLflowTracker
+    from seqpipe.training import Checkpoint
     from seqpipe.transformers import (
         PadSequences,
         SequenceColumnTransformer,
@@ -49,6 +51,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Cell": "seqpipe.cells",
     "CellSpec": "seqpipe.specs",
+    "Checkpoint": "seqpipe.training",
     "EngineSpec": "seqpipe.specs",
     "Forecaster": "seqpipe.estimators",
     "GRUCell": "seqpipe.cells",
@@ -84,6 +87,7 @@ _HOMES = {
     "hookimpl": "seqpipe.hookspecs",
     "load": "seqpipe.bundle",
     "make_windows": "seqpipe.transformers",
+    "resumable": "seqpipe.estimators",
     "save": "seqpipe.bundle",
     "sequence_union": "seqpipe.transformers",
 }
@@ -91,6 +95,7 @@ _HOMES = {
 __all__ = [
     "Cell",
     "CellSpec",
+    "Checkpoint",
     "EngineSpec",
     "Forecaster",
     "GRUCell",
@@ -126,6 +131,7 @@ __all__ = [
     "hookimpl",
     "load",
     "make_windows",
+    "resumable",
     "save",
     "sequence_union",
 ]

@@ -6,6 +6,7 @@ from seqpipe.estimators._classifier import SequenceClassifier
 from seqpipe.estimators._cross_val_predict import cross_val_predict
 from seqpipe.estimators._language_model import LanguageModel
 from seqpipe.estimators._regressor import SequenceRegressor
+from seqpipe.estimators._resumable import resumable
 from seqpipe.estimators._sliding_classifier import SlidingWindowClassifier
 from seqpipe.estimators._sliding_regressor import SlidingWindowRegressor
 from seqpipe.estimators._step_classifier import StepClassifier
@@ -34,6 +35,7 @@ __all__ = [
     "WindowedRegressor",
     "cross_val_predict",
     "predicts_steps",
+    "resumable",
     "text_scores",
 ]
 

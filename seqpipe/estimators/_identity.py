@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -16,7 +17,7 @@ from sklearn.base import BaseEstimator
 
 from seqpipe.training import Samples
 
-__all__ = ["described", "differences", "identity"]
+__all__ = ["described", "differences", "digest", "identity"]
 
 #: Parameters that do not change the result of a fit.
 _IRRELEVANT = {"checkpoint", "verbose"}
@@ -48,6 +49,12 @@ def identity(estimator: BaseEstimator, samples: Samples, initial: Any) -> dict[s
         "data": {name: joblib.hash(value) for name, value in data.items()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
     }
+
+
+def digest(fit: Mapping[str, Any]) -> str:
+    """Return a name for a fit that does not depend on versions."""
+    named = {name: value for name, value in fit.items() if name != "versions"}
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

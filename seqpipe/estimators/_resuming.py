@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqpipe.estimators._identity import differences, identity
+from seqpipe.estimators._identity import differences, digest, identity
 from seqpipe.estimators._user_warning import frames_to_user
 from seqpipe.exceptions import CheckpointError, CheckpointWarning
 from seqpipe.training import Checkpoint, CheckpointFolder, Keeper, Samples
@@ -30,7 +30,8 @@ def kept_fit(estimator: Any, checkpoint: Checkpoint | None, samples: Samples, in
         yield None
         return
     fit = identity(estimator, samples, initial)
-    folder = CheckpointFolder(checkpoint.path, checkpoint.keep)
+    path = checkpoint.path / digest(fit) if checkpoint.shared else checkpoint.path
+    folder = CheckpointFolder(path, checkpoint.keep, wait=checkpoint.shared)
     try:
         if checkpoint.resume == "never":
             folder.clear()

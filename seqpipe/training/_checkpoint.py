@@ -26,13 +26,16 @@ class Checkpoint:
     Parameters
     ----------
     folder : str or path
-        Folder of one fit; created if it does not exist.
+        Folder of the checkpoints; created if it does not exist.
     every_n_updates : int, optional
         Number of updates between two checkpoints; None if only time counts.
     every_n_seconds : float or "auto", default="auto"
         Seconds between two checkpoints; "auto" is 10 seconds, and at least 50 times as long as writing one takes.
     keep : int, default=2
         Number of checkpoints in the folder; older ones are deleted.
+    shared : bool, default=False
+        Whether the folder is that of many fits, such as those of a search, and each fit has a folder in it, named by its
+        settings and data. If not, it is that of one fit.
     resume : {"auto", "force", "never"}, default="auto"
         Whether to continue from a checkpoint in the folder: "auto" raises an error if it is of a fit with other settings
         or data, "force" continues in this case too, "never" deletes it and starts again.
@@ -54,6 +57,7 @@ class Checkpoint:
     every_n_updates: int | None = None
     every_n_seconds: float | str = "auto"
     keep: int = 2
+    shared: bool = False
     resume: str = "auto"
 
     def __post_init__(self) -> None:
@@ -65,6 +69,8 @@ class Checkpoint:
             raise _refused("every_n_seconds", 'a number >= 0 or "auto"', self.every_n_seconds)
         if not _is_count(self.keep):
             raise _refused("keep", "an int >= 1", self.keep)
+        if not isinstance(self.shared, bool):
+            raise _refused("shared", "a bool", self.shared)
         if self.resume not in _RESUME:
             raise _refused("resume", f"one of {list(_RESUME)}", self.resume)
 

@@ -34,6 +34,8 @@ class CheckpointFolder:
         The folder; created if it does not exist.
     keep : int
         Number of checkpoints that are kept.
+    wait : bool, default=False
+        Whether to wait while another fit uses the folder.
 
     Raises
     ------
@@ -41,10 +43,10 @@ class CheckpointFolder:
         If the folder cannot be written, or another fit is writing to it.
     """
 
-    def __init__(self, path: Path, keep: int) -> None:
+    def __init__(self, path: Path, keep: int, *, wait: bool = False) -> None:
         self.path = path
         self._keep = keep
-        self._lock = FileLock(path / "lock", timeout=0)
+        self._lock = FileLock(path / "lock", timeout=-1 if wait else 0)
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()

@@ -230,7 +230,7 @@ def test_a_listener_that_answers_true_ends_training_normally(make_net: Any, make
         told.append(record)
         return len(told) == 2
 
-    assert make_net(callbacks=[("listener", EpochListener(listen))]).train(make_samples(), None, 10)
+    assert make_net(callbacks=[("listener", EpochListener(listen, listen))]).train(make_samples(), None, 10)
     assert len(told) == 2
     assert told[0].keys() >= {"epoch", "train_loss", "grad_norm", "lr", "dur"}
     assert all(type(value) in (int, float) for record in told for value in record.values())

@@ -21,13 +21,18 @@ def run(
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Number of parallel fits; -1 uses all cores.")] = None,
     device: Annotated[str | None, typer.Option(help="Device to train on, such as cpu or cuda.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start again if a run of this recipe was interrupted here.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Train, tune, evaluate and record the model of a recipe."""
     with clean_errors():
         from seqpipe.pipeline import run_recipe
 
-        run_recipe(recipe, overrides=overrides or (), jobs=jobs, device=device, console=console(quiet=quiet))
+        run_recipe(
+            recipe, overrides=overrides or (), jobs=jobs, device=device, fresh=fresh, console=console(quiet=quiet)
+        )
 
 
 def compare(

@@ -157,6 +157,7 @@ class RecurrentEstimator(TrainedEstimator):
         state = dict(super().__getstate__())
         net = state.pop("net_", None)
         if net is not None:
+            state["checkpoint"] = None  # whoever reads the model does not expect a fit to write there
             state["_net_state"] = {**net_state(net), "batch_size": int(net.batch_size)}
         return state
 

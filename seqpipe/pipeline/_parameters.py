@@ -69,6 +69,10 @@ class ParameterCheck:
             own = inner.rpartition("__")[2]
             if own == "cell" or (own == "decoder_cell" and value is not None):
                 host().find("cell", value, parameter="The cell")
+            if own == "checkpoint":
+                raise ValueError(
+                    "checkpoint cannot be set in a recipe: seqpipe run writes checkpoints by itself. Remove it."
+                )
             if own == "lr_schedule" and isinstance(value, str) and value in BY_FUNCTION:
                 raise ValueError(_NO_FUNCTION.format(value))
             if hasattr(part, "_parameter_constraints"):

@@ -25,6 +25,7 @@ from seqpipe.pipeline._recording import recorded
 from seqpipe.pipeline._remark import constant_remark
 from seqpipe.pipeline._report import print_result
 from seqpipe.pipeline._result import RunResult
+from seqpipe.pipeline._resuming import kept_run, with_checkpoints
 from seqpipe.pipeline._search import candidate_table, fit_search
 from seqpipe.tasks import TaskData
 from seqpipe.tracking import MLflowTracker
@@ -38,6 +39,7 @@ def run_recipe(
     overrides: Iterable[str] = (),
     jobs: int | None = None,
     device: str | None = None,
+    fresh: bool = False,
     console: Console | None = None,
 ) -> RunResult:
     """Train, tune, evaluate and record the model of a recipe.
@@ -52,6 +54,8 @@ def run_recipe(
         Number of parallel fits, -1 for one per core; by default ``search.jobs`` of the recipe.
     device : str, optional
         Device for training, such as "cpu" or "cuda"; by default that of the recipe, else of the estimator.
+    fresh : bool, default=False
+        Whether to start again if a run of the same recipe was interrupted in this folder, instead of continuing it.
     console : rich.console.Console, optional
         Console for progress and results; nothing is printed by default.
 
@@ -75,10 +79,12 @@ def run_recipe(
     job = prepare_job(load_recipe(source, overrides), jobs=jobs, device=device)
     for line in job.summary:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    with _tracker(job) as tracker:
-        result = _refitted(job, _evaluated(job, _fitted(job, tracker, console)), console)
-        if tracker is not None:
-            result = recorded(job, result, tracker)
+    with kept_run(job.loaded, fresh=fresh, console=console) as folder:
+        job = replace(job, estimator=with_checkpoints(job.estimator, folder))
+        with _tracker(job) as tracker:
+            result = _refitted(job, _evaluated(job, _fitted(job, tracker, console)), console)
+            if tracker is not None:
+                result = recorded(job, result, tracker)
     print_result(console, result)
     return result
 

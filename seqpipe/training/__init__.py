@@ -4,7 +4,7 @@ from seqpipe.training._batches import Batches
 from seqpipe.training._budget import auto_batch_size, auto_epochs
 from seqpipe.training._callbacks import EpochListener, ProgressBar
 from seqpipe.training._checkpoint import Checkpoint, as_checkpoint
-from seqpipe.training._checkpoint_folder import CheckpointFolder
+from seqpipe.training._checkpoint_folder import CheckpointFolder, finished_fits
 from seqpipe.training._early_stopping import EarlyStopping
 from seqpipe.training._guard import GradientGuard
 from seqpipe.training._keeper import Keeper
@@ -58,6 +58,7 @@ __all__ = [
     "chosen_steps",
     "device_or_cpu",
     "find_optimizer",
+    "finished_fits",
     "optimizer_settings",
     "peak_memory_mib",
     "reset_peak_memory",

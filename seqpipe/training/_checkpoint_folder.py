@@ -17,12 +17,14 @@ from filelock import FileLock, Timeout
 
 from seqpipe.exceptions import CheckpointError, CheckpointWarning
 
-__all__ = ["CheckpointFolder"]
+__all__ = ["CheckpointFolder", "finished_fits"]
 
 #: The first line of a file, before the line of the digest.
 _MAGIC = b"seqpipe checkpoint 1\n"
 _DIGEST_LENGTH = hashlib.sha256().digest_size * 2
 _SUFFIX, _PART = ".checkpoint", ".part"
+#: Marks the last checkpoint of a fit that has ended.
+_LAST = "-last"
 
 
 class CheckpointFolder:
@@ -91,8 +93,8 @@ class CheckpointFolder:
             raise CheckpointError(f"No checkpoint in {str(self.path)!r} can be read. Delete the folder to start again.")
         return None
 
-    def write(self, state: Mapping[str, Any]) -> None:
-        """Write a checkpoint, and delete old ones.
+    def write(self, state: Mapping[str, Any], *, last: bool = False) -> None:
+        """Write a checkpoint, and delete old ones; all of them if this is the last one, of a fit that has ended.
 
         Raises
         ------
@@ -102,16 +104,16 @@ class CheckpointFolder:
         """
         data = _encoded(_portable(state, "state"))
         files = self._files()
-        number = int(files[-1].stem) + 1 if files else 0
+        number = _number(files[-1]) + 1 if files else 0
         part = self.path / f"{number:08d}{_PART}"
         try:
             with part.open("wb") as file:
                 file.writelines(data)
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(part.with_suffix(_SUFFIX))
+            part.replace(self.path / f"{number:08d}{_LAST if last else ''}{_SUFFIX}")
             _sync_folder(self.path)
-            for old in files[: len(files) + 1 - self._keep]:
+            for old in files if last else files[: len(files) + 1 - self._keep]:
                 old.unlink(missing_ok=True)
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -123,13 +125,22 @@ class CheckpointFolder:
             path.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
-        return sorted(path for path in self.path.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
+        return sorted((path for path in self.path.glob(f"*{_SUFFIX}")), key=_number)
 
     def _unwritable(self, error: OSError) -> CheckpointError:
         return CheckpointError(
             f"No checkpoint can be written to {str(self.path)!r}: {error.strerror or error}. Free space, or choose another "
             "folder."
         )
+
+
+def finished_fits(folder: Path) -> int:
+    """Return the number of ended fits in the folder of many fits."""
+    return sum(1 for _ in folder.glob(f"*/*{_LAST}{_SUFFIX}"))
+
+
+def _number(path: Path) -> int:
+    return int(path.name.partition(_SUFFIX)[0].removesuffix(_LAST))
 
 
 def _encoded(state: Any) -> list[bytes | memoryview]:

@@ -115,7 +115,7 @@ class Keeper:
     def end(self, states: States) -> None:
         """Write the states of the trained networks, unless the fit was interrupted."""
         if not self._stopped.is_set():
-            self._write(states)
+            self._write(states, last=True)
 
     def _is_due(self) -> bool:
         n_updates, at = self._written
@@ -125,9 +125,9 @@ class Keeper:
         longest = max(_SECONDS, self._cost / _SHARE) if isinstance(seconds, str) else seconds
         return self._n_updates > 0 and time.monotonic() - at >= longest
 
-    def _write(self, states: States | None) -> None:
+    def _write(self, states: States | None, *, last: bool = False) -> None:
         start = time.monotonic()
-        self._folder.write({**self._identity, "facts": self.facts, "states": states})
+        self._folder.write({**self._identity, "facts": self.facts, "states": states}, last=last)
         end = time.monotonic()
         self._cost = end - start
         self._written = (self._n_updates, end)

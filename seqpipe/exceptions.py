@@ -11,6 +11,7 @@
     ├── RecipeError (ValueError)              an invalid recipe; the message names file, line and field
     ├── FitFailedError (RuntimeError)         a failed fit, or a search without successful fits
     ├── CheckpointError (RuntimeError)        a checkpoint that cannot be written, read or continued from
+    ├── OutOfMemoryError (MemoryError)        memory that does not suffice for a single sequence
     ├── BundleError (ValueError)              a model that cannot be saved or loaded without running code
     └── TrackingError (RuntimeError)          a tracking store that cannot be used
 
@@ -19,6 +20,7 @@
     ├── CheckpointWarning                     a checkpoint that is damaged, or of other versions
     ├── DataWarning                           data that was used, but should be checked
     ├── DivergenceWarning                     training stopped because of non-finite values
+    ├── OutOfMemoryWarning                    batches that were split because they did not fit into memory
     ├── PluginWarning                         a plug-in that was skipped
     └── TrackingWarning                       a record that could not be written
 """
@@ -41,6 +43,8 @@ __all__ = [
     "DivergenceWarning",
     "FitFailedError",
     "InvalidSequencesError",
+    "OutOfMemoryError",
+    "OutOfMemoryWarning",
     "PluginError",
     "PluginWarning",
     "RecipeError",
@@ -111,6 +115,12 @@ class CheckpointError(SeqpipeError, RuntimeError):
     page = "docs/resuming.md"
 
 
+class OutOfMemoryError(SeqpipeError, MemoryError):
+    """Memory does not suffice for a single sequence."""
+
+    page = "docs/training.md"
+
+
 class BundleError(SeqpipeError, ValueError):
     """A model that cannot be saved or loaded without running code; the message names the untrusted types."""
 
@@ -164,6 +174,10 @@ class DataWarning(SeqpipeWarning):
 
 class DivergenceWarning(SeqpipeWarning):
     """Training stopped because loss, gradients or weights were not finite."""
+
+
+class OutOfMemoryWarning(SeqpipeWarning):
+    """Batches were split because they did not fit into memory."""
 
 
 class PluginWarning(SeqpipeWarning):

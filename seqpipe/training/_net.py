@@ -21,6 +21,7 @@ from seqpipe.sequences import Windows
 from seqpipe.training._batches import Batch, Batches
 from seqpipe.training._guard import GradientGuard
 from seqpipe.training._keeper import Keeper
+from seqpipe.training._micro_batches import MicroBatches, results_in_parts
 from seqpipe.training._objective import Objective, SampleLoss, StepObjective
 from seqpipe.training._precision import autocast
 from seqpipe.training._samples import Samples
@@ -79,6 +80,8 @@ class SequenceNet(skorch.NeuralNet):
     ----------
     kept_optimizer : dict or None
         State of the optimizer that trained a net loaded for prediction only; None if the net has an optimizer.
+    micro_batches : MicroBatches
+        How batches are split that do not fit into memory.
     keeper : Keeper or None
         Writes the checkpoints of the current fit, if this net is trained alone.
     place_ : Place
@@ -103,6 +106,7 @@ class SequenceNet(skorch.NeuralNet):
         self.objective: Objective = SampleLoss() if objective is None else objective
         self.truncation = truncation
         self.mixed_precision = mixed_precision
+        self.micro_batches = MicroBatches()
         self._listeners: dict[str, list[Any]] | None = None
         super().__init__(*args, **kwargs)
 
@@ -266,12 +270,11 @@ class SequenceNet(skorch.NeuralNet):
         """
         self._set_training(False)
         batch_size = max(1, self._prediction_batch(samples) // rows)
-        for inputs, y in Batches(samples, batch_size, torch.device(self.device)):
+        for batch in Batches(samples, batch_size, torch.device(self.device)):
             with torch.no_grad(), self._threads(batch_size * rows):
-                result = function(inputs, y)
-            indices = inputs["indices"]
-            del inputs, y  # else two batches are in memory at a time
-            yield indices, result
+                results = list(results_in_parts(batch, function))
+            del batch  # else two batches are in memory at a time
+            yield from results
 
     def _prediction_batch(self, samples: Samples) -> int:
         longest = samples.X.window if isinstance(samples.X, Windows) else int(samples.X.lengths.max())
@@ -351,31 +354,38 @@ class SequenceNet(skorch.NeuralNet):
             super()._set_training(training)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Run forward and backward on one batch."""
+        """Run forward and backward on one batch, in parts if it does not fit into memory."""
         self._set_training(True)
+        step = self.micro_batches.run(batch, self.objective, self._backward, before=self.optimizer_.zero_grad)
+        self.guard.on_loss_computed(step["loss"])
+        return step
+
+    def _backward(self, batch: Batch, share: float) -> dict[str, Any]:
+        """Add the gradient of a part of a batch, whose loss is ``share`` of that of the batch."""
         inputs, y = batch
         with autocast(self.mixed_precision, torch.device(self.device)):
             y_pred = self.infer(inputs, y=y)
         y_pred = y_pred.float() if self.mixed_precision else y_pred
         loss = self.get_loss(y_pred, y, X=inputs)
-        self.guard.on_loss_computed(loss)
-        loss.backward()
+        (loss if share == 1.0 else loss * share).backward()
         return {"loss": loss, "y_pred": y_pred}
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Run forward on one batch."""
+        """Run forward on one batch, in parts if it does not fit into memory."""
         self._set_training(False)
-        inputs, y = batch
         with torch.no_grad():
-            y_pred = self.infer(inputs, y=y)
-            return {"loss": self.get_loss(y_pred, y, X=inputs), "y_pred": y_pred}
+            return MicroBatches().run(batch, self.objective, self._forward, before=lambda: None)
+
+    def _forward(self, batch: Batch, share: float) -> dict[str, Any]:
+        inputs, y = batch
+        y_pred = self.infer(inputs, y=y)
+        return {"loss": self.get_loss(y_pred, y, X=inputs), "y_pred": y_pred}
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Take one update; the optimizer may evaluate the loss several times."""
         steps: list[dict[str, Any]] = []
 
         def closure() -> Tensor:
-            self.optimizer_.zero_grad()
             step = self.train_step_single(batch, **fit_params)
             steps.append(step)
             parameters = TeeGenerator(self.get_all_learnable_params())

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqpipe.training._batches import Batch
+
 __all__ = ["Criterion", "Objective", "SampleLoss", "StepObjective"]
 
 #: Maps outputs and targets to one loss per element: a torch criterion with ``reduction="none"``.
@@ -34,6 +36,9 @@ class Objective(Protocol):
             ``step_weight``.
         """
 
+    def share(self, part: Batch, batch: Batch) -> float:
+        """Return the factor of the loss of some rows of a batch in that of the batch."""
+
 
 @runtime_checkable
 class StepObjective(Objective, Protocol):
@@ -54,6 +59,10 @@ class SampleLoss:
     def __call__(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, inputs: dict[str, Any]) -> Tensor:
         """Return the loss of outputs (batch, n_outputs) for targets (batch,) or (batch, n_outputs)."""
         return self.of_samples(criterion, y_pred, y_true, inputs.get("weight")).mean()
+
+    def share(self, part: Batch, batch: Batch) -> float:
+        """Return the fraction of the batch's sequences in a part."""
+        return len(part[0]["x"]) / len(batch[0]["x"])
 
     def of_samples(self, criterion: Criterion, y_pred: Tensor, y_true: Tensor, weight: Tensor | None) -> Tensor:
         """Return the weighted losses of samples, of any shape (batch, …), whose mean is the loss."""

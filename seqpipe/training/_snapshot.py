@@ -57,6 +57,7 @@ def snapshot(net: Any, *, stop: StopTraining | None = None, ended: bool = False)
         "buffers": {name: dict(module.named_buffers()) for name, module in _modules(net)},
         "optimizer": net.optimizer_.state_dict(),
         "callbacks": {name: callback.state_dict() for name, callback in _lasting(net)},
+        "most_rows": net.micro_batches.most_rows,
         "history": list(net.history),
         "random": _generator_states(net.device),
     }
@@ -71,6 +72,7 @@ def restore(net: Any, state: dict[str, Any]) -> None:
     net.optimizer_.load_state_dict(state["optimizer"])
     for name, callback in _lasting(net):
         callback.load_state_dict(state["callbacks"][name])
+    net.micro_batches.most_rows = state["most_rows"]
     net.history.clear()
     net.history.extend(state["history"])
     _set_generator_states(net.device, state["random"])

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqpipe.training._batches import Batch
 from seqpipe.training._objective import Criterion
 
 __all__ = ["StepLoss", "StepRule", "chosen_steps"]
@@ -109,6 +110,18 @@ class StepLoss:
         counted = inputs.get("n_chosen", len(rows))
         of_batch = counted if self.steps_per_sample is None else n_samples * self.steps_per_sample
         return loss.sum() / (of_batch * inputs.get("share", 1) or 1)
+
+    def share(self, part: Batch, batch: Batch) -> float:
+        """Return the factor of the loss of some rows: their fraction of the steps or samples that the loss is divided by."""
+        if self.steps_per_sample is not None:
+            return len(part[0]["x"]) / len(batch[0]["x"])
+        if "n_chosen" in batch[0]:
+            return 1.0  # that of the batch
+        return self._n_chosen(part) / max(1, self._n_chosen(batch))
+
+    def _n_chosen(self, batch: Batch) -> int:
+        inputs, y = batch
+        return int(self.chosen(inputs, *y.shape[:2]).sum())
 
     def _check(self, y_pred: Tensor, y_true: Tensor) -> None:
         aligned = y_pred.shape[:2] == y_true.shape[:2]

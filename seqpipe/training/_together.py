@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from seqpipe.training._batches import Batch
 from seqpipe.training._guard import guard_together
 from seqpipe.training._keeper import Keeper
+from seqpipe.training._micro_batches import is_out_of_memory
 from seqpipe.training._net import SequenceNet, Update
 from seqpipe.training._objective import SampleLoss
 from seqpipe.training._samples import Samples
@@ -123,15 +124,23 @@ class _Crew:
         learned = [p for net in nets for p in getattr(net.criterion_, "parameters", list)()]
         self._same_loss = isinstance(nets[0].objective, SampleLoss) and not learned
         self._optimizer: Optimizer | None = None
+        self._too_large = False
 
     def make(self, updates: Sequence[Update]) -> dict[SequenceNet, Diverged]:
         """Make an update of each net; return the error of those that diverged, which are not changed."""
-        if not self._fits([update.batch[0]["x"] for update in updates]):
+        if self._too_large or not self._fits([update.batch[0]["x"] for update in updates]):
             return self._make_in_turn(updates)
         for net in self.nets:
             net._set_training(True)
             _forget_gradients(net)
-        self._losses(updates).sum().backward()
+        try:
+            self._losses(updates).sum().backward()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._too_large = True
+        if self._too_large:
+            return self._make_in_turn(updates)
         faults = guard_together([net.guard for net in self.nets])
         for i in faults:
             _forget_gradients(self.nets[i])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Protocol
@@ -158,6 +158,22 @@ class Window:
     def state(self) -> State | None:
         """The state carried to this window; None before the first."""
         return self._carried.state
+
+    def of_rows(self, rows: slice) -> Window:
+        """Return the window of some of the sequences, with a state of its own."""
+        state = None if self.state is None else map_state(lambda tensor: tensor[:, rows], self.state)
+        lengths = None if self.lengths is None else self.lengths[rows]
+        return Window(self.x[rows], lengths, self.mark, self.first, _Carried(state))
+
+    def continue_from(self, state: State | None) -> None:
+        """Set the state that is carried to the next window."""
+        self._carried.state = state
+
+    def continue_from_rows(self, windows: Sequence[Window]) -> None:
+        """Set the state that is carried to the next window from the windows of all rows."""
+        states = [window.state for window in windows if window.state is not None]
+        if states:
+            self.continue_from(map_state(lambda *tensors: torch.cat(tensors, dim=1), *states))
 
     def outputs(self, network: Advancing) -> Tensor:
         """Return the outputs at the scored steps, and keep the initial state of the next window."""

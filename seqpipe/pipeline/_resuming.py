@@ -22,7 +22,7 @@ from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.tables import count
 from seqpipe.training import finished_fits
 
-__all__ = ["kept_run", "with_checkpoints"]
+__all__ = ["forget_checkpoints", "kept_run", "with_checkpoints"]
 
 #: Folder of the checkpoints of all recipes, in the working folder.
 _FOLDER = Path(".seqpipe") / "checkpoints"
@@ -74,6 +74,13 @@ def with_checkpoints(estimator: Any, folder: Path | None) -> Any:
         raise
     except ValueError:  # there is none
         return estimator
+
+
+def forget_checkpoints(estimator: Any) -> None:
+    """Let later fits of an estimator write no checkpoints."""
+    if hasattr(estimator, "get_params"):  # a plug-in's estimator may have none
+        names = [name for name in estimator.get_params() if name.rpartition("__")[2] == "checkpoint"]
+        estimator.set_params(**dict.fromkeys(names))
 
 
 def _own_folder(loaded: LoadedRecipe) -> tuple[Path, FileLock]:

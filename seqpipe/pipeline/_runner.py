@@ -25,7 +25,7 @@ from seqpipe.pipeline._recording import recorded
 from seqpipe.pipeline._remark import constant_remark
 from seqpipe.pipeline._report import print_result
 from seqpipe.pipeline._result import RunResult
-from seqpipe.pipeline._resuming import kept_run, with_checkpoints
+from seqpipe.pipeline._resuming import forget_checkpoints, kept_run, with_checkpoints
 from seqpipe.pipeline._search import candidate_table, fit_search
 from seqpipe.tasks import TaskData
 from seqpipe.tracking import MLflowTracker
@@ -85,6 +85,8 @@ def run_recipe(
             result = _refitted(job, _evaluated(job, _fitted(job, tracker, console)), console)
             if tracker is not None:
                 result = recorded(job, result, tracker)
+    forget_checkpoints(result.estimator)
+    forget_checkpoints(result.final)
     print_result(console, result)
     return result
 

@@ -59,6 +59,8 @@ class FitNotes:
         Number of trainable parameters of the model, by number of the fit.
     seconds, compile_seconds : dict of int to float
         Duration of training, and of compilation before it, in seconds, by number of the fit.
+    running : set of int
+        Numbers of the fits that have begun and not ended.
     """
 
     show: Callable[[FitEvent], None]
@@ -66,11 +68,16 @@ class FitNotes:
     n_parameters: dict[int, int] = field(default_factory=dict)
     seconds: dict[int, float] = field(default_factory=dict)
     compile_seconds: dict[int, float] = field(default_factory=dict)
+    running: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def receive(self, event: FitEvent) -> None:
         """Record an event and pass it on; events of several workers are serialised."""
         with self._lock:
+            if event.kind == "began":
+                self.running.add(event.fit)
+            elif event.kind == "ended":
+                self.running.discard(event.fit)
             if event.error is not None:
                 self.errors.setdefault(event.fit, event.error)
             if event.n_parameters is not None:

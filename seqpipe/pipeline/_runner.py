@@ -118,7 +118,7 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
         if search is None:
             _fit_alone(job, estimator, callbacks, job.train)
             return result
-        reasons = fit_search(estimator, job.train, notes, callbacks, backend=search.backend)
+        reasons = fit_search(estimator, job.candidates, job.train, notes, callbacks, backend=search.backend)
     return replace(
         result,
         estimator=estimator.best_estimator_,

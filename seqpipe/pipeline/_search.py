@@ -6,6 +6,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from multiprocessing.dummy import DummyProcess
 from typing import Any
@@ -19,7 +20,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSample
 
 from seqpipe.callbacks import IS_LIVE, fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
-from seqpipe.pipeline._fits import FitNotes
+from seqpipe.pipeline._fits import REFIT, FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
 from seqpipe.pipeline._plugged_scores import plugged_scorer
@@ -62,13 +63,15 @@ def candidate_names(loaded: LoadedRecipe, search: Any) -> list[str]:
 
 
 def fit_search(
-    search: Any, train: TaskData, notes: FitNotes, callbacks: list[Any], *, backend: str | None
+    search: Any, candidates: list[str], train: TaskData, notes: FitNotes, callbacks: list[Any], *, backend: str | None
 ) -> list[str]:
     """Fit the search and return the reasons of failed fits that scikit-learn reports.
 
     Parameters
     ----------
     search : search of scikit-learn
+    candidates : list of str
+        Names of the candidates.
     train : TaskData
     notes : FitNotes
     callbacks : list of FitListener
@@ -79,11 +82,13 @@ def fit_search(
     Raises
     ------
     FitFailedError
-        If no candidate could be fitted and scored.
+        If no candidate could be fitted and scored, or a worker process died.
     """
     with _failures_collected(alone=search.n_jobs in (None, 1)) as reasons, _workers(backend):
         try:
             fit_with_callbacks(search, callbacks, train.X, train.y)
+        except BrokenProcessPool as error:  # raised by joblib
+            raise _dead_worker(search, candidates, train, notes) from error
         except ValueError as error:
             if "fits failed" not in str(error):
                 raise
@@ -93,6 +98,20 @@ def fit_search(
         reason = reasons[0] if reasons else "scores that are not finite"
         raise FitFailedError(f"No candidate of the search could be scored, the first with {reason}")
     return reasons
+
+
+def _dead_worker(search: Any, candidates: list[str], train: TaskData, notes: FitNotes) -> FitFailedError:
+    """Return the error of a worker process that died, which names the fits that were running."""
+    n_splits = search.cv.get_n_splits(train.X, train.y)
+    named = [
+        "the refit" if fit == REFIT else f"{candidates[fit // n_splits]}, fold {fit % n_splits + 1}"
+        for fit in sorted(notes.running)
+    ]
+    running = f", while these were running: {'; '.join(named)}" if named else ""
+    return FitFailedError(
+        f"A worker process ended without a result{running}. It may have been killed because memory was exhausted: use fewer "
+        "jobs, or smaller batches. The same command continues with the fits that are left."
+    )
 
 
 def candidate_table(loaded: LoadedRecipe, search: Any, notes: FitNotes, reasons: list[str]) -> pd.DataFrame:

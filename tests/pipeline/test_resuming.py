@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from filelock import FileLock
 from rich.console import Console
 
-from seqpipe.exceptions import CheckpointWarning, RecipeError
+from seqpipe import SequenceClassifier
+from seqpipe.exceptions import CheckpointWarning, FitFailedError, RecipeError
 from seqpipe.pipeline import RunResult, run_recipe
 from seqpipe.training import SequenceNet
 
@@ -136,3 +138,20 @@ def test_a_recipe_does_not_choose_the_folder() -> None:
     recipe = {**RECIPE, "task": {"classify": {"checkpoint": "/elsewhere"}}}
     with pytest.raises(RecipeError, match="checkpoint cannot be set in a recipe"):
         run_recipe(recipe)
+
+
+class DyingClassifier(SequenceClassifier):
+    """Kills its process with one cell, as a lack of memory does."""
+
+    def _fit(self, *data: Any, **options: Any) -> None:
+        if self.cell == "rnn":
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._fit(*data, **options)
+
+
+def test_a_dead_worker_is_told_with_its_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqpipe.tasks._classify.SequenceClassifier", DyingClassifier)
+    with pytest.raises(
+        FitFailedError, match=r"(?s)A worker process ended without a result.*cell=rnn, fold \d.*continues"
+    ):
+        run_recipe(RECIPE, jobs=2)

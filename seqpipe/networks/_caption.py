@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqpipe.cells import State
 from seqpipe.networks._bridge import Bridge
+from seqpipe.networks._dropout import Dropout
 from seqpipe.networks._inputs import StandardisedInput
 from seqpipe.networks._token_decoder import Source, TokenDecoder
 from seqpipe.recurrence import Recurrent
@@ -74,4 +75,4 @@ class CaptionNetwork(nn.Module):
 
 
 def _rectified(n_features: int, size: int, dropout: float) -> nn.Module:
-    return nn.Sequential(nn.Linear(n_features, size), nn.ReLU(), nn.Dropout(dropout))
+    return nn.Sequential(nn.Linear(n_features, size), nn.ReLU(), Dropout(dropout))

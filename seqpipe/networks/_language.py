@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqpipe.cells import State
+from seqpipe.networks._dropout import Dropout
 from seqpipe.networks._inputs import make_input
 from seqpipe.recurrence import Recurrent
 
@@ -48,7 +49,7 @@ class LanguageNetwork(nn.Module):
         self.n_labels = n_labels
         self.input = make_input(1, n_tokens, embedding)
         self.recurrent = recurrent(self.input.output_size + n_labels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(self.recurrent.output_size, n_tokens)
         self.to(dtype)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from seqpipe.networks._dropout import Dropout
 from seqpipe.networks._head import make_head
 from seqpipe.networks._inputs import make_input
 from seqpipe.networks._patching import Patching
@@ -67,7 +68,7 @@ class SequenceNetwork(nn.Module):
         self.patching = patching if patch_length > 1 else None
         self.recurrent = recurrent(patching.output_size + (0 if self.scaling is None else self.scaling.n_statistics))
         self.pooling = make_pooling(pooling, self.recurrent.output_size, self.recurrent.num_directions)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = make_head(head, self.pooling.output_size, n_outputs)
         self.to(dtype)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqpipe.cells import State
+from seqpipe.networks._dropout import Dropout
 from seqpipe.networks._head import make_head
 from seqpipe.networks._inputs import make_input
 from seqpipe.networks._patching import Patching
@@ -78,7 +79,7 @@ class StepNetwork(nn.Module):
         patching = Patching(self.input.output_size, patch_length, patch_stride, lead=patch_length - patch_stride)
         self.patching = patching if patch_length > 1 else None
         self.recurrent = recurrent(patching.output_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = make_head(head, self.recurrent.output_size, patch_stride * n_outputs)
         self.to(dtype)
 

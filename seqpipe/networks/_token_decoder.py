@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from seqpipe.cells import State
 from seqpipe.networks._attention import make_attention
+from seqpipe.networks._dropout import Dropout
 from seqpipe.networks._inputs import make_input
 from seqpipe.recurrence import Recurrent
 
@@ -87,7 +88,7 @@ class TokenDecoder(nn.Module):
         size = self.recurrent.output_size
         self.attention = None if attention is None else make_attention(attention, size, memory_size)
         self.combine = None if attention is None else nn.Linear(size + memory_size, size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(size, n_tokens)
 
     def source(self, memory: Tensor, mask: Tensor | None) -> Source | None:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
-__all__ = ["GENERATORS", "forked_generators"]
+__all__ = ["GENERATORS", "forked_generators", "random_state"]
 
 
 class _ForkSafeLock:
@@ -52,3 +53,9 @@ def forked_generators(device: torch.device | str = "cpu") -> Iterator[None]:
     device = torch.device(device)
     with GENERATORS, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
+
+
+def random_state(device: torch.device) -> tuple[Tensor, ...]:
+    """Return the states of torch's random generators, of the host and of the device."""
+    host = torch.get_rng_state()
+    return (host,) if device.type == "cpu" else (host, torch.get_device_module(device).get_rng_state(device))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqpipe.cells import Cell, State
 from seqpipe.exceptions import CellError
-from seqpipe.recurrence._generators import GENERATORS
+from seqpipe.recurrence._generators import GENERATORS, random_state
 from seqpipe.recurrence._states import state_tensors
 from seqpipe.recurrence._steps import ValidSteps
 from seqpipe.recurrence.contents import contents_of, copied, first_difference
@@ -93,7 +93,7 @@ class _Recomputed(torch.autograd.Function):
         ctx.random = []
         for start, stop in chunks.bounds:
             starts += state_tensors(state)
-            ctx.random.append(_random_state(x.device))
+            ctx.random.append(random_state(x.device))
             output, state = chunks.run(chunks.cell, x[:, start:stop], start, stop, state)
             outputs = outputs if start else output.new_empty(len(x), x.shape[1], output.shape[2])
             outputs[:, start:stop] = output
@@ -149,17 +149,11 @@ def _sum(total: Tensor | None, more: Tensor | None) -> Tensor | None:
     return total + more
 
 
-def _random_state(device: torch.device) -> tuple[Tensor, ...]:
-    """Return the states of torch's random generators, of the host and of the device."""
-    host = torch.get_rng_state()
-    return (host,) if device.type == "cpu" else (host, torch.get_device_module(device).get_rng_state(device))
-
-
 @contextmanager
 def _random_numbers(device: torch.device, state: tuple[Tensor, ...]) -> Iterator[None]:
     """Set the generators to a state, and restore them on exit."""
     with GENERATORS:
-        now = _random_state(device)
+        now = random_state(device)
         _set_random_state(device, state)
         try:
             yield

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from seqpipe.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from seqpipe.exceptions import CellError
 from seqpipe.recurrence._check import check_initial_state, check_step
+from seqpipe.recurrence._generators import random_state
 from seqpipe.recurrence._initial import INITIAL_STATES, LearnedState
 from seqpipe.recurrence._input import check_state, check_x
 from seqpipe.recurrence._memory import MEMORY
@@ -224,6 +225,7 @@ class Recurrent(nn.Module):
     def _run_layers(self, x: Tensor, valid: ValidSteps | None, state: State | None) -> tuple[Tensor, State]:
         final = []
         x_below, below = x, []
+        undrawn = random_state(x.device) if self.training and self.num_layers > 1 else ()
         for k, cell in enumerate(self.cells):
             assert isinstance(cell, Cell)
             before = self._initial_state(k, cell, len(x)) if state is None else state_at(state, k)
@@ -232,12 +234,19 @@ class Recurrent(nn.Module):
             final.append(after)
             if len(below) == self.num_directions:
                 x_below, below = below[0] if len(below) == 1 else torch.cat(below, dim=2), []
-                x_below = self._drop(x_below) if k < len(self.cells) - 1 else x_below
+                x_below = self._passed_on(x_below, undrawn) if k < len(self.cells) - 1 else x_below
         return x_below, stack_states(final)
 
-    def _drop(self, x: Tensor) -> Tensor:
-        """Apply dropout between layers; contiguous, so the mask does not depend on an engine's memory layout."""
-        return self.dropout(x.contiguous()) if self.training and self.dropout.p else x
+    def _passed_on(self, x: Tensor, undrawn: tuple[Tensor, ...]) -> Tensor:
+        """Return the input of the next layer, given the state of the generators before the first layer.
+
+        Random numbers are drawn in the order of memory, which depends on the engine: where dropout or a cell draws some,
+        the layout is made the same.
+        """
+        if not self.training:
+            return x
+        drawn = self.dropout.p or not all(map(torch.equal, undrawn, random_state(x.device)))
+        return self.dropout(x.contiguous() if drawn else x)
 
     def _initial_state(self, k: int, cell: Cell, batch_size: int) -> State:
         state = cell.initial_state(batch_size)

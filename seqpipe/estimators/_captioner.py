@@ -17,7 +17,7 @@ from seqpipe.estimators._input import read_X
 from seqpipe.estimators._scaled_inputs import ScaledInputsMixin
 from seqpipe.estimators._token_writer import TokenWriter
 from seqpipe.networks import CaptionNetwork
-from seqpipe.sequences import Sequences
+from seqpipe.sequences import Sequences, Windows, as_sequences
 
 __all__ = ["SequenceCaptioner"]
 
@@ -77,17 +77,17 @@ class SequenceCaptioner(ScaledInputsMixin, TokenWriter):
 
     n_features_in_: int = fitted("int", "Number of features of X.")
 
-    def _check_source(self, X: Any, *, reset: bool) -> Sequences:
+    def _check_source(self, X: Any, *, reset: bool) -> Sequences | Windows:
         X = read_X(X)
         if np.ndim(X) > 2:
             X = np.asarray(X).reshape(len(X), -1)
-        X = validate_data(self, X, dtype=np.dtype(self.dtype), reset=reset)
-        return Sequences.from_padded(X[:, None])
+        X = validate_data(self, X, reset=reset, ensure_all_finite=False)
+        return self._as_inputs(as_sequences(X[:, None]), reset=reset)
 
-    def _take_source(self, found: Sequences, kept: NDArray[np.int64]) -> Sequences:
+    def _take_source(self, found: Any, kept: NDArray[np.int64]) -> Any:
         return found[kept]
 
-    def _encode_source(self, found: Sequences, *, reset: bool) -> Sequences:
+    def _encode_source(self, found: Any, *, reset: bool) -> Any:
         return found
 
     def _source_sizes(self) -> dict[str, int]:

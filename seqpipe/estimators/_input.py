@@ -39,7 +39,7 @@ __all__ = ["check_X", "check_labels", "check_rows", "check_series", "check_targe
 
 
 def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
-    """Return X as `Sequences` or `Windows` of the estimator's dtype.
+    """Return X as `Sequences` or `Windows` of float32 or float64.
 
     With ``reset``, ``n_features_in_`` is set, to n_timesteps for a table of shape (n_samples, n_timesteps) and to
     n_features for sequences, and ``element_shape_``, if time steps are tensors. Otherwise X must match them.
@@ -52,16 +52,15 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     _check_order(X)  # before reading, which drops the index of series in a list
     X = read_X(X)
     _check_order(X)
-    dtype = np.dtype(getattr(estimator, "dtype", np.float64))
     table = is_table(X)
     if not reset:
         table = table and not _is_list_of_series(estimator, X)
         _check_kind(estimator, X, table)
     if table:
-        X = validate_data(estimator, X, dtype=dtype, reset=reset, ensure_all_finite=False)
-        found = as_sequences(X[:, :, None], dtype=dtype)
+        X = validate_data(estimator, X, reset=reset, ensure_all_finite=False)
+        found = as_sequences(X[:, :, None])
     else:
-        found = as_sequences(X, dtype=dtype)
+        found = as_sequences(X)
         _check_columns(estimator, found, reset=reset)
     if getattr(estimator, "embedding", None) is not None:
         _check_tokens(estimator, found, reset=reset)
@@ -237,6 +236,8 @@ def check_targets(owner: Any, y: Any, n_samples: int) -> NDArray[np.float64]:
         If a target is missing, infinite or not a number; names the sample.
     """
     y = _as_numbers(plain_array(y, "y"), "y")
+    if not y.ndim:
+        raise InvalidSequencesError(f"y must have shape (n_samples,) or (n_samples, n_outputs). Got {y!r} instead.")
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner, ensure_all_finite=False)
     _check_finite_targets(y)
     _check_count(y, n_samples)

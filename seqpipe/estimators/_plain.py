@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, familiar
+from seqpipe.sequences import Sequences, Windows, familiar, familiar_item
 
 __all__ = ["missing_values", "plain_array", "series_values"]
 
@@ -30,18 +30,28 @@ def plain_array(y: Any, name: str) -> NDArray[Any]:
     InvalidSequencesError
         If y cannot be converted, or its items have unequal shapes.
     """
-    if isinstance(y, Sequences | Windows):
+    given, y = y, familiar(y, name)
+    if isinstance(given, Sequences | Windows) or (isinstance(y, list) and not isinstance(given, list)):
         raise InvalidSequencesError(
             f"{name} must have one entry per sample. Got sequences instead: for one entry per time step, use "
             "StepClassifier or StepRegressor."
         )
-    y = familiar(y, name)
     if isinstance(y, pd.DataFrame):
-        columns = [series_values(y.iloc[:, j]) for j in range(y.shape[1])]
-        return np.column_stack(columns) if columns else y.to_numpy()
+        return _columns(y, name)
     if isinstance(y, pd.Series):
         return series_values(y)
     return _listed(y, name) if isinstance(y, list | tuple) else np.asarray(y)
+
+
+def _columns(frame: pd.DataFrame, name: str) -> NDArray[Any]:
+    columns = [series_values(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    try:
+        return np.column_stack(columns) if columns else frame.to_numpy()
+    except TypeError as error:
+        dtypes = ", ".join(f"{label!r}: {dtype}" for label, dtype in frame.dtypes.items())
+        raise InvalidSequencesError(
+            f"{name} has columns of types that cannot be combined, {dtypes}. Give columns of one type."
+        ) from error
 
 
 def series_values(column: pd.Series[Any]) -> NDArray[Any]:
@@ -66,7 +76,7 @@ def series_values(column: pd.Series[Any]) -> NDArray[Any]:
 def _listed(items: list[Any] | tuple[Any, ...], name: str) -> NDArray[Any]:
     kinds = set(map(type, items))
     if not kinds <= _PLAIN:
-        items = [familiar(item, f"{name}, sample {i}") for i, item in enumerate(items)]
+        items = [familiar_item(item, f"{name}, sample {i}") for i, item in enumerate(items)]
     texts = {kind for kind in kinds if issubclass(kind, str)}
     try:
         if texts and texts < kinds:  # numpy would convert all to strings, and NaN to "nan"

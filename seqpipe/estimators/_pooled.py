@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._declared import Group, parameter
-from seqpipe.estimators._input import check_weight, check_X
+from seqpipe.estimators._input import check_weight
 from seqpipe.estimators._listeners import FitListeners
 from seqpipe.estimators._patched_sequences import PatchedSequencesEstimator
 from seqpipe.estimators._plain import plain_array
@@ -53,7 +53,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
         owner = type(self).__name__
         if y is None:
             raise ValueError(f"This {owner} estimator requires y to be passed, but the target y is None.")
-        found = check_X(self, X, reset=not goes_on)
+        found = self._check_input(X, reset=not goes_on)
         if not (goes_on and self.patch == "auto"):
             self._choose_patch(found)
         kind = type(self._codec) if goes_on else self._codec_for(_n_targets(y))
@@ -76,7 +76,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
         return encoded if self._codec.numbers_classes else encoded.astype(self.dtype)
 
     def _samples_of(self, X: Any, y: Any) -> Samples:
-        found = check_X(self, X, reset=False)
+        found = self._check_input(X, reset=False)
         if y is None:
             return Samples(found)
         return Samples(found, self._encoded(self._codec.read(y, len(found), owner=type(self).__name__)))
@@ -92,7 +92,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
     def _outputs(self, X: Any) -> NDArray[Any]:
         """Return the network's outputs for X, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
-        samples = Samples(check_X(self, X, reset=False))
+        samples = Samples(self._check_input(X, reset=False))
         return self._codec.average(self._of_members(lambda each: each.net_.outputs(samples)))
 
     def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
@@ -121,7 +121,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
         return self._codec.score(values, outputs, check_weight(sample_weight, len(outputs)), owner=owner)
 
     def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream:
-        return SequenceStream(self.net_, finish)
+        return SequenceStream(self.net_, finish, self._offset)
 
 
 def _n_targets(y: Any) -> int:

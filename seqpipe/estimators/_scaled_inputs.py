@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
 
-from seqpipe.estimators._declared import DeclaredEstimator, Group, parameter
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqpipe.estimators._declared import DeclaredEstimator, Group, fitted, parameter
+from seqpipe.estimators._lost_changes import warn_of_lost_changes
 from seqpipe.estimators._scaling import feature_statistics
+from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import StandardisedInput
+from seqpipe.sequences import Sequences, Windows, cast, offset_of
 from seqpipe.training import Samples, SequenceNet
 
 __all__ = ["ScaledInputsMixin"]
 
 
 class ScaledInputsMixin(DeclaredEstimator):
-    """Adds ``scale_inputs``."""
+    """Adds ``scale_inputs``, and centres what float32 would round."""
+
+    dtype: str
 
     scale_inputs: bool | str = parameter(
         default=True,
@@ -25,7 +34,58 @@ class ScaledInputsMixin(DeclaredEstimator):
         group=Group.DATA,
     )
 
+    x_offset_: NDArray[np.float64] = fitted(
+        "array of shape (n_features,)",
+        "What is subtracted from each feature in float64 before the cast to float32: a typical value of features whose "
+        "values are large compared with their variation, such as times and prices; 0 for others.",
+    )
+
+    def _as_inputs(self, X: Sequences | Windows, *, reset: bool) -> Sequences | Windows:
+        """Return validated numbers in the network's type; with ``reset``, determine ``x_offset_``.
+
+        Raises
+        ------
+        InvalidSequencesError
+            If a value is too large for the type.
+        """
+        if reset:
+            centres = self.scale_inputs and self.dtype == "float32"
+            self.x_offset_ = offset_of(X) if centres else np.zeros(X.n_features)
+        found = cast(X, self._input_dtype(X), self._offset)
+        if reset and found.dtype != X.dtype:
+            self._warn_of_rounding(X, found.dtype)
+        return found
+
+    @property
+    def _offset(self) -> NDArray[np.float64] | None:
+        """The offset of each feature; None for models of earlier versions."""
+        return getattr(self, "x_offset_", None)
+
+    def _input_dtype(self, X: Sequences | Windows) -> np.dtype[Any]:
+        """Return the type in which the network takes X."""
+        return np.dtype(self.dtype)
+
+    def _warn_of_rounding(self, X: Sequences | Windows, dtype: np.dtype[Any]) -> None:
+        def rounded(rows: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray((rows - self.x_offset_).astype(dtype))
+
+        remedy = "" if self.scale_inputs else "Set scale_inputs=True. "
+        warn_of_lost_changes(X, rounded, f"when it is rounded to {dtype}", remedy)
+
     def _standardize_inputs(self, net: SequenceNet, train: Samples) -> None:
-        if self.scale_inputs and isinstance(net.module_.input, StandardisedInput):
-            mean, scale = feature_statistics(train.X, train.weight)
-            net.module_.input.set(torch.from_numpy(mean), torch.from_numpy(scale))
+        layer = net.module_.input
+        if not (self.scale_inputs and isinstance(layer, StandardisedInput)):
+            return
+        mean, scale = feature_statistics(train.X, train.weight)
+        wrong = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
+        if len(wrong):
+            raise InvalidSequencesError(
+                f"Feature {wrong[0]} of X is too large: its mean or standard deviation is not finite. Rescale X."
+            )
+        layer.set(torch.from_numpy(mean), torch.from_numpy(scale))
+
+        def standardized(rows: NDArray[Any]) -> NDArray[Any]:
+            with torch.no_grad():
+                return np.asarray(layer(torch.from_numpy(rows).to(layer.shift)).cpu().numpy() * scale)
+
+        warn_of_lost_changes(train.X, standardized, f"when it is standardized in {self.dtype}")

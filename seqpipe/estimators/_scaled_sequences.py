@@ -12,6 +12,7 @@ from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._scaling import weighted_statistics
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
 from seqpipe.networks import SequenceScaling
+from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import Batches, Samples, SequenceNet
 
 __all__ = ["ScaledSequencesEstimator"]
@@ -34,9 +35,17 @@ class ScaledSequencesEstimator(SequenceEstimator):
         group=Group.DATA,
     )
 
+    @property
+    def _scales_sequences(self) -> bool:
+        return self.embedding is None and self.scale_inputs in ("sequences", "both")
+
+    def _input_dtype(self, X: Sequences | Windows) -> np.dtype[Any]:
+        """Return the type of X, if the levels of sequences are subtracted by the network."""
+        dtype = super()._input_dtype(X)
+        return np.promote_types(dtype, X.dtype) if self._scales_sequences else dtype
+
     def _network_settings(self) -> dict[str, Any]:
-        by_sequence = self.embedding is None and self.scale_inputs in ("sequences", "both")
-        return {**super()._network_settings(), "scaling": self.scale_inputs if by_sequence else None}
+        return {**super()._network_settings(), "scaling": self.scale_inputs if self._scales_sequences else None}
 
     def _standardize_inputs(self, net: SequenceNet, train: Samples) -> None:
         scaling: SequenceScaling | None = net.module_.scaling

@@ -15,6 +15,9 @@ __all__ = ["feature_statistics", "weighted_statistics"]
 #: Number of rows that are processed at once, in float64.
 _BLOCK = 2**16
 
+#: Standard deviations above this are the roots of numbers that float64 represents precisely.
+_SMALLEST = 1e-150
+
 #: Rows (n, n_columns), and their weights (n,) or None.
 _Part = tuple[NDArray[Any], NDArray[np.float64] | None]
 
@@ -42,6 +45,10 @@ def _statistics(parts: Callable[[], Iterable[_Part]]) -> tuple[NDArray[np.float6
     with np.errstate(over="ignore", invalid="ignore"):  # callers check that the result is finite
         mean = _average((rows.astype(np.float64, copy=False), weight) for rows, weight in parts())
         scale = np.sqrt(_average(((rows - mean) ** 2, weight) for rows, weight in parts()))
+        if not ((scale > _SMALLEST) & np.isfinite(scale)).all():  # squares may be out of float64's range
+            peak = np.max([np.abs(rows - mean).max(axis=0) for rows, _ in parts()], axis=0)
+            peak = np.where(peak > 0, peak, 1.0)
+            scale = peak * np.sqrt(_average((((rows - mean) / peak) ** 2, weight) for rows, weight in parts()))
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     return mean, np.where(constant, 1.0, scale)
 

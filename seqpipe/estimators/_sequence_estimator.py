@@ -15,6 +15,7 @@ from seqpipe.estimators._cells import network_settings
 from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._ensemble import EnsembleEstimator
+from seqpipe.estimators._input import check_X
 from seqpipe.estimators._parameters import (
     BidirectionalParameter,
     EmbeddingParameter,
@@ -121,6 +122,11 @@ class SequenceEstimator(
             "criterion": self._codec.criterion,
             **{f"criterion__{name}": value.to(dtype) for name, value in params.items()},
         }
+
+    def _check_input(self, X: Any, *, reset: bool) -> Sequences | Windows:
+        """Validate X; return it in the network's type."""
+        found = check_X(self, X, reset=reset)
+        return self._as_inputs(found, reset=reset) if self.embedding is None else found.astype(self.dtype)
 
     def _input_sizes(self, X: Sequences | Windows) -> dict[str, int]:
         """Return the arguments of the network that depend on the data."""

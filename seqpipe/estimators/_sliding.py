@@ -126,7 +126,7 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
             )
 
     def _read(self, X: Any, *, reset: bool) -> Sequences:
-        found = check_X(self, X, reset=reset)
+        found = check_X(self, X, reset=reset).astype(np.float64)
         return found if isinstance(found, Sequences) else Sequences.from_padded(np.asarray(found))
 
     def _targets(self, y: Any, X: Sequences, *, reset: bool = False) -> NDArray[Any]:

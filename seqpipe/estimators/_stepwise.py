@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._declared import Group, parameter
-from seqpipe.estimators._input import check_X
 from seqpipe.estimators._listeners import FitListeners
 from seqpipe.estimators._patched_steps import PatchedStepsEstimator
 from seqpipe.estimators._step_targets import (
@@ -68,7 +67,7 @@ class StepwiseEstimator(PatchedStepsEstimator):
     def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> StepData:
         """Return X with aligned targets and weights, without sequences that have no step with a target and a weight."""
         owner = type(self).__name__
-        found = check_X(self, X, reset=reset)
+        found = self._check_input(X, reset=reset)
         read = read_step_targets(y, found, owner=owner)
         kind = self._codec_for(read.rows.shape[1]) if reset else type(self._codec)
         values, known = kind.read_steps(read.rows, found, owner=owner)
@@ -160,7 +159,7 @@ class StepwiseEstimator(PatchedStepsEstimator):
 
     def _samples_of(self, X: Any, y: Any) -> Samples:
         if y is None:
-            return Samples(check_X(self, X, reset=False))
+            return Samples(self._check_input(X, reset=False))
         data = self._read(X, y, None, reset=False)
         targets = self._encoded(data)
         if data.known.all():
@@ -171,7 +170,7 @@ class StepwiseEstimator(PatchedStepsEstimator):
 
     def _answer(self, X: Any, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
         """Return the predictions that ``finish`` makes from the outputs of all time steps, in the form of y in fit."""
-        found = check_X(self, X, reset=False)
+        found = self._check_input(X, reset=False)
         return step_shaped(finish(self._outputs(Samples(found))), found, self._step_kind)
 
     def _outputs(self, samples: Samples) -> NDArray[Any]:
@@ -202,7 +201,7 @@ class StepwiseEstimator(PatchedStepsEstimator):
         return self._codec.score(data.values[data.known], outputs, weight, owner=type(self).__name__)
 
     def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> StepStream:
-        return StepStream(self.net_, finish)
+        return StepStream(self.net_, finish, self._offset)
 
 
 def _unequal(weight: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from seqpipe.estimators._running import RunningPooling, running_pooling
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import Patching
+from seqpipe.sequences import as_numbers
 from seqpipe.training import SequenceNet
 
 __all__ = ["EnsembleStream", "SequenceStream", "StepStream", "Stream"]
@@ -100,6 +102,8 @@ class _NetStream(Stream):
     ----------
     net : SequenceNet
         Fitted unidirectional net.
+    offset : array of shape (n_features,), or None
+        What is subtracted from each feature before the cast to the network's type.
 
     Raises
     ------
@@ -107,7 +111,8 @@ class _NetStream(Stream):
         If the net is bidirectional or standardizes each sequence, and requires the end of a sequence for its first output.
     """
 
-    def __init__(self, net: SequenceNet) -> None:
+    def __init__(self, net: SequenceNet, offset: NDArray[np.float64] | None) -> None:
+        self._offset = offset
         self._network: Any = net.module_.eval()  # a SequenceNetwork or a StepNetwork
         if self._network.recurrent.bidirectional:
             raise ValueError(
@@ -136,9 +141,8 @@ class _NetStream(Stream):
         return torch.from_numpy(x)[None].to(self._like.device)
 
     def _check(self, steps: Any) -> NDArray[Any]:
-        with np.errstate(over="ignore"):  # overflow raises an error below
-            x = np.array(steps, dtype=self._dtype, ndmin=1)
         n_features = self._n_features
+        x = as_numbers([steps] if _is_number(steps) else steps, "steps")
         found = x.shape
         x = x[None] if x.ndim == 1 else x
         if x.ndim != 2 or x.shape[1] != n_features or not len(x):
@@ -154,7 +158,19 @@ class _NetStream(Stream):
             )
         if self._n_tokens is not None:
             self._check_tokens(x, self._n_tokens)
-        return x
+        return self._as_input(x)
+
+    def _as_input(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return finite steps in the network's type; the offset is subtracted before, in float64."""
+        with np.errstate(over="ignore"):  # overflow raises an error below
+            found: NDArray[Any] = (x if self._offset is None else x - self._offset).astype(self._dtype)
+        if not np.isfinite(found).all():
+            step, column = np.argwhere(~np.isfinite(found))[0]
+            raise InvalidSequencesError(
+                f"A value of the steps is too large for {self._dtype}: step {self.n_steps + step}, feature {column}. "
+                "Rescale it as in fit."
+            )
+        return found
 
     def _check_tokens(self, x: NDArray[Any], n_tokens: int) -> None:
         wrong = np.flatnonzero((x < 0) | (x != np.floor(x)) | (x >= n_tokens))
@@ -163,6 +179,11 @@ class _NetStream(Stream):
                 f"push expects token numbers from 0 to {n_tokens - 1}, as in fit. Got {x[wrong[0], 0]} at step "
                 f"{self.n_steps + wrong[0]}. Map unknown tokens to one of the training data."
             )
+
+
+def _is_number(step: Any) -> bool:
+    """Return whether a time step of one feature is given as a number."""
+    return isinstance(step, Real) or getattr(step, "shape", None) == ()
 
 
 class SequenceStream(_NetStream):
@@ -174,6 +195,8 @@ class SequenceStream(_NetStream):
         Fitted unidirectional net.
     finish : callable
         Function that maps the network's outputs (1, n_outputs) to predictions.
+    offset : array of shape (n_features,), optional
+        What is subtracted from each feature before the cast to the network's type.
 
     Examples
     --------
@@ -188,9 +211,14 @@ class SequenceStream(_NetStream):
     True
     """
 
-    def __init__(self, net: SequenceNet, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+    def __init__(
+        self,
+        net: SequenceNet,
+        finish: Callable[[NDArray[Any]], NDArray[Any]],
+        offset: NDArray[np.float64] | None = None,
+    ) -> None:
         self._finish = finish
-        super().__init__(net)
+        super().__init__(net, offset)
 
     def reset(self) -> None:
         """Reset the state; the next time step begins a new sequence."""
@@ -256,6 +284,8 @@ class StepStream(_NetStream):
         Fitted unidirectional net.
     finish : callable
         Function that maps the network's outputs (n_timesteps, n_outputs) to predictions.
+    offset : array of shape (n_features,), optional
+        What is subtracted from each feature before the cast to the network's type.
 
     Examples
     --------
@@ -269,9 +299,14 @@ class StepStream(_NetStream):
     True
     """
 
-    def __init__(self, net: SequenceNet, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+    def __init__(
+        self,
+        net: SequenceNet,
+        finish: Callable[[NDArray[Any]], NDArray[Any]],
+        offset: NDArray[np.float64] | None = None,
+    ) -> None:
         self._finish = finish
-        super().__init__(net)
+        super().__init__(net, offset)
 
     def push(self, steps: Any) -> Any:
         """Process the next time steps; return the prediction at each.

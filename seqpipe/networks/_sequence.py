@@ -62,7 +62,7 @@ class SequenceNetwork(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        self.scaling = None if scaling is None else SequenceScaling(n_features, keep=scaling == "both")
+        self.scaling = None if scaling is None else SequenceScaling(n_features, keep=scaling == "both", dtype=dtype)
         self.input = make_input(n_features, n_tokens, embedding)
         patching = Patching(self.input.output_size, patch_length, patch_stride)
         self.patching = patching if patch_length > 1 else None

@@ -14,7 +14,8 @@ __all__ = ["SequenceScaling"]
 class SequenceScaling(nn.Module):
     """Subtract the mean of each feature of a sequence over its valid steps, and divide by its standard deviation.
 
-    A feature that is constant in a sequence is not divided.
+    A feature that is constant in a sequence is not divided. The mean is subtracted in the type of the input, so that a
+    float64 input keeps small variations of large values.
 
     Parameters
     ----------
@@ -22,17 +23,20 @@ class SequenceScaling(nn.Module):
         Number of features per step.
     keep : bool
         Whether the means and the logarithms of the standard deviations are returned as well.
+    dtype : torch.dtype
+        Data type of what is returned.
     """
 
-    def __init__(self, n_features: int, *, keep: bool) -> None:
+    def __init__(self, n_features: int, *, keep: bool, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
+        self.dtype = dtype
         self.statistics = StandardisedInput(2 * n_features) if keep else None
         self.n_statistics = 2 * n_features if keep else 0
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Map x (batch, n_timesteps, n_features) to the same shape, and to statistics (batch, 2 * n_features), if kept."""
         x, statistics = self.scaled(x, lengths)
-        return x, None if self.statistics is None else self.statistics(statistics)
+        return x.to(self.dtype), None if self.statistics is None else self.statistics(statistics.to(self.dtype))
 
     def scaled(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the result of `forward`, but statistics in any case and not standardised themselves."""

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences._foreign import familiar
+from seqpipe.sequences._foreign import familiar_item
 from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
 
 __all__ = ["as_elements", "as_matrix", "as_numbers", "checked_lengths", "offsets_of", "take_runs"]
@@ -38,7 +38,7 @@ def as_elements(values: Any, name: str, dtype: DTypeLike | None = None) -> tuple
 
 def as_numbers(values: Any, name: str) -> NDArray[Any]:
     """Return the steps of one sequence as numbers of any real type, shape (n_timesteps, …)."""
-    values = familiar(values, name)
+    values = familiar_item(values, name)
     if isinstance(values, pd.DataFrame):
         return plain_columns(values, name, row="step").to_numpy()
     if isinstance(values, pd.Series):
@@ -53,7 +53,7 @@ def as_numbers(values: Any, name: str) -> NDArray[Any]:
 
 def _as_array(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, list | tuple) and not set(map(type, values)) <= _PLAIN:
-        values = [familiar(step, f"{name}, step {t}") for t, step in enumerate(values)]
+        values = [familiar_item(step, f"{name}, step {t}") for t, step in enumerate(values)]
     try:
         array = np.asarray(values)
     except ValueError as error:

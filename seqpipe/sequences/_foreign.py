@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 
-__all__ = ["familiar", "last_names"]
+__all__ = ["familiar", "familiar_item", "last_names"]
 
 #: Types that are returned unchanged.
 _FAMILIAR = (np.ndarray, list, pd.Series, pd.DataFrame, str, bytes)
@@ -64,6 +64,20 @@ def familiar(data: Any, name: str) -> Any:
     return _from_frame(data, name)
 
 
+def familiar_item(data: Any, name: str) -> Any:
+    """Convert an item of a list, which is one sequence or one number, as `familiar` does.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If `familiar` does, or the item holds several sequences.
+    """
+    found = familiar(data, name)
+    if isinstance(found, list) and not isinstance(data, list):
+        return _refuse(data, name, f"it holds {len(found)} sequences; give it alone, or a list of its sequences")
+    return found
+
+
 def _refuse(data: Any, name: str, remedy: str) -> Any:
     raise InvalidSequencesError(f"{name} is of type {_type(data)}: {remedy}.")
 
@@ -101,6 +115,7 @@ def _plain_tuple(data: Any, name: str) -> Any:
 def _from_tensor(tensor: Any, name: str) -> Any:
     """Return a tensor as an array; a nested tensor as a list of arrays."""
     remedies = {
+        "is masked": (hasattr(tensor, "get_mask"), "to_tensor(value)"),
         "requires gradients": (tensor.requires_grad, "detach()"),
         "is sparse": (not tensor.is_nested and tensor.layout != sys.modules["torch"].strided, "to_dense()"),
         f"is on the device {tensor.device.type!r}": (tensor.device.type != "cpu", "cpu()"),
@@ -113,15 +128,19 @@ def _from_tensor(tensor: Any, name: str) -> Any:
                 f"{name} is a tensor that {what}: give a dense CPU tensor of real numbers, with .{remedy}."
             )
     if tensor.is_nested:
-        return [_numbers_of(part) for part in tensor.unbind()]
-    return _numbers_of(tensor)
+        return [_numbers_of(part, name) for part in tensor.unbind()]
+    return _numbers_of(tensor, name)
 
 
-def _numbers_of(tensor: Any) -> NDArray[Any]:
+def _numbers_of(tensor: Any, name: str) -> NDArray[Any]:
     try:
         return np.asarray(tensor.resolve_neg().numpy())
     except TypeError:  # bfloat16 and 8-bit floats, which numpy lacks and float32 represents exactly
         return np.asarray(tensor.float().numpy())
+    except RuntimeError as error:  # a subclass without values in memory
+        raise InvalidSequencesError(
+            f"{name} is a {type(tensor).__name__} that is not numbers in memory: {error}"
+        ) from error
 
 
 def _unpacked(packed: Any, name: str) -> list[NDArray[Any]]:

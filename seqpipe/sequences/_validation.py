@@ -13,12 +13,14 @@ from numpy.typing import DTypeLike, NDArray
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences._arrays import as_numbers
 from seqpipe.sequences._arrow import sequences_from_arrow
+from seqpipe.sequences._cast import cast
 from seqpipe.sequences._container import Sequences
-from seqpipe.sequences._foreign import familiar, last_names
+from seqpipe.sequences._finite import check_finite
+from seqpipe.sequences._foreign import familiar, familiar_item, last_names
 from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
 from seqpipe.sequences._windows import Windows
 
-__all__ = ["as_sequences", "check_finite", "is_table", "readable", "recorded"]
+__all__ = ["as_sequences", "is_table", "readable", "recorded"]
 
 
 def readable(X: Any, name: str = "X") -> Any:
@@ -42,8 +44,9 @@ def readable(X: Any, name: str = "X") -> Any:
     if isinstance(X, Sequences | Windows):
         return X
     found = familiar(X, name)
-    no_data = isinstance(found, str | bytes | Mapping | Set | numbers.Number | Iterator) and not hasattr(found, "shape")
-    if found is None or no_data:
+    shape = getattr(found, "shape", None)
+    no_data = isinstance(found, str | bytes | Mapping | Set | numbers.Number | Iterator) and shape is None
+    if found is None or no_data or shape == ():
         raise InvalidSequencesError(
             f"{name} must be an array, a list of arrays, a pandas object, Sequences or Windows. "
             f"Got {X if X is None else type(X).__name__} instead."
@@ -103,7 +106,7 @@ def _checked_items(X: Any, name: str) -> list[Any]:
     if set(map(type, X)) <= _ITEMS:
         items = list(X)
     else:
-        items = [familiar(item, f"{name}, sample {i}") for i, item in enumerate(X)]
+        items = [familiar_item(item, f"{name}, sample {i}") for i, item in enumerate(X)]
     depths = [_dimensions(item) for item in items]
     wrong = next((i for i, depth in enumerate(depths) if not depth), None)
     if wrong is not None and (any(depths) or not isinstance(items[wrong], numbers.Real | np.generic | str)):
@@ -126,8 +129,7 @@ _ITEMS = {np.ndarray, list, float, int}
 
 def _readable_array(X: NDArray[Any], name: str) -> Any:
     if X.dtype != object:
-        if X.dtype.kind not in "US":  # estimators and scikit-learn give better errors for text
-            check_real(X.dtype, name)
+        check_real(X.dtype, name)
         return X
     if any(map(_dimensions, X if X.ndim == 1 else X.flat)):
         column = X.ndim == 2 and X.shape[1] == 1  # what scikit-learn's bagging makes of a data frame of one column
@@ -187,49 +189,7 @@ def as_sequences(X: Any, *, dtype: DTypeLike | None = None) -> Sequences | Windo
     if found.n_features == 0:
         raise InvalidSequencesError("Found 0 feature(s) (X has no columns) while a minimum of 1 is required.")
     check_finite(found)
-    return found if dtype is None else _cast(found, dtype)
-
-
-def _cast(X: Sequences | Windows, dtype: DTypeLike) -> Sequences | Windows:
-    """Cast X; raise if a value does not fit the new type."""
-    with np.errstate(over="ignore"):
-        cast = X.astype(dtype)
-    try:
-        check_finite(cast)
-    except InvalidSequencesError as error:
-        raise InvalidSequencesError(
-            f"A value of X is too large for {np.dtype(dtype)}. {error} Rescale X, or compute in float64."
-        ) from error
-    return cast
-
-
-def check_finite(X: Sequences | Windows) -> None:
-    """Raise `InvalidSequencesError` with the position of the first NaN or infinity in X."""
-    values = X.values if isinstance(X, Sequences) else X.base
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):  # the common case: one pass and no mask
-            return
-    bad = ~np.isfinite(values)
-    if isinstance(X, Windows):
-        uncovered = np.ones(len(values), dtype=bool)
-        uncovered[X.rows] = False
-        bad[uncovered] = False
-    if not bad.any():
-        return
-    row, column = (int(i) for i in np.argwhere(bad)[0])
-    what = "NaN" if np.isnan(values[row, column]) else "infinity"
-    place = _place(X, row, column)
-    raise InvalidSequencesError(
-        f"Input X contains {what}: {place} ({int(bad.sum())} such values). Networks cannot process it: "
-        "fill or drop these steps first."
-    )
-
-
-def _place(X: Sequences | Windows, row: int, column: int) -> str:
-    if isinstance(X, Windows):
-        return X.describe(row, column)
-    sample = int(np.searchsorted(X.offsets, row, side="right")) - 1
-    return X.describe(sample, row - int(X.offsets[sample]), column)
+    return found if dtype is None else cast(found, dtype)
 
 
 def _contained(X: Any) -> Sequences | Windows:

@@ -11,7 +11,7 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import validate_data
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, as_sequences, is_table, readable
+from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table, readable
 
 __all__ = ["SequenceInput"]
 
@@ -53,14 +53,16 @@ class SequenceInput:
                 "of one feature."
             )
         if table:
-            return np.asarray(validate_data(self, X, dtype=[np.float64, np.float32], reset=reset))
+            found = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset, ensure_all_finite=False)
+            check_finite(Sequences.from_padded(found[:, :, None]))
+            return np.asarray(found)
         sequences = as_sequences(X)
         validate_data(self, _header(sequences), reset=reset, skip_check_array=True)
         return sequences
 
     def _table_as_sequences(self, X: Any) -> NDArray[Any]:
         """Return sequences of one feature that look like a table because they have equal lengths."""
-        array = check_array(X, dtype=[np.float64, np.float32])
+        array = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False)
         if self.n_features_in_ != 1:
             raise InvalidSequencesError(
                 f"{type(self).__name__} was fitted to sequences of {self.n_features_in_} features and got a "

@@ -125,7 +125,7 @@ def read_X(X: Any) -> Any:
     if isinstance(X, Sequences | Windows):
         return X
     X = familiar(X, "X")
-    if is_texts(X):
+    if getattr(X, "shape", None) != () and is_texts(X):
         raise InvalidSequencesError(
             "X contains texts instead of real numbers. Convert them to token numbers with TokenizeTexts, in a recipe "
             "with the step 'tokenize', and set embedding."
@@ -146,10 +146,10 @@ def check_series(X: Any, y: Any = None, *, owner: str) -> None:
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
     """Validate rows in order of time; return them as float32 or float64 of shape (n_timesteps, n_features)."""
     X = read_X(X)
-    rows = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset, ensure_all_finite=False)
-    names = getattr(estimator, "feature_names_in_", None)
-    check_finite(Sequences(rows, [0, len(rows)], feature_names=names))
-    return rows
+    rows = validate_data(estimator, X, reset=reset, ensure_all_finite=False)
+    found = Sequences(rows, [0, len(rows)], feature_names=getattr(estimator, "feature_names_in_", None))
+    check_finite(found)
+    return found.values
 
 
 def _check_order(X: Any) -> None:

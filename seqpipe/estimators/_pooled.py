@@ -58,6 +58,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
             self._choose_patch(found)
         kind = type(self._codec) if goes_on else self._codec_for(_n_targets(y))
         values = kind.read(y, len(found), owner=owner)
+        self._check_range(values, found, goes_on=goes_on)
         weight = check_weight(sample_weight, len(found))
         if weight is not None:
             kept = np.flatnonzero(weight > 0)
@@ -79,7 +80,9 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
         found = self._check_input(X, reset=False)
         if y is None:
             return Samples(found)
-        return Samples(found, self._encoded(self._codec.read(y, len(found), owner=type(self).__name__)))
+        values = self._codec.read(y, len(found), owner=type(self).__name__)
+        self._check_range(values, found, goes_on=True)
+        return Samples(found, self._encoded(values))
 
     def _network_settings(self) -> dict[str, Any]:
         return {**super()._network_settings(), "pooling": self.pooling}

@@ -10,10 +10,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
+from seqpipe.estimators._step_targets import target_place
 from seqpipe.estimators._stream import Stream
+from seqpipe.estimators._user_warning import warn_user
 from seqpipe.estimators.targets import Numbers
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
+from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["RegressingEstimator"]
+
+#: Targets are lost if half of them are wrong by more than this fraction of their typical deviation.
+_LOST = 1 / 64
+
+#: A deviation below this fraction of the values is a rounding error of float64.
+_ROUNDING = 1e-12
 
 
 class RegressingEstimator(SequenceEstimator):
@@ -57,6 +67,32 @@ class RegressingEstimator(SequenceEstimator):
         if not goes_on:
             self._codec: Numbers = Numbers.of(values, weight, scaled=self.scale_targets, ndim=ndim)
             self.y_mean_, self.y_scale_ = self._codec.mean, self._codec.scale
+
+    def _check_range(self, values: NDArray[np.float64], X: Sequences | Windows, *, goes_on: bool) -> None:
+        if self.scale_targets and not goes_on:
+            return  # standardized, they are below the square root of their number
+        columns = values.reshape(len(values), -1)
+        encoded = self._codec.encode(values) if goes_on else columns
+        large = np.flatnonzero((np.abs(encoded) > np.finfo(self.dtype).max).any(axis=1))
+        if len(large):
+            i = int(large[0])
+            raise InvalidSequencesError(
+                f"A target is too large for {self.dtype}: y is {columns[i].max()} in {target_place(X, i, len(values))} "
+                f"({len(large)} such targets). Rescale y, or set dtype='float64'."
+            )
+        self._warn_of_rounding_targets(encoded)
+
+    def _warn_of_rounding_targets(self, encoded: NDArray[np.float64]) -> None:
+        centre = np.median(encoded, axis=0)
+        typical = np.median(np.abs(encoded - centre), axis=0)
+        rounding = np.median(np.abs(encoded.astype(self.dtype) - encoded), axis=0)
+        lost = np.flatnonzero((rounding > _LOST * typical) & (typical > _ROUNDING * np.abs(centre)))
+        if len(lost):
+            warn_user(
+                f"y loses information when it is rounded to {self.dtype}: output {lost[0]} varies little next to its values "
+                f"of about {centre[lost[0]]:.2g}. Set scale_targets=True, or dtype='float64'.",
+                DataWarning,
+            )
 
     def _target_weights(self, values: NDArray[Any], weight: NDArray[np.float64] | None) -> Any:
         return None

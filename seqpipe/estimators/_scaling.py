@@ -46,7 +46,7 @@ def _statistics(parts: Callable[[], Iterable[_Part]]) -> tuple[NDArray[np.float6
         mean = _average((rows.astype(np.float64, copy=False), weight) for rows, weight in parts())
         scale = np.sqrt(_average(((rows - mean) ** 2, weight) for rows, weight in parts()))
         if not ((scale > _SMALLEST) & np.isfinite(scale)).all():  # squares may be out of float64's range
-            peak = np.max([np.abs(rows - mean).max(axis=0) for rows, _ in parts()], axis=0)
+            peak = np.max([np.abs(rows - mean).max(axis=0, initial=0) for rows, _ in parts()], axis=0)
             peak = np.where(peak > 0, peak, 1.0)
             scale = peak * np.sqrt(_average((((rows - mean) / peak) ** 2, weight) for rows, weight in parts()))
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)

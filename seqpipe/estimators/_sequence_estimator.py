@@ -82,6 +82,9 @@ class SequenceEstimator(
     ) -> None:
         """Set ``_codec`` from the targets to train on and their weights; ``seen`` also has targets without a loss."""
 
+    def _check_range(self, values: NDArray[Any], X: Sequences | Windows, *, goes_on: bool) -> None:
+        """Raise an error if a target does not fit the network's type, and warn if it rounds them; labels always fit."""
+
     @abstractmethod
     def _target_weights(
         self, values: NDArray[Any], weight: NDArray[Any] | None

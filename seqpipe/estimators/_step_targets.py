@@ -27,6 +27,7 @@ __all__ = [
     "step_lengths",
     "step_rows",
     "step_shaped",
+    "target_place",
 ]
 
 
@@ -347,6 +348,11 @@ def _step_place(X: Sequences | Windows, row: int) -> str:
     ends = np.cumsum(lengths)
     i = int(np.searchsorted(ends, row, side="right"))
     return f"{_place(X, i)}, step {row - int(ends[i] - lengths[i])}"
+
+
+def target_place(X: Sequences | Windows, row: int, n_rows: int) -> str:
+    """Return the position of one of ``n_rows`` targets, of sequences or of all time steps, for error messages."""
+    return _place(X, row) if n_rows == len(X) else _step_place(X, row)
 
 
 def _place(X: Sequences | Windows, i: int) -> str:

@@ -64,13 +64,18 @@ class StepwiseEstimator(PatchedStepsEstimator):
         samples = self._samples(data, chosen, None if of_targets is None else of_targets(data.values[data.known]))
         self._train(samples, self._input_sizes(data.X), listeners, partial=partial)
 
-    def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> StepData:
-        """Return X with aligned targets and weights, without sequences that have no step with a target and a weight."""
+    def _read(self, X: Any, y: Any, sample_weight: Any, *, reset: bool, encodes: bool = True) -> StepData:
+        """Return X with aligned targets and weights, without sequences that have no step with a target and a weight.
+
+        Unless ``encodes``, targets may be out of the range of the network's type.
+        """
         owner = type(self).__name__
         found = self._check_input(X, reset=reset)
         read = read_step_targets(y, found, owner=owner)
         kind = self._codec_for(read.rows.shape[1]) if reset else type(self._codec)
         values, known = kind.read_steps(read.rows, found, owner=owner)
+        if encodes:
+            self._check_range(values, found, goes_on=not reset)
         weight = read_step_weight(sample_weight, found, owner=owner)
         data = StepData(found, values, known & (weight > 0), weight, read.kind, read.ndim)
         return data.with_truth(owner=owner)
@@ -195,7 +200,7 @@ class StepwiseEstimator(PatchedStepsEstimator):
 
     def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
         check_is_fitted(self)
-        data = self._read(X, y, sample_weight, reset=False)
+        data = self._read(X, y, sample_weight, reset=False, encodes=False)
         outputs = self._outputs(Samples(data.X))[data.known]
         weight = _unequal(data.weight, data.known)
         return self._codec.score(data.values[data.known], outputs, weight, owner=type(self).__name__)

@@ -167,8 +167,8 @@ class _NetStream(Stream):
         if not np.isfinite(found).all():
             step, column = np.argwhere(~np.isfinite(found))[0]
             raise InvalidSequencesError(
-                f"A value of the steps is too large for {self._dtype}: step {self.n_steps + step}, feature {column}. "
-                "Rescale it as in fit."
+                f"The steps contain a value that is too large for {self._dtype}, in which it is infinity: step "
+                f"{self.n_steps + step}, feature {column}. Rescale it as in fit."
             )
         return found
 

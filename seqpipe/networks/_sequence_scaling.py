@@ -23,11 +23,11 @@ class SequenceScaling(nn.Module):
         Number of features per step.
     keep : bool
         Whether the means and the logarithms of the standard deviations are returned as well.
-    dtype : torch.dtype
-        Data type of what is returned.
+    dtype : torch.dtype, optional
+        Data type of what is returned; that of the input by default.
     """
 
-    def __init__(self, n_features: int, *, keep: bool, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, n_features: int, *, keep: bool, dtype: torch.dtype | None = None) -> None:
         super().__init__()
         self.dtype = dtype
         self.statistics = StandardisedInput(2 * n_features) if keep else None
@@ -36,7 +36,8 @@ class SequenceScaling(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Map x (batch, n_timesteps, n_features) to the same shape, and to statistics (batch, 2 * n_features), if kept."""
         x, statistics = self.scaled(x, lengths)
-        return x.to(self.dtype), None if self.statistics is None else self.statistics(statistics.to(self.dtype))
+        x, statistics = x.to(self.dtype or x.dtype), statistics.to(self.dtype or x.dtype)
+        return x, None if self.statistics is None else self.statistics(statistics)
 
     def scaled(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the result of `forward`, but statistics in any case and not standardised themselves."""

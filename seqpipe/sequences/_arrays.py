@@ -12,7 +12,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences._foreign import familiar_item
-from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
+from seqpipe.sequences._numbers import (
+    check_real,
+    column_numbers,
+    is_arrow_list,
+    object_numbers,
+    plain_columns,
+    warn_of_large_integers,
+)
 
 __all__ = ["as_elements", "as_matrix", "as_numbers", "checked_lengths", "offsets_of", "take_runs"]
 
@@ -97,9 +104,11 @@ def _unequal(name: str, error: Exception) -> InvalidSequencesError:
 
 
 def _as_floats(array: NDArray[Any], dtype: DTypeLike | None) -> NDArray[Any]:
+    warn_of_large_integers(array)
     if dtype is None:
         dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
-    return array.astype(dtype, copy=False)
+    with np.errstate(over="ignore"):  # of long doubles; infinity is refused later
+        return array.astype(dtype, copy=False)
 
 
 def offsets_of(offsets: Any, *, n_rows: int) -> NDArray[np.int64]:

@@ -19,8 +19,8 @@ __all__ = ["cast", "lost_changes", "offset_of"]
 _ROWS, _VALUES = 2**12, 2**16
 
 #: A feature is centred before a cast if its values exceed their typical deviation by this factor: rounded to float32,
-#: their deviations would otherwise be wrong by more than 2**-16.
-_FAR = 2**8
+#: their deviations would otherwise be wrong by more than 2**-14.
+_FAR = 2**10
 
 #: A difference below this fraction of the values is a rounding error of float64, not information.
 _ROUNDING = 1e-12

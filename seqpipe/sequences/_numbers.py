@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.tables import is_list
 
-__all__ = ["check_real", "column_numbers", "is_arrow_list", "object_numbers", "plain_columns"]
+__all__ = ["check_real", "column_numbers", "is_arrow_list", "object_numbers", "plain_columns", "warn_of_large_integers"]
 
 #: Describes the position of an item, counted from 0.
 Place = Callable[[int], str]
@@ -33,6 +34,32 @@ def check_real(dtype: Any, name: str) -> None:
         )
     if dtype.kind not in "fiubO":
         raise InvalidSequencesError(f"{name} must hold real numbers, got dtype {dtype}: encode it as numbers first.")
+
+
+def warn_of_large_integers(array: NDArray[Any]) -> None:
+    """Warn of integers that float64 rounds by more than an eighth of their changes from row to row."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize < 8 or not array.size:
+        return
+    if array.max() <= _LARGEST_INTEGER and array.min() >= -_LARGEST_INTEGER:
+        return
+    some = array[:_SOME_ROWS]
+    changes = np.diff(some.astype(np.int64), axis=0)  # of larger unsigned integers as well, modulo 2**64
+    found = np.diff(some.astype(np.float64), axis=0)
+    wrong = np.abs(found - changes) > np.abs(changes) / 8
+    if wrong.sum() * 2 > np.count_nonzero(changes):
+        warnings.warn(
+            "Integers above 2**53 lose their changes from row to row when they become float64. Subtract a "
+            "start from them while they are integers; identifiers are no numbers, leave them out.",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+#: Integers up to this one are exact in float64.
+_LARGEST_INTEGER = 2**53
+
+#: Number of rows whose changes are compared.
+_SOME_ROWS = 2**16
 
 
 def object_numbers(values: NDArray[Any], place: Place) -> NDArray[np.float64]:
@@ -97,6 +124,8 @@ def column_numbers(column: pd.Series[Any], name: str, place: Place) -> NDArray[A
         values = column.to_numpy()
         return object_numbers(values, place) if dtype.kind == "O" else values
     if _is_real(dtype):
+        if dtype.kind in "iu" and not column.isna().any():
+            return column.to_numpy(dtype=np.uint64 if dtype.kind == "u" else np.int64)
         single = dtype in (pd.Float32Dtype(), pd.ArrowDtype(pa.float32()))
         return column.to_numpy(dtype=np.float32 if single else np.float64, na_value=np.nan)
     if isinstance(dtype, pd.SparseDtype):

@@ -68,7 +68,7 @@ class Numbers(TargetCodec):
         Raises
         ------
         ValueError
-            If the number of outputs differs from that of the fit, or mean or scale is not finite.
+            If the number of outputs differs from that of the fit, or mean or variance is not finite.
         """
         columns = values.reshape(len(values), -1)
         if columns.shape[1] != len(self.mean):
@@ -76,8 +76,10 @@ class Numbers(TargetCodec):
                 f"y has {columns.shape[1]} outputs, but had {len(self.mean)} in the previous fit: pass the same "
                 "number, or fit with warm_start=False."
             )
-        if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all()):
-            raise InvalidSequencesError("y is too large: its mean or standard deviation is not finite. Rescale y.")
+        with np.errstate(over="ignore"):  # R² squares deviations
+            finite = np.isfinite(self.mean).all() and np.isfinite(self.scale**2).all()
+        if not finite:
+            raise InvalidSequencesError("y is too large: its mean or variance is not finite. Rescale y.")
         return (columns - self.mean) / self.scale
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:

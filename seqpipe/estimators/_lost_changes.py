@@ -16,7 +16,7 @@ __all__ = ["warn_of_lost_changes"]
 
 
 def warn_of_lost_changes(
-    X: Sequences | Windows, seen: Callable[[NDArray[Any]], NDArray[Any]], when: str, remedy: str = ""
+    X: Sequences | Windows, seen: Callable[[NDArray[Any]], NDArray[Any]], when: str, dtype: str, remedy: str = ""
 ) -> None:
     """Warn if changes of a feature from one time step to the next are lost.
 
@@ -28,6 +28,8 @@ def warn_of_lost_changes(
         As in `lost_changes`.
     when : str
         The operation, for the message.
+    dtype : str
+        The network's type.
     remedy : str
         A sentence before the other remedies, with a space at its end.
     """
@@ -37,10 +39,11 @@ def warn_of_lost_changes(
         return
     j = int(lost[0])
     feature = j if X.feature_names is None else repr(X.feature_names[j])
+    more = ", or set dtype='float64'" if dtype == "float32" else ""
     others = f" ({len(lost)} such features)" if len(lost) > 1 else ""
     warn_user(
         f"Feature {feature} of X loses information {when}: it changes by about {typical[j]:.2g} from one time step to the "
-        f"next, which is below the precision of its values{others}. {remedy}Scale it before fit, for example by "
-        "subtracting its level from each sequence, or set dtype='float64'.",
+        f"next, which is below the precision of {dtype} at its values{others}. {remedy}Subtract its level before fit, clip "
+        f"outliers, or scale it otherwise{more}.",
         DataWarning,
     )

@@ -23,7 +23,7 @@ __all__ = ["RegressingEstimator"]
 _LOST = 1 / 64
 
 #: A deviation below this fraction of the values is a rounding error of float64.
-_ROUNDING = 1e-12
+_ROUNDING = 1e-14
 
 
 class RegressingEstimator(SequenceEstimator):

@@ -70,7 +70,7 @@ class ScaledInputsMixin(DeclaredEstimator):
             return np.asarray((rows - self.x_offset_).astype(dtype))
 
         remedy = "" if self.scale_inputs else "Set scale_inputs=True. "
-        warn_of_lost_changes(X, rounded, f"when it is rounded to {dtype}", remedy)
+        warn_of_lost_changes(X, rounded, "when it is rounded", str(dtype), remedy)
 
     def _standardize_inputs(self, net: SequenceNet, train: Samples) -> None:
         layer = net.module_.input
@@ -88,4 +88,4 @@ class ScaledInputsMixin(DeclaredEstimator):
             with torch.no_grad():
                 return np.asarray(layer(torch.from_numpy(rows).to(layer.shift)).cpu().numpy() * scale)
 
-        warn_of_lost_changes(train.X, standardized, f"when it is standardized in {self.dtype}")
+        warn_of_lost_changes(train.X, standardized, "when it is standardized", self.dtype)

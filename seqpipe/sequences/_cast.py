@@ -23,7 +23,7 @@ _ROWS, _VALUES = 2**12, 2**16
 _FAR = 2**10
 
 #: A difference below this fraction of the values is a rounding error of float64, not information.
-_ROUNDING = 1e-12
+_ROUNDING = 1e-14
 
 #: Changes are lost where half of them become wrong by more than this fraction.
 _WRONG = 1 / 8

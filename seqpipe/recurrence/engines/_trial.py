@@ -26,6 +26,8 @@ _LENGTHS = (4, 1, 3, 0, 4)
 #: Fraction of the largest value of all results that is the minimum scale of relative differences: smaller values may
 #: be rounding errors around zero.
 _ROUNDING = 1e-2
+#: A difference up to this multiple of the plain loop's own rounding errors is rounding as well.
+_AMPLIFIED = 10
 
 
 @compiling()
@@ -71,7 +73,27 @@ def find_fault(
     difference = max(_difference(a, b, least) for a, b in zip(expected, found))
     if difference <= 3 * torch.finfo(dtype).eps ** 0.5:
         return None
+    if dtype != torch.float64 and difference <= _AMPLIFIED * _rounding_of_loop(
+        cell, training, input_grad, expected, least
+    ):
+        return None
     return f"its results differ from the plain loop's by {difference:.1e}"
+
+
+def _rounding_of_loop(cell: Cell, training: bool, input_grad: bool, expected: list[Tensor], least: float) -> float:
+    """Return the relative difference of the plain loop's results from those in float64; 0 if there are none.
+
+    A cell may amplify rounding: the gradient of a normalization of one unit is 0 but for rounding, times 316.
+    """
+    device = contents_of(cell).device
+    try:
+        with forked_generators(device):
+            exact = _all_results(LoopEngine().run, copied(cell).double(), training, input_grad)
+    except Exception:  # a step that does not run in float64 is only held to the stricter bound
+        return 0.0
+    if [t.shape for t in exact] != [t.shape for t in expected]:
+        return 0.0
+    return max(_difference(a.to(b.dtype), b, least) for a, b in zip(exact, expected))
 
 
 def draws_random_numbers(cell: Cell) -> bool:
@@ -101,7 +123,8 @@ def _all_results(run: Run, cell: Cell, training: bool, input_grad: bool, tried: 
     generator = torch.Generator().manual_seed(0)
 
     def random(like: Tensor) -> Tensor:
-        return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+        drawn = torch.randn(like.shape, generator=generator, dtype=torch.promote_types(like.dtype, torch.float64))
+        return drawn.to(like.device, like.dtype)  # the same numbers in each type
 
     def perturbed(tensor: Tensor) -> Tensor:
         if not _has_rounding(tensor):  # such as step counters

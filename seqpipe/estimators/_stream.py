@@ -16,7 +16,7 @@ from torch import Tensor
 from seqpipe.estimators._running import RunningPooling, running_pooling
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import Patching
-from seqpipe.sequences import as_numbers
+from seqpipe.sequences import as_numbers, familiar_item
 from seqpipe.training import SequenceNet
 
 __all__ = ["EnsembleStream", "SequenceStream", "StepStream", "Stream"]
@@ -142,6 +142,7 @@ class _NetStream(Stream):
 
     def _check(self, steps: Any) -> NDArray[Any]:
         n_features = self._n_features
+        steps = familiar_item(steps, "steps")
         x = as_numbers([steps] if _is_number(steps) else steps, "steps")
         found = x.shape
         x = x[None] if x.ndim == 1 else x

@@ -59,8 +59,8 @@ def as_numbers(values: Any, name: str) -> NDArray[Any]:
 
 
 def _as_array(values: Any, name: str) -> NDArray[Any]:
-    if isinstance(values, list | tuple) and not set(map(type, values)) <= _PLAIN:
-        values = [familiar_item(step, f"{name}, step {t}") for t, step in enumerate(values)]
+    if isinstance(values, list | tuple):
+        values = _plain_steps(values, name)
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -70,6 +70,17 @@ def _as_array(values: Any, name: str) -> NDArray[Any]:
             f"{name} must have shape (n_timesteps, n_features), got {values!r:.40} of type {type(values).__name__}."
         )
     return array
+
+
+def _plain_steps(values: list[Any] | tuple[Any, ...], name: str) -> list[Any] | tuple[Any, ...]:
+    """Return steps, or the entries of a step, with those of other libraries converted."""
+    kinds = set(map(type, values))
+    if not kinds <= _PLAIN:
+        values = [familiar_item(step, f"{name}, step {t}") for t, step in enumerate(values)]
+    if kinds.isdisjoint((list, tuple)):
+        return values
+    inner = (f"{name}, step {t}" for t in range(len(values)))
+    return [_plain_steps(step, place) if type(step) in (list, tuple) else step for step, place in zip(values, inner)]
 
 
 #: Types that are accepted in a list without further inspection.

@@ -98,7 +98,7 @@ def _number(value: Any) -> float:
     """Return a number of any type; text is not a number, even if it could be parsed as one."""
     if isinstance(value, str | bytes | complex | np.complexfloating | np.flexible | np.timedelta64) or np.ndim(value):
         raise TypeError(f"a {type(value).__name__} is not a real number")
-    return float(value)
+    return np.nan if value is np.ma.masked else float(value)
 
 
 def column_numbers(column: pd.Series[Any], name: str, place: Place) -> NDArray[Any]:

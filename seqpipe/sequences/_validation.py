@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
@@ -19,6 +20,7 @@ from seqpipe.sequences._finite import check_finite
 from seqpipe.sequences._foreign import familiar, familiar_item, last_names
 from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
 from seqpipe.sequences._windows import Windows
+from seqpipe.tables import is_list
 
 __all__ = ["as_sequences", "is_table", "readable", "recorded"]
 
@@ -213,6 +215,8 @@ def _contained(X: Any) -> Sequences | Windows:
 
 def _dimensions(item: Any) -> int:
     """Return the nesting depth of an item, following its first entries only."""
+    if isinstance(item, pa.Array | pa.ChunkedArray):
+        return 1 + is_list(item.type)
     if hasattr(item, "ndim"):
         inner = _dimensions(item[0]) if getattr(item, "dtype", None) == np.dtype(object) and len(item) else 0
         return int(item.ndim) + inner

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqpipe.estimators._declared import DeclaredEstimator, Group, fitted, parameter
+from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._lost_changes import warn_of_lost_changes
+from seqpipe.estimators._parameters import ComputingParameters
 from seqpipe.estimators._scaling import feature_statistics
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import StandardisedInput
@@ -19,10 +20,8 @@ from seqpipe.training import Samples, SequenceNet
 __all__ = ["ScaledInputsMixin"]
 
 
-class ScaledInputsMixin(DeclaredEstimator):
+class ScaledInputsMixin(ComputingParameters):
     """Adds ``scale_inputs``, and centres what float32 would round."""
-
-    dtype: str
 
     scale_inputs: bool | str = parameter(
         default=True,

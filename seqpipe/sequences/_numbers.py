@@ -43,8 +43,8 @@ def warn_of_large_integers(array: NDArray[Any]) -> None:
     if array.max() <= _LARGEST_INTEGER and array.min() >= -_LARGEST_INTEGER:
         return
     some = array[:_SOME_ROWS]
-    changes = np.diff(some.astype(np.int64), axis=0)  # of larger unsigned integers as well, modulo 2**64
-    found = np.diff(some.astype(np.float64), axis=0)
+    changes: NDArray[Any] = np.diff(some.astype(np.int64), axis=0)  # also of unsigned ones, modulo 2**64
+    found: NDArray[Any] = np.diff(some.astype(np.float64), axis=0)
     wrong = np.abs(found - changes) > np.abs(changes) / 8
     if wrong.sum() * 2 > np.count_nonzero(changes):
         warnings.warn(

@@ -25,13 +25,13 @@ from seqpipe import (
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences, offset_of
 
-TINY: dict[str, Any] = {"hidden_size": 4, "max_epochs": 3, "random_state": 0}
+TINY: dict[str, Any] = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 rng = np.random.default_rng(0)
 V = rng.normal(size=(40, 6, 2))
 y = V[:, -1, 0] + V[:, 0, 1]
 steps = V.cumsum(axis=1)[:, :, 0]
 rows = rng.normal(size=(60, 2))
-LEVELS = {"1e9": 1e9, "seconds since 1970": 1.7e9, "milliseconds since 1970": 1.7e12, "negative": -1e10}
+LEVELS = {"seconds since 1970": 1.7e9, "milliseconds since 1970": 1.7e12, "negative": -1e10}
 
 
 def ragged(X: np.ndarray) -> list[np.ndarray]:
@@ -73,21 +73,18 @@ FITS: dict[str, Callable[[float], Any]] = {
         .predict(far + rows[50:])
     ),
     "captions": lambda far: (
-        SequenceCaptioner(**TINY)
-        .fit(far + V[:, 0], np.where(y > 0, "up", "down"))
-        .token_scores(far + V[:, 0], np.where(y > 0, "up", "down"))
-        if hasattr(SequenceCaptioner, "token_scores")
-        else SequenceCaptioner(**TINY).fit(far + V[:, 0], np.where(y > 0, "up", "down")).history_[-1]["train_loss"]
+        SequenceCaptioner(**TINY).fit(far + V[:, 0], np.where(y > 0, "up", "down")).history_[-1]["train_loss"]
     ),
 }
 
 
-@pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS)
-@pytest.mark.parametrize("kind", FITS)
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [(kind, 1e9) for kind in FITS] + [(kind, level) for kind in ("regressor", "steps") for level in LEVELS.values()],
+)
 def test_a_level_that_is_added_to_the_features_changes_nothing(kind: str, level: float) -> None:
-    if level < 1.6e9 or kind in ("regressor", "steps"):
-        tolerance = 1e-2 if abs(level) > 1e11 else 1e-3  # V itself is rounded when the level is added
-        np.testing.assert_allclose(FITS[kind](level), FITS[kind](0.0), rtol=0, atol=tolerance)
+    tolerance = 1e-2 if level > 1e11 else 1e-3  # V itself is rounded when the level is added
+    np.testing.assert_allclose(FITS[kind](level), FITS[kind](0.0), rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("scaling", ["sequences", "both"])

@@ -50,7 +50,7 @@ CELLS: dict[str, Callable[[int], Cell]] = {
 }
 
 
-@pytest.mark.parametrize("name", CELLS if THOROUGH else ["wrapped GRU", "own", "own groups"])
+@pytest.mark.parametrize("name", CELLS if THOROUGH else ["own", "own groups"])
 def test_a_normalization_of_one_unit_is_compiled_without_a_warning(name: str, compiled: None) -> None:
     sizes = (1, 2) if THOROUGH else (1,)
     for n, dtype in product(sizes, (torch.float32, torch.float64) if THOROUGH else (torch.float32,)):

@@ -1,11 +1,10 @@
-"""Files in the user's cache folder, shared between processes and used only if they are trusted."""
+"""Files in the user's cache folder, shared between processes and used only if no other user could have written them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-import stat
 import sys
 import tempfile
 import threading
@@ -15,18 +14,29 @@ from contextlib import suppress
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from seqpipe.exceptions import SeqpipeWarning
+from seqpipe.exceptions import CompilerError, SeqpipeWarning
+from seqpipe.recurrence._trusted import Distrust, distrust_of_file, distrust_of_folder, distrust_of_place
 
-__all__ = ["cache_folder", "digest_of", "discard_unused", "is_trusted", "keep_text", "mark_used", "private_folder"]
+__all__ = [
+    "cache_folder",
+    "digest_of",
+    "discard_unused",
+    "is_trusted",
+    "keep_text",
+    "mark_used",
+    "private_folder",
+    "warn_once",
+]
 
 _UNUSED_SECONDS = 90 * 24 * 3600.0
 _PATTERNS = ("*.so", "*.dll", "*.py", "*.json", "build-*")
 
 
 class _Process:
-    """State of one process; a forked process starts with its own lock and private folder."""
+    """State of one process; a forked process starts with its own lock and private folder, and knows what was told."""
 
     def __init__(self) -> None:
+        self.told: set[str] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -66,13 +76,23 @@ def _keep(path: Path, text: str) -> Path:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder ``compiler`` in ``SEQPIPE_CACHE`` or else in the user's cache; None if it is unusable."""
+    """Return the folder ``compiler`` in ``SEQPIPE_CACHE`` or else in the user's cache; None if it is unusable.
+
+    It is usable if no other user can write to it or replace a component of its path; else a warning names the component.
+    """
     try:
         folder = _user_cache() / "compiler"
-        folder.mkdir(0o700, parents=True, exist_ok=True)
-        return folder if is_trusted(folder) else None
+        missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+        found = distrust_of_place(missing[-1].parent if missing else folder)
+        if found is None:
+            for each in reversed(missing):  # unlike parents=True, without the permissions of the umask
+                each.mkdir(0o700, exist_ok=True)
+            found = distrust_of_folder(folder)
     except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
         return None
+    if found is not None:
+        _warn(found, f"kept in {str(folder)!r}", "compiled in a private folder, which ends with this process")
+    return folder if found is None else None
 
 
 def _user_cache() -> Path:
@@ -87,33 +107,50 @@ def _user_cache() -> Path:
 
 
 def private_folder() -> Path:
-    """Return a temporary folder of this process, deleted at its end."""
+    """Return a temporary folder of this process, deleted at its end.
+
+    Raises
+    ------
+    CompilerError
+        If another user could replace it, as the folder for temporary files is not safe.
+    """
     with _PROCESS.lock:
         if _PROCESS.private is None:
-            _PROCESS.private = Path(tempfile.mkdtemp(prefix="seqpipe-"))
+            made = Path(tempfile.mkdtemp(prefix="seqpipe-"))
             # Unlike atexit, this also runs at the end of a worker forked by multiprocessing.
-            Finalize(None, shutil.rmtree, args=(_PROCESS.private, True), exitpriority=0)
+            Finalize(None, shutil.rmtree, args=(made, True), exitpriority=0)
+            if (found := distrust_of_folder(made)) is not None:
+                raise CompilerError(
+                    f"There is no safe folder for compiled cells. {str(found.component)!r}: {found.reason}; "
+                    f"{found.remedy}, or set TMPDIR or SEQPIPE_CACHE to a folder that only you can write to."
+                )
+            _PROCESS.private = made
         return _PROCESS.private
 
 
 def is_trusted(path: Path) -> bool:
-    """Return whether a path belongs to this user and nobody else can write to it; warn if not."""
-    if os.name != "posix":
-        return True
-    status = path.stat()
-    if status.st_uid != os.geteuid():
-        reason = f"it belongs to user {status.st_uid}"
-    elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        reason = f"other users can write to it (mode {stat.S_IMODE(status.st_mode):o})"
-    else:
-        return True
-    warnings.warn(
-        f"The compiled cells in {str(path)!r} are not used: {reason}. They are compiled again for this process; remove "
-        f"it, or set SEQPIPE_CACHE to a folder that only you can write to.",
-        SeqpipeWarning,
-        stacklevel=2,
+    """Return whether a file is a regular one of this user and nobody else can write to it; warn if not."""
+    found = distrust_of_file(path)
+    if found is not None:
+        _warn(found, "loaded from the cache", "compiled again for this process")
+    return found is None
+
+
+def warn_once(about: str, message: str) -> None:
+    """Warn, unless this process or its parent has already warned about it."""
+    with _PROCESS.lock:
+        if about in _PROCESS.told:
+            return
+        _PROCESS.told.add(about)
+    warnings.warn(message, SeqpipeWarning, stacklevel=2)
+
+
+def _warn(found: Distrust, not_done: str, instead: str) -> None:
+    warn_once(
+        str(found.component),
+        f"Compiled cells are not {not_done}, since another user may have changed them. {str(found.component)!r}: "
+        f"{found.reason}. They are {instead}; {found.remedy}, or set SEQPIPE_CACHE to a folder that only you can write to.",
     )
-    return False
 
 
 def discard_unused(folder: Path) -> None:

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqpipe.exceptions import CompilerError
-from seqpipe.recurrence._cache import cache_folder, digest_of, discard_unused, is_trusted, mark_used, private_folder
+from seqpipe.recurrence._cache import (
+    cache_folder,
+    digest_of,
+    discard_unused,
+    is_trusted,
+    mark_used,
+    private_folder,
+    warn_once,
+)
 from seqpipe.recurrence._machine import processor
 from seqpipe.recurrence._recent import Recent
 from seqpipe.recurrence.compiler.c._toolchain import Compiler, compile_source, find_compiler, object_flags
@@ -77,7 +85,8 @@ def load(source: str) -> ctypes.CDLL:
     """Compile C11 ``source`` into a shared object, unless it is cached, and load it.
 
     Objects are cached in the folder ``compiler`` of ``SEQPIPE_CACHE``, else of ``seqpipe`` in the user's cache folder.
-    If that folder is not writable, or is writable by others, a private folder is used until the process ends.
+    If that folder is not writable, or another user can write to it or replace a component of its path, a private folder
+    is used until the process ends. An object is loaded only if it has the digest in its name.
 
     Parameters
     ----------
@@ -122,6 +131,9 @@ def _load_cached(folder: Path, recipe: _Recipe) -> ctypes.CDLL | None:
                 library = ctypes.CDLL(str(path))
                 mark_used(path)
                 return library
+            warn_once(
+                "damage", f"The compiled cell {str(path)!r} is damaged: it, and others like it, are compiled again."
+            )
         with suppress(OSError):
             path.unlink()
     return None

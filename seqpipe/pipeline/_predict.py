@@ -153,7 +153,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         case ".csv":
             frame.to_csv(path, index=False)
         case ".parquet":
-            frame.to_parquet(path, index=False)
+            frame.to_parquet(path, index=False, engine="pyarrow", write_page_checksum=True)
         case ".txt":
             write_lines(frame, path)
         case suffix:

@@ -14,7 +14,7 @@ from seqpipe.pipeline._text_files import is_text_file
 from seqpipe.plugins import Registered, host
 from seqpipe.sequences import Sequences
 from seqpipe.specs import ReaderSpec
-from seqpipe.tables import is_csv
+from seqpipe.tables import check_fingerprint, check_regular, is_csv
 
 __all__ = ["read_with", "reader_of"]
 
@@ -53,8 +53,8 @@ def read_with(reader: Registered, path: str | Path) -> pd.DataFrame | Dataset:
         If the reader returns something else.
     """
     path = Path(path)
-    if not path.exists():
-        raise InvalidSequencesError(f"{path}: there is no such file.")
+    check_regular(path)
+    check_fingerprint(path)
     try:
         found: Any = reader.spec.factory(path)
     except SeqpipeError:

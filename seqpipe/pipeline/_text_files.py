@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables import check_fingerprint, check_regular
 
 __all__ = ["is_text_file", "read_lines", "read_passages", "write_lines"]
 
@@ -94,9 +95,9 @@ def _as_line(prediction: Any) -> str:
 def _text(path: str | Path) -> str:
     """Return the contents of a file, with LF line endings."""
     try:
+        check_regular(Path(path))
+        check_fingerprint(Path(path))
         content = Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise InvalidSequencesError(f"{path}: there is no such file.") from error
     except OSError as error:
         raise InvalidSequencesError(f"{path}: the file cannot be read: {error.strerror}.") from error
     encoding = next((name for mark, name in _OTHER_ENCODINGS.items() if content.startswith(mark)), None)

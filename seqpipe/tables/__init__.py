@@ -8,6 +8,7 @@ from seqpipe.tables._continuation import check_continues
 from seqpipe.tables._csv import CsvFormat
 from seqpipe.tables._features import numeric_features
 from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
+from seqpipe.tables._fingerprint import check_fingerprint, check_regular, write_fingerprint
 from seqpipe.tables._index import id_levels, index_of, refuse_panel, rows_by_series, times_of
 from seqpipe.tables._last_times import LastTimes
 from seqpipe.tables._like_steps import check_like_steps
@@ -38,8 +39,10 @@ __all__ = [
     "arrow_from_runs",
     "check_complete",
     "check_continues",
+    "check_fingerprint",
     "check_like_steps",
     "check_one_series",
+    "check_regular",
     "check_roles",
     "check_steps_order",
     "count",
@@ -73,4 +76,5 @@ __all__ = [
     "times_by_id",
     "times_of",
     "typed",
+    "write_fingerprint",
 ]

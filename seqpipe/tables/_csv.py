@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.process import Shared, allow_csv_cells
+from seqpipe.tables._memory_limit import MAX_COLUMNS, TableBudget, shown_bytes
 
 __all__ = ["CSV_SUFFIXES", "CsvFormat", "check_names", "column_names", "read_csv"]
 
@@ -28,13 +29,19 @@ __all__ = ["CSV_SUFFIXES", "CsvFormat", "check_names", "column_names", "read_csv
 MAX_CELL = 2**20
 _LONG_CELLS = Shared(partial(allow_csv_cells, MAX_CELL))
 
+#: Maximum number of bytes of a line, before its cells are separated.
+MAX_LINE = 2**25
+
 #: The usual separator for each suffix, and the others that are tried.
 _USUAL = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 _OTHERS = (",", ";", "\t", "|")
 CSV_SUFFIXES = tuple(_USUAL)
 
-#: Number of lines used to detect the separator.
-_SAMPLE = 50
+#: Number of lines used to detect the separator, and of characters after which no further line is.
+_SAMPLE, _SAMPLE_CHARACTERS = 50, 2**22
+
+#: Bytes of lines that are taken from the budget at a time, and bytes that each cell takes beside its text.
+_STEP, _CELL = 2**20, 8
 
 #: Number of rows held as Python strings at once.
 _BLOCK = 20_000
@@ -93,7 +100,8 @@ def read_csv(path: Path, form: CsvFormat) -> tuple[pd.DataFrame, str]:
     ------
     InvalidSequencesError
         If the file is empty or not in its encoding, two columns share a name, or a row has a different number of cells
-        than the header, a NUL byte, or a cell of more than 1 MB; the message names the file and the line.
+        than the header, a NUL byte, or a cell of more than 1 MB; or if the table, unpacked from a compressed file, would
+        take more memory than the limit. The message names the file and the line.
     """
     with _LONG_CELLS.held():
         dialect = _dialect(path, form)
@@ -140,7 +148,7 @@ def _as_integers_if_written_so(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _dialect(path: Path, form: CsvFormat) -> _Dialect:
     """Detect the format of a file from its first lines; other errors in them are raised later."""
     with _opened(path) as file:
-        sample = list(islice(_lines(path, file, form), _SAMPLE))
+        sample = _sample(_lines(path, file, form, _budget(path)))
     announced = _ANNOUNCED.match(sample[0]) if sample else None
     body = sample[1:] if announced else sample
     usual = next(usual for suffix, usual in _USUAL.items() if path.name.lower().endswith(suffix))
@@ -149,6 +157,21 @@ def _dialect(path: Path, form: CsvFormat) -> _Dialect:
     header = next(iter(_sample_rows(body, separator)), [])
     blanks = len(header) > 1 and all(name.startswith(" ") for name in header[1:])
     return _Dialect(separator, blanks, int(announced is not None))
+
+
+def _sample(lines: Iterator[str]) -> list[str]:
+    sample: list[str] = []
+    n_characters = 0
+    for line in islice(lines, _SAMPLE):
+        sample.append(line)
+        n_characters += len(line)
+        if n_characters > _SAMPLE_CHARACTERS:
+            break
+    return sample
+
+
+def _budget(path: Path) -> TableBudget:
+    return TableBudget.of(path.stat().st_size)
 
 
 def _separator(sample: list[str], usual: str) -> str:
@@ -165,14 +188,16 @@ def _sample_rows(sample: list[str], separator: str) -> list[list[str]]:
         rows = [row for row in csv.reader(sample, delimiter=separator) if not _is_blank(row)]
     except csv.Error:
         return []
-    return rows[:-1] if len(sample) == _SAMPLE else rows  # the last row may continue after the sample
+    # the last row may continue after the sample
+    return rows[:-1] if len(sample) == _SAMPLE or sum(map(len, sample)) > _SAMPLE_CHARACTERS else rows
 
 
 def _read(path: Path, form: CsvFormat, dialect: _Dialect) -> tuple[list[str], list[int], list[pa.ChunkedArray]]:
     """Return the column names, the line on which each row begins, and the columns, after validating every row."""
     lines: list[int] = []
+    budget = _budget(path)
     with _opened(path) as file:
-        rows = _rows(path, _lines(path, file, form), dialect)
+        rows = _rows(path, _lines(path, file, form, budget), dialect)
         line, header = next(rows, (0, []))
         if not header:
             raise InvalidSequencesError(
@@ -180,8 +205,11 @@ def _read(path: Path, form: CsvFormat, dialect: _Dialect) -> tuple[list[str], li
             )
         names = column_names(header)
         check_names(f"{path}:{line}", names)
+        if len(names) > MAX_COLUMNS:
+            raise InvalidSequencesError(f"{path}: the table has {len(names):,} columns. The limit is {MAX_COLUMNS:,}.")
         chunks: list[list[pa.Array]] = [[] for _ in names]
         for block in _blocks(_checked(path, rows, names, dialect, lines)):
+            budget.take(_CELL * len(block) * len(names), path)
             for chunk, cells in zip(chunks, zip(*block)):
                 chunk.append(_text_or_missing(cells))
     return names, lines, [pa.chunked_array(chunk, type=pa.large_string()) for chunk in chunks]
@@ -231,10 +259,10 @@ def _is_blank(row: list[str]) -> bool:
     return not row or (len(row) == 1 and row[0].isspace())
 
 
-def _lines(path: Path, file: io.BufferedIOBase, form: CsvFormat) -> Iterator[str]:
-    """Yield the lines as text, without byte order mark; raise for a NUL byte."""
+def _lines(path: Path, file: io.BufferedIOBase, form: CsvFormat, budget: TableBudget) -> Iterator[str]:
+    """Yield the lines as text, without byte order mark, and take them from the budget; raise for a NUL byte."""
     read = _utf_8_lines if _is_utf_8(form.encoding) else _decoded_lines
-    for number, line in enumerate(read(path, file, form.encoding), start=1):
+    for number, line in enumerate(read(path, file, form.encoding, budget), start=1):
         if "\0" in line:
             raise InvalidSequencesError(
                 f"{path}:{number}: the line contains a NUL byte. The file is damaged, or not CSV."
@@ -242,8 +270,14 @@ def _lines(path: Path, file: io.BufferedIOBase, form: CsvFormat) -> Iterator[str
         yield line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
 
 
-def _utf_8_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) -> Iterator[str]:
-    for number, line in enumerate(file, start=1):
+def _utf_8_lines(path: Path, file: io.BufferedIOBase, encoding: str | None, budget: TableBudget) -> Iterator[str]:
+    n_bytes = 0
+    for number, line in enumerate(iter(partial(file.readline, MAX_LINE + 1), b""), start=1):
+        n_bytes += len(line)
+        if n_bytes > _STEP:
+            _check_length(path, number, line)
+            budget.take(n_bytes, path)
+            n_bytes = 0
         try:
             yield line.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -253,9 +287,17 @@ def _utf_8_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) -> I
             ) from error
 
 
-def _decoded_lines(path: Path, file: io.BufferedIOBase, encoding: str | None) -> Iterator[str]:
+def _check_length(path: Path, number: int, line: bytes) -> None:
+    if len(line) > MAX_LINE:
+        raise InvalidSequencesError(
+            f"{path}:{number}: the line has more than {shown_bytes(MAX_LINE)}. The file is damaged, or not CSV."
+        )
+
+
+def _decoded_lines(path: Path, file: io.BufferedIOBase, encoding: str | None, budget: TableBudget) -> Iterator[str]:
     """Decode the whole file at once: in some encodings a newline byte may be part of a character."""
-    content = file.read()
+    content = file.read(budget.left + 1)
+    budget.take(len(content), path)
     try:
         text = content.decode(encoding or "utf-8")
     except UnicodeError as error:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._csv import CSV_SUFFIXES, CsvFormat, read_csv
+from seqpipe.tables._fingerprint import check_fingerprint, check_regular
 from seqpipe.tables._numbers import holds_text, read_numbers, texts_of_column
 from seqpipe.tables._parquet import read_parquet, read_parquet_folder
 
@@ -61,12 +62,19 @@ def read_table(
         columns of lists keep the Arrow memory: :func:`seqpipe.sequences.sequences_from_arrow` converts them without a
         copy.
 
+    Notes
+    -----
+    A fingerprint beside the file, as written by :func:`write_fingerprint`, is verified. A table may take the larger of
+    1 GB and 50 times the size of its file, and no more than the memory that is available; the environment variable
+    ``SEQPIPE_MAX_TABLE``, such as ``8GB``, sets another limit. What a Parquet file would unpack to is computed from the
+    headers of its pages before any is unpacked; checksums of pages are verified where there are any.
+
     Raises
     ------
     InvalidSequencesError
-        If the file is missing, empty, damaged or of another kind, two columns share a name, or a CSV row has a
-        different number of cells than the header, a NUL byte, or a cell of more than 1 MB; the message names the file
-        and the line.
+        If the file is missing, empty, damaged or of another kind, differs from its fingerprint, or would take more memory
+        than the limit; if two columns share a name; or if a CSV row has a different number of cells than the header, a
+        NUL byte, or a cell of more than 1 MB. The message names the file and the line.
     """
     form = CsvFormat(separator, decimal, encoding)
     frame = read_written(path, form).frame
@@ -78,23 +86,23 @@ def read_table(
 def read_written(path: str | Path, form: CsvFormat | None = None) -> WrittenTable:
     """Read a table with its cells as written; see `read_table`."""
     path = Path(path)
+    if not (is_csv(path) or path.is_dir() or path.suffix.lower() == ".parquet"):
+        raise InvalidSequencesError(
+            f"{path}: the suffix of a table must be one of {', '.join([*CSV_SUFFIXES, '.parquet'])}, or the path a "
+            f"folder of Parquet files. Got {path.suffix!r} instead."
+        )
     try:
+        check_regular(path)
+        check_fingerprint(path)
         if is_csv(path):
             return _noted(*read_csv(path, form or CsvFormat()), path, form)
-        if path.is_dir():
-            return WrittenTable(read_parquet_folder(path))
-        if path.suffix.lower() == ".parquet":
-            return WrittenTable(read_parquet(path))
+        return WrittenTable(read_parquet_folder(path) if path.is_dir() else read_parquet(path))
     except InvalidSequencesError:
         raise
-    except FileNotFoundError as error:
-        raise InvalidSequencesError(f"{path}: there is no such file.") from error
     except Exception as error:  # on a damaged file a parser may raise any exception
-        raise InvalidSequencesError(f"{path}: the file cannot be read ({type(error).__name__}: {error}).") from error
-    raise InvalidSequencesError(
-        f"{path}: the suffix of a table must be one of {', '.join([*CSV_SUFFIXES, '.parquet'])}, or the path a folder "
-        f"of Parquet files. Got {path.suffix!r} instead."
-    )
+        raise InvalidSequencesError(
+            f"{path}: the file cannot be read ({type(error).__name__}: {error}). If it is damaged, restore it from a copy."
+        ) from error
 
 
 def is_csv(path: str | Path) -> bool:

@@ -175,7 +175,7 @@ def test_a_stored_index_is_a_column_like_any_other(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 8, b"a,b\n1,2\n"])
 def test_what_is_no_parquet_is_refused(written, content):
-    with pytest.raises(InvalidSequencesError, match=r"x.parquet: the file cannot be read \(Arrow"):
+    with pytest.raises(InvalidSequencesError, match=r"x.parquet: the file is damaged, or not Parquet: its? "):
         read_table(written(content, "x.parquet"))
 
 
@@ -211,13 +211,10 @@ def test_a_forged_row_count_is_refused_before_it_is_believed(tmp_path):
     path = parquet(tmp_path / "x.parquet", pa.table({"y": np.arange(1000.0)}))
     whole = path.read_bytes()
     footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    for rows, message in [
-        (2**40, "declares 1099511627776 rows of 1 values"),
-        (2**28, "declares 268435456 rows but has 1000"),
-    ]:
+    for rows in (2**40, 2**28):
         metadata = whole[footer:-8].replace(varint(1000), varint(rows))
         path.write_bytes(whole[:footer] + metadata + len(metadata).to_bytes(4, "little") + b"PAR1")
-        with pytest.raises(InvalidSequencesError, match=message):
+        with pytest.raises(InvalidSequencesError, match=f"declares {rows} rows but has 1000 values in column 'y'"):
             read_table(path)
 
 

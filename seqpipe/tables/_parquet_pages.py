@@ -1,0 +1,235 @@
+"""What the pages of a Parquet file would unpack to, from its metadata and the headers of all pages.
+
+Run-length codes and dictionaries let a few bytes stand for any number of values. Every page states its number of values
+in its header, and readers decode no more than that, whatever the metadata at the end of the file says. So the headers are
+read, and the metadata is held to them, before anything is unpacked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.tables._memory_limit import MAX_COLUMNS
+from seqpipe.tables._thrift import EndOfData, read_struct
+
+__all__ = ["Column", "read_columns"]
+
+_MAGIC = b"PAR1"
+_DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
+_INT96, _BYTE_ARRAY, _FIXED = 3, 6, 7
+_REPEATED = 2
+_BY_DICTIONARY, _BY_PREFIX = (2, 8), 7
+_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+#: Bytes that a value of any type takes at least, once it is a number of a table or the offset of a text.
+_LEAST = 8
+_WIDTHS = {_INT96: 12}
+_MOST_NESTED = 64
+#: Bytes read at first for a header, and the size that a header may have.
+_WINDOW, _MOST_HEADER = 512, 2**24
+#: Size up to which dictionaries are unpacked to find their longest entry.
+_MOST_DICTIONARY = 2**24
+
+
+@dataclass
+class Column:
+    """What the pages of a column in one group of rows state.
+
+    Attributes
+    ----------
+    place : int
+        Position of the column of the table that it is a part of.
+    nested : bool
+        Whether a row may have any number of values.
+    n_bytes : int
+        Bytes that its values take for certain, without those of repeated texts.
+    n_repeated : int
+        Number of values that may repeat a text of ``longest`` bytes.
+    longest : int
+        Bytes of the longest text that its pages may repeat, or more.
+    """
+
+    place: int
+    nested: bool
+    n_bytes: int = 0
+    n_repeated: int = 0
+    longest: int = 0
+    _dictionary: tuple[int, int, int, str] | None = field(default=None, repr=False)
+
+    @property
+    def repeated_bytes(self) -> int:
+        """Bytes that its repeated texts take at most."""
+        return self.n_repeated * self.longest
+
+    def tighten(self, file: BinaryIO) -> None:
+        """Set ``longest`` to the length of the longest entry of the dictionary, where that is known."""
+        if self._dictionary is None:
+            return
+        start, packed, unpacked, codec = self._dictionary
+        if unpacked > _MOST_DICTIONARY:
+            return
+        file.seek(start)
+        data = file.read(packed)
+        with suppress(pa.ArrowException):  # pyarrow reports damage when it reads the page
+            if codec:
+                data = pa.decompress(data, decompressed_size=unpacked, codec=codec, asbytes=True)
+            self.longest = _longest_entry(data)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """A column of the schema that has values, and the column of the table that it is a part of."""
+
+    name: str
+    place: int
+    kind: int
+    width: int
+    nested: bool
+
+
+def read_columns(file: BinaryIO, path: Path) -> list[Column]:
+    """Return the columns of all groups of rows of a Parquet file.
+
+    Raises
+    ------
+    InvalidSequencesError
+        If the metadata is damaged, or contradicts the headers of the pages; the message names ``path``.
+    """
+    size = file.seek(0, 2)
+    try:
+        metadata = _footer(file, size)
+        leaves = list(_leaves(metadata[2]))
+        groups = metadata[4]
+        _check(sum(group[3] for group in groups) == metadata[3], "its numbers of rows contradict each other")
+        chunks = [chunk[3] for group in groups for chunk in group[1]]
+        _check(sum(chunk[7] for chunk in chunks) <= size, "its columns overlap")
+        return [column for group in groups for column in _of_group(file, size, leaves, group)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = str(error) if isinstance(error, ValueError) else "its metadata is malformed"
+        raise InvalidSequencesError(
+            f"{path}: the file is damaged, or not Parquet: {what}. Restore it from a copy, or write it again."
+        ) from error
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _footer(file: BinaryIO, size: int) -> dict[int, Any]:
+    """Return the struct FileMetaData of Parquet's specification, by field id."""
+    _check(size >= 12, "it ends early")
+    file.seek(size - 8)
+    ending = file.read(8)
+    _check(ending[4:] == _MAGIC, "it does not end with PAR1")
+    length = int.from_bytes(ending[:4], "little")
+    _check(length <= size - 12, "its metadata is longer than the file")
+    file.seek(size - 8 - length)
+    return read_struct(file.read(length))[0]
+
+
+def _leaves(schema: list[dict[int, Any]]) -> Iterator[_Leaf]:
+    """Yield the columns with values; the schema lists its nodes, parents first."""
+    _check(1 < len(schema) <= MAX_COLUMNS, f"it declares {len(schema) - 1:,} columns. The limit is {MAX_COLUMNS:,}")
+    open_nodes: list[list[Any]] = [[schema[0].get(5, 0), "", False]]  # children to come, path, whether repeated
+    place = -1
+    for node in schema[1:]:
+        while open_nodes and open_nodes[-1][0] == 0:
+            open_nodes.pop()
+        _check(0 < len(open_nodes) <= _MOST_NESTED, f"its schema is not a tree of up to {_MOST_NESTED} levels")
+        open_nodes[-1][0] -= 1
+        _, above, nested = open_nodes[-1]
+        place += len(open_nodes) == 1
+        name = f"{above}.{node[4].decode(errors='replace')}".removeprefix(".")
+        nested = nested or node.get(3) == _REPEATED
+        if node.get(5):
+            open_nodes.append([node[5], name, nested])
+        else:
+            width = node.get(2, 0) if node[1] == _FIXED else _WIDTHS.get(node[1], 0)
+            yield _Leaf(name, place, node[1], max(width, _LEAST), nested)
+    _check(all(node[0] == 0 for node in open_nodes), "its schema is not complete")
+
+
+def _of_group(file: BinaryIO, size: int, leaves: list[_Leaf], group: dict[int, Any]) -> Iterator[Column]:
+    n_rows = group[3]
+    _check(len(group[1]) == len(leaves), f"it has {len(group[1])} columns where its schema has {len(leaves)}")
+    for leaf, chunk in zip(leaves, group[1]):
+        _check(not chunk.get(1), f"column {leaf.name!r} is in another file")
+        _check(8 not in chunk and 9 not in chunk, f"column {leaf.name!r} is encrypted")
+        column, n_values = _of_chunk(file, size, leaf, chunk[3])
+        fits = n_values >= n_rows if leaf.nested else n_values == n_rows
+        _check(fits, f"it declares {n_rows} rows but has {n_values} values in column {leaf.name!r}")
+        yield column
+
+
+def _of_chunk(file: BinaryIO, size: int, leaf: _Leaf, chunk: dict[int, Any]) -> tuple[Column, int]:
+    """Return what the pages of a column state, and their number of values."""
+    _check(chunk[1] == leaf.kind, f"column {leaf.name!r} has another type than in the schema")
+    column, n_values = Column(leaf.place, leaf.nested), 0
+    for header, start in _pages(file, size, chunk):
+        kind, unpacked, packed = header[1], header[2], header[3]
+        if kind == _DICTIONARY:
+            _check(n_values == 0 and not column.longest, f"column {leaf.name!r} has several dictionaries")
+            column.n_bytes += unpacked
+            if leaf.kind == _BYTE_ARRAY:
+                column.longest = unpacked
+                codec = _CODECS.get(chunk[4], "")
+                if codec or chunk[4] == 0:
+                    column._dictionary = (start, packed, unpacked, codec)
+        elif kind in (_DATA, _DATA_2):
+            page = header[5 if kind == _DATA else 8]
+            n, encoding = page[1], page[2 if kind == _DATA else 4]
+            _check(n >= 0, f"column {leaf.name!r} has a page of {n} values")
+            n_values += n
+            column.n_bytes += n * leaf.width + unpacked
+            if leaf.kind == _BYTE_ARRAY and encoding in _BY_DICTIONARY:
+                column.n_repeated += n
+            elif leaf.kind == _BYTE_ARRAY and encoding == _BY_PREFIX:  # each text repeats the beginning of the one before
+                column.n_repeated += n
+                column.longest, column._dictionary = max(column.longest, unpacked), None
+    return column, n_values
+
+
+def _pages(file: BinaryIO, size: int, chunk: dict[int, Any]) -> Iterator[tuple[dict[int, Any], int]]:
+    """Yield the headers of the pages of a column, and where their contents start."""
+    first = chunk[9]
+    position = chunk[11] if 0 < chunk.get(11, 0) < first else first
+    end = position + chunk[7]
+    _check(0 <= position <= end <= size, "its columns are outside of the file")
+    while position < end:
+        header, start = _header(file, position)
+        _check(header[2] >= 0 and header[3] >= 0, "a page has a negative size")
+        position = start + header[3]
+        _check(position <= size, "a page is longer than the file")
+        yield header, start
+
+
+def _header(file: BinaryIO, position: int) -> tuple[dict[int, Any], int]:
+    window = _WINDOW
+    while True:
+        file.seek(position)
+        data = file.read(window)
+        try:
+            header, length = read_struct(data)
+        except EndOfData:
+            if len(data) < window or window > _MOST_HEADER:
+                raise
+            window *= 32
+            continue
+        return header, position + length
+
+
+def _longest_entry(data: bytes) -> int:
+    """Return the length of the longest text of a dictionary, each of which follows its length in four bytes."""
+    longest = position = 0
+    while position + 4 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "little")
+        longest = max(longest, length)
+        position += 4 + length
+    return longest

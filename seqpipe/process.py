@@ -6,7 +6,10 @@
 - `noted_interrupts`, while callbacks are notified of the end of an epoch: SIGINT is recorded.
 - `hangup_exits`, while ``seqpipe ui`` serves: SIGHUP exits with 129.
 - `deferred_signals`, while a child process is started, and during a fit with checkpoints: signals are handled later.
-- `variable`, while a command of ``seqpipe --debug`` runs: SEQPIPE_DEBUG is set.
+- `variable`, while a command runs: PYTHONSAFEPATH is set, so that processes that are started do not import files of the
+  working folder; with options, SEQPIPE_DEBUG and SEQPIPE_PLUGINS are.
+- `time_limit`, while a recipe runs with a limit: SIGINT is sent when the time is over, and later the process is ended.
+- `memory_limit`, while a recipe runs with a limit: the limit of the process for its data is lowered, on Linux.
 - `allow_csv_cells`, while a CSV file is read: `csv.field_size_limit` is raised.
 
 Two more changes follow the same rule in other modules: torch's number of threads (`seqpipe.training._threads`), and
@@ -26,7 +29,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -38,7 +41,9 @@ __all__ = [
     "deferred_signals",
     "hangup_exits",
     "intercepted_warnings",
+    "memory_limit",
     "noted_interrupts",
+    "time_limit",
     "variable",
 ]
 
@@ -85,7 +90,9 @@ def command_line(show_warning: Callable[..., None]) -> Iterator[None]:
     sys.unraisablehook = _signal_again
     warnings.showwarning = show_warning
     try:
-        yield
+        # joblib's workers and MLflow's server start as "python -m …", which would import a joblib.py of the working folder
+        with variable("PYTHONSAFEPATH", "1"):
+            yield
     finally:
         signal.signal(signal.SIGTERM, terminate)
         sys.unraisablehook = unraisable
@@ -216,6 +223,75 @@ def deferred_signals() -> Iterator[DeferredSignals]:
     finally:
         deferred.restore()
         deferred.deliver()
+
+
+# ---- limits
+
+
+@contextmanager
+def time_limit(seconds: float, *, grace: float = 30.0) -> Iterator[None]:
+    """Interrupt the main thread after some time, as Ctrl-C does, and raise `TimeoutError` when it has ended.
+
+    If it has not ended ``grace`` seconds later, as it waits in compiled code, the process ends with its child processes and
+    exit code 1.
+    """
+    is_over = threading.Event()
+
+    def end() -> None:
+        is_over.set()
+        _send(signal.SIGINT)
+        last.start()
+
+    first, last = threading.Timer(seconds, end), threading.Timer(grace, _end_at_once, (seconds,))
+    first.daemon = last.daemon = True
+    first.start()
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if is_over.is_set():
+            raise TimeoutError(f"it did not end within {seconds:g} seconds") from stop
+        raise
+    finally:
+        first.cancel()
+        last.cancel()
+
+
+def _end_at_once(seconds: float) -> None:
+    import psutil  # imported on use: a limit is rarely needed
+
+    sys.stderr.write(f"error: the command did not end within {seconds:g} seconds, nor when interrupted\n")
+    sys.stderr.flush()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.kill()
+    os._exit(1)
+
+
+@contextmanager
+def memory_limit(n_bytes: int) -> Iterator[None]:
+    """Let this process, and each that it starts, take ``n_bytes`` more memory than it has now; only Linux supports it.
+
+    Beyond it, allocations fail: in Python with `MemoryError`, in torch with `RuntimeError`.
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = _data_bytes() + n_bytes
+    soft = min((limit for limit in (before, hard) if limit != resource.RLIM_INFINITY), default=wanted)
+    resource.setrlimit(resource.RLIMIT_DATA, (min(soft, wanted), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+
+
+def _data_bytes() -> int:
+    """Return the bytes that count towards the limit: private memory that can be written to."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData:"))
 
 
 # ---- warnings and files

@@ -135,12 +135,9 @@ def test_the_version_is_the_distributions(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def without_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be installed but seqpipe."""
     monkeypatch.setenv("SEQPIPE_PLUGINS", "")
-    host.cache_clear()
-    yield
-    host.cache_clear()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from seqpipe.cli import _commands
+from seqpipe.cli._data import data_app
 from seqpipe.cli._errors import clean_errors, show_warning
 from seqpipe.cli._plugins import plugins_app
 from seqpipe.exceptions import PluginWarning, UnknownNameError
@@ -85,6 +86,7 @@ app = typer.Typer(
 )
 for _command in (_commands.run, _commands.compare, _commands.predict, _commands.generate):
     app.command()(_command)
+app.add_typer(data_app, name="data")
 app.add_typer(plugins_app, name="plugins")
 app.command()(_commands.ui)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seqpipe.cli._errors import clean_errors
+from seqpipe.cli._limits import bytes_of, limited
 from seqpipe.cli._output import check_picture, console, file_name, write_pieces
+from seqpipe.process import variable
 
 __all__ = ["compare", "generate", "predict", "run", "ui"]
+
+#: The longest time that the run of an untrusted recipe may take.
+_UNTRUSTED_MINUTES = 60.0
 
 
 def run(
@@ -25,14 +31,42 @@ def run(
         bool, typer.Option("--fresh", help="Start again if a run of this recipe was interrupted here.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    untrusted: Annotated[
+        bool,
+        typer.Option(
+            "--untrusted", help="The recipe is by others: keep it in its folder, without plug-ins, within limits."
+        ),
+    ] = False,
+    plugins: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Load the plug-ins of these distributions only.")
+    ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0.001, help="Longest time that the run may take; 60 with --untrusted.")
+    ] = None,
+    max_memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            metavar="GB",
+            help="Most memory that each process may take, on Linux; half of what is available with --untrusted.",
+        ),
+    ] = None,
 ) -> None:
     """Train, tune, evaluate and record the model of a recipe."""
-    with clean_errors():
+    with clean_errors(), nullcontext() if plugins is None else variable("SEQPIPE_PLUGINS", plugins):
         from seqpipe.pipeline import run_recipe
 
-        run_recipe(
-            recipe, overrides=overrides or (), jobs=jobs, device=device, fresh=fresh, console=console(quiet=quiet)
-        )
+        minutes = _UNTRUSTED_MINUTES if max_minutes is None and untrusted else max_minutes
+        with limited(n_bytes=bytes_of(max_memory, untrusted=untrusted), minutes=minutes):
+            run_recipe(
+                recipe,
+                overrides=overrides or (),
+                jobs=jobs,
+                device=device,
+                fresh=fresh,
+                console=console(quiet=quiet),
+                untrusted=untrusted,
+            )
 
 
 def compare(

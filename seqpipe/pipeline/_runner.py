@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -14,9 +15,10 @@ from sklearn.base import clone
 
 from seqpipe.callbacks import fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, SeqpipeError
+from seqpipe.pipeline._confinement import check_confined, note_on_outside
 from seqpipe.pipeline._fits import FitCounter, FitNotes
 from seqpipe.pipeline._job import Job, prepare_job
-from seqpipe.pipeline._load import RecipeSource, load_recipe
+from seqpipe.pipeline._load import LoadedRecipe, RecipeSource, load_recipe
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_scores import plugged_metrics, plugged_pictures
 from seqpipe.pipeline._plugged_task import PluggedTask
@@ -27,6 +29,7 @@ from seqpipe.pipeline._report import print_result
 from seqpipe.pipeline._result import RunResult
 from seqpipe.pipeline._resuming import forget_checkpoints, kept_run, with_checkpoints
 from seqpipe.pipeline._search import candidate_table, fit_search
+from seqpipe.process import variable
 from seqpipe.tasks import TaskData
 from seqpipe.tracking import MLflowTracker
 
@@ -41,6 +44,7 @@ def run_recipe(
     device: str | None = None,
     fresh: bool = False,
     console: Console | None = None,
+    untrusted: bool = False,
 ) -> RunResult:
     """Train, tune, evaluate and record the model of a recipe.
 
@@ -58,6 +62,11 @@ def run_recipe(
         Whether to start again if a run of the same recipe was interrupted in this folder, instead of continuing it.
     console : rich.console.Console, optional
         Console for progress and results; nothing is printed by default.
+    untrusted : bool, default=False
+        Whether the recipe is by others and must stay in its folder: data and other paths, with links resolved, are below
+        it; runs are recorded in a local SQLite file; no plug-ins are used but those that SEQPIPE_PLUGINS lists; a search
+        has at most 1,000 fits, one at a time unless ``jobs`` is given. Memory and time are limited by the command line
+        only.
 
     Returns
     -------
@@ -76,9 +85,20 @@ def run_recipe(
         If the tracking store is not available at the start.
     """
     console = console or Console(quiet=True)
-    job = prepare_job(load_recipe(source, overrides), jobs=jobs, device=device)
+    loaded = load_recipe(source, overrides)
+    if untrusted:
+        with variable("SEQPIPE_PLUGINS", os.environ.get("SEQPIPE_PLUGINS", "")):
+            check_confined(loaded)
+            return _run(loaded, jobs=1 if jobs is None else jobs, device=device, fresh=fresh, console=console)
+    if (note := note_on_outside(loaded)) is not None:
+        _print(console, note)
+    return _run(loaded, jobs=jobs, device=device, fresh=fresh, console=console)
+
+
+def _run(loaded: LoadedRecipe, *, jobs: int | None, device: str | None, fresh: bool, console: Console) -> RunResult:
+    job = prepare_job(loaded, jobs=jobs, device=device)
     for line in job.summary:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _print(console, line)
     with kept_run(job.loaded, fresh=fresh, console=console) as folder:
         job = replace(job, estimator=with_checkpoints(job.estimator, folder))
         with _tracker(job) as tracker:
@@ -89,6 +109,10 @@ def run_recipe(
     forget_checkpoints(result.final)
     print_result(console, result)
     return result
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _tracker(job: Job) -> AbstractContextManager[MLflowTracker | None]:

@@ -245,7 +245,12 @@ class PluginHost:
         return [f"one of {sorted(set(offers) - set(plugged))}", f"one of {len(plugged)} of plug-ins"]
 
 
-@cache
 def host() -> PluginHost:
-    """Return the plug-in host of this process."""
+    """Return the plug-in host of this process, for the plug-ins that the environment allows now."""
+    return host_for(Allowed.now())
+
+
+@cache
+def host_for(allowed: Allowed) -> PluginHost:
+    """Return the host for plug-ins that the environment allows; there is one for each state of the environment."""
     return PluginHost()

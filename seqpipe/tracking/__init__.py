@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from seqpipe.tracking._confined import local_database, outside_of_store
 from seqpipe.tracking._device import DeviceReport, describe_device
 from seqpipe.tracking._diagnosis import Diagnostic
 from seqpipe.tracking._tracker import MLflowTracker
@@ -20,7 +21,9 @@ __all__ = [
     "MLflowTracker",
     "describe_device",
     "load_model",
+    "local_database",
     "newest_experiment",
+    "outside_of_store",
     "read_curves",
     "read_runs",
     "redacted_uri",

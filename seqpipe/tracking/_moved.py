@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["artifact_root", "update_moved_store"]
+__all__ = ["URI_COLUMNS", "artifact_root", "update_moved_store"]
 
 #: Tables and columns with artifact URIs; first the one that determines where new files are written.
-_URI_COLUMNS = (
+URI_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
@@ -89,7 +89,7 @@ def _is_same(one: Path, other: Path) -> bool:
 def _update_uris(connection: sqlite3.Connection, former: str, root: str) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     files_stayed = _path(former).is_dir() and not _path(root).is_dir()
-    for table, column in _URI_COLUMNS[:1] if files_stayed else _URI_COLUMNS:
+    for table, column in URI_COLUMNS[:1] if files_stayed else URI_COLUMNS:
         if table in tables:
             connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",

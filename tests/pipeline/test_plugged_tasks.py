@@ -19,6 +19,7 @@ from rich.console import Console
 from seqpipe.exceptions import FitFailedError, PluginError, PluginWarning, RecipeError
 from seqpipe.pipeline import RunResult, predict_table, run_recipe
 from seqpipe.plugins import ENTRY_POINT_GROUP, host
+from seqpipe.plugins._host import host_for
 
 TASKS = """
     import numpy as np
@@ -184,11 +185,11 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tasks\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\nmain = acme_tasks\n")
     sys.path.insert(0, str(folder))
-    host.cache_clear()
+    host_for.cache_clear()
     yield
     sys.path.remove(str(folder))
     sys.modules.pop("acme_tasks", None)
-    host.cache_clear()
+    host_for.cache_clear()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from importlib import metadata
 import pytest
 
 from seqpipe.plugins import ENTRY_POINT_GROUP, host
+from seqpipe.plugins._host import host_for
 
 
 class Site:
@@ -45,6 +46,6 @@ def site(tmp_path, monkeypatch):
 @pytest.fixture
 def fresh_host():
     """The host of the process, made again for the distributions of the test."""
-    host.cache_clear()
+    host_for.cache_clear()
     yield host
-    host.cache_clear()
+    host_for.cache_clear()

@@ -7,6 +7,7 @@ import pytest
 from seqpipe import hookspecs
 from seqpipe.exceptions import PluginError, PluginWarning, UnknownNameError
 from seqpipe.plugins import PluginHost, host
+from seqpipe.plugins._host import host_for
 from seqpipe.specs import CellSpec
 
 PARAMETER = "The 'cell' parameter of SequenceClassifier"
@@ -315,12 +316,12 @@ def test_a_plugin_may_ask_the_host_for_names_while_it_is_imported(site):
     """
     )
     site.install("acme-asks", asks).install("acme-cells", OFFERS_A_CELL)
-    host.cache_clear()
+    host_for.cache_clear()
     try:
         assert host().find("engine", "warp", parameter="The engine").distribution == "acme-asks"
         assert host().find("cell", "tiny", parameter=PARAMETER).distribution == "acme-cells"
     finally:
-        host.cache_clear()
+        host_for.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,9 @@ def limited(*, n_bytes: int | None, minutes: float | None) -> Iterator[None]:
     except TimeoutError as error:
         if minutes is None:
             raise
-        raise SeqpipeError(f"The run took more than {minutes:g} minutes: raise the limit with --max-minutes.") from error
+        raise SeqpipeError(
+            f"The run took more than {minutes:g} minutes: raise the limit with --max-minutes."
+        ) from error
     except Exception as error:
         if n_bytes is None or not _is_short_of_memory(error):
             raise

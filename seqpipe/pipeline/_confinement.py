@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import ntpath
 import os
 import re
 from collections.abc import Iterator
@@ -107,16 +106,15 @@ def _leaves(name: str, text: str, folder: Path) -> bool:
     """Return whether a text is an address, or a path that leads out of the folder."""
     is_path = name.rpartition("__")[2] in _PATHS
     parts = re.split(r"[/\\]", text)
-    if len(text) < 2 or len(parts) == 1 and not is_path and not os.path.lexists(folder / text.replace("\0", "")):
+    if len(text) < 2 or (len(parts) == 1 and not is_path and not os.path.lexists(folder / text.replace("\0", ""))):
         return False
-    absolute = os.path.isabs(text) or ntpath.isabs(text) or bool(ntpath.splitdrive(text)[0])
     if _URL.match(text) or _HOME.match(text) or ".." in parts:
         return True
     try:
         here, there = (folder / text).resolve(), Path(text).resolve()
     except (OSError, RuntimeError, ValueError):  # a circle of links, or a NUL byte
         return is_path
-    if absolute or is_path:
+    if os.path.isabs(text) or is_path:
         return not there.is_relative_to(folder)
     return not here.is_relative_to(folder) or (there.exists() and not there.is_relative_to(folder))
 

@@ -156,7 +156,11 @@ def _check(path: Path, beside: Path, expected: _Digest) -> None:
     found = _Digest.of(path)
     if found == expected:
         return
-    how = "its content differs" if found.size == expected.size else f"it has {found.size} bytes instead of {expected.size}"
+    how = (
+        "its content differs"
+        if found.size == expected.size
+        else f"it has {found.size} bytes instead of {expected.size}"
+    )
     raise InvalidSequencesError(
         f"{path}: the file is not the one whose fingerprint is in {beside}: {how}. If it was changed on purpose, "
         f"{_again(beside)}; else restore it from a copy."

@@ -26,7 +26,7 @@ _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 _INT96, _BYTE_ARRAY, _FIXED = 3, 6, 7
 _REPEATED = 2
 _BY_DICTIONARY, _BY_PREFIX = (2, 8), 7
-_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+_CODECS = {0: "", 1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 #: Bytes that a value of any type takes at least, once it is a number of a table or the offset of a text.
 _LEAST = 8
 _WIDTHS = {_INT96: 12}
@@ -173,27 +173,33 @@ def _of_chunk(file: BinaryIO, size: int, leaf: _Leaf, chunk: dict[int, Any]) -> 
     _check(chunk[1] == leaf.kind, f"column {leaf.name!r} has another type than in the schema")
     column, n_values = Column(leaf.place, leaf.nested), 0
     for header, start in _pages(file, size, chunk):
-        kind, unpacked, packed = header[1], header[2], header[3]
-        if kind == _DICTIONARY:
+        column.n_bytes += header[2]
+        if header[1] == _DICTIONARY:
             _check(n_values == 0 and not column.longest, f"column {leaf.name!r} has several dictionaries")
-            column.n_bytes += unpacked
             if leaf.kind == _BYTE_ARRAY:
-                column.longest = unpacked
-                codec = _CODECS.get(chunk[4], "")
-                if codec or chunk[4] == 0:
-                    column._dictionary = (start, packed, unpacked, codec)
-        elif kind in (_DATA, _DATA_2):
-            page = header[5 if kind == _DATA else 8]
-            n, encoding = page[1], page[2 if kind == _DATA else 4]
-            _check(n >= 0, f"column {leaf.name!r} has a page of {n} values")
-            n_values += n
-            column.n_bytes += n * leaf.width + unpacked
-            if leaf.kind == _BYTE_ARRAY and encoding in _BY_DICTIONARY:
-                column.n_repeated += n
-            elif leaf.kind == _BYTE_ARRAY and encoding == _BY_PREFIX:  # each text repeats the beginning of the one before
-                column.n_repeated += n
-                column.longest, column._dictionary = max(column.longest, unpacked), None
+                _add_dictionary(column, header, start, chunk[4])
+        elif header[1] in (_DATA, _DATA_2):
+            page = header[5 if header[1] == _DATA else 8]
+            _check(page[1] >= 0, f"column {leaf.name!r} has a page of {page[1]} values")
+            n_values += page[1]
+            column.n_bytes += page[1] * leaf.width
+            if leaf.kind == _BYTE_ARRAY:
+                _add_texts(column, page[1], encoding=page[2 if header[1] == _DATA else 4], unpacked=header[2])
     return column, n_values
+
+
+def _add_dictionary(column: Column, header: dict[int, Any], start: int, codec: int) -> None:
+    column.longest = header[2]
+    if codec in _CODECS:
+        column._dictionary = (start, header[3], header[2], _CODECS[codec])
+
+
+def _add_texts(column: Column, n: int, *, encoding: int, unpacked: int) -> None:
+    if encoding in _BY_DICTIONARY:
+        column.n_repeated += n
+    elif encoding == _BY_PREFIX:  # each text repeats the beginning of the one before
+        column.n_repeated += n
+        column.longest, column._dictionary = max(column.longest, unpacked), None
 
 
 def _pages(file: BinaryIO, size: int, chunk: dict[int, Any]) -> Iterator[tuple[dict[int, Any], int]]:

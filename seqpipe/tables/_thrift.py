@@ -62,7 +62,7 @@ class _Reader:
         if kind == _STRUCT:
             return self.struct(depth + 1)
         if kind in (_LIST, _SET):
-            return self.list(depth)
+            return self.items(depth)
         if kind in (_TRUE, _FALSE):  # in a list; a field has its value in its head
             return self.byte() == _TRUE
         if kind == _BYTE:
@@ -70,17 +70,17 @@ class _Reader:
         if kind == _DOUBLE:
             return self.take(8)
         if kind == _MAP:
-            return self.map(depth)
+            return self.pairs(depth)
         raise ValueError(f"the metadata has a value of the unknown type {kind}")
 
-    def list(self, depth: int) -> list[Any]:
+    def items(self, depth: int) -> list[Any]:
         head = self.byte()
         size = head >> 4 if head >> 4 != 15 else self.varint()
         if size > len(self.data) - self.position:  # each item has at least one byte
             raise EndOfData("the metadata ends early")
         return [self.value(head & 15, depth) for _ in range(size)]
 
-    def map(self, depth: int) -> list[tuple[Any, Any]]:
+    def pairs(self, depth: int) -> list[tuple[Any, Any]]:
         size = self.varint()
         kinds = self.byte() if size else 0
         if size > len(self.data) - self.position:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from seqpipe.exceptions import FitFailedError, PluginError, PluginWarning, RecipeError
 from seqpipe.pipeline import RunResult, predict_table, run_recipe
-from seqpipe.plugins import ENTRY_POINT_GROUP, host
+from seqpipe.plugins import ENTRY_POINT_GROUP
 from seqpipe.plugins._host import host_for
 
 TASKS = """

@@ -22,8 +22,6 @@ MAX_FITS = 1_000
 _TRUSTED = "If you trust the recipe, run it without --untrusted."
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _HOME = re.compile(r"~[^/\\]*[/\\]")
-#: Parameters whose values are paths, relative to the working folder.
-_PATHS = ("checkpoint",)
 
 
 def note_on_outside(loaded: LoadedRecipe) -> str | None:
@@ -63,7 +61,7 @@ def _outside(loaded: LoadedRecipe) -> Iterator[tuple[FieldPath, str]]:
         if database is None or not database.resolve().is_relative_to(folder):
             yield ("tracking", "uri"), f"records runs in {redacted_uri(uri)!r}"
     for path, name, text in _texts(loaded):
-        if _leaves(name, text, folder):
+        if _leaves(text, folder):
             yield path, f"has the parameter {name!r}, {redacted_uri(text)!r:.200}"
 
 
@@ -102,20 +100,17 @@ def _texts_in(value: Any, path: FieldPath, name: str) -> Iterator[tuple[FieldPat
             yield from _texts_in(inner, (*path, i), name)
 
 
-def _leaves(name: str, text: str, folder: Path) -> bool:
+def _leaves(text: str, folder: Path) -> bool:
     """Return whether a text is an address, or a path that leads out of the folder."""
-    is_path = name.rpartition("__")[2] in _PATHS
     parts = re.split(r"[/\\]", text)
-    if len(text) < 2 or (len(parts) == 1 and not is_path and not os.path.lexists(folder / text.replace("\0", ""))):
+    if len(text) < 2 or (len(parts) == 1 and not os.path.lexists(folder / text.replace("\0", ""))):
         return False
     if _URL.match(text) or _HOME.match(text) or ".." in parts:
         return True
     try:
         here, there = (folder / text).resolve(), Path(text).resolve()
     except (OSError, RuntimeError, ValueError):  # a circle of links, or a NUL byte
-        return is_path
-    if os.path.isabs(text) or is_path:
-        return not there.is_relative_to(folder)
+        return False
     return not here.is_relative_to(folder) or (there.exists() and not there.is_relative_to(folder))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import re
 import shutil
 import time
 import warnings
@@ -35,9 +37,10 @@ _IRRELEVANT: Any = {"tracking": True, "search": {"jobs", "backend"}}
 @contextmanager
 def kept_run(loaded: LoadedRecipe, *, fresh: bool, console: Console) -> Iterator[Path | None]:
     """Yield the folder of the checkpoints of a run, which is deleted if the context succeeds; None if it cannot be written."""
-    _delete_old()
     lock = None
     try:
+        _refuse_links(_FOLDER.parent, _FOLDER)
+        _delete_old()
         folder, lock = _own_folder(loaded)
     except OSError as error:
         warnings.warn(
@@ -89,7 +92,9 @@ def _own_folder(loaded: LoadedRecipe) -> tuple[Path, FileLock]:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     number = 1
     while True:
-        folder = _FOLDER / f"{loaded.name}-{digest}{'' if number == 1 else f'-{number}'}"
+        name = re.sub(r"[^\w.-]+", "-", loaded.name)
+        folder = _FOLDER / f"{name}-{digest}{'' if number == 1 else f'-{number}'}"
+        _refuse_links(folder, folder / "run.lock")
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "run.lock", timeout=0)
         try:
@@ -97,7 +102,17 @@ def _own_folder(loaded: LoadedRecipe) -> tuple[Path, FileLock]:
         except Timeout:
             number += 1
         else:
+            for path in folder.rglob("*"):
+                if path.is_symlink():  # checkpoints are never links
+                    path.unlink()
             return folder.absolute(), lock
+
+
+def _refuse_links(*paths: Path) -> None:
+    """Raise `OSError` for a link, behind which files of somebody else would be deleted or written to."""
+    for path in paths:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, f"{str(path)!r} is a link", str(path))
 
 
 def _description(folder: Path) -> str | None:

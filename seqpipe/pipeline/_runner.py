@@ -65,8 +65,8 @@ def run_recipe(
     untrusted : bool, default=False
         Whether the recipe is by others and must stay in its folder: data and other paths, with links resolved, are below
         it; runs are recorded in a local SQLite file; no plug-ins are used but those that SEQPIPE_PLUGINS lists; a search
-        has at most 1,000 fits, one at a time unless ``jobs`` is given. Memory and time are limited by the command line
-        only.
+        has at most 1,000 fits, one at a time unless ``jobs`` is given; an interrupted run is not continued. Memory and time
+        are limited by the command line only.
 
     Returns
     -------
@@ -89,7 +89,8 @@ def run_recipe(
     if untrusted:
         with variable("SEQPIPE_PLUGINS", os.environ.get("SEQPIPE_PLUGINS", "")):
             check_confined(loaded)
-            return _run(loaded, jobs=1 if jobs is None else jobs, device=device, fresh=fresh, console=console)
+            # what an interrupted run has left may have come with the recipe
+            return _run(loaded, jobs=1 if jobs is None else jobs, device=device, fresh=True, console=console)
     if (note := note_on_outside(loaded)) is not None:
         _print(console, note)
     return _run(loaded, jobs=jobs, device=device, fresh=fresh, console=console)

@@ -150,9 +150,7 @@ def test_a_cache_behind_a_link_of_another_user_is_not_used(cache: Path, tmp_path
 
 
 @as_root
-def test_an_object_of_another_user_is_not_loaded(
-    cache: Path, marker: Path, evil: Callable[[Path], bytes]
-) -> None:
+def test_an_object_of_another_user_is_not_loaded(cache: Path, marker: Path, evil: Callable[[Path], bytes]) -> None:
     os.chown(replaced(kept(cache), evil(marker), with_digest=True), OTHER_USER, -1)
     with pytest.warns(SeqpipeWarning, match=f"it belongs to user {OTHER_USER}"):
         assert answer() == 42
@@ -285,9 +283,7 @@ def test_forked_workers_share_the_warning_and_compile_for_themselves(cache: Path
     assert ran.stderr.count("other users can write to it") == 1
 
 
-def test_the_payloads_do_run_when_they_are_loaded(
-    marker: Path, tmp_path: Path, evil: Callable[[Path], bytes]
-) -> None:
+def test_the_payloads_do_run_when_they_are_loaded(marker: Path, tmp_path: Path, evil: Callable[[Path], bytes]) -> None:
     (tmp_path / "evil.so").write_bytes(evil(marker))
     (tmp_path / "evil.so").chmod(0o700)
     assert ctypes.CDLL(str(tmp_path / "evil.so")).answer() == 666

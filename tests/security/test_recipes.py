@@ -15,15 +15,17 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from seqpipe.exceptions import RecipeError
+from seqpipe.exceptions import CheckpointWarning, RecipeError
 from seqpipe.pipeline import run_recipe
+from seqpipe.pipeline._load import load_recipe
+from seqpipe.pipeline._resuming import kept_run
 from seqpipe.plugins import ENTRY_POINT_GROUP
 from seqpipe.plugins._host import host_for
 
@@ -327,7 +329,9 @@ def test_a_store_that_mlflow_made_in_the_folder_serves_again(folder: Path) -> No
 
 
 def test_fits_run_one_at_a_time_unless_the_command_line_says_otherwise(folder: Path, asked: list[int | None]) -> None:
-    recipe = write(folder, {**DIGITS, "search": {"grid": {"cell": ["gru"]}, "jobs": -1}, "tracking": {"enabled": False}})
+    recipe = write(
+        folder, {**DIGITS, "search": {"grid": {"cell": ["gru"]}, "jobs": -1}, "tracking": {"enabled": False}}
+    )
     for jobs in (None, 4):
         with pytest.raises(KeyboardInterrupt):
             run_recipe(recipe, untrusted=True, jobs=jobs)
@@ -380,6 +384,47 @@ def test_a_plugin_that_the_environment_allows_is_used(
     recipe = write(folder, {**with_task(cell="evil"), "tracking": {"enabled": False}})
     assert "accuracy" in run_recipe(recipe, untrusted=True).metrics
     assert marker.exists()
+
+
+# ---- checkpoints in the working folder
+
+
+@pytest.mark.parametrize("link", [".seqpipe", ".seqpipe/checkpoints"])
+def test_checkpoints_are_neither_written_nor_deleted_behind_a_link(link: str, folder: Path) -> None:
+    mine = folder.parent / "mine"
+    (mine / "checkpoints" / "old").mkdir(parents=True)
+    for path in (mine / "checkpoints" / "old", mine / "checkpoints"):
+        os.utime(path, (0, 0))
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to(mine)
+    before = sorted(mine.rglob("*"))
+    loaded = load_recipe(write(folder, DIGITS))
+    with (
+        pytest.warns(CheckpointWarning, match=f"cannot be: '{link}' is a link"),
+        kept_run(loaded, fresh=False, console=Console(quiet=True)) as kept,
+    ):
+        assert kept is None
+    assert sorted(mine.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../../../mine/run", "/tmp/run", ".."])
+def test_the_name_of_a_recipe_does_not_lead_its_checkpoints_elsewhere(name: str, folder: Path) -> None:
+    loaded = load_recipe(write(folder, {**DIGITS, "name": name}))
+    with kept_run(loaded, fresh=False, console=Console(quiet=True)) as kept:
+        assert kept is not None
+        assert kept.resolve().parent == folder / ".seqpipe" / "checkpoints"
+
+
+def test_a_link_among_checkpoints_is_removed_before_they_are_written(folder: Path) -> None:
+    loaded = load_recipe(write(folder, DIGITS))
+    with suppress(KeyboardInterrupt), kept_run(loaded, fresh=False, console=Console(quiet=True)) as kept:
+        assert kept is not None
+        (kept / "fit").symlink_to(folder.parent / "mine")
+        raise KeyboardInterrupt
+    with kept_run(loaded, fresh=False, console=Console(quiet=True)) as kept:
+        assert kept is not None
+        assert not (kept / "fit").exists()
+    assert (folder.parent / "mine" / "secret.csv").exists()
 
 
 # ---- the first line

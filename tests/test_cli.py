@@ -20,10 +20,12 @@ from typer.testing import CliRunner, Result
 
 from seqpipe.cli import app
 from seqpipe.cli._commands import generate
-from seqpipe.exceptions import TrackingError
+from seqpipe.cli._limits import limited
+from seqpipe.exceptions import InvalidSequencesError, SeqpipeError, TrackingError
 from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
 from seqpipe.pipeline._load import load_recipe
 from seqpipe.plugins import host
+from seqpipe.tables import read_table
 from seqpipe.tracking import read_runs, serve
 
 RECIPE = """\
@@ -191,6 +193,10 @@ def test_jobs_and_device_reach_the_fit():
         ),
         (["run", "tiny.yaml", "--set", "seed=!!python/name:os.system x"], "error: --set seed:1: the tag"),
         (["run", "tiny.yaml", "--device", "cuda:99"], "error: --device: device='cuda:99'"),
+        (
+            ["run", "tiny.yaml", "--untrusted", "--set", "tracking.uri=http://127.0.0.1:9"],
+            "error: --set tracking.uri: an untrusted recipe must stay in its folder",
+        ),
         (["predict", "models:/m-1"], "give DATA, or for a forecast --steps, or both"),
         (["ui", "--port", "99999"], "65535"),
     ],
@@ -212,6 +218,7 @@ def test_wrong_use_ends_with_2(arguments: list[str], message: str):
         ),
         (["run", "tiny.yaml", "--set", "tracking.uri=http://127.0.0.1:9"], "error: The tracking store"),
         (["compare", "nothing"], "error: There is no experiment 'nothing'"),
+        (["data", "fingerprint", "none.csv"], "error: none.csv: there is no such file"),
         (["predict", "models:/m-1", "bad.csv"], "error: There is no model 'models:/m-1'"),
         (["ui", "--uri", "sqlite:///none.db"], "error: There are no runs yet"),
     ],
@@ -244,6 +251,49 @@ def test_an_error_that_nobody_foresaw_is_told_with_its_type(monkeypatch: pytest.
         1,
         "error: ZeroDivisionError: all gone (set SEQPIPE_DEBUG=1 for the traceback)\n",
     )
+
+
+# ---- limits and plug-ins
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (MemoryError(), r"needs more than 1000\.0 GB of memory: raise the limit with --max-memory"),
+        (RuntimeError("can't allocate memory: you tried"), "raise the limit with --max-memory.* What failed: can't"),
+        (TimeoutError("late"), "took more than 60 minutes: raise the limit with --max-minutes"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_limit_that_was_reached_names_its_option(raised: Exception, message: str):
+    with pytest.raises(SeqpipeError, match=message), limited(n_bytes=10**12, minutes=60):
+        raise raised
+
+
+def test_other_errors_pass_the_limits():
+    with pytest.raises(ZeroDivisionError, match="all gone"), limited(n_bytes=10**12, minutes=60):
+        raise ZeroDivisionError("all gone")
+
+
+def test_plugins_that_are_named_are_loaded_and_no_others():
+    ran = seqpipe("run", "tiny.yaml", "--plugins", "", "--set", "search.grid.cell=[conv_lstm]")
+    assert ran.exit_code == 2
+    assert "Got 'conv_lstm' instead" in ran.stderr
+    assert "SEQPIPE_PLUGINS" not in os.environ
+
+
+# ---- data
+
+
+def test_a_fingerprint_is_written_beside_each_data_set(own_folder: Path):
+    for name in ("a.csv", "b.csv"):
+        (own_folder / name).write_text("x\n1\n")
+    ran = seqpipe("data", "fingerprint", "a.csv", "b.csv")
+    assert ran.stdout == "fingerprint: a.csv.fingerprint\nfingerprint: b.csv.fingerprint\n"
+    (own_folder / "a.csv").write_text("x\n2\n")
+    with pytest.raises(InvalidSequencesError, match=r"a\.csv: the file is not the one whose fingerprint is in"):
+        read_table("a.csv")
+    assert len(read_table("b.csv")) == 1
 
 
 # ---- signals

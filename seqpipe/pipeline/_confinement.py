@@ -14,10 +14,10 @@ from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.tracking import local_database, outside_of_store, redacted_uri
 
-__all__ = ["MAX_FITS", "check_confined", "note_on_outside"]
+__all__ = ["check_confined", "note_on_outside"]
 
 #: Maximum number of fits, candidates times folds, in a search of a recipe by others.
-MAX_FITS = 1_000
+_MAX_FITS = 1_000
 
 _TRUSTED = "If you trust the recipe, run it without --untrusted."
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
@@ -40,7 +40,7 @@ def check_confined(loaded: LoadedRecipe) -> None:
     Raises
     ------
     RecipeError
-        For a path or tracking store outside of the folder of the recipe, and a search of more fits than `MAX_FITS`; the
+        For a path or tracking store outside of the folder of the recipe, and a search of more than 1,000 fits; the
         message names the field.
     """
     for path, what in _outside(loaded):
@@ -143,7 +143,7 @@ def _check_fits(loaded: LoadedRecipe) -> None:
         return
     sizes = [math.prod(len(values) for values in grid.values()) for _, grid in search.grids]
     n_fits = (sum(sizes) if search.n_iter is None else min(search.n_iter, sum(sizes))) * search.cv
-    if n_fits > MAX_FITS:
+    if n_fits > _MAX_FITS:
         raise loaded.error(
-            ("search",), f"asks for {n_fits:,} fits. An untrusted recipe may ask for {MAX_FITS:,} at most. {_TRUSTED}"
+            ("search",), f"asks for {n_fits:,} fits. An untrusted recipe may ask for {_MAX_FITS:,} at most. {_TRUSTED}"
         )

@@ -104,7 +104,7 @@ def _write(target: Path, text: str, mode: int) -> None:
 
 
 def _beside(path: Path) -> Path:
-    whole = path.absolute() if path.name in ("", "..") else path
+    whole = path.resolve() if path.name in ("", "..") else path
     return whole.with_name(whole.name + _SUFFIX)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -254,6 +255,15 @@ def test_a_table_is_written_by_its_suffix(name: str, own_folder: Path):
     write_table(frame, name)
     read = pd.read_csv(name) if name.endswith("csv") else pd.read_parquet(name)
     pd.testing.assert_frame_equal(read, frame, check_dtype=False)
+
+
+def test_the_pages_of_written_parquet_have_checksums(own_folder: Path):
+    write_table(pd.DataFrame({"prediction": np.arange(1000.0)}), "out.parquet")
+    content = bytearray(Path("out.parquet").read_bytes())
+    content[len(content) // 4] ^= 1
+    Path("out.parquet").write_bytes(content)
+    with pytest.raises(OSError, match="CRC checksum verification failed"):
+        pq.ParquetFile("out.parquet", page_checksum_verification=True).read()
 
 
 def test_another_suffix_is_refused():

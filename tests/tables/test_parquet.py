@@ -42,3 +42,26 @@ def test_decimals_and_booleans_keep_their_missing_cells(tmp_path):
     frame = read_table(tmp_path / "x.parquet")
     assert frame["price"].tolist() == [Decimal("1.10"), pd.NA]
     assert frame["open"].tolist() == [True, pd.NA]
+
+
+TEXTS = ["short", "x" * 5000, None, "y"]
+
+
+@pytest.mark.parametrize("as_category", [False, True])
+def test_a_table_of_repeated_texts_is_read_in_batches_as_it_is_at_once(as_category, tmp_path, monkeypatch):
+    texts = pa.array(TEXTS * 500).dictionary_encode()
+    n = pa.array(range(2000))
+    inner = pa.StructArray.from_arrays([texts.dictionary_decode()], ["a"])
+    table = pa.table({"s": texts if as_category else texts.dictionary_decode(), "n": n, "inner": inner})
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=700)
+    at_once = read_table(tmp_path / "x.parquet")
+    monkeypatch.setenv("SEQPIPE_MAX_TABLE", "8MB")  # the texts might take 20 MB, and take 5
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile.read", None)
+    in_batches = read_table(tmp_path / "x.parquet")
+    assert in_batches["s"].astype(object).where(in_batches["s"].notna(), None).tolist() == TEXTS * 500
+    assert in_batches.drop(columns="s").equals(at_once.drop(columns="s"))
+
+
+def test_pages_without_checksums_are_read(tmp_path):
+    pq.write_table(pa.table({"x": [1.0]}), tmp_path / "x.parquet", write_page_checksum=False)
+    assert read_table(tmp_path / "x.parquet")["x"].tolist() == [1.0]

@@ -73,7 +73,10 @@ def _stray_data(written: str, folder: Path) -> Path | None:
     """Return the path of data outside of the folder, with links resolved; None if there is none."""
     try:
         found = next((each for each in (folder / written, Path(written)) if each.exists()), folder / written)
-        paths = [found, *(found.rglob("*") if found.resolve().is_relative_to(folder) and found.is_dir() else ())]
+        paths = [
+            found,
+            *(found.rglob("*.parquet") if found.resolve().is_relative_to(folder) and found.is_dir() else ()),
+        ]
         return next((path.resolve() for path in paths if not path.resolve().is_relative_to(folder)), None)
     except (OSError, RuntimeError, ValueError):  # a circle of links, or a NUL byte: there is no such file
         return None

@@ -136,7 +136,7 @@ def _footer(file: BinaryIO, size: int) -> dict[int, Any]:
 
 def _leaves(schema: list[dict[int, Any]]) -> Iterator[_Leaf]:
     """Yield the columns with values; the schema lists its nodes, parents first."""
-    _check(1 < len(schema) <= MAX_COLUMNS, f"it declares {len(schema) - 1:,} columns. The limit is {MAX_COLUMNS:,}")
+    _check(0 < len(schema) <= MAX_COLUMNS, f"it declares {len(schema) - 1:,} columns. The limit is {MAX_COLUMNS:,}")
     open_nodes: list[list[Any]] = [[schema[0].get(5, 0), "", False]]  # children to come, path, whether repeated
     place = -1
     for node in schema[1:]:
@@ -204,6 +204,8 @@ def _add_texts(column: Column, n: int, *, encoding: int, unpacked: int) -> None:
 
 def _pages(file: BinaryIO, size: int, chunk: dict[int, Any]) -> Iterator[tuple[dict[int, Any], int]]:
     """Yield the headers of the pages of a column, and where their contents start."""
+    if chunk[5] == 0:  # without values, writers leave offsets unset, and readers read no page
+        return
     first = chunk[9]
     position = chunk[11] if 0 < chunk.get(11, 0) < first else first
     end = position + chunk[7]

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -60,6 +61,34 @@ def test_a_table_of_repeated_texts_is_read_in_batches_as_it_is_at_once(as_catego
     in_batches = read_table(tmp_path / "x.parquet")
     assert in_batches["s"].astype(object).where(in_batches["s"].notna(), None).tolist() == TEXTS * 500
     assert in_batches.drop(columns="s").equals(at_once.drop(columns="s"))
+
+
+@pytest.mark.parametrize(
+    "columns", [{}, {"x": pa.array([], pa.float64())}, {"n": pa.nulls(0), "s": pa.array([], pa.string())}]
+)
+def test_a_table_without_rows_is_read(columns, tmp_path):
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    assert read_table(tmp_path / "x.parquet").shape == (0, len(columns))
+
+
+@pytest.mark.parametrize("compression", ["zstd", "snappy", "gzip", "brotli", "lz4", "uncompressed"])
+def test_the_files_of_another_writer_are_read(compression, tmp_path):
+    frame = pl.DataFrame(
+        {"n": [1, 2, None], "s": ["x", "y", None], "l": [[1.0], [2.0, 3.0], []], "b": [True, False, None]}
+    )
+    frame.write_parquet(tmp_path / "x.parquet", compression=compression)
+    found = read_table(tmp_path / "x.parquet")
+    assert found["l"].tolist() == [[1.0], [2.0, 3.0], []]
+    assert found["s"].tolist()[:2] == ["x", "y"]
+
+
+@pytest.mark.parametrize("data_page_version", ["1.0", "2.0"])
+@pytest.mark.parametrize("use_dictionary", [True, False])
+def test_every_version_of_pages_is_read(data_page_version, use_dictionary, tmp_path):
+    table = pa.table({"x": [1, None], "s": ["a", None], "t": pa.array([1, 2], pa.timestamp("us"))})
+    options = {"data_page_version": data_page_version, "use_dictionary": use_dictionary}
+    pq.write_table(table, tmp_path / "x.parquet", use_deprecated_int96_timestamps=True, **options)
+    assert read_table(tmp_path / "x.parquet")["s"].tolist()[0] == "a"
 
 
 def test_pages_without_checksums_are_read(tmp_path):

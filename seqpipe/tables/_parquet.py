@@ -74,8 +74,7 @@ def files_of_folder(path: Path) -> list[Path]:
 
 def _table(path: Path, budget: TableBudget) -> pa.Table:
     with path.open("rb") as raw:
-        columns = read_columns(raw, path)
-        budget.take(sum(column.n_bytes for column in columns), path)
+        columns = read_columns(raw, path, budget)
         repeating = _repeating(columns, raw, budget, path)
     # pyarrow's metadata of single columns is not inspected: where it is damaged, the process aborts
     with pq.ParquetFile(path, page_checksum_verification=True) as file:

@@ -28,6 +28,7 @@ try:
 except CompilerError:
     pytest.skip("needs a C compiler", allow_module_level=True)
 
+LONG = os.environ.get("SEQPIPE_FAULTS", "0") not in ("", "0")
 SOURCE = "int answer(void) { return 42; }"
 EVIL = """
 #include <stdio.h>
@@ -266,6 +267,7 @@ def test_without_any_safe_folder_nothing_is_loaded_and_the_remedy_is_named(
         answer()
 
 
+@pytest.mark.skipif(not LONG, reason="starts a process that imports torch")
 def test_forked_workers_share_the_warning_and_compile_for_themselves(cache: Path) -> None:
     cache.parents[1].mkdir()
     cache.parents[1].chmod(0o777)

@@ -21,6 +21,7 @@ import pytest
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import read_table, write_fingerprint
+from seqpipe.tables._thrift import read_struct
 
 #: Number of bits that are flipped, one at a time, in each file.
 FLIPS = 500 if os.environ.get("SEQPIPE_FAULTS", "0") not in ("", "0") else 25
@@ -231,6 +232,42 @@ class Executes:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Path.write_text, (self.path, "executed"))
+
+
+def with_lengths(path: Path, encoding: str, n_streams: int) -> None:
+    """Write a page of 1,000 empty texts whose packed lengths state that there are 2**28 of them, in one block."""
+    schema = pa.schema([pa.field("s", pa.string(), nullable=False)])
+    options = {"column_encoding": {"s": encoding}, "use_dictionary": False, "compression": "none"}
+    pq.write_table(pa.table({"s": [""] * 1000}, schema=schema), path, write_statistics=False, **options)
+    whole = path.read_bytes()
+    header, start = read_struct(whole, 4)
+    many = b"\x80\x80\x80\x80\x01"
+    lengths = (many + b"\x04" + many + bytes(6)) * n_streams
+    change = len(lengths) - header[3]
+    head = whole[4:start].replace(number(header[2]), number(header[2] + change, len(number(header[2]))))
+    footer = whole[-8 - int.from_bytes(whole[-8:-4], "little") :]
+    path.write_bytes(whole[:4] + head + lengths + footer)
+    size = header[3] + start - 4
+    path.write_bytes(
+        with_footer(path.read_bytes(), lambda old: old.replace(number(size), number(size + change, len(number(size)))))
+    )
+
+
+@payload("a.parquet", "a page has more lengths than values")
+def a_forged_number_of_packed_lengths_is_held_to_the_values_of_the_page(path: Path) -> None:
+    with_lengths(path, "DELTA_LENGTH_BYTE_ARRAY", 1)
+
+
+@payload("a.parquet", "a page has more lengths than values")
+def a_forged_number_of_repeated_beginnings_is_held_to_the_values_of_the_page(path: Path) -> None:
+    with_lengths(path, "DELTA_BYTE_ARRAY", 2)
+
+
+@payload("a.parquet", "a dictionary of column 'x' ends early")
+def a_forged_number_of_entries_of_a_dictionary_is_held_to_its_bytes(path: Path) -> None:
+    parquet(path, {"x": np.arange(1000.0) % 300}, compression="none")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20].replace(number(300), number(8191), 1) + whole[20:])
 
 
 @payload("a.parquet", "it does not end with PAR1")

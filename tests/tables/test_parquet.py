@@ -91,6 +91,29 @@ def test_every_version_of_pages_is_read(data_page_version, use_dictionary, tmp_p
     assert read_table(tmp_path / "x.parquet")["s"].tolist()[0] == "a"
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("compression", ["none", "zstd", "lz4"])
+def test_texts_whose_lengths_are_packed_are_read(encoding, version, compression, tmp_path):
+    texts = [f"text {i % 37}" * (i % 5) if i % 7 else None for i in range(3000)]
+    lists = [None if i % 11 == 0 else [f"token {k}" for k in range(i % 4)] for i in range(3000)]
+    columns = {"s": texts, "l": lists, "inner": [{"a": text} for text in texts], "sure": [str(i) for i in range(3000)]}
+    schema = pa.schema(
+        [
+            ("s", pa.string()),
+            ("l", pa.list_(pa.string())),
+            ("inner", pa.struct([("a", pa.string())])),
+            pa.field("sure", pa.string(), nullable=False),
+        ]
+    )
+    encodings = dict.fromkeys(("s", "l.list.element", "inner.a", "sure"), encoding)
+    options = {"data_page_version": version, "compression": compression, "data_page_size": 5000}
+    table = pa.table(columns, schema=schema)
+    pq.write_table(table, tmp_path / "x.parquet", use_dictionary=False, column_encoding=encodings, **options)
+    found = read_table(tmp_path / "x.parquet")
+    assert pa.Table.from_pandas(found, schema=schema, preserve_index=False).equals(table)
+
+
 def test_pages_without_checksums_are_read(tmp_path):
     pq.write_table(pa.table({"x": [1.0]}), tmp_path / "x.parquet", write_page_checksum=False)
     assert read_table(tmp_path / "x.parquet")["x"].tolist() == [1.0]

@@ -96,8 +96,8 @@ def _text(path: str | Path) -> str:
     """Return the contents of a file, with LF line endings."""
     try:
         check_regular(Path(path))
-        check_fingerprint(Path(path))
         content = Path(path).read_bytes()
+        check_fingerprint(Path(path))
     except OSError as error:
         raise InvalidSequencesError(f"{path}: the file cannot be read: {error.strerror}.") from error
     encoding = next((name for mark, name in _OTHER_ENCODINGS.items() if content.startswith(mark)), None)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.pipeline._text_files import read_lines, read_passages, write_lines
+from seqpipe.tables import write_fingerprint
 
 TEXTS = st.text(st.sampled_from("ab \t\né"), max_size=80).filter(str.strip)
 
@@ -104,3 +105,12 @@ def test_missing_predictions_are_blank_lines() -> None:
 def test_a_prediction_of_two_lines_is_not_written(end: str) -> None:
     with pytest.raises(InvalidSequencesError, match="prediction 1 has more than one line"):
         write_lines(pd.DataFrame({"prediction": ["ab", f"a{end}b"]}), "out.txt")
+
+
+def test_a_text_that_differs_from_its_fingerprint_is_refused() -> None:
+    path = written(b"ab\nba\n")
+    write_fingerprint(path)
+    assert len(read_lines(path, "text")) == 2
+    written(b"ab\nbb\n")
+    with pytest.raises(InvalidSequencesError, match=r"texts\.txt: the file is not the one whose fingerprint is in"):
+        read_lines(path, "text")

@@ -13,7 +13,7 @@ AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := $(sort $(wildcard plugins/seqpipe-*))
 
-.PHONY: demo test test-lowest test-python check docs downstream fuzz bench bench-gpu defaults languages ui clean
+.PHONY: demo test test-lowest test-python check docs downstream faults fuzz bench bench-gpu defaults languages ui clean
 
 demo: $(INSTALLED)  ## the main example: search over cells on real data
 	$(BIN)/seqpipe run digits --set 'search.grid.cell=[rnn, lstm, gru, mgu]'
@@ -46,6 +46,9 @@ docs: $(INSTALLED)  ## the documentation, in docs/_build/html; warnings are erro
 downstream: $(INSTALLED)  ## tests of all plug-ins in plugins/catalogue.toml, and of new ones; writes plugins/results.json
 	SEQPIPE_SLOW=1 $(BIN)/python -m pytest tests/plugins/test_scaffold.py tests/docs/test_new_cell_page.py
 	$(BIN)/python plugins/downstream.py
+
+faults: $(INSTALLED)  ## kills, outages, forged files, exhausted memory: the long forms of tests that make test runs short
+	SEQPIPE_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/security $(shell grep -rl SEQPIPE_FAULTS tests --include='test_*.py' --exclude-dir=security)
 
 fuzz: $(INSTALLED)  ## random cells against the plain loop, compiled with sanitizers, for MINUTES
 	$(BIN)/python tests/recurrence/compiler/test_random_cells.py --minutes $(MINUTES)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seqpipe.tracking._compare import read_curves, read_runs
     from seqpipe.tracking._experiments import newest_experiment
     from seqpipe.tracking._load import load_model
+    from seqpipe.tracking._store import sync
     from seqpipe.tracking._ui import serve, ui_command
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "read_runs",
     "redacted_uri",
     "serve",
+    "sync",
     "ui_command",
 ]
 
@@ -38,6 +40,7 @@ _READERS = {
     "read_curves": "_compare",
     "read_runs": "_compare",
     "serve": "_ui",
+    "sync": "_store",
     "ui_command": "_ui",
 }
 

@@ -34,7 +34,6 @@ __all__ = ["RecordedFits"]
 class _Fit:
     """An outermost fit that is running in this process."""
 
-    tree: RunTree
     handled_before: BaseException | None
     X: Any = None
     y: Any = None
@@ -51,6 +50,9 @@ class RecordedFits(FitListener):
         self.tags = tags
         self._channel: Channel | None = None
         self._reset()
+
+    #: Whether a model follows a successful fit.
+    _logs_model = False
 
     def _reset(self) -> None:
         """Clear the state that belongs to the process that writes."""
@@ -80,10 +82,10 @@ class RecordedFits(FitListener):
         self._warned = False
         name = self.run_name or type(estimator).__name__
         tags = {**environment_tags(), **self.tags}
-        writer = self._open_writer()
-        writer.open()
-        self._tree = writer.begin(fit_began(estimator, task, name, tags))
-        self._fits[task.tree] = _Fit(self._tree, sys.exc_info()[1])
+        began = fit_began(estimator, task, name, tags, logs_model=self._logs_model)
+        self._tree = self._open_writer().begin(began)
+        self._fits[task.tree] = _Fit(sys.exc_info()[1])
+        self._send([])
 
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
         """Record the start of a task."""
@@ -102,13 +104,17 @@ class RecordedFits(FitListener):
         fit = self._fits.pop(task.tree, None)
         if fit is None:  # the store failed when the fit began
             return
-        outcome = outcome_of(error)
-        self._send([FitEnded(tree=task.tree, time=time, outcome=outcome, held=self._held)])
-        if error is None:
-            self._log_fitted(fit.tree, estimator, fit.X, fit.y)
-        self._flush()
+        try:
+            if error is None:
+                self._log_fitted(task.tree, estimator, fit.X, fit.y)
+        except BaseException as interrupt:
+            error = interrupt
+            raise
+        finally:
+            self._send([FitEnded(tree=task.tree, time=time, outcome=outcome_of(error), held=self._held)])
+            self._flush()
 
-    def _log_fitted(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
+    def _log_fitted(self, tree: UUID, estimator: Any, X: Any, y: Any) -> None:
         """Log the fitted estimator; does nothing here."""
 
     def _propagating(self, task: FitTask) -> BaseException | None:
@@ -144,10 +150,19 @@ class RecordedFits(FitListener):
                 self._warn(
                     "The process that writes runs cannot be reached from this one, whose part of the fit is not recorded."
                 )
-        if self._writer is not None and self._writer.failure is not None:
+        if self._writer is not None:
+            self._warn_of_failures(self._writer)
+
+    def _warn_of_failures(self, writer: Writer) -> None:
+        if writer.failure is not None:
             self._warn(
-                f"A write to the tracking store {redacted_uri(self._writer.uri)!r} failed "
-                f"({redacted_uri(self._writer.failure)}). The fit continues; the data is kept and written again later."
+                f"A write to the tracking store {redacted_uri(writer.uri)!r} failed ({redacted_uri(writer.failure)}). The fit "
+                "continues; the data is kept and written again later."
+            )
+        if writer.kept.failure is not None:
+            self._warn(
+                f"The journal of the fit cannot be written ({writer.kept.failure}). The fit continues; what the tracking store "
+                "does not have when this process ends is lost. Set SEQPIPE_JOURNAL to a folder that can be written."
             )
 
     def _flush(self) -> None:
@@ -162,7 +177,7 @@ class RecordedFits(FitListener):
         if lost:
             warnings.warn(
                 f"{lost} entries were not written to {store!r} ({redacted_uri(self._writer.failure or '')}). "
-                "The fitted estimator is not affected; its runs are incomplete.",
+                f"The fitted estimator is not affected. {self._writer.where_kept()}",
                 TrackingWarning,
                 stacklevel=2,
             )

@@ -19,7 +19,8 @@ class Search:
     second.
     """
 
-    def __init__(self, began: SearchBegan) -> None:
+    def __init__(self, began: SearchBegan, key: str) -> None:
+        self._key = key
         self._n_splits = began.n_splits
         self._searched = began.searched
         self._candidates: dict[int, Candidate] = {}
@@ -29,7 +30,8 @@ class Search:
         number = task // self._n_splits
         if number not in self._candidates:
             searched = self._searched[number] if self._searched else {}
-            self._candidates[number] = Candidate(number, searched, self._n_splits, time, parent)
+            key = f"{self._key}/candidate-{number + 1}"
+            self._candidates[number] = Candidate(number, searched, self._n_splits, time, key, parent)
         return self._candidates[number]
 
     def missing(self, event: SearchEnded, parent: Run) -> list[Run]:
@@ -55,8 +57,8 @@ class Search:
 class Candidate:
     """A candidate's run and its folds; numbers in names and tags count from 1."""
 
-    def __init__(self, number: int, searched: dict[str, str], n_splits: int, time: int, parent: Run) -> None:
-        self.run = Run(short_name(searched) or f"candidate {number + 1}", "candidate", time, parent)
+    def __init__(self, number: int, searched: dict[str, str], n_splits: int, time: int, key: str, parent: Run) -> None:
+        self.run = Run(short_name(searched) or f"candidate {number + 1}", "candidate", time, key, parent)
         self._tags = {"seqpipe.candidate": str(number + 1)}
         self.run.tags |= self._tags
         self.run.add_params(searched)
@@ -72,7 +74,7 @@ class Candidate:
         """Create the run of a task of this candidate and return it."""
         self.run.start = min(self.run.start, time)  # events of workers may arrive out of order
         split = task % self._n_splits
-        fold = self._folds[split] = Run(f"fold {split + 1}", "fold", time, self.run)
+        fold = self._folds[split] = Run(f"fold {split + 1}", "fold", time, f"{self.run.key}/fold-{split + 1}", self.run)
         fold.tags |= {**self._tags, "seqpipe.fold": str(split + 1)}
         fold.add_params(self._searched)
         return fold

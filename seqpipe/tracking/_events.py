@@ -10,12 +10,17 @@
     ├── Reported      metrics and tags of an epoch or a fit
     ├── RunEnded      a fold or the refit ended
     ├── SearchEnded   the scores of all candidates
-    └── FitEnded      the outermost fit ended, with or without an error
+    ├── FitEnded      the outermost fit ended, with or without an error
+    ├── EntriesAdded  metrics and tags that are logged to the parent run or the refit
+    ├── FileAdded     a file of the parent run
+    ├── ModelAdded    a model of the refit, or of the parent run without one
+    └── Released      the parent run of an ended fit is no longer held open
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from seqpipe.callbacks import TaskPath
@@ -25,9 +30,13 @@ from seqpipe.tracking._search import SearchResults
 
 __all__ = [
     "DataSeen",
+    "EntriesAdded",
     "Event",
+    "FileAdded",
     "FitBegan",
     "FitEnded",
+    "ModelAdded",
+    "Released",
     "Reported",
     "RunBegan",
     "RunEnded",
@@ -46,10 +55,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitBegan(Event):
-    """The outermost fit begins."""
+    """The outermost fit begins; ``logs_model`` tells whether a `ModelAdded` follows if it succeeds."""
 
     name: str
     is_search: bool
+    logs_model: bool
     params: dict[str, str]
     tags: dict[str, str]
 
@@ -112,3 +122,34 @@ class FitEnded(Event):
 
     outcome: Outcome
     held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntriesAdded(Event):
+    """Metrics and tags are logged to the parent run, to the refit (else the parent run), or to both."""
+
+    to: Literal["root", "refit", "both"]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAdded(Event):
+    """A file of the parent run; ``file`` is its name in the journal."""
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAdded(Event):
+    """A model; ``folder`` is its name in the journal."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released(Event):
+    """The parent run of an ended fit, which was held open, ends."""
+
+    outcome: Outcome

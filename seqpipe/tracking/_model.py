@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import mlflow.sklearn
-from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model
 
 from seqpipe.bundle import plugins, trusted_types
 from seqpipe.callbacks import without_callbacks
 from seqpipe.exceptions import BundleError, TrackingError
 from seqpipe.tracking._environment import installed_version
-from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
-from seqpipe.tracking._run import Run
 from seqpipe.tracking._signature import FLAVOR, InputDescription, describe_input
 
-__all__ = ["save_model", "upload_model"]
+__all__ = ["save_model"]
 
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "seqpipe", "skops", "skorch", "torch")
 
@@ -65,28 +62,10 @@ def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any]
     _set_loader(folder, described)
 
 
-def upload_model(publisher: Publisher, run: Run, folder: Path) -> str:
-    """Upload a saved model as an output of ``run`` and return its URI, "models:/<id>"."""
-    client, run_id = publisher.client, publisher.publish(run)
-    entry = client.create_logged_model(publisher.experiment_id, name="model", source_run_id=run_id)
-    _set_identity(folder, entry, run_id)
-    client.log_model_artifacts(entry.model_id, str(folder))
-    client.finalize_logged_model(entry.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])
-    return f"models:/{entry.model_id}"
-
-
 def _set_loader(folder: Path, described: InputDescription) -> None:
     model = Model.load(str(folder))
     model.flavors["python_function"]["loader_module"] = "seqpipe.tracking.serving"
     model.add_flavor(FLAVOR, input=described.form, columns=described.columns)
-    model.save(str(folder / "MLmodel"))
-
-
-def _set_identity(folder: Path, entry: Any, run_id: str) -> None:
-    model = Model.load(str(folder))
-    model.run_id, model.artifact_path = run_id, entry.artifact_location
-    model.model_id = model.model_uuid = entry.model_id
     model.save(str(folder / "MLmodel"))
 
 

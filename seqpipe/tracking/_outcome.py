@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FINISHED", "NOT_BEGUN", "UNFINISHED", "UNSCORED", "Outcome", "Status", "now", "outcome_of"]
+__all__ = ["FINISHED", "LOST", "NOT_BEGUN", "UNFINISHED", "UNSCORED", "Outcome", "Status", "now", "outcome_of"]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -23,6 +23,7 @@ class Outcome:
 
 
 FINISHED = Outcome("FINISHED")
+LOST = Outcome("KILLED", "process ended without closing the run")
 # A search continues when a fit inside it fails, so that no exception leaves the search.
 NOT_BEGUN = Outcome("FAILED", "the fit failed before it began; its FitFailedWarning has the traceback")
 UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning has the traceback")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,18 +13,23 @@ from pathlib import Path, PurePosixPath
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from seqpipe.tracking._fingerprint import DataSet
+from seqpipe.tracking._found_runs import KEY, delete_twins, find_runs, missing_points
+from seqpipe.tracking._keys import KEY_LENGTH, as_path, stored_key
+from seqpipe.tracking._logged_model import upload_model
+from seqpipe.tracking._outcome import now
+from seqpipe.tracking._process import BEAT, process_tags
 from seqpipe.tracking._run import Point, Run
-from seqpipe.tracking._stale import process_tags
+from seqpipe.tracking._tree import RunTree
 
 __all__ = ["Publisher"]
 
-#: Limits of MLflow: 1,000 entries per request, of which 100 parameters and 100 tags; lengths of names and values.
+#: Limits of MLflow: 1,000 entries per request, of which 100 parameters and 100 tags; length of values of tags.
 _POINTS, _PARAMS, _TAGS = 800, 100, 100
-_KEY_LENGTH, _TAG_LENGTH = 250, 5000
-_INVALID = re.compile(r"[^\w .:/-]")
+_TAG_LENGTH = 5000
 #: Error codes for entries that MLflow never accepts.
 _PERMANENT = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
 
@@ -44,64 +48,160 @@ class Publisher:
         Client of the store.
     experiment_id : str
         Experiment of new runs.
+    progressed : callable, optional
+        Called after each write.
 
     Attributes
     ----------
     left_out : dict of str to str
         Entries that the store never accepts, with the reason.
+    is_uploading : bool
+        Whether a file or model is being uploaded, which may take long.
     """
 
-    def __init__(self, client: MlflowClient, experiment_id: str) -> None:
+    def __init__(
+        self, client: MlflowClient, experiment_id: str, progressed: Callable[[], object] = lambda: None
+    ) -> None:
         self.client = client
         self.experiment_id = experiment_id
         self.left_out: dict[str, str] = {}
+        self.is_uploading = False
+        self._progressed = progressed
 
-    def publish(self, run: Run) -> str:
-        """Write all pending entries of a run and return its id; errors of the store propagate."""
+    def publish_tree(self, tree: RunTree, is_away: Callable[[Exception], bool]) -> None:
+        """Write all pending entries of a tree: contents of parents before their children, outcomes in reverse.
+
+        A run that fails does not keep the others waiting, unless ``is_away`` tells that the store does not answer; the first
+        error is raised at the end.
+        """
+        failures: list[Exception] = []
+        for run in [run for run in tree.runs if run.pending_contents]:
+            try:
+                self.write_contents(run)
+            except Exception as error:
+                failures.append(error)
+                if is_away(error):
+                    break
+        if not failures or not is_away(failures[-1]):
+            self._write_outcomes(tree)
+        if failures:
+            raise failures[0]
+
+    def write_contents(self, run: Run) -> None:
+        """Create a run if necessary, and write its pending entries but the outcome."""
         run_id = run.run_id or self._create(run)
         try:
-            self._write_contents(run, run_id)
-        finally:  # the status must not wait for the contents
-            self._write_status(run, run_id)
-        return run_id
+            if run.doubtful:
+                self._compare(run, run_id)
+            self._write_entries_of(run, run_id)
+            run.doubtful = False
+        except Exception:
+            run.doubtful = True
+            raise
 
-    def _write_contents(self, run: Run, run_id: str) -> None:
+    def adopt(self, tree: RunTree) -> None:
+        """Take over the runs that the process wrote which recorded the tree."""
+        found = find_runs(self.client, self.experiment_id, tree.root.key)
+        for run in tree.runs:
+            run.doubtful = True
+            if run.key in found:
+                _identify(run, found[run.key])
+
+    def _write_outcomes(self, tree: RunTree) -> None:
+        """Write the outcomes of complete runs; a parent waits for its children."""
+        waiting: set[int] = set()
+        for run in reversed(tree.runs):
+            if run.ending and not run.pending_contents and id(run) not in waiting:
+                self._write_outcome(run)
+            if run.pending or run.outcome is None:
+                waiting.add(id(run.parent))
+
+    def _write_outcome(self, run: Run) -> None:
+        if run.may_have_twin:
+            delete_twins(self.client, self.experiment_id, run)
+        if run.outcome is not None and run.run_id is not None:
+            self.client.set_terminated(run.run_id, run.outcome.status, end_time=run.end)
+        run.ending = run.may_have_twin = False
+        self._progressed()
+
+    def _create(self, run: Run) -> str:
+        if run.parent is not None and run.parent.run_id is None:
+            self._create(run.parent)
+        found = find_runs(self.client, self.experiment_id, run.key) if run.doubtful else {}
+        try:
+            _identify(run, found.get(run.key) or self._new(run))
+        except Exception:
+            run.doubtful = run.may_have_twin = True
+            raise
+        self._progressed()
+        return str(run.run_id)
+
+    def _new(self, run: Run) -> StoredRun:
+        tags = {**process_tags(), KEY: run.key, BEAT: str(now())}
+        if run.parent is not None:
+            tags["mlflow.parentRunId"] = str(run.parent.run_id)
+        name = run.name[:KEY_LENGTH]
+        made = self.client.create_run(self.experiment_id, start_time=run.start, tags=tags, run_name=name)
+        run.renamed = False
+        return made
+
+    def _compare(self, run: Run, run_id: str) -> None:
+        """Drop what the store has already, and open the run again if it was taken for one of a process that ended."""
+        stored = self.client.get_run(run_id)
+        if stored.info.lifecycle_stage == "deleted":
+            run.settle()
+            return
+        keys = {point.key: stored_key(run.keys, "metric", point.key) for point in run.points}
+        run.points = missing_points(self.client, stored, keys, run.points)
+        if stored.info.status == "KILLED" and (run.outcome is None or run.ending):
+            self._reopen(run, stored)
+
+    def _reopen(self, run: Run, stored: StoredRun) -> None:
+        if "seqpipe.error" in stored.data.tags:
+            self.client.delete_tag(stored.info.run_id, "seqpipe.error")
+            if run.outcome is not None and run.outcome.reason:
+                run.tags["seqpipe.error"] = run.outcome.reason
+        self.client.update_run(stored.info.run_id, status="RUNNING")
+
+    def _write_entries_of(self, run: Run, run_id: str) -> None:
         while run.params or run.tags or run.points:
             self._write_batch(run, run_id)
+            self._progressed()
         if run.renamed:
-            name = run.name[:_KEY_LENGTH]
+            name = run.name[:KEY_LENGTH]
             self._attempt(f"name {name!r}", lambda: self.client.update_run(run_id, name=name))
             run.renamed = False
         if run.data is not None:
             inputs = [_dataset_input(run.data)]
             self._attempt(f"data set {run.data.name!r}", lambda: self.client.log_inputs(run_id, inputs))
             run.data = None
-        for name in list(run.files):
-            self._attempt(f"file {name!r}", partial(self._write_file, run_id, name, run.files[name]))
-            del run.files[name]
+        self._upload(run, run_id)
 
-    def _write_status(self, run: Run, run_id: str) -> None:
-        if run.ending and run.outcome is not None:
-            self.client.set_terminated(run_id, run.outcome.status, end_time=run.end)
-            run.ending = False
+    def _upload(self, run: Run, run_id: str) -> None:
+        self.is_uploading = True
+        try:
+            for name in list(run.files):
+                self._attempt(f"file {name!r}", partial(self._write_file, run_id, name, run.files[name]))
+                del run.files[name]
+                self._progressed()
+            while run.models:
+                self._attempt("model", partial(self._write_model, run, run_id))
+                del run.models[0]
+                self._progressed()
+        finally:
+            self.is_uploading = False
 
-    def _create(self, run: Run) -> str:
-        tags = dict(process_tags())
-        if run.parent is not None:
-            tags["mlflow.parentRunId"] = run.parent.run_id or self._create(run.parent)
-        name = run.name[:_KEY_LENGTH]
-        made = self.client.create_run(self.experiment_id, start_time=run.start, tags=tags, run_name=name)
-        run.run_id = str(made.info.run_id)
-        run.renamed = False
-        return run.run_id
+    def _write_model(self, run: Run, run_id: str) -> None:
+        uri = upload_model(self.client, self.experiment_id, run_id, run.models[0], again=run.doubtful)
+        run.model_uris.append(uri)
 
     def _write_batch(self, run: Run, run_id: str) -> None:
         points = run.points[:_POINTS]
         params = dict(islice(run.params.items(), _PARAMS))
         tags = dict(islice(run.tags.items(), _TAGS))
         entries: list[Entry] = [_metric(run, point) for point in points]
-        entries += [Param(_key(run, "param", key), value) for key, value in params.items()]
-        entries += [RunTag(_key(run, "tag", key), value[:_TAG_LENGTH]) for key, value in tags.items()]
+        entries += [Param(stored_key(run.keys, "param", key), value) for key, value in params.items()]
+        entries += [RunTag(stored_key(run.keys, "tag", key), value[:_TAG_LENGTH]) for key, value in tags.items()]
         self._write_entries(run_id, entries)
         del run.points[: len(points)]
         for key in params:
@@ -139,30 +239,20 @@ class Publisher:
     def _leave_out(self, what: str, error: MlflowException) -> None:
         self.left_out[what] = str(error).strip().partition("\n")[0]
 
-    def _write_file(self, run_id: str, name: str, content: bytes) -> None:
-        path = PurePosixPath(_normalized(name))
+    def _write_file(self, run_id: str, name: str, source: Path) -> None:
+        path = PurePosixPath(as_path(name))
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / path.name
-            local.write_bytes(content)
+            shutil.copyfile(source, local)
             self.client.log_artifact(run_id, str(local), str(path.parent) if path.parent.name else None)
 
 
-def _key(run: Run, kind: str, name: str) -> str:
-    """Return the key of an entry: valid in MLflow and unique within its run."""
-    key = _normalized(_INVALID.sub("_", name)[:_KEY_LENGTH])
-    if run.keys.setdefault((kind, key), name) == name:
-        return key
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{key[: _KEY_LENGTH - 9]}-{digest}"
-
-
-def _normalized(name: str) -> str:
-    """Return a name without empty, "." and ".." path components, which MLflow rejects."""
-    return "/".join(part for part in name.split("/") if part not in ("", ".", "..")) or "_"
+def _identify(run: Run, stored: StoredRun) -> None:
+    run.run_id, run.artifact_uri = str(stored.info.run_id), str(stored.info.artifact_uri)
 
 
 def _metric(run: Run, point: Point) -> Metric:
-    return Metric(_key(run, "metric", point.key), point.value, point.time, point.step)
+    return Metric(stored_key(run.keys, "metric", point.key), point.value, point.time, point.step)
 
 
 def _dataset_input(data: DataSet) -> DatasetInput:

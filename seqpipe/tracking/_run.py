@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from seqpipe.tracking._fingerprint import DataSet
+from seqpipe.tracking._keys import stored_key
 from seqpipe.tracking._outcome import Outcome
 
 __all__ = ["Kind", "Point", "Run"]
@@ -28,13 +30,27 @@ class Run:
     """A run of the tree.
 
     The tree fills the outbox and the publisher empties it, so that entries are kept until they are written.
+
+    Attributes
+    ----------
+    key : str
+        Identifies the run in the store, also before its id is known: the same fit gives the same key.
+    doubtful : bool
+        Whether the store may have entries that are still in the outbox, or an outcome that it was not given.
+    may_have_twin : bool
+        Whether the store may have another run with this key: a request to create it seemed lost.
     """
 
     name: str
     kind: Kind
     start: int
+    key: str
     parent: Run | None = None
     run_id: str | None = None
+    artifact_uri: str | None = None
+    model_uris: list[str] = field(default_factory=list)
+    doubtful: bool = False
+    may_have_twin: bool = False
     outcome: Outcome | None = None
     end: int | None = None
     known_params: set[str] = field(default_factory=set)
@@ -45,7 +61,8 @@ class Run:
     tags: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    models: list[Path] = field(default_factory=list)
     data: DataSet | None = None
     renamed: bool = False
     ending: bool = False
@@ -56,8 +73,13 @@ class Run:
     @property
     def pending(self) -> int:
         """Number of entries that are not in the store yet."""
-        entries = len(self.tags) + len(self.params) + len(self.points) + len(self.files)
-        return entries + (self.run_id is None) + (self.data is not None) + self.renamed + self.ending
+        return self.pending_contents + self.ending
+
+    @property
+    def pending_contents(self) -> int:
+        """The same without the outcome, which is written last."""
+        entries = len(self.tags) + len(self.params) + len(self.points) + len(self.files) + len(self.models)
+        return entries + (self.run_id is None) + (self.data is not None) + self.renamed
 
     def rename(self, name: str) -> None:
         """Rename the run."""
@@ -75,8 +97,18 @@ class Run:
         """Add one value per metric."""
         self.points += [Point(key, value, time, step) for key, value in metrics.items()]
 
-    def finish(self, outcome: Outcome, time: int) -> None:
-        """End the run, or correct its outcome."""
+    def finish(self, outcome: Outcome, time: int, *, held: bool = False) -> None:
+        """End the run, or correct its outcome; with ``held`` it stays open in the store."""
         if outcome.status != "FINISHED":
             self.tags["seqpipe.error"] = outcome.reason
-        self.outcome, self.end, self.ending = outcome, time, True
+        self.outcome, self.end, self.ending = outcome, time, not held
+
+    def settle(self) -> None:
+        """Empty the outbox, whose entries the store has."""
+        names = {"metric": [point.key for point in self.points], "param": [*self.params], "tag": [*self.tags]}
+        for kind in names:
+            for name in names[kind]:
+                stored_key(self.keys, kind, name)
+        for entries in (self.tags, self.params, self.points, self.files, self.models):
+            entries.clear()
+        self.data, self.renamed, self.ending = None, False, False

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from functools import cache
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import psutil
 from mlflow import MlflowClient
 from mlflow.entities import RunTag
 
-__all__ = ["close_stale_runs", "process_tags"]
+from seqpipe.tracking._found_runs import KEY, find_runs
+from seqpipe.tracking._outcome import LOST
+from seqpipe.tracking._process import is_alive
 
-_HOST, _PID, _STARTED = "seqpipe.host", "seqpipe.pid", "seqpipe.process_start"
-_REASON = "process ended without closing the run"
-#: Seconds by which two readings of the start time of a process may differ.
-_TOLERANCE = 2.0
-
-
-def process_tags() -> dict[str, str]:
-    """Return tags that identify this process."""
-    return _tags_of(os.getpid())
+__all__ = ["close_stale_runs"]
 
 
-@cache
-def _tags_of(pid: int) -> dict[str, str]:
-    return {_HOST: socket.gethostname(), _PID: str(pid), _STARTED: repr(psutil.Process(pid).create_time())}
+def close_stale_runs(client: MlflowClient, experiment_ids: Sequence[str] | None = None) -> None:
+    """End the open runs of processes that no longer run as KILLED, and their unfinished models as FAILED.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Client of the store.
+    experiment_ids : sequence of str, optional
+        Experiments to look in; by default all.
+    """
+    experiments = experiment_ids or [found.experiment_id for found in client.search_experiments()]
+    # listed first: closing them changes the pages
+    for run in list(_open_runs(client, experiments)):
+        if not is_alive(run.data.tags) and _is_open(client, run.info.run_id):
+            _close(client, run)
 
 
-def close_stale_runs(client: MlflowClient) -> None:
-    """End the open runs of processes of this host that no longer run, as KILLED."""
-    for run in _open_runs_of_this_host(client):
-        if not _is_alive(run.data.tags) and _is_open(client, run.info.run_id):
-            client.log_batch(run.info.run_id, tags=[RunTag("seqpipe.error", _REASON)])
-            client.set_terminated(run.info.run_id, "KILLED", end_time=time.time_ns() // 1_000_000)
+def _open_runs(client: MlflowClient, experiments: Sequence[str]) -> Iterator[Any]:
+    query = "attributes.status = 'RUNNING' and tags.`seqpipe.pid` LIKE '%'"
+    token = None
+    while True:
+        page = client.search_runs(list(experiments), query, page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
 
 
 def _is_open(client: MlflowClient, run_id: str) -> bool:
@@ -43,24 +48,13 @@ def _is_open(client: MlflowClient, run_id: str) -> bool:
     return bool(client.get_run(run_id).info.status == "RUNNING")
 
 
-def _open_runs_of_this_host(client: MlflowClient) -> list[Any]:
-    experiments = [found.experiment_id for found in client.search_experiments()]
-    query = f"attributes.status = 'RUNNING' and tags.`{_HOST}` = '{socket.gethostname()}'"
-    runs: list[Any] = []
-    token = None
-    while page := client.search_runs(experiments, query, page_token=token):
-        runs += page
-        if not (token := page.token):
-            break
-    return runs
-
-
-def _is_alive(tags: dict[str, str]) -> bool:
-    try:
-        process = psutil.Process(int(tags[_PID]))
-        same = abs(process.create_time() - float(tags[_STARTED])) < _TOLERANCE
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
+def _close(client: MlflowClient, run: Any) -> None:
+    run_id, experiment, key = run.info.run_id, run.info.experiment_id, run.data.tags.get(KEY)
+    if key is not None and find_runs(client, experiment, key)[key].info.run_id != run_id:
+        client.delete_run(run_id)  # a twin, created by a request whose answer was lost
+        return
+    for model in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+        if str(model.status) == "PENDING":
+            client.finalize_logged_model(model.model_id, "FAILED")
+    client.log_batch(run_id, tags=[RunTag("seqpipe.error", LOST.reason)])
+    client.set_terminated(run_id, LOST.status, end_time=time.time_ns() // 1_000_000)

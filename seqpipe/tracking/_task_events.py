@@ -31,7 +31,7 @@ from seqpipe.tracking._tree import run_path
 __all__ = ["begin_events", "end_events", "fit_began"]
 
 
-def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str]) -> FitBegan:
+def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str], *, logs_model: bool) -> FitBegan:
     """Return the event that starts an outermost fit."""
     is_search = isinstance(estimator, BaseSearchCV)
     return FitBegan(
@@ -39,6 +39,7 @@ def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str]) ->
         time=now(),
         name=name,
         is_search=is_search,
+        logs_model=logs_model,
         params=scalar_params(estimator, deep=not is_search),
         tags={**tags, "seqpipe.estimator": type(estimator).__name__},
     )

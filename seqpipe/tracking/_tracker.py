@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from seqpipe.callbacks import FitTask
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking._adapter import RecordedFits
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
+from seqpipe.tracking._events import EntriesAdded, Event, FileAdded, ModelAdded
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._params import as_text
 from seqpipe.tracking._run import Run
 from seqpipe.tracking._tree import RunTree
+from seqpipe.tracking._uri import redacted_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +110,6 @@ class MLflowTracker(RecordedFits):
 
     def _reset(self) -> None:
         super()._reset()
-        self._model_uri: str | None = None
         self._figures: dict[str, Figure] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -116,7 +118,7 @@ class MLflowTracker(RecordedFits):
 
     def opened(self, estimator: Any, task: FitTask) -> None:
         """Create the parent run of an outermost fit."""
-        self._model_uri, self._figures = None, {}
+        self._figures = {}
         super().opened(estimator, task)
 
     def __enter__(self) -> Self:
@@ -134,13 +136,13 @@ class MLflowTracker(RecordedFits):
     @property
     def run_id_(self) -> str:
         """Id of the parent run of the last fit."""
-        return _id_of(self._fitted_tree("run_id_").root)
+        return str(_written(self._fitted_tree("run_id_").root).run_id)
 
     @property
     def refit_run_id_(self) -> str | None:
         """Id of its refit run, None without a search that refits."""
         refit = self._fitted_tree("refit_run_id_").refit
-        return None if refit is None else _id_of(refit)
+        return None if refit is None else str(_written(refit).run_id)
 
     @property
     def figures_(self) -> dict[str, Figure]:
@@ -151,19 +153,17 @@ class MLflowTracker(RecordedFits):
     def experiment_id_(self) -> str:
         """Id of the experiment of the last fit."""
         self._fitted_tree("experiment_id_")
-        return self._open_writer().publish(lambda publisher: publisher.experiment_id)
+        return self._open_writer().experiment_id()
 
     @property
     def artifact_uri_(self) -> str:
         """URI of the artifacts of the parent run of the last fit."""
-        run_id = self.run_id_
-        return self._open_writer().publish(lambda publisher: str(publisher.client.get_run(run_id).info.artifact_uri))
+        return str(_written(self._fitted_tree("artifact_uri_").root).artifact_uri)
 
     @property
     def model_uri_(self) -> str | None:
         """URI of the model logged last, None if none was."""
-        self._fitted_tree("model_uri_")
-        return self._model_uri
+        return next(reversed(self._fitted_tree("model_uri_").model_run.model_uris), None)
 
     @property
     def tracking_uri_(self) -> str:
@@ -186,7 +186,8 @@ class MLflowTracker(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
-        self._edit(partial(_add_points, self._required_tree(), dict(metrics), now(), refit=refit))
+        numbers = {name: float(value) for name, value in metrics.items()}
+        self._edit(EntriesAdded(**self._now(), to="refit" if refit else "root", metrics=numbers, tags={}))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags of the parent run.
@@ -196,8 +197,8 @@ class MLflowTracker(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
-        root = self._required_tree().root
-        self._edit(partial(root.tags.update, {name: as_text(value) for name, value in tags.items()}))
+        texts = {name: as_text(value) for name, value in tags.items()}
+        self._edit(EntriesAdded(**self._now(), to="root", metrics={}, tags=texts))
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a matplotlib figure to the parent run, in the format given by the suffix of the name.
@@ -207,9 +208,7 @@ class MLflowTracker(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
-        picture = io.BytesIO()
-        figure.savefig(picture, format=PurePosixPath(name).suffix[1:] or "png")
-        self._add_file(name, picture.getvalue())
+        self._add_file(name, _drawn(figure, name))
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file to the parent run.
@@ -252,29 +251,35 @@ class MLflowTracker(RecordedFits):
             If no estimator was fitted yet, or this one cannot be saved without pickle or contains types that are not
             trusted.
         """
-        return self._log_model(self._required_tree(), estimator, X)
-
-    def _log_model(self, tree: RunTree, estimator: Any, X: Any) -> str:
-        from seqpipe.tracking._model import save_model, upload_model
-
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder) / "model"
-            save_model(estimator, X, place, metadata=self._model_metadata)
-            # on the writer's thread, after all earlier events: only then is the refit run known
-            model_uri = self._open_writer().publish(
-                lambda publisher: upload_model(publisher, tree.refit or tree.root, place)
+        run = self._required_tree().model_run
+        logged = len(run.model_uris)
+        self._edit(self._saved_model(self._now(), estimator, X), wait=True)
+        if len(run.model_uris) == logged:
+            raise TrackingError(
+                f"The model has no URI yet: it could not be written to {redacted_uri(self._open_writer().uri)!r}. "
+                f"{self._open_writer().where_kept()}"
             )
-        self._model_uri = model_uri
-        return model_uri
+        return run.model_uris[-1]
 
-    def _log_fitted(self, tree: RunTree, estimator: Any, X: Any, y: Any) -> None:
+    def _saved_model(self, when: dict[str, Any], estimator: Any, X: Any) -> ModelAdded:
+        """Save a model where it waits for its upload."""
+        from seqpipe.tracking._model import save_model
+
+        place = self._open_writer().new_path()
+        with tempfile.TemporaryDirectory() as folder:  # MLflow does not write to folders of every name
+            saved = Path(folder) / "model"
+            save_model(estimator, X, saved, metadata=self._model_metadata)
+            shutil.move(saved, place)
+        return ModelAdded(**when, folder=place.name)
+
+    def _log_fitted(self, tree: UUID, estimator: Any, X: Any, y: Any) -> None:
         """Log model and diagnostics of a successful fit, if requested and if the estimator predicts."""
         model = getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
         if X is None or not hasattr(model, "predict"):
             return
         if self._logs_model:
             try:
-                self._log_model(tree, model, X)
+                self._send([self._saved_model({"tree": tree, "time": now()}, model, X)])
             except Exception as error:
                 warnings.warn(f"The model was not logged. {error}", TrackingWarning, stacklevel=2)
         if self._diagnostics:
@@ -283,19 +288,31 @@ class MLflowTracker(RecordedFits):
             except Exception as error:
                 warnings.warn(f"The diagnostics were not logged. {error}", TrackingWarning, stacklevel=2)
 
-    def _log_diagnosis(self, tree: RunTree, found: Diagnosis) -> None:
+    def _log_diagnosis(self, tree: UUID, found: Diagnosis) -> None:
         self._figures = found.figures
-        self._edit(partial(_add_diagnosis, tree, found, now()))
+        time = now()
+        self._send([EntriesAdded(tree=tree, time=time, to="both", metrics=found.metrics, tags=found.tags)])
         for name, figure in found.figures.items():
-            self.log_figure(figure, f"pictures/{name}.png")
+            path = f"pictures/{name}.png"
+            self._send([self._saved_file({"tree": tree, "time": time}, path, _drawn(figure, path))])
 
     def _add_file(self, name: str, content: bytes) -> None:
-        self._edit(partial(self._required_tree().root.files.update, {name: content}))
+        self._edit(self._saved_file(self._now(), name, content))
 
-    def _edit(self, change: Any) -> None:
-        self._open_writer().post(change)
-        if not self._held:
+    def _saved_file(self, when: dict[str, Any], name: str, content: bytes) -> FileAdded:
+        """Write a file where it waits for its upload."""
+        place = self._open_writer().new_path()
+        place.write_bytes(content)
+        return FileAdded(**when, name=name, file=place.name)
+
+    def _edit(self, event: Event, *, wait: bool = False) -> None:
+        self._open_writer().receive(event)
+        if wait or not self._held:
             self._flush()
+
+    def _now(self) -> dict[str, Any]:
+        """Return the fields of an event of the last fit."""
+        return {"tree": self._required_tree().id, "time": now()}
 
     def _required_tree(self) -> RunTree:
         if self._tree is None:
@@ -310,19 +327,13 @@ class MLflowTracker(RecordedFits):
         return self._tree
 
 
-def _add_points(tree: RunTree, metrics: Mapping[str, float], time: int, *, refit: bool) -> None:
-    run = (tree.refit or tree.root) if refit else tree.root
-    run.add_points(metrics, time)
+def _drawn(figure: Figure, name: str) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format=PurePosixPath(name).suffix[1:] or "png")
+    return picture.getvalue()
 
 
-def _add_diagnosis(tree: RunTree, found: Diagnosis, time: int) -> None:
-    for run in (tree.root, tree.refit):
-        if run is not None:
-            run.add_points(found.metrics, time)
-            run.tags.update(found.tags)
-
-
-def _id_of(run: Run) -> str:
+def _written(run: Run) -> Run:
     if run.run_id is None:
         raise TrackingError(f"The run {run.name!r} could not be written to the store, so it has no id.")
-    return run.run_id
+    return run

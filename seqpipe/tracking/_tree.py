@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from seqpipe.callbacks import FOLD, REFIT, TaskPath
 from seqpipe.tracking._candidate import Candidate, Search
 from seqpipe.tracking._events import (
     DataSeen,
+    EntriesAdded,
     Event,
+    FileAdded,
     FitBegan,
     FitEnded,
+    ModelAdded,
+    Released,
     Reported,
     RunBegan,
     RunEnded,
     SearchBegan,
     SearchEnded,
 )
-from seqpipe.tracking._outcome import FINISHED, UNFINISHED, Outcome
+from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
 from seqpipe.tracking._run import Run
 
 __all__ = ["RunTree", "run_path"]
@@ -32,8 +38,19 @@ def run_path(path: TaskPath) -> TaskPath:
 class RunTree:
     """The parent run of a fit, with its candidates, folds and refit.
 
+    The same events give the same tree, whichever process they are applied in.
+
+    Parameters
+    ----------
+    began : FitBegan
+        The first event.
+    folder : Path
+        Where files and models lie that events name.
+
     Attributes
     ----------
+    id : UUID
+        Identifies the fit in its events.
     runs : list of Run
         All runs, parents before their children.
     root : Run
@@ -44,8 +61,14 @@ class RunTree:
         Whether the outermost fit has ended.
     """
 
-    def __init__(self, began: FitBegan) -> None:
-        self.root = Run(began.name, "search" if began.is_search else "fit", began.time)
+    def __init__(self, began: FitBegan, folder: Path = Path()) -> None:
+        self.id = began.tree
+        self._key = began.tree.hex
+        self._folder = folder
+        self._logs_model = began.logs_model
+        self._has_model = False
+        self._last = began.time
+        self.root = Run(began.name, "search" if began.is_search else "fit", began.time, self._key)
         self.root.tags |= began.tags
         self.root.add_params(began.params)
         self.runs = [self.root]
@@ -59,14 +82,27 @@ class RunTree:
         self._device: dict[str, str] = {}
 
     def apply(self, event: Event) -> None:
-        """Apply an event; events that arrive after the end, from a stopped worker, are ignored."""
-        if self.ended:
-            return
+        """Apply an event; those of tasks that arrive after the end, from a stopped worker, are ignored."""
+        self._last = max(self._last, event.time)
+        match event:
+            case EntriesAdded():
+                self._add(event)
+            case FileAdded():
+                self.root.files[event.name] = self._folder / Path(event.file).name
+            case ModelAdded():
+                self._has_model = True
+                self.model_run.models.append(self._folder / Path(event.folder).name)
+            case Released():
+                self._release(event.outcome, event.time)
+            case _ if not self.ended:
+                self._apply_task(event)
+
+    def _apply_task(self, event: Event) -> None:
         match event:
             case DataSeen():
                 self.root.data = event.data
             case SearchBegan():
-                self._searches[event.path] = Search(event)
+                self._searches[event.path] = Search(event, self._key_of(event.path))
             case RunBegan():
                 self._begin(event)
             case Reported():
@@ -78,9 +114,55 @@ class RunTree:
             case FitEnded():
                 self._end_fit(event)
 
-    def release(self, outcome: Outcome, time: int) -> None:
+    @property
+    def model_run(self) -> Run:
+        """The run that models belong to: the refit, else the root."""
+        return self.refit or self.root
+
+    @property
+    def open_runs(self) -> list[Run]:
+        """The runs that are open in the store."""
+        if self.root.outcome is not None:
+            return []
+        return [run for run in self.runs if run.outcome is None or run is self.refit]
+
+    def close(self) -> None:
+        """End what the process left open that recorded the fit and has ended itself."""
+        if not self.ended:
+            self._end_all(LOST, self._last)
+        if self.root.outcome is None:
+            self._release(LOST, self._last)
+
+    def settle(self) -> None:
+        """Empty the outboxes of all runs, whose entries the store has."""
+        for run in self.runs:
+            run.settle()
+
+    def _release(self, outcome: Outcome, time: int) -> None:
         """End the root run of a fit that was held open; a failed fit stays failed, regardless of ``outcome``."""
-        self.root.finish(outcome if self._fit_outcome == FINISHED else self._fit_outcome, time)
+        if not self.ended or self.root.outcome is not None:
+            return
+        outcome = outcome if self._fit_outcome == FINISHED else self._fit_outcome
+        self._end_refit(outcome)
+        self.root.finish(outcome, time)
+
+    def _end_refit(self, outcome: Outcome) -> None:
+        """End the refit in the store, together with the root: it is finished only once its model is there."""
+        if self.refit is None or self.refit.end is None:
+            return
+        expected = self._logs_model or outcome == LOST
+        if outcome != FINISHED and self.refit.outcome == FINISHED and expected and not self._has_model:
+            self.refit.outcome = outcome
+        self.refit.finish(self.refit.outcome or outcome, self.refit.end)
+
+    def _add(self, event: EntriesAdded) -> None:
+        runs = {"root": {self.root}, "refit": {self.model_run}, "both": {self.root, self.model_run}}
+        for run in runs[event.to]:
+            run.add_points(event.metrics, event.time)
+            run.tags |= event.tags
+
+    def _key_of(self, path: TaskPath) -> str:
+        return "/".join([self._key, *(f"{role}-{number}" for role, number in path)])
 
     def _begin(self, event: RunBegan) -> None:
         if event.path[-1][0] == FOLD and event.path[:-2] not in self._searches:
@@ -109,7 +191,7 @@ class RunTree:
         return candidate.begin_fold(event.path[-1][1], event.time)
 
     def _begin_refit(self, event: RunBegan) -> Run:
-        self.refit = Run("refit", "refit", event.time, self.root)
+        self.refit = Run("refit", "refit", event.time, self._key_of(event.path), self.root)
         return self.refit
 
     def _report(self, event: Reported) -> None:
@@ -128,7 +210,7 @@ class RunTree:
         run = self._at.get(path)
         if run is None or run is self.root or run.outcome is not None:
             return
-        run.finish(outcome, time)
+        run.finish(outcome, time, held=run is self.refit)
         if path in self._candidates:
             self._candidates[path].end_if_complete()
 
@@ -146,10 +228,13 @@ class RunTree:
 
     def _end_fit(self, event: FitEnded) -> None:
         """End all open runs, the root last and only if it is not held open."""
+        self._end_all(event.outcome, event.time)
+        if not event.held:
+            self._release(event.outcome, event.time)
+
+    def _end_all(self, outcome: Outcome, time: int) -> None:
         self.ended = True
-        self._fit_outcome = event.outcome
+        self._fit_outcome = outcome
         for run in reversed(self.runs[1:]):
             if run.outcome is None:
-                run.finish(UNFINISHED if event.outcome == FINISHED else event.outcome, event.time)
-        if not event.held:
-            self.root.finish(event.outcome, event.time)
+                run.finish(UNFINISHED if outcome == FINISHED else outcome, time, held=run is self.refit)

@@ -9,9 +9,9 @@ from urllib.parse import quote, unquote
 
 from seqpipe.exceptions import TrackingError
 
-__all__ = ["database_path", "redacted_uri", "require_database", "resolve_uri"]
+__all__ = ["database_path", "database_uri", "redacted_uri", "require_database", "resolve_uri"]
 
-#: Prefixes of URIs of SQLite files; `_database_uri` uses the second for paths that have to be quoted.
+#: Prefixes of URIs of SQLite files; `database_uri` uses the second for paths that have to be quoted.
 _SQLITE, _QUOTED = "sqlite:///", "sqlite+pysqlite:///"
 #: The options at the end of a URI; any other question mark is part of a folder's name.
 _OPTIONS = re.compile(r"\?[\w.]+=[^/?]*$")
@@ -28,12 +28,12 @@ def resolve_uri(uri: str | None = None) -> str:
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
-        return _database_uri(Path.cwd() / "mlruns" / "mlflow.db")
+        return database_uri(Path.cwd() / "mlruns" / "mlflow.db")
     database = database_path(uri)
-    return uri if database is None else _database_uri(database, _options(uri))
+    return uri if database is None else database_uri(database, _options(uri))
 
 
-def _database_uri(database: Path, options: str = "") -> str:
+def database_uri(database: Path, options: str = "") -> str:
     """Return the URI of a SQLite file, quoted only where SQLAlchemy requires it.
 
     MLflow creates the folder named in a URI with the first prefix without unquoting it, so a quoted path needs the other

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import shlex
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from seqpipe.exceptions import TrackingError
-from seqpipe.tracking._events import Event, FitBegan
+from seqpipe.tracking._events import Event, FitBegan, FitEnded, Released
+from seqpipe.tracking._experiment_id import experiment_id
+from seqpipe.tracking._kept_events import KeptEvents
 from seqpipe.tracking._outcome import Outcome, now
+from seqpipe.tracking._place import is_known, remember
+from seqpipe.tracking._process import BEAT, BEAT_SECONDS, process_tags
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
-from seqpipe.tracking._run import Run
-from seqpipe.tracking._store import check_reachable, experiment_id, open_client, store_error
+from seqpipe.tracking._reach import StoreAwayError, check_reachable, is_away, store_error, without_retries
+from seqpipe.tracking._stale import close_stale_runs
+from seqpipe.tracking._store import open_client
 from seqpipe.tracking._tree import RunTree
+from seqpipe.tracking._uri import database_path, redacted_uri
 
 __all__ = ["Writer"]
 
 T = TypeVar("T")
 
-#: Seconds between two writes, and between two retries while a caller waits.
-_INTERVAL = 1.0
-_RETRY = 0.5
-#: Seconds without progress after which a caller stops waiting for the store to open, or for an upload.
+#: Seconds between two writes, and between two looks at a store for which a caller waits.
+_INTERVAL, _RETRY = 1.0, 0.25
+#: Seconds without progress after which a caller stops waiting for a store that was never used, or for an upload.
 _LONG_TIMEOUT = 120.0
+#: The same for a store for which a caller has waited in vain before.
+_SHORT_TIMEOUT = 1.0
 
 
 class Writer:
     """Builds run trees from events and writes them, in its own thread.
 
-    Events may come from any thread; passing one never waits for the store.
+    Events may come from any thread. Passing one never waits for the store: it is in the journal when `receive` returns, and
+    the store gets it later.
 
     Parameters
     ----------
@@ -42,93 +54,89 @@ class Writer:
         Tracking URI of the store.
     experiment : str
         Name of the experiment.
+
+    Attributes
+    ----------
+    timeout : float
+        Seconds without progress after which the end of a fit stops waiting.
+    failure : str or None
+        The first failure of the store in the current fit.
+    kept : KeptEvents
+        The journal.
     """
 
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
-        #: Seconds without progress after which the end of a fit stops waiting.
         self.timeout = 10.0
+        self.failure: str | None = None
+        header = {"store": redacted_uri(uri), "experiment": experiment, "process": process_tags()}
+        self.kept = KeptEvents(uri, header)
         self._experiment = experiment
+        self._order = threading.Lock()  # events are applied in the order of the journal
         self._tasks: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._publisher: Publisher | None = None
         self._trees: dict[UUID, RunTree] = {}
+        self._held: set[UUID] = set()
         self._left_out: dict[str, str] = {}
+        self._unapplied = 0
+        self._applied = 0
         self._dirty = False
-        self._next_write = 0.0
-        self._progress = 0.0
-        #: The first failure of the current fit, or None.
-        self.failure: str | None = None
-        threading.Thread(target=self._run, name="seqpipe-tracking", daemon=True).start()
+        self._is_away = False
+        self._progress = self._next_write = 0.0
+        self._next_beat = time.monotonic() + BEAT_SECONDS
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name="seqpipe-tracking", daemon=True)
+        self._thread.start()
 
-    def open(self) -> None:
-        """Open the store, which may take seconds the first time.
-
-        Raises
-        ------
-        TrackingError
-            If the store cannot be used.
-        """
-        self.publish(lambda _: None)
+    # ---- called by the threads that fit
 
     def begin(self, event: FitBegan) -> RunTree:
         """Create the parent run of a fit and return its tree.
 
+        If a store that was used before does not answer, the fit goes on, and the run is created later.
+
         Raises
         ------
         TrackingError
             If the store cannot be used.
         """
-        return self.call(partial(self._begin, event), timeout=_LONG_TIMEOUT)
+        self.failure = None
+        self._try(self._open)
+        tree = self._add_tree(event)
+        try:
+            self._try(partial(self._publish_now, tree))
+        except TrackingError:
+            del self._trees[event.tree]
+            raise
+        return tree
 
     def receive(self, event: Event) -> None:
-        """Apply an event of a fit, asynchronously."""
-        self.post(partial(self._apply, event))
+        """Keep an event of a fit, and apply it asynchronously."""
+        with self._order:
+            self.kept.append(event)
+            if isinstance(event, FitEnded) and event.held:
+                self._held.add(event.tree)
+            self._unapplied += 1
+            self._tasks.put(partial(self._apply, event, self.kept.count))
 
-    def post(self, task: Callable[[], object]) -> None:
-        """Run a task that changes runs on the writer's thread, asynchronously."""
-        self._tasks.put(task)
-
-    def call(self, task: Callable[[], T], *, timeout: float | None = None) -> T:
-        """Run a task on the writer's thread and return its result.
-
-        Raises
-        ------
-        TrackingError
-            If the store neither responds nor makes progress for ``timeout`` seconds, by default those of the writer.
-        """
-        timeout = self.timeout if timeout is None else timeout
-        future: Future[T] = Future()
-        self._tasks.put(partial(_resolve, future, task))
-        progress = None
-        while not future.done() and progress != self._progress:
-            progress = self._progress
-            wait([future], timeout=timeout)
-        if not future.done():
-            raise store_error(self.uri, TimeoutError(f"no response in {timeout:.0f} seconds"))
-        return future.result()
-
-    def publish(self, upload: Callable[[Publisher], T]) -> T:
-        """Run an upload on the writer's thread and return its result.
-
-        Raises
-        ------
-        TrackingError
-            If the store cannot be used.
-        """
-        try:
-            return self.call(lambda: upload(self._open()), timeout=_LONG_TIMEOUT)
-        except TrackingError:
-            raise
-        except Exception as error:
-            raise store_error(self.uri, error) from error
+    def release(self, outcome: Outcome) -> None:
+        """End the root runs of ended fits that were held open."""
+        for tree in list(self._held):
+            self._held.discard(tree)
+            self.receive(Released(tree=tree, time=now(), outcome=outcome))
 
     def drain(self) -> int:
-        """Write everything; return the number of entries that could not be written."""
+        """Write everything; return the number of entries that could not be written in time."""
+        since = time.monotonic()
         try:
-            return self.call(self._drain, timeout=2 * self.timeout)
+            while self._call(self._write_now, self.timeout):
+                if time.monotonic() - max(since, self._progress) > self._patience(self.timeout):
+                    self._is_away = True
+                    break
+                time.sleep(_RETRY)
         except TrackingError as error:
             self._set_failure(error)
-            return self._pending()
+        return self._pending() + self._unapplied
 
     def take_left_out(self) -> dict[str, str]:
         """Return and clear the entries that were dropped, with the reasons."""
@@ -138,100 +146,210 @@ class Writer:
             self._publisher.left_out = {}
         return left_out
 
-    def release(self, outcome: Outcome) -> None:
-        """End the root runs of ended fits that were held open."""
-        self.post(partial(self._release, outcome, now()))
+    def experiment_id(self) -> str:
+        """Return the id of the experiment.
+
+        Raises
+        ------
+        TrackingError
+            If the store has not answered yet.
+        """
+        if self._publisher is None:
+            raise store_error(self.uri, TimeoutError("it has not answered yet"))
+        return self._publisher.experiment_id
+
+    def new_path(self) -> Path:
+        """Return the path of a new file or folder that waits for its upload."""
+        return self.kept.folder / uuid4().hex
+
+    def where_kept(self) -> str:
+        """Return a sentence on where entries are that the store does not have."""
+        if self.kept.journal is None or self.kept.failure is not None:
+            return f"They are lost when this process ends ({self.kept.failure})."
+        command = f"seqpipe sync --uri {shlex.quote(redacted_uri(self.uri))}"
+        return (
+            f"They are kept in the journal {str(self.kept.journal)!r}, and are written when the store answers: by this process, "
+            f'the next one that uses the store, or "{command}".'
+        )
 
     def stop(self) -> None:
-        """Stop the thread."""
-        self._tasks.put(None)
+        """Stop the thread, and delete the journal if the store has everything."""
+        if os.getpid() == self._pid:  # a forked process has no such thread, and the journal is not its own
+            self._tasks.put(None)
+            if threading.current_thread() is not self._thread:
+                self._thread.join(_SHORT_TIMEOUT)
+
+    def _add_tree(self, event: FitBegan) -> RunTree:
+        with self._order:
+            self._trees = {key: tree for key, tree in self._trees.items() if _is_open(tree)}
+            if not self._trees and not self._unapplied:
+                self.kept.discard()
+            self.kept.begin()
+            self.kept.append(event)
+            tree = self._trees[event.tree] = RunTree(event, self.kept.folder)
+            self._unapplied += 1
+            self._tasks.put(partial(self._note_applied, self.kept.count))
+        return tree
+
+    def _try(self, task: Callable[[], object]) -> None:
+        """Run a task on the writer's thread; that a store does not answer is an error only if it was never used."""
+        known = is_known(self.uri)
+        try:
+            self._call(task, self.timeout if known else _LONG_TIMEOUT)
+        except StoreAwayError as error:
+            if not known:
+                raise
+            self._is_away = True
+            self._set_failure(error)
+
+    def _call(self, task: Callable[[], T], timeout: float) -> T:
+        """Run a task on the writer's thread and return its result.
+
+        Raises
+        ------
+        TrackingError
+            If the store cannot be used, or neither responds nor makes progress for ``timeout`` seconds.
+        """
+        future: Future[T] = Future()
+        self._tasks.put(partial(_resolve, future, task))
+        since = time.monotonic()
+        while not future.done():
+            wait([future], timeout=_RETRY)
+            silent = time.monotonic() - max(since, self._progress)
+            if silent > self._patience(timeout) and not (silent < _LONG_TIMEOUT and self._uploads()):
+                self._is_away = True
+                raise store_error(self.uri, TimeoutError(f"no response in {silent:.0f} seconds"))
+        return future.result()
+
+    def _patience(self, timeout: float) -> float:
+        return min(timeout, _SHORT_TIMEOUT) if self._is_away else timeout
+
+    def _uploads(self) -> bool:
+        """Return whether a file is on its way to a store that answers."""
+        if self._publisher is None or not self._publisher.is_uploading:
+            return False
+        try:
+            check_reachable(self.uri)
+        except OSError:
+            return False
+        return True
+
+    # ---- run by the thread
 
     def _run(self) -> None:
         while True:
             try:
-                task = self._tasks.get(timeout=self._seconds_to_next_write() if self._dirty else None)
+                task = self._tasks.get(timeout=self._seconds_to_next_write())
             except queue.Empty:
+                self._beat()
                 self._write_pending()
                 continue
             if task is None:
-                return
+                break
             try:
                 task()
             except Exception as error:
                 self._set_failure(error)
             self._dirty = True
+        if self._pending() or self._unapplied or any(map(_is_open, self._trees.values())):
+            self.kept.leave()
+        else:
+            self.kept.discard()
 
     def _seconds_to_next_write(self) -> float:
-        return max(0.0, self._next_write - time.monotonic())
+        next_write = min(self._next_write, self._next_beat) if self._dirty else self._next_beat
+        return max(0.0, next_write - time.monotonic())
+
+    def _beat(self) -> None:
+        """Give all open runs a sign of life once a minute."""
+        if time.monotonic() < self._next_beat:
+            return
+        self._next_beat = time.monotonic() + BEAT_SECONDS
+        for tree in list(self._trees.values()):
+            for run in tree.open_runs:
+                run.tags[BEAT] = str(now())
+        self.kept.touch()
+
+    def _note_progress(self) -> None:
+        self._progress = time.monotonic()
+        self._is_away = False
 
     def _set_failure(self, error: Exception) -> None:
         self.failure = self.failure or f"{type(error).__name__}: {error}"
 
     def _open(self) -> Publisher:
         if self._publisher is None:
-            client = open_client(self.uri, create=True)
-            self._publisher = Publisher(client, experiment_id(client, self._experiment))
+            client = open_client(self.uri, create=True, waiting=self._note_progress)
+            publisher = Publisher(
+                client, experiment_id(client, self._experiment, self._note_progress), self._note_progress
+            )
+            if database_path(self.uri) is None:  # `open_client` has looked through an embedded store
+                close_stale_runs(client, [publisher.experiment_id])
+            with suppress(OSError, RuntimeError):  # then silence at the start of a later fit is an error
+                remember(self.uri)
+            self._publisher = publisher
         return self._publisher
 
-    def _begin(self, event: FitBegan) -> RunTree:
-        self.failure = None
-        publisher, tree = self._open(), RunTree(event)
+    def _publish_now(self, tree: RunTree) -> None:
         try:
             check_reachable(self.uri)
-            publisher.publish(tree.root)
+            with quiet(), without_retries():
+                self._open().write_contents(tree.root)
+        except TrackingError:
+            raise
         except Exception as error:
             raise store_error(self.uri, error) from error
-        self._trees = {key: kept for key, kept in self._trees.items() if _is_open(kept)}
-        self._trees[event.tree] = tree
-        return tree
 
-    def _apply(self, event: Event) -> None:
-        if event.tree not in self._trees:
-            return
+    def _apply(self, event: Event, count: int) -> None:
         try:
-            self._trees[event.tree].apply(event)
+            if event.tree in self._trees:
+                self._trees[event.tree].apply(event)
         except Exception as error:  # not an error of the store, so a retry would not help
             self._left_out[type(event).__name__] = f"{type(error).__name__}: {error}"
+        finally:
+            self._note_applied(count)
 
-    def _release(self, outcome: Outcome, time: int) -> None:
-        for tree in self._trees.values():
-            if tree.ended and tree.root.outcome is None:
-                tree.release(outcome, time)
+    def _note_applied(self, count: int) -> None:
+        with self._order:
+            self._unapplied -= 1
+            self._applied = count
 
     def _pending(self) -> int:
-        return sum(run.pending for tree in self._trees.values() for run in tree.runs)
+        return sum(run.pending for tree in list(self._trees.values()) for run in list(tree.runs))
 
-    def _drain(self) -> int:
-        self._progress = time.monotonic()
+    def _write_now(self) -> int:
         self._write_pending()
-        while self._dirty and time.monotonic() - self._progress < self.timeout:
-            time.sleep(_RETRY)
-            self._write_pending()
         return self._pending()
 
     def _write_pending(self) -> None:
-        """Write pending entries run by run, so that a failing run does not block the others."""
+        """Write pending entries, and note in the journal that the store has all of them."""
         self._next_write = time.monotonic() + _INTERVAL
         self._dirty = False
-        runs = [run for tree in self._trees.values() for run in tree.runs if run.pending]
+        applied = self._applied
         try:
-            if runs:
-                check_reachable(self.uri)
-        except OSError as error:
-            self._dirty = True
-            self._set_failure(error)
-            return
-        with quiet():
-            for run in runs:
-                self._publish(run)
-
-    def _publish(self, run: Run) -> None:
-        try:
-            self._open().publish(run)
-            self._progress = time.monotonic()
+            self._publish_trees([tree for tree in list(self._trees.values()) if any(run.pending for run in tree.runs)])
         except Exception as error:
             self._dirty = True
             self._set_failure(error)
+        else:
+            self.kept.mark(applied)
+
+    def _publish_trees(self, trees: list[RunTree]) -> None:
+        if not trees:
+            return
+        check_reachable(self.uri)
+        failures = []
+        with quiet(), without_retries():
+            publisher = self._open()
+            for tree in trees:
+                try:
+                    publisher.publish_tree(tree, is_away)
+                except Exception as error:
+                    failures.append(error)
+                    if is_away(error):
+                        break
+        if failures:
+            raise failures[0]
 
 
 def _is_open(tree: RunTree) -> bool:

@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking import MLflowTracker, load_model, read_runs, ui_command
-from seqpipe.tracking._store import experiment_id, open_client
+from seqpipe.tracking._experiment_id import experiment_id
+from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import database_path, resolve_uri
 
 NAMES = ["50%20off", "what?", "a#b", "with blanks", "Übermut", "back\\slash", 'it\'s "quoted"', "a=b?c=d&e", "%"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqpipe.tracking._events import FitBegan, FitEnded, Reported, RunBegan, RunEnded, SearchBegan
+from seqpipe.tracking._events import FitBegan, FitEnded, Released, Reported, RunBegan, RunEnded, SearchBegan
 from seqpipe.tracking._outcome import FINISHED, Outcome
 from seqpipe.tracking._tree import RunTree, run_path
 
@@ -15,7 +15,7 @@ BROKEN = Outcome("FAILED", "ValueError: no")
 
 
 def began(**options):
-    return FitBegan(tree=TREE, time=0, name="search", is_search=True, params={}, tags={}, **options)
+    return FitBegan(tree=TREE, time=0, name="search", is_search=True, logs_model=False, params={}, tags={}, **options)
 
 
 def fold(task):
@@ -140,5 +140,5 @@ def test_a_held_root_ends_as_badly_as_the_fit_or_the_block(fit, block, status):
     tree = RunTree(began())
     tree.apply(FitEnded(tree=TREE, time=5, outcome=fit, held=True))
     assert tree.root.outcome is None
-    tree.release(block, 9)
+    tree.apply(Released(tree=TREE, time=9, outcome=block))
     assert (tree.root.outcome.status, tree.root.end) == (status, 9)

@@ -1,0 +1,68 @@
+"""Journal entries as lines of text: a checksum and a JSON object."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from seqpipe.tracking import _events
+from seqpipe.tracking._events import Event
+
+__all__ = ["entry_of", "event_of", "line_of", "read_lines"]
+
+_KIND = "event"
+
+
+def line_of(entry: dict[str, Any]) -> bytes:
+    """Return an entry as a line."""
+    text = json.dumps(entry, default=str).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def read_lines(content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Return the entries of a journal, and the number of damaged lines; an incomplete last line is ignored."""
+    lines = content.split(b"\n")[:-1]
+    entries = [entry for line in lines if (entry := _read(line)) is not None]
+    return entries, len(lines) - len(entries)
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    checksum, _, text = line.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        return None
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def entry_of(event: Event) -> dict[str, Any]:
+    """Return an event as a JSON object."""
+    return {_KIND: type(event).__name__, **asdict(event)}
+
+
+def event_of(entry: dict[str, Any]) -> Event:
+    """Return the event that an entry describes.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or its fields have other types.
+    """
+    kind = entry.get(_KIND)
+    if not isinstance(kind, str) or kind not in _events.__all__:
+        raise ValueError(f"{kind!r} is not an event")
+    fields = {name: value for name, value in entry.items() if name != _KIND}
+    event: Event = _adapter(kind).validate_json(json.dumps(fields))
+    return event
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(getattr(_events, kind))

@@ -142,7 +142,13 @@ def _is_private(path: Path) -> bool:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[FileLock | None]:
-    """Yield the lock of a journal whose process has ended, None for one that another process holds."""
+    """Yield the lock of a journal whose process has ended, None for one that another process holds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the journal was deleted meanwhile.
+    """
     lock = _lock_of(folder)
     try:
         lock.acquire(blocking=False)
@@ -150,6 +156,9 @@ def claimed(folder: Path) -> Iterator[FileLock | None]:
         yield None
         return
     try:
+        if not (folder / _EVENTS).exists():
+            _remove(folder, lock)  # locking it has made it again
+            raise FileNotFoundError(folder)
         yield lock
     finally:
         lock.release(force=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -66,16 +67,21 @@ def replay_journals(client: MlflowClient, uri: str) -> Replayed:
     """Replay the journals of this user whose processes have ended, and delete those that the store has completely."""
     done = Replayed()
     for folder in find_journals(journal_prefix(uri)):
-        if not is_own(folder):
-            done.foreign.append(folder)
-            continue
-        with claimed(folder) as lock:
-            contents = None if lock is None else _read(folder)
-            if lock is None or contents is None:
-                done.running += 1
-            elif _replay(client, folder, contents, done):
-                remove_claimed(folder, lock)
+        with suppress(FileNotFoundError):  # another process has replayed it, or its own has deleted it
+            _replay_one(client, folder, done)
     return done
+
+
+def _replay_one(client: MlflowClient, folder: Path, done: Replayed) -> None:
+    if not is_own(folder):
+        done.foreign.append(folder)
+        return
+    with claimed(folder) as lock:
+        contents = None if lock is None else _read(folder)
+        if lock is None or contents is None:
+            done.running += 1
+        elif _replay(client, folder, contents, done):
+            remove_claimed(folder, lock)
 
 
 def _read(folder: Path) -> Contents | None:

@@ -89,6 +89,7 @@ for _command in (_commands.run, _commands.compare, _commands.predict, _commands.
 app.add_typer(data_app, name="data")
 app.add_typer(plugins_app, name="plugins")
 app.command()(_commands.ui)
+app.command()(_commands.sync)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from seqpipe.cli._limits import bytes_of, limited
 from seqpipe.cli._output import check_picture, console, file_name, write_pieces
 from seqpipe.process import variable
 
-__all__ = ["compare", "generate", "predict", "run", "ui"]
+__all__ = ["compare", "generate", "predict", "run", "sync", "ui"]
 
 #: The longest time that the run of an untrusted recipe may take.
 _UNTRUSTED_MINUTES = 60.0
@@ -149,6 +149,23 @@ def generate(
 
         drawn = {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "stop": stop}
         write_pieces(generate_text(model, prompt, label=label, random_state=seed, tracking_uri=uri, **drawn))
+
+
+def sync(
+    uri: Annotated[
+        str | None, typer.Option("--uri", "--tracking-uri", help="Tracking store; by default mlruns/mlflow.db.")
+    ] = None,
+) -> None:
+    """Write what earlier processes could not write to the tracking store."""
+    with clean_errors():
+        from seqpipe.exceptions import TrackingError
+        from seqpipe.tracking import sync as sync_store
+
+        replayed = sync_store(uri)
+        for line in replayed.lines():
+            typer.echo(line)
+        if problems := replayed.problems():
+            raise TrackingError(" ".join(problems))
 
 
 def ui(

@@ -22,7 +22,7 @@ def recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
     own = {} if score is None else {"score": score(job.test.X, job.test.y)}
     held_out = _named("held_out", {**result.metrics, **own})
     tracker.log_metrics(held_out)
-    if tracker.refit_run_id_ is not None:
+    if job.loaded.recipe.search is not None:
         tracker.log_metrics(held_out, refit=True)
     for name, metrics in result.baselines.items():
         tracker.log_metrics(_named(f"baseline.{name}", metrics))
@@ -62,8 +62,17 @@ def _record(tracker: MLflowTracker) -> Record:
     return Record(
         experiment=tracker.experiment,
         tracking_uri=tracker.tracking_uri_,
-        run_id=tracker.run_id_,
-        refit_run_id=tracker.refit_run_id_,
-        artifact_uri=tracker.artifact_uri_,
+        run_id=_if_written(tracker, "run_id_"),
+        refit_run_id=_if_written(tracker, "refit_run_id_"),
+        artifact_uri=_if_written(tracker, "artifact_uri_"),
         model_uri=tracker.model_uri_,
     )
+
+
+def _if_written(tracker: MLflowTracker, name: str) -> str | None:
+    """Return an attribute of the run, None if the store does not have the run yet, of which the tracker has warned."""
+    try:
+        value: str | None = getattr(tracker, name)
+    except TrackingError:
+        return None
+    return value

@@ -112,10 +112,9 @@ def _places(result: RunResult) -> Iterator[str]:
     if record is None:
         yield "Nothing was recorded: 'tracking.enabled' is false."
         return
-    folder = local_path(record.artifact_uri)
     names = ", ".join(f"{name}.png" for name in result.pictures)
-    if names:
-        yield f"pictures: {folder}/pictures ({names})"
+    if names and record.artifact_uri is not None:
+        yield f"pictures: {local_path(record.artifact_uri)}/pictures ({names})"
     if record.model_uri:
         writes = isinstance(last_step(result.estimator), LanguageModel)
         fitted = "" if result.final is result.estimator else "fitted again to all data; "

@@ -16,17 +16,17 @@ __all__ = ["Record", "RunResult"]
 
 @dataclass(frozen=True)
 class Record:
-    """Where a run was recorded.
+    """Where a run was recorded; what a store that did not answer will get later is None.
 
     Attributes
     ----------
     experiment, tracking_uri : str
         The MLflow experiment and its store.
-    run_id : str
+    run_id : str or None
         The parent run.
     refit_run_id : str or None
         The run of the final model, if it is a different one.
-    artifact_uri : str
+    artifact_uri : str or None
         Location of the artifacts of the parent run.
     model_uri : str or None
         The logged model; None if there is none.
@@ -34,9 +34,9 @@ class Record:
 
     experiment: str
     tracking_uri: str
-    run_id: str
+    run_id: str | None
     refit_run_id: str | None
-    artifact_uri: str
+    artifact_uri: str | None
     model_uri: str | None
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from mlflow import MlflowClient
 
+from seqpipe.tables import count
 from seqpipe.tracking._events import Event, FitBegan
 from seqpipe.tracking._experiment_id import experiment_id
 from seqpipe.tracking._journal import Contents, claimed, find_journals, is_own, read_journal, remove_claimed
@@ -51,6 +52,20 @@ class Replayed:
     running: int = 0
     foreign: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """Return a sentence for each group of journals that need no attention."""
+        found = []
+        if self.journals:
+            what = f"{count(self.entries, 'change')} of {count(self.runs, 'run')}"
+            found.append(f"{count(self.journals, 'journal')} replayed: {what}.")
+        if self.running:
+            found.append(f"{count(self.running, 'journal')} left to processes that still run.")
+        if self.foreign:
+            found.append(
+                f"{count(len(self.foreign), 'journal')} left to other users: {', '.join(map(str, self.foreign))}."
+            )
+        return found or ["There is nothing to replay."]
 
     def problems(self) -> list[str]:
         """Return a sentence for each journal, or group of entries, that the store does not have."""

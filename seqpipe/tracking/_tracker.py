@@ -249,15 +249,15 @@ class MLflowTracker(RecordedFits):
         ------
         TrackingError
             If no estimator was fitted yet, or this one cannot be saved without pickle or contains types that are not
-            trusted.
+            trusted, or the store does not answer; it gets the model later.
         """
         run = self._required_tree().model_run
         logged = len(run.model_uris)
         self._edit(self._saved_model(self._now(), estimator, X), wait=True)
         if len(run.model_uris) == logged:
+            writer = self._open_writer()
             raise TrackingError(
-                f"The model has no URI yet: it could not be written to {redacted_uri(self._open_writer().uri)!r}. "
-                f"{self._open_writer().where_kept()}"
+                f"The model has no URI yet: the tracking store {redacted_uri(writer.uri)!r} did not take it. {writer.where_kept()}"
             )
         return run.model_uris[-1]
 

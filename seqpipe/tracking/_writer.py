@@ -163,13 +163,13 @@ class Writer:
         return self.kept.folder / uuid4().hex
 
     def where_kept(self) -> str:
-        """Return a sentence on where entries are that the store does not have."""
+        """Return a sentence on where that is which the store does not have."""
         if self.kept.journal is None or self.kept.failure is not None:
-            return f"They are lost when this process ends ({self.kept.failure})."
+            return f"What is missing is lost when this process ends ({self.kept.failure})."
         command = f"seqpipe sync --uri {shlex.quote(redacted_uri(self.uri))}"
         return (
-            f"They are kept in the journal {str(self.kept.journal)!r}, and are written when the store answers: by this process, "
-            f'the next one that uses the store, or "{command}".'
+            f"What is missing is kept in the journal {str(self.kept.journal)!r} and is written when the store answers: by this "
+            f'process, the next one that uses the store, or "{command}".'
         )
 
     def stop(self) -> None:

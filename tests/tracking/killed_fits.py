@@ -160,7 +160,10 @@ def main(uri, plan):
             replayed = sync(uri)
             result = counts(MlflowClient(uri), experiment, Path(reports.name))
         left = {"running": replayed.running, "failed": len(replayed.failed), "damaged": replayed.damaged}
-        print(json.dumps({"way": way, "status": status, "seconds": time.monotonic() - begun, **left, **result}), flush=True)
+        print(
+            json.dumps({"way": way, "status": status, "seconds": time.monotonic() - begun, **left, **result}),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -56,7 +56,13 @@ def test_nan_and_infinity_are_kept():
 
 @pytest.mark.parametrize(
     "entry",
-    [{}, {"event": "Event2"}, {"event": "os.system"}, {"event": ["Reported"]}, {**entry_of(reported(1)), "tree": str(TREE), "step": "x"}],
+    [
+        {},
+        {"event": "Event2"},
+        {"event": "os.system"},
+        {"event": ["Reported"]},
+        {**entry_of(reported(1)), "tree": str(TREE), "step": "x"},
+    ],
 )
 def test_what_is_no_event_is_refused(entry):
     with pytest.raises(ValueError, match="is not an event|validation error"):

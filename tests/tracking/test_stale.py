@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from seqpipe.tracking._experiment_id import experiment_id
 from seqpipe.tracking._process import process_tags
 from seqpipe.tracking._stale import close_stale_runs
-from seqpipe.tracking._experiment_id import experiment_id
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from mlflow import MlflowClient
 
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking import MLflowTracker
-from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._experiment_id import experiment_id
+from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import database_path, redacted_uri, resolve_uri
 

@@ -156,7 +156,7 @@ class RecordedFits(FitListener):
     def _warn_of_failures(self, writer: Writer) -> None:
         if writer.failure is not None:
             self._warn(
-                f"A write to the tracking store {redacted_uri(writer.uri)!r} failed ({redacted_uri(writer.failure)}). The fit "
+                f"A write to the tracking store {redacted_uri(writer.uri)!r} failed ({writer.failure}). The fit "
                 "continues; the data is kept and written again later."
             )
         if writer.kept.failure is not None:
@@ -176,7 +176,7 @@ class RecordedFits(FitListener):
             warnings.warn(f"Left out of the runs in {store!r}: {reasons}.", TrackingWarning, stacklevel=2)
         if lost:
             warnings.warn(
-                f"{lost} entries were not written to {store!r} ({redacted_uri(self._writer.failure or '')}). "
+                f"{lost} entries were not written to {store!r} ({self._writer.failure}). "
                 f"The fitted estimator is not affected. {self._writer.where_kept()}",
                 TrackingWarning,
                 stacklevel=2,

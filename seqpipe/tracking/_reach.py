@@ -19,7 +19,7 @@ from seqpipe.exceptions import TrackingError
 from seqpipe.process import Shared
 from seqpipe.tracking._uri import database_path, redacted_uri
 
-__all__ = ["StoreAwayError", "check_reachable", "is_away", "store_error", "without_retries"]
+__all__ = ["StoreAwayError", "check_reachable", "is_away", "reason_of", "store_error", "without_retries"]
 
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 #: Seconds that a server has to answer a probe.
@@ -27,22 +27,47 @@ _PROBE_SECONDS = 4.0
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
-class StoreAwayError(TrackingError):
+class StoreError(TrackingError):
+    """A store that cannot be used.
+
+    Attributes
+    ----------
+    reason : str
+        Why, in a few words.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoreAwayError(StoreError):
     """A store that may be used later: it does not answer, or is locked."""
 
 
-def store_error(uri: str, error: Exception) -> TrackingError:
+def store_error(uri: str, error: Exception) -> StoreError:
     """Return an error that states why the store at ``uri`` cannot be used, and the remedy."""
-    reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason'}"
+    reason = reason_of(error)
     if database_path(uri) is None:
         remedy = "Start the server or correct the URI"
     else:
         remedy = "Check that its folder is writable and that the file is an MLflow database"
-    kind = StoreAwayError if is_away(error) else TrackingError
+    kind = StoreAwayError if is_away(error) else StoreError
     return kind(
-        f"The tracking store {redacted_uri(uri)!r} cannot be used ({redacted_uri(reason)}). {remedy}, or choose another store with "
-        "tracking_uri= or MLFLOW_TRACKING_URI."
+        f"The tracking store {redacted_uri(uri)!r} cannot be used ({reason}). {remedy}, or choose another store with "
+        "tracking_uri= or MLFLOW_TRACKING_URI.",
+        reason,
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return type and first line of an error, without passwords; of one in a database, those of the database."""
+    if isinstance(error, StoreError):
+        return error.reason
+    original = getattr(error.__cause__, "orig", None) if isinstance(error, MlflowException) else None
+    error = original if isinstance(original, BaseException) else error
+    message = str(error).strip()
+    return redacted_uri(f"{type(error).__name__}: {message.splitlines()[0] if message else 'no reason'}")
 
 
 def is_away(error: BaseException) -> bool:

@@ -18,9 +18,8 @@ from seqpipe.tracking._place import journal_prefix
 from seqpipe.tracking._process import SILENT_SECONDS, is_here
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
-from seqpipe.tracking._reach import is_away
+from seqpipe.tracking._reach import is_away, reason_of
 from seqpipe.tracking._tree import RunTree
-from seqpipe.tracking._uri import redacted_uri
 
 __all__ = ["Replayed", "replay_journals"]
 
@@ -112,8 +111,7 @@ def _replay(client: MlflowClient, folder: Path, contents: Contents, done: Replay
         with quiet():
             _publish(client, folder, contents, done)
     except Exception as error:  # the next process tries again
-        reason = str(error).strip().partition("\n")[0]
-        done.failed[folder] = redacted_uri(f"{type(error).__name__}: {reason}")
+        done.failed[folder] = reason_of(error)
         return False
     done.journals += 1
     done.damaged += contents.damaged

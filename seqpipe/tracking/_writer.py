@@ -24,7 +24,7 @@ from seqpipe.tracking._place import is_known, remember
 from seqpipe.tracking._process import BEAT, BEAT_SECONDS, process_tags
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
-from seqpipe.tracking._reach import StoreAwayError, check_reachable, is_away, store_error, without_retries
+from seqpipe.tracking._reach import StoreAwayError, check_reachable, is_away, reason_of, store_error, without_retries
 from seqpipe.tracking._stale import close_stale_runs
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._tree import RunTree
@@ -275,7 +275,7 @@ class Writer:
         self._is_away = False
 
     def _set_failure(self, error: Exception) -> None:
-        self.failure = self.failure or f"{type(error).__name__}: {error}"
+        self.failure = self.failure or reason_of(error)
 
     def _open(self) -> Publisher:
         if self._publisher is None:

@@ -12,8 +12,9 @@
 - `memory_limit`, while a recipe runs with a limit: the limit of the process for its data is lowered, on Linux.
 - `allow_csv_cells`, while a CSV file is read: `csv.field_size_limit` is raised.
 
-Two more changes follow the same rule in other modules: torch's number of threads (`seqpipe.training._threads`), and
-MLflow's output, through two environment variables and the levels of three loggers (`seqpipe.tracking._quiet`).
+Three more changes follow the same rule in other modules: torch's number of threads (`seqpipe.training._threads`),
+MLflow's output, through two environment variables and the levels of three loggers (`seqpipe.tracking._quiet`), and its
+retries of requests, through one environment variable (`seqpipe.tracking._reach`).
 
 One change lasts: importing `seqpipe.estimators` wraps the method that all scorers of scikit-learn share, so that they
 score time steps (`seqpipe.estimators._step_scoring`). It passes every other estimator on unchanged.

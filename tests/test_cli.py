@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +15,7 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import pytest
@@ -27,6 +30,12 @@ from seqpipe.pipeline._load import load_recipe
 from seqpipe.plugins import host
 from seqpipe.tables import read_table
 from seqpipe.tracking import read_runs, serve
+from seqpipe.tracking._events import FitBegan
+from seqpipe.tracking._experiment_id import experiment_id
+from seqpipe.tracking._journal import Journal
+from seqpipe.tracking._place import journal_prefix
+from seqpipe.tracking._process import process_tags
+from seqpipe.tracking._store import open_client
 
 RECIPE = """\
 name: tiny
@@ -120,7 +129,7 @@ def test_help_imports_neither_torch_nor_mlflow(arguments: list[str]):
 
 def test_every_command_is_in_the_help():
     shown = seqpipe("--help").stdout
-    assert all(command in shown for command in ("run", "compare", "predict", "generate", "plugins", "ui"))
+    assert all(command in shown for command in ("run", "compare", "predict", "generate", "plugins", "ui", "sync"))
 
 
 def test_no_arguments_show_the_help_and_are_wrong_use():
@@ -221,6 +230,7 @@ def test_wrong_use_ends_with_2(arguments: list[str], message: str):
         (["data", "fingerprint", "none.csv"], "error: none.csv: there is no such file"),
         (["predict", "models:/m-1", "bad.csv"], "error: There is no model 'models:/m-1'"),
         (["ui", "--uri", "sqlite:///none.db"], "error: There are no runs yet"),
+        (["sync", "--uri", "sqlite:///none.db"], "error: There are no runs yet"),
     ],
 )
 def test_a_failure_is_one_clean_line_and_ends_with_1(arguments: list[str], message: str, own_folder: Path):
@@ -420,6 +430,44 @@ def test_generate_tells_what_it_cannot_write(writer: str, options: list[str], me
     ran = seqpipe("generate", writer, *options)
     assert ran.exit_code == 1
     assert message in ran.output
+
+
+def left_journal(store: str, *, experiment: str, damaged: bool = False) -> Journal:
+    """Return a journal as a killed process leaves it, with one fit."""
+    journal = Journal(journal_prefix(store), {"experiment": experiment, "process": process_tags()})
+    began = {"tree": uuid4(), "time": 1, "name": "fit", "is_search": False, "logs_model": False}
+    journal.append(FitBegan(**began, params={"a": "1"}, tags={}))
+    if damaged:
+        with (journal.folder / "events").open("ab") as file:
+            file.write(b"00000000 {}\n")
+    journal.close()
+    return journal
+
+
+def test_sync_says_what_it_replayed(own_folder: Path, store: str):
+    seqpipe("sync")
+    journal = left_journal(store, experiment="left behind")
+    ran = seqpipe("sync")
+    assert ran.exit_code == 0
+    assert "1 journal replayed: 5 changes of 1 run." in ran.output
+    assert not journal.folder.exists()
+    assert read_runs("left behind", store)["status"].tolist() == ["KILLED"]
+    assert "replayed" not in seqpipe("sync", "--tracking-uri", store).output
+
+
+def test_sync_fails_if_a_journal_is_damaged_or_cannot_be_replayed(own_folder: Path, store: str):
+    seqpipe("sync")
+    left_journal(store, experiment="left behind", damaged=True)
+    ran = seqpipe("sync")
+    assert (ran.exit_code, "error: 1 line of journals are damaged" in ran.stderr) == (1, True)
+
+    client = open_client(store)
+    client.delete_experiment(experiment_id(client, "deleted"))
+    journal = left_journal(store, experiment="deleted")
+    ran = seqpipe("sync")
+    assert ran.exit_code == 1
+    assert re.search("error: The journal .* could not be replayed .*'deleted' .* was deleted.*It is kept", ran.stderr)
+    shutil.rmtree(journal.folder)
 
 
 def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: str):

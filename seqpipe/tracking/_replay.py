@@ -73,7 +73,7 @@ class Replayed:
             f"The journal {str(path)!r} could not be replayed ({why}). {kept}" for path, why in self.failed.items()
         ]
         if self.damaged:
-            found.append(f"{self.damaged} damaged entries of journals were left out of the runs.")
+            found.append(f"{count(self.damaged, 'line')} of journals are damaged, and left out of the runs.")
         return found
 
 

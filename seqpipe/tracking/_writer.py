@@ -67,7 +67,7 @@ class Writer:
 
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
-        self.timeout = 10.0
+        self.timeout = 9.5
         self.failure: str | None = None
         header = {"store": redacted_uri(uri), "experiment": experiment, "process": process_tags()}
         self.kept = KeptEvents(uri, header)
@@ -129,7 +129,7 @@ class Writer:
         """Write everything; return the number of entries that could not be written in time."""
         since = time.monotonic()
         try:
-            while self._call(self._write_now, self.timeout):
+            while self._call(self._write_now, self.timeout, since):
                 if time.monotonic() - max(since, self._progress) > self._patience(self.timeout):
                     self._is_away = True
                     break
@@ -202,17 +202,18 @@ class Writer:
             self._is_away = True
             self._set_failure(error)
 
-    def _call(self, task: Callable[[], T], timeout: float) -> T:
+    def _call(self, task: Callable[[], T], timeout: float, since: float | None = None) -> T:
         """Run a task on the writer's thread and return its result.
 
         Raises
         ------
         TrackingError
-            If the store cannot be used, or neither responds nor makes progress for ``timeout`` seconds.
+            If the store cannot be used, or neither responds nor makes progress for ``timeout`` seconds, counted from now or
+            ``since``.
         """
         future: Future[T] = Future()
         self._tasks.put(partial(_resolve, future, task))
-        since = time.monotonic()
+        since = time.monotonic() if since is None else since
         while not future.done():
             wait([future], timeout=_RETRY)
             silent = time.monotonic() - max(since, self._progress)

@@ -39,7 +39,7 @@ def creation_lock(uri: str, waiting: Callable[[], object] = lambda: None) -> Ite
         except Timeout:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"another process has created it for {_SECONDS:.0f} seconds") from None
-        waiting()
+            waiting()
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -30,8 +31,9 @@ __all__ = ["Publisher"]
 #: Limits of MLflow: 1,000 entries per request, of which 100 parameters and 100 tags; length of values of tags.
 _POINTS, _PARAMS, _TAGS = 800, 100, 100
 _TAG_LENGTH = 5000
-#: Error codes for entries that MLflow never accepts.
+#: Error codes for entries that MLflow never accepts, and errors with such a code of two processes that write the same at once.
 _PERMANENT = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+_COLLISIONS = re.compile("IntegrityError|UniqueViolation")
 
 Entry = Metric | Param | RunTag
 
@@ -219,7 +221,7 @@ class Publisher:
                 tags=[entry for entry in entries if isinstance(entry, RunTag)],
             )
         except MlflowException as error:
-            if error.error_code not in _PERMANENT:
+            if not _is_permanent(error):
                 raise
             if len(entries) == 1:
                 self._leave_out(f"{type(entries[0]).__name__} {entries[0].key!r}", error)
@@ -232,7 +234,7 @@ class Publisher:
         try:
             write()
         except MlflowException as error:
-            if error.error_code not in _PERMANENT:
+            if not _is_permanent(error):
                 raise
             self._leave_out(what, error)
 
@@ -245,6 +247,10 @@ class Publisher:
             local = Path(folder) / path.name
             shutil.copyfile(source, local)
             self.client.log_artifact(run_id, str(local), str(path.parent) if path.parent.name else None)
+
+
+def _is_permanent(error: MlflowException) -> bool:
+    return error.error_code in _PERMANENT and not _COLLISIONS.search(str(error))
 
 
 def _identify(run: Run, stored: StoredRun) -> None:

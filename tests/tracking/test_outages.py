@@ -59,6 +59,15 @@ def tracker_of(experiment, request):
     return make
 
 
+@contextlib.contextmanager
+def told(pattern):
+    """Check that a warning of tracking matches; others may come before it on a slow machine."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", TrackingWarning)
+        yield
+    assert any(re.search(pattern, str(each.message)) for each in found), [str(each.message) for each in found]
+
+
 def search(net, data, tracker, on_epoch=None, seconds=0.0):
     """Fit a search of two candidates, two folds and a refit; return the seconds that the end of the fit took."""
     began = []
@@ -72,6 +81,13 @@ def search(net, data, tracker, on_epoch=None, seconds=0.0):
     estimator = net(max_epochs=EPOCHS, on_epoch=on_each)
     GridSearchCV(estimator, {"cell": ["gru", "lstm"]}, cv=2).set_callbacks(tracker).fit(*data)
     return time.monotonic() - began[0]
+
+
+def drain(tracker):
+    """Wait until the store has everything."""
+    deadline = time.monotonic() + 120
+    while tracker._writer.drain():
+        assert time.monotonic() < deadline, tracker._writer.failure
 
 
 def check_complete(uri, experiment):
@@ -95,11 +111,10 @@ def test_a_server_that_hangs_in_a_fit_and_after_it_loses_nothing(server, net, da
         if epoch == 2:
             server.hang()
 
-    with pytest.warns(TrackingWarning, match=r"not written.*journal.*seqpipe sync --uri"):
+    with told(r"not written.*journal.*seqpipe sync --uri"):
         search(net, data, tracker, on_epoch)
     server.go_on()
-    tracker._writer.timeout = 60.0
-    assert tracker._writer.drain() == 0
+    drain(tracker)
     check_complete(server.uri, experiment)
 
 
@@ -109,14 +124,13 @@ def test_a_server_that_was_used_before_and_is_gone_does_not_stop_a_fit(server, n
     tracker._open_writer().timeout = 1.0
     server.hang()
     try:
-        with pytest.warns(TrackingWarning, match="kept and written again|not written"):
+        with told("kept and written again|not written"):
             search(net, data, tracker)
         with pytest.raises(TrackingError, match="has no id"):
             _ = tracker.run_id_
     finally:
         server.go_on()
-    tracker._writer.timeout = 60.0
-    assert tracker._writer.drain() == 0
+    drain(tracker)
     check_complete(server.uri, experiment)
     assert tracker.run_id_ in set(read_runs(experiment, server.uri, kinds=["search"])["run_id"])
 
@@ -177,7 +191,7 @@ def test_a_run_that_was_created_though_its_answer_was_lost_is_not_created_again(
     tracker = tracker_of(server.uri)
     tracker._open_writer()._open()
     monkeypatch.setattr(MlflowClient, "create_run", create_and_lose)
-    with pytest.warns(TrackingWarning, match="kept and written again"):
+    with told("kept and written again"):
         search(net, data, tracker)
     check_complete(server.uri, experiment)
 
@@ -248,7 +262,7 @@ def test_a_journal_that_cannot_be_written_warns_and_the_fit_is_recorded(
 ):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEQPIPE_JOURNAL", str(tmp_path / "file"))
-    with pytest.warns(TrackingWarning, match=r"journal of the fit cannot be written \(.*Set SEQPIPE_JOURNAL"):
+    with told(r"journal of the fit cannot be written \(.*Set SEQPIPE_JOURNAL"):
         net().set_callbacks(make_tracker()).fit(*data)
     assert [run.info.status for run in runs()] == ["FINISHED"]
 
@@ -271,21 +285,19 @@ class TestServer:
             if len(calls) == 14 and back == "in the fit":
                 revive(server, way)
 
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", TrackingWarning)
-            seconds = search(net, data, tracker, on_epoch, seconds=0.1)
+        expected = "failed" if back == "in the fit" else "not written.*seqpipe sync"
+        with told(expected):
+            seconds = search(net, data, tracker, on_epoch, seconds=0.4)
         record(way, back, seconds)
         if back != "in the fit":
             assert seconds < 10 + SLACK
-            assert any("seqpipe sync" in str(each.message) for each in told)
             revive(server, way)
         if back == "for the next process":
             tracker._writer._tasks.put(None)
             tracker._writer._thread.join(60)
             assert sync(server.uri).failed == {}
         else:
-            tracker._writer.timeout = 120.0
-            assert tracker._writer.drain() == 0
+            drain(tracker)
         check_complete(server.uri, experiment)
 
     @repeated
@@ -300,7 +312,7 @@ class TestServer:
             time.sleep(0.02)
             epochs.append(time.monotonic())
 
-        with pytest.warns(TrackingWarning, match="not written"):
+        with told("not written"):
             net(max_epochs=300, on_epoch=on_epoch).set_callbacks(tracker).fit(*data)
         server.go_on()
         delays = sorted(later - earlier - 0.02 for earlier, later in pairwise(epochs))
@@ -352,8 +364,7 @@ class TestEmbedded:
             seconds = search(net, data, tracker, on_epoch)
         record("locked", moment, seconds)
         assert seconds < 10 + SLACK
-        tracker._writer.timeout = 120.0
-        assert tracker._writer.drain() == 0
+        drain(tracker)
         check_complete(uri, experiment)
 
     @repeated

@@ -19,8 +19,8 @@ __all__ = ["creation_lock", "prepare_database", "require_writable"]
 
 #: Seconds to wait for other processes that create the store, and between two signs that this one waits for them.
 _SECONDS, _INTERVAL = 300.0, 0.5
-#: Seconds to wait for a database that another process has locked.
-_LOCKED = 5.0
+#: Seconds to wait for a database that another process has locked: to write, as a fit goes on meanwhile, and to read.
+_LOCKED_TO_WRITE, _LOCKED_TO_READ = 5.0, 40.0
 
 
 @contextmanager
@@ -56,10 +56,11 @@ def require_writable(database: Path) -> None:
         probe.flush()
 
 
-def prepare_database(database: Path) -> str | None:
+def prepare_database(database: Path, *, to_write: bool) -> str | None:
     """Create a database, or update one that was moved; return a message about the latter."""
     if database.is_file() and database.stat().st_size:
-        with closing(sqlite3.connect(database, timeout=_LOCKED)) as connection:
+        patience = _LOCKED_TO_WRITE if to_write else _LOCKED_TO_READ
+        with closing(sqlite3.connect(database, timeout=patience)) as connection:
             connection.execute("SELECT name FROM sqlite_master").fetchone()
         return update_moved_store(database)
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # warns on import

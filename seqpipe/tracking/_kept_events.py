@@ -87,7 +87,10 @@ class KeptEvents:
     def touch(self) -> None:
         """Show processes of other hosts that this one still runs."""
         if self._journal is not None:
-            self._journal.touch()
+            try:
+                self._journal.touch()
+            except OSError as error:
+                self._fail(error)
 
     def discard(self) -> None:
         """Delete the journal, whose events the store has."""

@@ -84,7 +84,7 @@ def _opened(uri: str, create: bool, waiting: Callable[[], object]) -> tuple[Mlfl
         with quiet(), without_retries(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between MLflow and its dependencies
             with creation_lock(uri, waiting):
-                moved = None if database is None else prepare_database(database)
+                moved = None if database is None else prepare_database(database, to_write=create)
                 client = MlflowClient(uri)
             waiting()
             replayed = replay_journals(client, uri)

@@ -34,6 +34,8 @@ __all__ = ["Writer"]
 
 T = TypeVar("T")
 
+#: Seconds without progress after which the end of a fit stops waiting.
+_TIMEOUT = 9.5
 #: Seconds between two writes, and between two looks at a store for which a caller waits.
 _INTERVAL, _RETRY = 1.0, 0.25
 #: Seconds without progress after which a caller stops waiting for a store that was never used, or for an upload.
@@ -67,7 +69,7 @@ class Writer:
 
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
-        self.timeout = 9.5
+        self.timeout = _TIMEOUT
         self.failure: str | None = None
         header = {"store": redacted_uri(uri), "experiment": experiment, "process": process_tags()}
         self.kept = KeptEvents(uri, header)
@@ -100,11 +102,12 @@ class Writer:
         TrackingError
             If the store cannot be used.
         """
-        self.failure = None
-        self._try(self._open)
+        self.failure, self._is_away = None, False
+        answers = self._try(self._open)
         tree = self._add_tree(event)
         try:
-            self._try(partial(self._publish_now, tree))
+            if answers:
+                self._try(partial(self._publish_now, tree))
         except TrackingError:
             del self._trees[event.tree]
             raise
@@ -131,10 +134,10 @@ class Writer:
         try:
             while self._call(self._write_now, self.timeout, since):
                 if time.monotonic() - max(since, self._progress) > self._patience(self.timeout):
-                    self._is_away = True
-                    break
+                    raise store_error(self.uri, TimeoutError("no response"))
                 time.sleep(_RETRY)
         except TrackingError as error:
+            self._is_away = True
             self._set_failure(error)
         return self._pending() + self._unapplied
 
@@ -191,16 +194,17 @@ class Writer:
             self._tasks.put(partial(self._note_applied, self.kept.count))
         return tree
 
-    def _try(self, task: Callable[[], object]) -> None:
-        """Run a task on the writer's thread; that a store does not answer is an error only if it was never used."""
+    def _try(self, task: Callable[[], object]) -> bool:
+        """Run a task on the writer's thread and return whether the store answers; if not, that is an error of a new one."""
         known = is_known(self.uri)
         try:
             self._call(task, self.timeout if known else _LONG_TIMEOUT)
         except StoreAwayError as error:
             if not known:
                 raise
-            self._is_away = True
             self._set_failure(error)
+            return False
+        return True
 
     def _call(self, task: Callable[[], T], timeout: float, since: float | None = None) -> T:
         """Run a task on the writer's thread and return its result.
@@ -218,7 +222,6 @@ class Writer:
             wait([future], timeout=_RETRY)
             silent = time.monotonic() - max(since, self._progress)
             if silent > self._patience(timeout) and not (silent < _LONG_TIMEOUT and self._uploads()):
-                self._is_away = True
                 raise store_error(self.uri, TimeoutError(f"no response in {silent:.0f} seconds"))
         return future.result()
 

@@ -319,6 +319,29 @@ def test_a_final_model_that_cannot_be_logged_is_told(store: str, monkeypatch: py
     assert result.record.model_uri is None
 
 
+def test_a_store_that_goes_away_in_a_run_takes_nothing_from_its_result(store: str, monkeypatch: pytest.MonkeyPatch):
+    there = iter([None, None])
+
+    def check_reachable(uri: str) -> None:
+        if next(there, "away") is not None:
+            raise ConnectionRefusedError("away")
+
+    with monkeypatch.context() as away:
+        away.setattr("seqpipe.tracking._writer.check_reachable", check_reachable)
+        away.setattr("seqpipe.tracking._writer._TIMEOUT", 0.5)
+        with pytest.warns(TrackingWarning, match="not written.*seqpipe sync|kept and written again"):
+            result = run_recipe({**SEARCH, "name": "away", "tracking": {"uri": store}})
+    assert set(result.metrics) >= {"accuracy"}
+    assert result.record is not None
+    assert result.record.model_uri is None
+    for _ in range(240):  # its writer goes on
+        runs = read_runs("away", store, kinds=["search", "candidate", "fold", "refit"])
+        if set(runs["status"]) == {"FINISHED"} and len(runs) == 14:
+            break
+        time.sleep(0.25)
+    assert set(runs["status"]) == {"FINISHED"}
+
+
 def test_the_second_fit_is_announced():
     console = Console(record=True, width=120, file=StringIO())
     run_recipe({**FORECAST, **UNTRACKED}, console=console)

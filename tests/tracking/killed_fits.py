@@ -114,6 +114,15 @@ def _forked(uri, experiment, way, reports):
     return os.waitpid(child, 0)[1]
 
 
+def half_trees(client, experiment):
+    """Return finished runs over open ones, as the process left them."""
+    found = client.get_experiment_by_name(experiment)
+    runs = client.search_runs([found.experiment_id]) if found else []
+    status = {run.info.run_id: run.info.status for run in runs}
+    above = [run.data.tags.get("mlflow.parentRunId") for run in runs if run.info.status == "RUNNING"]
+    return [f"finished over a running one: {parent}" for parent in above if status.get(parent) == "FINISHED"]
+
+
 def counts(client, experiment, reports):
     """Return what is wrong in the store, and the statuses of the runs by their kinds."""
     wrong, statuses, stored = [], {}, Counter()
@@ -157,8 +166,10 @@ def main(uri, plan):
         with tempfile.NamedTemporaryFile() as reports:
             status = _forked(uri, experiment, way, reports.fileno())
             begun = time.monotonic()
+            half = half_trees(MlflowClient(uri), experiment) if i else []  # the first may have no store yet
             replayed = sync(uri)
             result = counts(MlflowClient(uri), experiment, Path(reports.name))
+            result["wrong"] += half
         left = {"running": replayed.running, "failed": len(replayed.failed), "damaged": replayed.damaged}
         print(
             json.dumps({"way": way, "status": status, "seconds": time.monotonic() - begun, **left, **result}),

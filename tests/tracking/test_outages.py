@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mlflow_server import MLflowServer
+from test_replay import CALLS, ENDINGS, check, end_in
 
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking import MLflowTracker, read_runs, sync
@@ -225,36 +226,31 @@ import resource, sys, time, warnings
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from seqpipe.tracking import MLflowTracker
-from seqpipe.tracking._store import open_client
 
 X, y = np.eye(2), [0, 1]
-tracker = MLflowTracker("full", tracking_uri="sqlite:///{folder}/mlflow.db", log_model=False)
-if {late}:
-    LogisticRegression().set_callbacks(tracker).fit(X, y)
-else:
-    tracker._open_writer()  # imports MLflow
+new, used = (MLflowTracker(tracking_uri=f"sqlite:///FOLDER/{name}.db", log_model=False) for name in ("new", "used"))
+LogisticRegression().set_callbacks(used).fit(X, y)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-began = time.monotonic()
 warnings.showwarning = lambda message, *_: print(time.monotonic() - began, message)
-try:
-    LogisticRegression().set_callbacks(tracker).fit(X, y)
-except Exception as error:
-    print(time.monotonic() - began, error)
+for tracker in (new, used):
+    began = time.monotonic()
+    try:
+        LogisticRegression().set_callbacks(tracker).fit(X, y)
+    except Exception as error:
+        print(time.monotonic() - began, error)
 """
 
 
-@pytest.mark.parametrize(
-    ("late", "cause"),
-    [(False, r"cannot be used \(OSError: \[Errno 27\] File too large"), (True, "failed .*(disk|File too large)")],
-    ids=["new", "used"],
-)
-def test_a_full_disk_is_told_with_its_cause(tmp_path, late, cause):
-    script = LIMITED.format(folder=tmp_path, late=late)
+def test_a_full_disk_is_told_with_its_cause(tmp_path):
+    script = LIMITED.replace("FOLDER", str(tmp_path))
     ran = subprocess.run([sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, timeout=120)
-    seconds, _, told = ran.stdout.partition(" ")
-    assert re.search(cause, told), ran
-    assert float(seconds) < 5 + SLACK
-    assert late or not (tmp_path / "mlflow.db").exists()
+    (new_after, new), (used_after, used), *_ = [line.split(" ", 1) for line in ran.stdout.splitlines()]
+    assert "cannot be used (OSError: [Errno 27] File too large" in new
+    assert re.search(
+        r"A write to .*used.db' failed \(OperationalError: (disk I/O error|database or disk is full)", used
+    )
+    assert max(float(new_after), float(used_after)) < 5 + SLACK
+    assert sorted(path.name for path in tmp_path.glob("*.db")) == ["used.db"]
 
 
 def test_a_journal_that_cannot_be_written_warns_and_the_fit_is_recorded(
@@ -299,6 +295,14 @@ class TestServer:
         else:
             drain(tracker)
         check_complete(server.uri, experiment)
+
+    @repeated
+    def test_the_status_is_right_after_each_ending_and_each_kill(self, server, repetition):
+        ways = [[f"{ending}", f"{repetition}", 0] for ending in ENDINGS]
+        ways += [[call, when, 1] for call in CALLS for when in ("before", "after")]
+        results = end_in(server.uri, [[name, when, number] for name, when, number in ways])
+        check(results)
+        assert [result["statuses"]["search"] for result in results[:6]] == [[status] for status in ENDINGS.values()]
 
     @repeated
     def test_no_epoch_waits_for_a_server_that_hangs(self, server, net, data, tracker_of, repetition):

@@ -270,6 +270,20 @@ def test_a_run_can_be_watched_while_it_trains(net, data, make_tracker, client):
     assert [point.step for point in seen] == [1, 2]
 
 
+def test_an_open_run_shows_that_its_process_lives(net, data, make_tracker, client, monkeypatch):
+    monkeypatch.setattr("seqpipe.tracking._writer.BEAT_SECONDS", 0.1)
+    tracker = make_tracker()
+    beats = set()
+
+    def on_epoch(epoch):
+        while epoch == 2 and len(beats) < 2:
+            beats.add(client.get_run(tracker.run_id_).data.tags["seqpipe.heartbeat"])
+            time.sleep(0.02)
+
+    net(on_epoch=on_epoch).set_callbacks(tracker).fit(*data)
+    assert len(beats) == 2
+
+
 def test_a_refused_write_warns_once_and_is_made_good(net, data, make_tracker, client, tables):
     tracker = make_tracker()
 

@@ -28,6 +28,7 @@ from conftest import Net
 
 from seqpipe.tracking import MLflowTracker, sync
 from seqpipe.tracking._events import Reported
+from seqpipe.tracking._store import open_client
 from seqpipe.tracking._writer import Writer
 
 X = np.random.default_rng(0).normal(size=(12, 2))
@@ -161,12 +162,13 @@ def counts(client, experiment, reports):
 
 def main(uri, plan):
     warnings.simplefilter("ignore")
+    open_client(uri, create=True)
     for i, way in enumerate(plan):
         experiment = f"{i} {way[0]} {way[1]}"
         with tempfile.NamedTemporaryFile() as reports:
             status = _forked(uri, experiment, way, reports.fileno())
             begun = time.monotonic()
-            half = half_trees(MlflowClient(uri), experiment) if i else []  # the first may have no store yet
+            half = half_trees(MlflowClient(uri), experiment)
             replayed = sync(uri)
             result = counts(MlflowClient(uri), experiment, Path(reports.name))
             result["wrong"] += half

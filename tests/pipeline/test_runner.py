@@ -320,7 +320,7 @@ def test_a_final_model_that_cannot_be_logged_is_told(store: str, monkeypatch: py
 
 
 def test_a_store_that_goes_away_in_a_run_takes_nothing_from_its_result(store: str, monkeypatch: pytest.MonkeyPatch):
-    there = iter([None, None])
+    there = iter([None])  # when the parent run is created
 
     def check_reachable(uri: str) -> None:
         if next(there, "away") is not None:

@@ -234,9 +234,12 @@ class Publisher:
         try:
             write()
         except MlflowException as error:
-            if not _is_permanent(error):
+            if _COLLISIONS.search(str(error)):
+                write()  # by now the store has what another process wrote
+            elif _is_permanent(error):
+                self._leave_out(what, error)
+            else:
                 raise
-            self._leave_out(what, error)
 
     def _leave_out(self, what: str, error: MlflowException) -> None:
         self.left_out[what] = str(error).strip().partition("\n")[0]

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -102,7 +103,7 @@ def _run(loaded: LoadedRecipe, *, jobs: int | None, device: str | None, fresh: b
         _print(console, line)
     with kept_run(job.loaded, fresh=fresh, console=console) as folder:
         job = replace(job, estimator=with_checkpoints(job.estimator, folder))
-        with _tracker(job) as tracker:
+        with _tracker(job, folder) as tracker:
             result = _refitted(job, _evaluated(job, _fitted(job, tracker, console)), console)
             if tracker is not None:
                 result = recorded(job, result, tracker)
@@ -116,7 +117,7 @@ def _print(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _tracker(job: Job) -> AbstractContextManager[MLflowTracker | None]:
+def _tracker(job: Job, folder: Path | None) -> AbstractContextManager[MLflowTracker | None]:
     tracking = job.loaded.recipe.tracking
     if not tracking.enabled:
         return nullcontext()
@@ -125,6 +126,7 @@ def _tracker(job: Job) -> AbstractContextManager[MLflowTracker | None]:
         tracking_uri=tracking.uri,
         run_name=job.loaded.name,
         log_model=tracking.log_model and not job.refits,
+        continues=folder,
         diagnostics=tracking.diagnostics,
         model_metadata=ModelMetadata.of(job).as_dict(),
         tags={"dataset": job.train.name, "seqpipe.task": job.loaded.recipe.task.name},

@@ -82,7 +82,7 @@ class RecordedFits(FitListener):
         self._warned = False
         name = self.run_name or type(estimator).__name__
         tags = {**environment_tags(), **self.tags}
-        began = fit_began(estimator, task, name, tags, logs_model=self._logs_model)
+        began = fit_began(estimator, task, name, tags, logs_model=self._logs_model, key=self._kept_key())
         self._tree = self._open_writer().begin(began)
         self._fits[task.tree] = _Fit(sys.exc_info()[1])
         self._send([])
@@ -113,6 +113,10 @@ class RecordedFits(FitListener):
         finally:
             self._send([FitEnded(tree=task.tree, time=time, outcome=outcome_of(error), held=self._held)])
             self._flush()
+
+    def _kept_key(self) -> str | None:
+        """Return the key of runs that are continued; None here."""
+        return None
 
     def _log_fitted(self, tree: UUID, estimator: Any, X: Any, y: Any) -> None:
         """Log the fitted estimator; does nothing here."""

@@ -55,13 +55,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitBegan(Event):
-    """The outermost fit begins; ``logs_model`` tells whether a `ModelAdded` follows if it succeeds."""
+    """The outermost fit begins.
+
+    ``logs_model`` tells whether a `ModelAdded` follows if it succeeds; with a ``key`` the runs of an earlier fit with the same
+    key are continued.
+    """
 
     name: str
     is_search: bool
     logs_model: bool
     params: dict[str, str]
     tags: dict[str, str]
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

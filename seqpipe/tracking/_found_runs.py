@@ -11,7 +11,7 @@ from mlflow.entities import Run as StoredRun
 
 from seqpipe.tracking._run import Point, Run
 
-__all__ = ["KEY", "MODEL_KEY", "delete_twins", "find_model", "find_runs", "missing_points"]
+__all__ = ["KEY", "MODEL_KEY", "delete_twins", "find_model", "find_runs", "missing_points", "stored_points"]
 
 #: Tags that identify a run, and a logged model, before the store gives it an id.
 KEY, MODEL_KEY = "seqpipe.run", "seqpipe.model"
@@ -52,6 +52,12 @@ def missing_points(client: MlflowClient, stored: StoredRun, keys: dict[str, str]
     wanted = {key for key in keys.values() if key in known}
     there = {(key, each.step, each.timestamp) for key in wanted for each in client.get_metric_history(run_id, key)}
     return [point for point in points if (keys[point.key], point.step, point.time) not in there]
+
+
+def stored_points(client: MlflowClient, stored: StoredRun) -> set[tuple[str, int]]:
+    """Return the keys and steps of all points of a run in the store."""
+    run_id = stored.info.run_id
+    return {(key, each.step) for key in stored.data.metrics for each in client.get_metric_history(run_id, key)}
 
 
 def _matching(client: MlflowClient, experiment_id: str, key: str) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from mlflow.models import Model
 
 from seqpipe.tracking._found_runs import MODEL_KEY, find_model
 
-__all__ = ["upload_model"]
+__all__ = ["find_logged", "upload_model"]
 
 
 def upload_model(client: MlflowClient, experiment_id: str, run_id: str, folder: Path, *, again: bool) -> str:
@@ -40,6 +40,14 @@ def upload_model(client: MlflowClient, experiment_id: str, run_id: str, folder: 
     if not (again and entry.model_id in _outputs(client, run_id)):
         client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])
     return f"models:/{entry.model_id}"
+
+
+def find_logged(client: MlflowClient, run_id: str) -> str | None:
+    """Return the URI of a complete model of a run, or None if it has none."""
+    for model_id in sorted(_outputs(client, run_id)):
+        if str(client.get_logged_model(model_id).status) == "READY":
+            return f"models:/{model_id}"
+    return None
 
 
 def _upload_files(client: MlflowClient, entry: Any, run_id: str, folder: Path) -> None:

@@ -18,10 +18,10 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from seqpipe.tracking._fingerprint import DataSet
-from seqpipe.tracking._found_runs import KEY, delete_twins, find_runs, missing_points
+from seqpipe.tracking._found_runs import KEY, delete_twins, find_runs, missing_points, stored_points
 from seqpipe.tracking._keys import KEY_LENGTH, as_path, stored_key
-from seqpipe.tracking._logged_model import upload_model
-from seqpipe.tracking._outcome import now
+from seqpipe.tracking._logged_model import find_logged, upload_model
+from seqpipe.tracking._outcome import FINISHED, now
 from seqpipe.tracking._process import BEAT, process_tags
 from seqpipe.tracking._run import Point, Run
 from seqpipe.tracking._tree import RunTree
@@ -69,6 +69,9 @@ class Publisher:
         self.left_out: dict[str, str] = {}
         self.is_uploading = False
         self._progressed = progressed
+        #: Runs of earlier fits that are continued, until their numbers in this fit are known.
+        self._continued: dict[str, StoredRun] = {}
+        self._looked_up: set[str] = set()
 
     def publish_tree(self, tree: RunTree, is_away: Callable[[Exception], bool]) -> None:
         """Write all pending entries of a tree: contents of parents before their children, outcomes in reverse.
@@ -76,6 +79,7 @@ class Publisher:
         A run that fails does not keep the others waiting, unless ``is_away`` tells that the store does not answer; the first
         error is raised at the end.
         """
+        self.look_up(tree)
         failures: list[Exception] = []
         for run in [run for run in tree.runs if run.pending_contents]:
             try:
@@ -89,12 +93,20 @@ class Publisher:
         if failures:
             raise failures[0]
 
+    def look_up(self, tree: RunTree) -> None:
+        """Find the runs that the tree continues, unless that is done."""
+        if tree.continues and tree.root.key not in self._looked_up:
+            self._continued |= find_runs(self.client, self.experiment_id, tree.root.key)
+            self._looked_up.add(tree.root.key)
+
     def write_contents(self, run: Run) -> None:
         """Create a run if necessary, and write its pending entries but the outcome."""
         run_id = run.run_id or self._create(run)
         try:
             if run.doubtful:
                 self._compare(run, run_id)
+            if run.known_points is not None:
+                run.points = [point for point in run.points if self._place_of(run, point) not in run.known_points]
             self._write_entries_of(run, run_id)
             run.doubtful = False
         except Exception:
@@ -105,7 +117,7 @@ class Publisher:
         """Take over the runs that the process wrote which recorded the tree."""
         found = find_runs(self.client, self.experiment_id, tree.root.key)
         for run in tree.runs:
-            run.doubtful = True
+            run.doubtful, run.continued = True, tree.continues
             if run.key in found:
                 _identify(run, found[run.key])
 
@@ -121,7 +133,7 @@ class Publisher:
     def _write_outcome(self, run: Run) -> None:
         if run.may_have_twin:
             delete_twins(self.client, self.experiment_id, run)
-        if run.outcome is not None and run.run_id is not None:
+        if run.outcome is not None and run.run_id is not None and not (run.was_finished and run.outcome == FINISHED):
             self.client.set_terminated(run.run_id, run.outcome.status, end_time=run.end)
         run.ending = run.may_have_twin = False
         self._progressed()
@@ -130,8 +142,11 @@ class Publisher:
         if run.parent is not None and run.parent.run_id is None:
             self._create(run.parent)
         found = find_runs(self.client, self.experiment_id, run.key) if run.doubtful else {}
+        continued = self._continued.pop(run.key, None)
+        if continued is not None:
+            run.doubtful = run.continued = True
         try:
-            _identify(run, found.get(run.key) or self._new(run))
+            _identify(run, continued or found.get(run.key) or self._new(run))
         except Exception:
             run.doubtful = run.may_have_twin = True
             raise
@@ -153,10 +168,31 @@ class Publisher:
         if stored.info.lifecycle_stage == "deleted":
             run.settle()
             return
+        if run.continued:
+            self._continue(run, stored)
+            return
         keys = {point.key: stored_key(run.keys, "metric", point.key) for point in run.points}
         run.points = missing_points(self.client, stored, keys, run.points)
         if stored.info.status == "KILLED" and (run.outcome is None or run.ending):
             self._reopen(run, stored)
+
+    def _continue(self, run: Run, stored: StoredRun) -> None:
+        """Leave what an earlier fit has written to a run as it is, and open the run again if it was interrupted."""
+        if run.known_points is None:
+            run.known_points = stored_points(self.client, stored)
+        there = stored.data.params
+        run.params = {
+            name: value for name, value in run.params.items() if stored_key(run.keys, "param", name) not in there
+        }
+        if stored.inputs is not None and stored.inputs.dataset_inputs:
+            run.data = None
+        run.was_finished = stored.info.status == "FINISHED"
+        if stored.info.status in ("KILLED", "FAILED"):
+            run.tags |= {**process_tags(), BEAT: str(now())}
+            self._reopen(run, stored)
+
+    def _place_of(self, run: Run, point: Point) -> tuple[str, int]:
+        return stored_key(run.keys, "metric", point.key), point.step
 
     def _reopen(self, run: Run, stored: StoredRun) -> None:
         if "seqpipe.error" in stored.data.tags:
@@ -194,6 +230,9 @@ class Publisher:
             self.is_uploading = False
 
     def _write_model(self, run: Run, run_id: str) -> None:
+        if run.continued and (there := find_logged(self.client, run_id)) is not None:
+            run.model_uris.append(there)
+            return
         uri = upload_model(self.client, self.experiment_id, run_id, run.models[0], again=run.doubtful)
         run.model_uris.append(uri)
 

@@ -39,6 +39,12 @@ class Run:
         Whether the store may have entries that are still in the outbox, or an outcome that it was not given.
     may_have_twin : bool
         Whether the store may have another run with this key: a request to create it seemed lost.
+    continued : bool
+        Whether an earlier fit has written to this run, so that points with the same key and step are those of this fit.
+    known_points : set of (str, int), or None
+        Keys and steps of the points in the store, once they are known, of a run that is continued.
+    was_finished : bool
+        Whether the run had finished before it was continued.
     """
 
     name: str
@@ -51,6 +57,9 @@ class Run:
     model_uris: list[str] = field(default_factory=list)
     doubtful: bool = False
     may_have_twin: bool = False
+    continued: bool = False
+    known_points: set[tuple[str, int]] | None = None
+    was_finished: bool = False
     outcome: Outcome | None = None
     end: int | None = None
     known_params: set[str] = field(default_factory=set)

@@ -31,7 +31,9 @@ from seqpipe.tracking._tree import run_path
 __all__ = ["begin_events", "end_events", "fit_began"]
 
 
-def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str], *, logs_model: bool) -> FitBegan:
+def fit_began(
+    estimator: Any, task: FitTask, name: str, tags: dict[str, str], *, logs_model: bool, key: str | None
+) -> FitBegan:
     """Return the event that starts an outermost fit."""
     is_search = isinstance(estimator, BaseSearchCV)
     return FitBegan(
@@ -42,6 +44,7 @@ def fit_began(estimator: Any, task: FitTask, name: str, tags: dict[str, str], *,
         logs_model=logs_model,
         params=scalar_params(estimator, deep=not is_search),
         tags={**tags, "seqpipe.estimator": type(estimator).__name__},
+        key=key,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tempfile
 import warnings
@@ -15,6 +16,7 @@ from uuid import UUID
 from seqpipe.callbacks import FitTask
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking._adapter import RecordedFits
+from seqpipe.tracking._continued import kept_key
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
 from seqpipe.tracking._events import EntriesAdded, Event, FileAdded, ModelAdded
 from seqpipe.tracking._outcome import now, outcome_of
@@ -56,6 +58,9 @@ class MLflowTracker(RecordedFits):
         Metadata of a logged model, JSON types only; `load_model` returns it.
     tags : mapping of str to str, optional
         Tags of the parent run; "dataset" also names the data.
+    continues : str or path, optional
+        Folder of the checkpoints of the fit, such as that of `seqpipe.resumable`. If an interrupted fit has left runs that
+        were recorded with the same folder, they are continued: none of their points is doubled, and no new runs are made.
     diagnostics : sequence of {"gradient_flow", "hidden_states"}, default=()
         Diagnostics of the fitted estimator (of a search the refitted one) on its training data: pictures, the metric
         ``gradient_growth`` and the tag ``seqpipe.gradient_flow``; see `seqpipe.diagnostics`.
@@ -99,12 +104,14 @@ class MLflowTracker(RecordedFits):
         log_model: bool = True,
         model_metadata: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        continues: str | os.PathLike[str] | None = None,
         diagnostics: Iterable[str] = (),
     ) -> None:
         super().__init__(
             experiment, tracking_uri, run_name, {name: as_text(value) for name, value in (tags or {}).items()}
         )
         self._logs_model = log_model
+        self._continues = continues
         self._model_metadata = dict(model_metadata or {})
         self._diagnostics = check_diagnostics(diagnostics)
 
@@ -113,13 +120,16 @@ class MLflowTracker(RecordedFits):
         self._figures: dict[str, Figure] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_logs_model", "_model_metadata", "_diagnostics")
+        own = ("_logs_model", "_model_metadata", "_diagnostics", "_continues")
         return {**super().__getstate__(), **{name: getattr(self, name) for name in own}}
 
     def opened(self, estimator: Any, task: FitTask) -> None:
         """Create the parent run of an outermost fit."""
         self._figures = {}
         super().opened(estimator, task)
+
+    def _kept_key(self) -> str | None:
+        return None if self._continues is None else kept_key(self._continues)
 
     def __enter__(self) -> Self:
         self._held = True

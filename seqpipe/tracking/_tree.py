@@ -57,13 +57,16 @@ class RunTree:
         The run of the outermost fit.
     refit : Run or None
         The run of the refit, once it has begun.
+    continues : bool
+        Whether the store may have runs of an earlier fit that are continued.
     ended : bool
         Whether the outermost fit has ended.
     """
 
     def __init__(self, began: FitBegan, folder: Path = Path()) -> None:
         self.id = began.tree
-        self._key = began.tree.hex
+        self._key = began.key or began.tree.hex
+        self.continues = began.key is not None
         self._folder = folder
         self._logs_model = began.logs_model
         self._has_model = False

@@ -298,7 +298,9 @@ class Writer:
         try:
             check_reachable(self.uri)
             with quiet(), without_retries():
-                self._open().write_contents(tree.root)
+                publisher = self._open()
+                publisher.look_up(tree)
+                publisher.write_contents(tree.root)
         except TrackingError:
             raise
         except Exception as error:

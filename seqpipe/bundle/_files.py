@@ -10,7 +10,8 @@ from uuid import uuid4
 import skops.io
 from sklearn.utils.validation import check_is_fitted
 
-from seqpipe.bundle._trust import check_types
+from seqpipe.bundle._archive import read_regular_file
+from seqpipe.bundle._check import check_model
 from seqpipe.callbacks import without_callbacks
 from seqpipe.exceptions import BundleError
 
@@ -60,7 +61,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     if not target.parent.exists():
         raise FileNotFoundError(f"The folder {str(target.parent)!r} does not exist. Create it before saving.")
     try:
-        data, _ = _written(model)
+        data = _written(model)
     except BundleError as error:
         if not hasattr(model, "best_estimator_"):
             raise
@@ -91,7 +92,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     BundleError
-        If this is no such file, it is damaged, or it holds types that `save` refuses; the message names them.
+        If this is no such file, it is damaged, it holds types that `save` refuses, or values that no fitted model has; the
+        message names them.
     OSError
         If the file cannot be read.
     """
@@ -99,17 +101,22 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def read(path: str | os.PathLike[str], *, owner: str, writer: str) -> Any:
-    """Return the model in a file; errors call it ``owner`` and ask whether ``writer`` wrote it."""
-    data = Path(path).read_bytes()
+    """Return the model in a file; errors call it ``owner`` and ask whether ``writer`` wrote it.
+
+    Raises
+    ------
+    BundleError
+        As `load`.
+    """
+    data = read_regular_file(path, owner=owner)
     try:
-        trusted = check_types(data, owner=owner)
-        return skops.io.loads(data, trusted=trusted)
+        return skops.io.loads(data, trusted=check_model(data, owner=owner))
     except BundleError:
         raise
     except Exception as error:  # a damaged file may fail in any way
         reason = " ".join(str(error).split())
         raise BundleError(
-            f"{owner} cannot be read ({type(error).__name__}: {reason}). Was it written by {writer}?"
+            f"{owner} cannot be read ({type(error).__name__}: {reason:.2000}). Was it written by {writer}?"
         ) from error
 
 
@@ -121,14 +128,16 @@ def trusted_types(model: Any) -> list[str]:
     BundleError
         As `save`.
     """
-    return _written(model)[1]
+    found: list[str] = skops.io.get_untrusted_types(data=_written(model))
+    return found
 
 
-def _written(model: Any) -> tuple[bytes, list[str]]:
-    """Return a model as bytes, and the types in it that must be passed to skops as trusted."""
+def _written(model: Any) -> bytes:
+    """Return a model as bytes that can be read again."""
     name = type(model).__name__
     try:
         data = skops.io.dumps(without_callbacks(model))
     except Exception as error:
         raise BundleError(f"skops cannot write {name}: {error}") from error
-    return data, check_types(data, owner=name)
+    check_model(data, owner=name)
+    return data

@@ -2,40 +2,53 @@
 
 Names are resolved and checked by what they refer to: a function of a trusted package can do anything when called, and
 the state of an estimator may cause a call. Functions are refused, except the metrics of scikit-learn's scorers, which
-a search contains. Compiled code that uses indices and sizes from a file without checking them reads or writes
-arbitrary memory if they are forged: classes that need such code are refused, although skops trusts most of them.
+a search contains, and numpy's elementwise functions. Compiled code that uses indices and sizes from a file without
+checking them reads or writes arbitrary memory if they are forged: classes that need such code are refused, although skops
+trusts most of them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoints, entry_points
-from typing import Any
-from zipfile import ZipFile
 
-import skops.io
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from torch.optim import Optimizer
 
 from seqpipe.cells import Cell
-from seqpipe.exceptions import BundleError
 from seqpipe.plugins import ENTRY_POINT_GROUP
-from seqpipe.sequences import Sequences
+from seqpipe.sequences import Sequences, Windows
 
-__all__ = ["check_types", "foreign_types", "plugins", "unchecked_types"]
+__all__ = ["TrustedNames", "foreign_types", "plugins", "unchecked_types"]
 
 #: Whose subclasses are trusted: estimators and splitters.
 _HOLD_DATA = (BaseEstimator, BaseCrossValidator, BaseShuffleSplit)
 #: What fitted estimators of scikit-learn hold besides arrays and each other.
 _DATA_CLASSES = {
     "numpy.dtype",
+    "sklearn._loss.link.HalfLogitLink",
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogLink",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.AbsoluteError",
+    "sklearn._loss.loss.ExponentialLoss",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfGammaLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn._loss.loss.HalfPoissonLoss",
+    "sklearn._loss.loss.HalfSquaredError",
+    "sklearn._loss.loss.HalfTweedieLoss",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn._loss.loss.HuberLoss",
+    "sklearn._loss.loss.PinballLoss",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.gaussian_process.kernels.ConstantKernel",
     "sklearn.gaussian_process.kernels.Product",
@@ -64,30 +77,57 @@ _PLAIN = {
     "sklearn.svm._classes.LinearSVC",
     "sklearn.svm._classes.LinearSVR",
 }
+_LOSSES = "sklearn._loss._loss"
+#: Parts of module names that belong to tests, or change settings when they are imported.
+_NOT_LIBRARY = {"__main__", "_mocking", "_testing", "conftest", "experimental", "externals", "tests"}
+_SCALARS = {"builtins.bool": bool, "builtins.float": float, "builtins.int": int, "builtins.str": str}
 
 
-def check_types(data: bytes, *, owner: str) -> list[str]:
-    """Return the types that must be passed to skops as trusted in a file, for the model called ``owner`` in errors.
+class TrustedNames:
+    """What the names in a file refer to, for each way in which a file names something."""
 
-    Raises
-    ------
-    BundleError
-        If it holds untrusted types, or types whose contents are not checked.
-    """
-    found: list[str] = skops.io.get_untrusted_types(data=data)
-    if unchecked := unchecked_types(_types_in(data)):
-        raise BundleError(
-            f"{owner} holds {', '.join(unchecked)}. Compiled code follows the numbers in it without a check, so that a "
-            "forged file could crash the process. Replace it by another estimator, or save and load the model yourself."
-        )
-    if foreign := foreign_types(found):
-        scripted = " Move classes of a script or notebook (__main__) to a plug-in: they must be importable on loading."
-        raise BundleError(
-            f"{owner} holds {', '.join(foreign)}, which is no estimator, cell or data class of scikit-learn, seqpipe or an "
-            "installed plug-in. Install the plug-in that it needs, replace it, or save and load the model yourself."
-            f"{scripted if any(name.startswith('__main__.') for name in foreign) else ''}"
-        )
-    return found
+    def __init__(self) -> None:
+        self._own = {"seqpipe", *(point.module.partition(".")[0] for point in plugins())}
+
+    def object_class(self, name: str) -> type | None:
+        """Return the class of an object that holds data only, or None."""
+        if name in _DATA_CLASSES and name != "numpy.dtype":
+            return _class_called(name)
+        package, kind = name.partition(".")[0], None
+        if package in self._own:
+            kind = _class_called(name)
+            return kind if _holds_data(kind) else None
+        if package == "sklearn":
+            kind = _class_called(name)
+        return kind if kind is not None and issubclass(kind, _HOLD_DATA) else None
+
+    def plain_class(self, name: str) -> type | None:
+        """Return a class that may be named itself: a cell, an optimizer, or a type of numbers or texts; else None."""
+        if name in _SCALARS:
+            return _SCALARS[name]
+        if name.startswith("numpy."):
+            found = getattr(np, name.removeprefix("numpy."), None)
+            return found if isinstance(found, type) and issubclass(found, np.generic) else None
+        package = name.partition(".")[0]
+        bases = (Cell,) if package in self._own else (Optimizer,) if name.startswith("torch.optim.") else ()
+        kind = _class_called(name) if bases else object
+        return kind if issubclass(kind, bases) else None
+
+    def loss_class(self, name: str) -> type | None:
+        """Return a compiled loss function of scikit-learn's linear models, or None."""
+        module, _, attribute = name.rpartition(".")
+        found = getattr(import_module(_LOSSES), attribute, None) if module in (_LOSSES, "_loss") else None
+        return found if isinstance(found, type) and attribute.startswith("Cy") else None
+
+    def is_function(self, name: str) -> bool:
+        """Return whether a name is that of a metric, or of a function of numpy or scipy on each number."""
+        return name in _metrics() or _is_elementwise(name)
+
+    def is_trusted(self, name: str) -> bool:
+        """Return whether a file may contain what a name refers to, in one way or another."""
+        if name == "numpy.dtype" or self.is_function(name):
+            return True
+        return self.object_class(name) is not None or self.plain_class(name) is not None
 
 
 def unchecked_types(names: Iterable[str]) -> list[str]:
@@ -95,23 +135,10 @@ def unchecked_types(names: Iterable[str]) -> list[str]:
     return sorted(name for name in set(names) if name.startswith(_UNCHECKED) and name not in _PLAIN)
 
 
-def _types_in(data: bytes) -> Iterator[str]:
-    """Yield the types that a file names, those that skops trusts among them."""
-    with ZipFile(io.BytesIO(data)) as archive:
-        nodes: list[Any] = [json.loads(archive.read("schema.json"))]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, list):
-            nodes += node
-        elif isinstance(node, dict):
-            nodes += node.values()
-            yield f"{node.get('__module__')}.{node.get('__class__')}"
-
-
 def foreign_types(names: Iterable[str]) -> list[str]:
     """Return the names that are not trusted classes of scikit-learn, seqpipe or an installed plug-in."""
-    own = {"seqpipe", *(point.module.partition(".")[0] for point in plugins())}
-    return [name for name in names if not _is_trusted(name, own)]
+    trusted = TrustedNames()
+    return [name for name in names if not trusted.is_trusted(name)]
 
 
 def plugins() -> EntryPoints:
@@ -126,27 +153,25 @@ def _metrics() -> frozenset[str]:
     return frozenset(f"{function.__module__}.{function.__qualname__}" for function in functions)
 
 
-def _is_trusted(name: str, own: set[str]) -> bool:
-    if name in _DATA_CLASSES or name in _metrics():
-        return True
-    package = name.partition(".")[0]
-    if package in own:
-        return _is_own(_class_called(name))
-    if package == "sklearn":
-        return issubclass(_class_called(name), _HOLD_DATA)
-    return name.startswith("torch.optim.") and issubclass(_class_called(name), Optimizer)
+def _is_elementwise(name: str) -> bool:
+    module, _, attribute = name.rpartition(".")
+    if module not in ("numpy", "numpy._core._multiarray_umath", "scipy.special", "scipy.special._ufuncs"):
+        return False
+    return isinstance(getattr(import_module(module), attribute, None), np.ufunc)
 
 
-def _is_own(kind: type) -> bool:
+def _holds_data(kind: type) -> bool:
+    """Return whether objects of a class of seqpipe or a plug-in hold data only."""
     if dataclasses.is_dataclass(kind):
         return bool(kind.__dataclass_params__.frozen)  # type: ignore[attr-defined]
-    return issubclass(kind, (*_HOLD_DATA, Cell, Sequences))
+    return issubclass(kind, (*_HOLD_DATA, Sequences, Windows))
 
 
 def _class_called(name: str) -> type:
     """Return the class that is defined under a name, `object` if there is none."""
     module, _, attribute = name.rpartition(".")
-    if module.endswith("__main__"):  # its import would run the program
+    parts = module.split(".")
+    if _NOT_LIBRARY.intersection(parts) or not all(part.isidentifier() for part in parts):
         return object
     try:
         found = getattr(import_module(module), attribute, None)

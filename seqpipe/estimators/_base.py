@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.estimators._cells import cell_factory
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
-from seqpipe.estimators._net_params import check_net_params
+from seqpipe.estimators._net_params import NetParams, check_net_params, own_callbacks
 from seqpipe.estimators._seeded import seeded
 from seqpipe.estimators._state import check_state, net_state, restore_weights
 from seqpipe.estimators._trained import TrainedEstimator
 from seqpipe.estimators._user_warning import frames_to_user
+from seqpipe.networks import limited_size
 from seqpipe.recurrence import check_engine, engine_or_unroll, warn_of_unroll
 from seqpipe.recurrence.wrappers import check_wrappers
+from seqpipe.saved import ArrayOf, Entries, Items, Plain, Record, Schema, TextOf, Whole, optional
 from seqpipe.training import (
     Samples,
     check_optimizer_params,
@@ -25,7 +27,10 @@ from seqpipe.training import (
     find_optimizer,
 )
 
-__all__ = ["RecurrentEstimator"]
+__all__ = ["OPTIONS", "RecurrentEstimator"]
+
+#: Options of cells, wrappers and losses that a file may contain: names and numbers of moderate size.
+OPTIONS = optional(Entries(Plain(longest_text=100, largest=100_000), most=100))
 
 
 class RecurrentEstimator(TrainedEstimator):
@@ -34,6 +39,19 @@ class RecurrentEstimator(TrainedEstimator):
     A subclass defines the network and its arguments, the criterion and the objective; its `_fit` passes samples to
     `_train`.
     """
+
+    _saved: ClassVar[dict[str, Schema]] = {
+        "_net_state": Record(
+            {"module": Entries(ArrayOf("fiub")), "batch_size": Whole(1)},
+            {"optimizer": Entries(Plain()), "optimizer_kind": Items(TextOf(most=100), most=10)},
+        ),
+        "_sizes": Entries(Whole(), most=100),
+        "cell_params": OPTIONS,
+        "lr_schedule_params": OPTIONS,
+        "net_params": optional(NetParams()),
+        "num_layers": Whole(1, 10_000),
+        "wrappers": optional(Items(Plain(longest_text=100, largest=100_000), most=100)),
+    }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -120,6 +138,7 @@ class RecurrentEstimator(TrainedEstimator):
         """Check the parameters; return whether the fit continues from the current weights, which are deleted if not."""
         self._check_parameters()
         owner = type(self).__name__
+        own_callbacks(self.net_params, owner=owner)  # before training: none is created to predict
         if self.unroll is not None:
             warn_of_unroll(self.unroll, owner=owner, stacklevel=frames_to_user())
         check_optimizer_params(find_optimizer(self.optimizer, owner=owner), self.net_params, owner=owner)
@@ -171,6 +190,6 @@ class RecurrentEstimator(TrainedEstimator):
         self._check_parameters()  # a file may contain any values
         self._sizes = {str(name): int(size) for name, size in self._sizes.items()}
         self.device_ = device_or_cpu(self.device_)
-        with seeded(0, self.device_):
+        with seeded(0, self.device_), limited_size(kept["module"]):
             self.net_ = self._make_net_to_predict(self._sizes, self.device_, int(kept["batch_size"]))
         restore_weights(self.net_, kept)

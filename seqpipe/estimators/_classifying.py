@@ -15,6 +15,7 @@ from seqpipe.estimators._listeners import with_callbacks
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
 from seqpipe.estimators._stream import Stream
 from seqpipe.estimators.targets import Labels, MultiLabels
+from seqpipe.saved import AnyOf, ArrayOf, Items
 
 __all__ = ["ClassifyingEstimator"]
 
@@ -36,6 +37,7 @@ class ClassifyingEstimator(SequenceEstimator):
     classes_: NDArray[Any] | list[NDArray[Any]] = fitted(
         "array of shape (n_classes,), or list of arrays",
         "The class labels; for multi-label targets, one array of 0 and 1 per label.",
+        saved=AnyOf((ArrayOf("biufUO", 1), Items(ArrayOf("iu", 1)))),
     )
 
     _codecs: ClassVar[Any] = (Labels, MultiLabels)

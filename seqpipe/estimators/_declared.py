@@ -9,11 +9,21 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, ClassVar, Literal, dataclass_transform
 
+from seqpipe.saved import Entries, Items, Number, Plain, Schema, TextOf, Whole
+
 __all__ = ["DeclaredEstimator", "Group", "fitted", "parameter"]
 
 _WIDTH = 116
 #: Sections are added to docstrings with examples, as public estimators have, unless they list parameters themselves.
 _EXAMPLES, _PARAMETERS = "\nExamples\n", "\nParameters\n"
+#: Schemas of fitted attributes by their types in docstrings; a net is not saved, see `RecurrentEstimator.__getstate__`.
+_SAVED: dict[str, Schema | None] = {
+    "float": Number(),
+    "int": Whole(),
+    "list of dict": Items(Entries(Plain())),
+    "skorch net": None,
+    "str": TextOf(pattern=r"[\w.:-]*", most=100),
+}
 
 
 class Group(Enum):
@@ -44,6 +54,7 @@ class _Parameter:
 class _Fitted:
     type: str
     description: str
+    saved: Schema | None
 
     def doc(self, name: str) -> str:
         return _entry(f"{name} : {self.type}", self.description)
@@ -68,28 +79,43 @@ def parameter(*, default: Any, constraint: Any, type: str, description: str, gro
     return _Parameter(default, constraint, type, description, group, kw_only)
 
 
-def fitted(type: str, description: str, *, init: Literal[False] = False) -> Any:
-    """Declare an attribute that ``fit`` sets; ``init`` tells type checkers that it is not a parameter."""
-    return _Fitted(type, description)
+def fitted(type: str, description: str, *, saved: Schema | None = None, init: Literal[False] = False) -> Any:
+    """Declare an attribute that ``fit`` sets.
+
+    Parameters
+    ----------
+    type, description : str
+        Type and description in the docstring.
+    saved : Schema, optional
+        What a file may contain as its value; by default, that of the type.
+    init : False
+        Tells type checkers that it is not a parameter.
+    """
+    return _Fitted(type, description, _SAVED[type] if saved is None else saved)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter, fitted))
 class DeclaredEstimator:
-    """Generates ``__init__``, ``_parameter_constraints`` and docstring sections from the declarations of a class.
+    """Generates ``__init__``, ``_parameter_constraints``, ``_saved`` and docstring sections from the declarations of a class.
 
     A class that redeclares a name replaces the declaration of its bases, which keeps its position. ``__init__``,
-    ``_parameter_constraints`` and a section Parameters are not generated where a class defines its own.
+    ``_parameter_constraints`` and a section Parameters are not generated where a class defines its own. ``_saved``, see
+    `seqpipe.saved`, has the fitted attributes; a class adds attributes that are not public, and parameters with a narrower
+    range in files than in programs.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
     #: The declarations of this class, without those of its bases.
     _declared: ClassVar[dict[str, _Parameter | _Fitted]] = {}
+    _saved: ClassVar[dict[str, Schema]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         cls._declared = {name: value for name, value in vars(cls).items() if isinstance(value, _Parameter | _Fitted)}
         for name in cls._declared:
             delattr(cls, name)  # otherwise an unfitted estimator would have the attribute
+        of_fit = {name: each.saved for name, each in cls._declared.items() if isinstance(each, _Fitted) and each.saved}
+        cls._saved = of_fit | vars(cls).get("_saved", {})
         declared = [vars(base).get("_declared", {}) for base in reversed(cls.__mro__)]
         parameters = _ordered(_merged(declared))
         written = vars(cls)  # what a class defines itself is kept

@@ -22,6 +22,7 @@ from seqpipe.estimators._seeded import seeded
 from seqpipe.estimators._trained import TrainingData
 from seqpipe.networks import SequenceNetwork, StepNetwork, join_members
 from seqpipe.training import Diverged, Job, Keeper, find_optimizer, reset_peak_memory, resolve_device, train_together
+from seqpipe.saved import Instance, Items
 
 __all__ = ["EnsembleEstimator"]
 
@@ -45,6 +46,7 @@ class EnsembleEstimator(RecurrentEstimator):
         "The networks of an ensemble, each a fitted estimator with one network and the seed ``random_state``, equal to "
         "one fitted alone with it but for rounding, and for the masks of dropout; empty if n_members=1. Other attributes "
         "that describe a network are those of the first.",
+        saved=Items(Instance(RecurrentEstimator), most=10_000),
     )
 
     def _train_networks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from seqpipe.estimators._text_parameters import TokenParameters, UnknownTokenPar
 from seqpipe.estimators._truncated import TruncationMixin
 from seqpipe.estimators.targets import log_frequencies
 from seqpipe.networks import LanguageNetwork
+from seqpipe.saved import ArrayOf, Instance, Number, Schema, optional
 from seqpipe.training import Objective, Samples, StepLoss
 from seqpipe.transformers import Text, Vocabulary, as_texts
 
@@ -122,13 +123,20 @@ class LanguageModel(
     )
 
     hidden_size_: int = fitted("int", "Number of hidden units per recurrent layer.")
-    vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary, which maps tokens to numbers.")
+    vocabulary_: Vocabulary = fitted(
+        "Vocabulary", "Vocabulary, which maps tokens to numbers.", saved=Instance(Vocabulary)
+    )
     classes_: NDArray[Any] | None = fitted(
-        "array of shape (n_classes,) or None", "The class labels of texts; None if fitted without classes."
+        "array of shape (n_classes,) or None",
+        "The class labels of texts; None if fitted without classes.",
+        saved=optional(ArrayOf("biufUO", 1)),
     )
     class_prior_: NDArray[np.float64] | None = fitted(
-        "array of shape (n_classes,) or None", "Frequency of each class in the training data."
+        "array of shape (n_classes,) or None",
+        "Frequency of each class in the training data.",
+        saved=optional(ArrayOf("f", 1)),
     )
+    _saved: ClassVar[dict[str, Schema]] = {"_steps_per_sample": optional(Number(low=0))}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

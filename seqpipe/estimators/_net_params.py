@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
 from skorch.callbacks import Callback
 
 from seqpipe.plugins import host
+from seqpipe.saved import AnyOf, Entries, Items, Plain, Schema, StateError, TextOf, optional
 
-__all__ = ["NetParamsMixin", "check_net_params", "own_callbacks", "resolved_net_params"]
+__all__ = ["NetParams", "NetParamsMixin", "check_net_params", "own_callbacks", "resolved_net_params"]
 
 _PREFIX = "net__"
 _OWN = {"lr", "max_epochs", "batch_size", "device", "verbose", "warm_start"}
@@ -24,6 +26,35 @@ _UNUSED = (
     "use_caching",
 )
 _OPEN = ("callbacks", "criterion", "optimizer")
+
+
+@dataclass(frozen=True)
+class NetParams(Schema):
+    """The entries of ``net_params`` that a file may contain: numbers, and names that are registered."""
+
+    words = "a dict with numbers, short texts, and the registered names of a loss and of callbacks"
+
+    def suits(self, value: Any) -> bool:
+        """Return whether the value is a dict."""
+        return isinstance(value, dict)
+
+    def check_inside(self, value: Any, place: str) -> None:
+        """Check each entry by its name."""
+        for name, each in value.items():
+            known = _SAVED.get(name) or next((s for prefix, s in _SAVED.items() if str(name).startswith(prefix)), None)
+            if known is None:
+                raise StateError(f"{place} must not have the entry {name!r}: no file sets it.")
+            known.check(each, f"{place}[{name!r}]")
+
+
+_NAME = TextOf(pattern=r"[\w.:+ -]*", most=100)
+_NUMBERS = Plain(texts=False)
+_SAVED: dict[str, Schema] = {
+    "criterion": _NAME,
+    "criterion__": AnyOf((_NAME, _NUMBERS)),
+    "optimizer__": AnyOf((_NAME, _NUMBERS)),
+    "callbacks": optional(Items(AnyOf((_NAME, Entries(optional(Entries(AnyOf((_NAME, _NUMBERS))))))), most=100)),
+}
 
 
 class NetParamsMixin:
@@ -73,7 +104,6 @@ def check_net_params(estimator: NetParamsMixin) -> None:
                 f"{_PREFIX}{key} is not a parameter of skorch's net. Names begin with one of {list(_OPEN)}."
             )
     _criterion(estimator.net_params or {}, owner=name)
-    own_callbacks(estimator.net_params, owner=name)
 
 
 def resolved_net_params(net_params: Mapping[str, Any] | None, *, owner: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.utils import check_random_state
 
@@ -12,6 +12,7 @@ from seqpipe.estimators._listeners import FitListeners, SilentListeners
 from seqpipe.estimators._pooled import PooledEstimator
 from seqpipe.estimators._seeded import seeded
 from seqpipe.estimators._trained import TrainingData
+from seqpipe.saved import Flag, Schema
 from seqpipe.sequences import Windows
 from seqpipe.training import Samples, StopTraining
 
@@ -28,6 +29,8 @@ _WEAK, _GAP = 0.75, 0.95
 
 class TrialEstimator(PooledEstimator):
     """Base class of classifiers of sequences, which decide by a trial fit whether to stop early."""
+
+    _saved: ClassVar[dict[str, Schema]] = {"_overfits": Flag()}
 
     def _stops_early(self, samples: Samples) -> bool:
         return getattr(self, "_overfits", False) if self.early_stopping == "auto" else super()._stops_early(samples)

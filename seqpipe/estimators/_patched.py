@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
+from seqpipe.saved import LONGEST, Items, Whole, optional
 from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["PatchedEstimator"]
@@ -18,7 +19,9 @@ class PatchedEstimator(SequenceEstimator):
     patch: Any
 
     patch_: tuple[int, int] | None = fitted(
-        "tuple of int, or None", "Length and stride of the patches; None if the network reads single time steps."
+        "tuple of int, or None",
+        "Length and stride of the patches; None if the network reads single time steps.",
+        saved=optional(Items(Whole(1, LONGEST), most=2, fewest=2)),
     )
 
     #: Values of ``patch`` other than (length, stride), in words.

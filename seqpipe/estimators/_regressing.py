@@ -16,6 +16,7 @@ from seqpipe.estimators._user_warning import warn_user
 from seqpipe.estimators.targets import Numbers
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows
+from seqpipe.saved import ArrayOf
 
 __all__ = ["RegressingEstimator"]
 
@@ -39,9 +40,13 @@ class RegressingEstimator(SequenceEstimator):
         group=Group.DATA,
     )
 
-    y_mean_: NDArray[np.float64] = fitted("array of shape (n_outputs,)", "Mean of the targets; 0 if not standardized.")
+    y_mean_: NDArray[np.float64] = fitted(
+        "array of shape (n_outputs,)", "Mean of the targets; 0 if not standardized.", saved=ArrayOf("f", 1)
+    )
     y_scale_: NDArray[np.float64] = fitted(
-        "array of shape (n_outputs,)", "Standard deviation of the targets; 1 if not standardized."
+        "array of shape (n_outputs,)",
+        "Standard deviation of the targets; 1 if not standardized.",
+        saved=ArrayOf("f", 1),
     )
 
     _codecs: ClassVar[Any] = (Numbers,)

@@ -25,6 +25,7 @@ from seqpipe.estimators._scaled_inputs import ScaledInputsMixin
 from seqpipe.estimators._stream import EnsembleStream, Stream
 from seqpipe.estimators.targets import TargetCodec
 from seqpipe.plugins import host
+from seqpipe.saved import Flag, Instance, Items, Schema, Whole, optional
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import Samples
 
@@ -67,6 +68,13 @@ class SequenceEstimator(
     n_features_in_: int = fitted(
         "int", "Number of features per time step; number of time steps if X was of shape (n_samples, n_timesteps)."
     )
+
+    _saved: ClassVar[dict[str, Schema]] = {
+        "_codec": Instance(TargetCodec),
+        "_takes_table": Flag(),
+        "element_shape_": optional(Items(Whole(1), most=10)),
+        "n_tokens_": Whole(1),
+    }
 
     #: The possible codecs of a fitted estimator.
     _codecs: ClassVar[tuple[type[TargetCodec], ...]]

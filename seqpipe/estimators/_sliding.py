@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from seqpipe.estimators._input import check_weight, check_X
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
-from seqpipe.estimators._step_targets import check_all_known, read_step_targets, step_shaped
+from seqpipe.estimators._step_targets import STEP_KINDS, check_all_known, read_step_targets, step_shaped
 from seqpipe.estimators._suited import suited
+from seqpipe.saved import Flag, Instance, Items, Schema, TextOf, Whole, optional
 from seqpipe.sequences import Sequences, Windows, is_table
 from seqpipe.transformers import cut_windows
 
@@ -28,6 +29,13 @@ class SlidingWindowEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstim
     Subclasses validate the targets, and define which predictions are aggregated.
     """
 
+    _saved: ClassVar[dict[str, Schema]] = {
+        "_step_kind": TextOf(among=STEP_KINDS),
+        "_step_ndim": Whole(1, 2),
+        "_takes_table": Flag(),
+        "element_shape_": optional(Items(Whole(1), most=10)),
+        "estimator_": Instance(BaseEstimator),
+    }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "window": [Interval(Integral, 1, None, closed="left")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from seqpipe.estimators._input import check_labels
 from seqpipe.estimators._sliding import SlidingWindowEstimator
 from seqpipe.estimators._step_targets import check_step_labels
 from seqpipe.estimators.targets import class_numbers, warn_of_unseen
+from seqpipe.saved import ArrayOf, Schema
 from seqpipe.sequences import Sequences
 
 __all__ = ["SlidingWindowClassifier"]
@@ -89,6 +90,7 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
     True
     """
 
+    _saved: ClassVar[dict[str, Schema]] = {"classes_": ArrayOf("biufUO", 1)}
     classes_: NDArray[Any]
 
     def __sklearn_tags__(self) -> Any:

@@ -48,8 +48,9 @@ def restore_weights(net: SequenceNet, state: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If the shapes of the weights do not match.
+        If the shapes of the weights do not match, or a weight is not finite; names the tensor.
     """
+    _check_finite(net, state["module"])
     _restore_module(net, state)
     net.kept_optimizer = {name: state[name] for name in ("optimizer", "optimizer_kind") if name in state}
 
@@ -70,6 +71,14 @@ def restore_net(net: SequenceNet, state: dict[str, Any]) -> None:
         return
     groups = net.optimizer_.state_dict()["param_groups"]
     net.optimizer_.load_state_dict({"state": _torch(state["optimizer"]), "param_groups": groups})
+
+
+def _check_finite(net: SequenceNet, weights: dict[str, Any]) -> None:
+    """Check that no tensor has NaN or infinity, but for those that have such numbers from the beginning."""
+    for name, initial in net.module_.state_dict().items():
+        if name not in weights or np.isfinite(weights[name]).all() or not initial.isfinite().all():
+            continue
+        raise ValueError(f"The tensor {name!r} of the network has values that are not finite: the model is damaged.")
 
 
 def _restore_module(net: SequenceNet, state: dict[str, Any]) -> None:

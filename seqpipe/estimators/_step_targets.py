@@ -17,6 +17,7 @@ from seqpipe.sequences import Sequences, Windows, check_real, familiar, is_table
 from seqpipe.tables import check_steps_order
 
 __all__ = [
+    "STEP_KINDS",
     "StepData",
     "StepTargets",
     "check_all_known",
@@ -29,6 +30,9 @@ __all__ = [
     "step_shaped",
     "target_place",
 ]
+
+#: Containers of targets per time step.
+STEP_KINDS = ("array", "list", "sequences")
 
 
 class StepTargets(NamedTuple):

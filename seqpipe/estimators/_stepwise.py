@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from seqpipe.estimators._declared import Group, parameter
 from seqpipe.estimators._listeners import FitListeners
 from seqpipe.estimators._patched_steps import PatchedStepsEstimator
 from seqpipe.estimators._step_targets import (
+    STEP_KINDS,
     StepData,
     read_step_targets,
     read_step_weight,
@@ -23,6 +24,7 @@ from seqpipe.estimators._step_targets import (
 )
 from seqpipe.estimators._stream import StepStream
 from seqpipe.networks import StepNetwork
+from seqpipe.saved import Number, Schema, TextOf
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.training import Samples, StepLoss, StepRule, chosen_steps
 
@@ -38,6 +40,10 @@ class StepwiseEstimator(PatchedStepsEstimator):
     _network = StepNetwork
     #: One prediction per time step, for which scikit-learn's scorers are adapted.
     _by_step = True
+    _saved: ClassVar[dict[str, Schema]] = {
+        "_step_kind": TextOf(among=STEP_KINDS),
+        "_steps_per_sample": Number(low=0),
+    }
 
     loss_on: StepRule = parameter(
         default="all",

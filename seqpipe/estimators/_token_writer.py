@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from math import ceil
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from seqpipe.estimators._token_scores import edit_distances, exact_matches, toke
 from seqpipe.estimators.targets import log_frequencies
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import beam_search
+from seqpipe.saved import AnyOf, Instance, Number, Schema, TextOf, Whole
 from seqpipe.sequences import Sequences
 from seqpipe.training import Objective, Samples, TargetLoss
 from seqpipe.transformers import Level, Text, Token, Vocabulary, as_texts
@@ -32,13 +33,24 @@ __all__ = ["TokenWriter"]
 
 #: Default maximum length of predictions, relative to the longest training target.
 _ROOM = 1.5
+#: Number of tokens of a text that a model from a file may write.
+_LONGEST_TEXT = 100_000
 
 
 class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, EnsembleEstimator):
     """Base class of estimators with networks that have a `TokenDecoder`: training on target tokens, and search for the best prediction."""
 
-    target_vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary of y, which maps tokens to numbers.")
-    longest_target_: int = fitted("int", "Number of tokens of the longest training target.")
+    target_vocabulary_: Vocabulary = fitted(
+        "Vocabulary", "Vocabulary of y, which maps tokens to numbers.", saved=Instance(Vocabulary)
+    )
+    longest_target_: int = fitted(
+        "int", "Number of tokens of the longest training target.", saved=Whole(high=_LONGEST_TEXT)
+    )
+    _saved: ClassVar[dict[str, Schema]] = {
+        "_target_steps": Number(low=0),
+        "beam_width": Whole(1, 10_000),
+        "max_length": AnyOf((TextOf(among=("auto",)), Whole(1, _LONGEST_TEXT))),
+    }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

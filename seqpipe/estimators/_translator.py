@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from seqpipe.cells import Cell
+from seqpipe.estimators._base import OPTIONS
 from seqpipe.estimators._cells import cell_factory, recurrent_factory
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._text_parameters import UnknownTokenParameters
@@ -20,6 +21,7 @@ from seqpipe.estimators._token_data import encoded_sources, token_sequences
 from seqpipe.estimators._token_writer import TokenWriter
 from seqpipe.networks import ATTENTIONS, END, EncoderDecoder
 from seqpipe.recurrence import Recurrent
+from seqpipe.saved import Instance, Schema
 from seqpipe.sequences import Sequences
 from seqpipe.training import Samples
 from seqpipe.transformers import LEVELS, Level, Text, Vocabulary, as_texts
@@ -138,7 +140,10 @@ class SequenceTranslator(UnknownTokenParameters, TokenWriter):
         group=Group.DATA,
     )
 
-    source_vocabulary_: Vocabulary = fitted("Vocabulary", "Vocabulary of X, which maps tokens to numbers.")
+    source_vocabulary_: Vocabulary = fitted(
+        "Vocabulary", "Vocabulary of X, which maps tokens to numbers.", saved=Instance(Vocabulary)
+    )
+    _saved: ClassVar[dict[str, Schema]] = {"decoder_cell_params": OPTIONS}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -18,6 +18,7 @@ from seqpipe.estimators._input import check_rows, check_series, check_targets, c
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._suited import suited
+from seqpipe.saved import Instance, Schema
 from seqpipe.sequences import Windows
 
 __all__ = ["WindowedRegressor"]
@@ -65,6 +66,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
     True
     """
 
+    _saved: ClassVar[dict[str, Schema]] = {"estimator_": Instance(BaseEstimator)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "window": [Interval(Integral, 1, None, closed="left")],

@@ -8,6 +8,7 @@ from seqpipe.networks._decoding import WritingNetwork
 from seqpipe.networks._encoder_decoder import EncoderDecoder
 from seqpipe.networks._inputs import StandardisedInput
 from seqpipe.networks._language import LanguageNetwork
+from seqpipe.networks._limited_size import limited_size
 from seqpipe.networks._members import join_members
 from seqpipe.networks._patching import Patching
 from seqpipe.networks._pooling import AttentionPooling, LastMeanPooling, LastPooling, MaxPooling, MeanPooling, Pooling
@@ -39,4 +40,5 @@ __all__ = [
     "averaged_logits",
     "beam_search",
     "join_members",
+    "limited_size",
 ]

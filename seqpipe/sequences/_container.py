@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import ArrayOf, Items, Schema, TextOf, Whole, optional
 from seqpipe.sequences._arrays import as_elements, checked_lengths, offsets_of, take_runs
 from seqpipe.sequences._foreign import familiar
 from seqpipe.tables import Runs, arrow_from_runs, check_steps_order, frame_from_runs, runs_from_arrow, runs_from_frame
@@ -63,6 +64,13 @@ class Sequences:
     __slots__ = ("element_shape", "feature_names", "ids", "offsets", "values")
     __hash__ = None  # type: ignore[assignment]
 
+    _saved: ClassVar[dict[str, Schema]] = {
+        "element_shape": optional(Items(Whole(), most=10)),
+        "feature_names": optional(Items(TextOf())),
+        "ids": optional(ArrayOf("biufUSMO", 1)),
+        "offsets": ArrayOf("i", 1),
+        "values": ArrayOf("f", 2),
+    }
     #: To scikit-learn this is a one-dimensional array of n_samples items.
     ndim = 1
 
@@ -324,8 +332,7 @@ class Sequences:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name in self.__slots__:
-            setattr(self, name, state.get(name))  # pickles of older versions have no element_shape
+        self.__init__(**state)  # type: ignore[misc]  # the contents of a file are not trusted: offsets could point outside
 
 
 def _shared_shape(matrices: list[NDArray[Any]], shapes: list[tuple[int, ...] | None]) -> tuple[int, ...] | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import LONGEST, ArrayOf, Items, Schema, TextOf, Whole, optional
 from seqpipe.sequences._arrays import as_matrix, offsets_of, take_runs
 
 __all__ = ["Windows"]
@@ -44,6 +45,14 @@ class Windows:
 
     __slots__ = ("base", "feature_names", "horizon", "offsets", "starts", "window")
     __hash__ = None  # type: ignore[assignment]
+    _saved: ClassVar[dict[str, Schema]] = {
+        "base": ArrayOf("f", 2),
+        "feature_names": optional(Items(TextOf())),
+        "horizon": Whole(0, LONGEST),
+        "offsets": ArrayOf("i", 1),
+        "starts": ArrayOf("i", 1),
+        "window": Whole(1, LONGEST),
+    }
 
     ndim = 3
 
@@ -170,5 +179,4 @@ class Windows:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
+        self.__init__(**state)  # type: ignore[misc]  # the contents of a file are not trusted: starts could point outside

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 
+from seqpipe.saved import Items, Plain, Schema, TextOf, optional
 from seqpipe.tables._continuation import check_continues
 from seqpipe.tables._index import times_of
 from seqpipe.tables._steps_ahead import index_after
@@ -38,6 +39,10 @@ class LastTimes:
     zone: str | None = None
     name: str | None = None
     period: str | None = None
+    _saved: ClassVar[dict[str, Schema]] = {
+        "times": Items(Plain(largest=2**63), most=1000),
+        **dict.fromkeys(("zone", "name", "period"), optional(TextOf(most=200))),
+    }
 
     @classmethod
     def of(cls, index: pd.Index[Any] | None) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.callbacks import CallbackSupportMixin
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import Inert, Items, Schema, TextOf
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.transformers._input import SequenceInput
 from seqpipe.transformers._join import joined, picked
@@ -39,6 +40,7 @@ class SequenceComposition(
     A transformer of sequences gets them; any other transformer of scikit-learn gets one row per time step.
     """
 
+    _saved: ClassVar[dict[str, Schema]] = {"_names_out": Items(TextOf()), "transformers_": Items(Inert())}
     transformers: list[Any]
     transformers_: list[Part]
     _names_out: list[str]

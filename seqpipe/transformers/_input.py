@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table, readable
+from seqpipe.saved import Schema, TextOf
 
 __all__ = ["SequenceInput"]
 
@@ -29,6 +30,7 @@ class SequenceInput:
         Names of the features; defined only if the input has feature names.
     """
 
+    _saved: ClassVar[dict[str, Schema]] = {"input_kind_": TextOf(among=("table", "sequences"))}
     input_kind_: Literal["table", "sequences"]
     n_features_in_: int
 

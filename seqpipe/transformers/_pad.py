@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.callbacks import CallbackSupportMixin
+from seqpipe.saved import LONGEST, Schema, Whole
 from seqpipe.sequences import Sequences, Windows
 from seqpipe.transformers._input import SequenceInput
 from seqpipe.transformers._no_data_frame import NoDataFrameMixin
@@ -63,6 +64,8 @@ class PadSequences(
     array([[0., 1.],
            [2., 3.]])
     """
+
+    _saved: ClassVar[dict[str, Schema]] = {"length_": Whole(0, LONGEST)}
 
     def __init__(
         self,

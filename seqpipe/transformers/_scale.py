@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.callbacks import CallbackSupportMixin
+from seqpipe.saved import Instance, Schema
 from seqpipe.sequences import Sequences
 from seqpipe.transformers._input import SequenceInput
 from seqpipe.transformers._no_data_frame import check_output_config
@@ -53,6 +54,8 @@ class SequenceScaler(CallbackSupportMixin, SequenceInput, OneToOneFeatureMixin, 
     >>> SequenceScaler("minmax").fit_transform([[1.0], [2.0, 3.0]]).values.ravel()
     array([0. , 0.5, 1. ])
     """
+
+    _saved: ClassVar[dict[str, Schema]] = {"scaler_": Instance(BaseEstimator)}
 
     def __init__(self, method: Literal["standard", "minmax", "robust"] = "standard") -> None:
         self.method = method

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import Flag, Schema, Whole
 from seqpipe.sequences import Windows
 from seqpipe.transformers._parameters import check_integer
 
@@ -43,6 +44,8 @@ class WindowSplit(BaseCrossValidator):
     [0 1 2] [4 5]
     [0 1 2 3 4] [6 7]
     """
+
+    _saved: ClassVar[dict[str, Schema]] = {"expanding": Flag(), "n_splits": Whole(1, 10_000)}
 
     def __init__(self, n_splits: int = 5, *, expanding: bool = True) -> None:
         self.n_splits = n_splits

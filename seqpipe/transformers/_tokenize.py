@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqpipe.callbacks import CallbackSupportMixin
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import Instance, Schema
 from seqpipe.sequences import Sequences, as_sequences
 from seqpipe.transformers._no_data_frame import NoDataFrameMixin
 from seqpipe.transformers._texts import FORMS, LEVELS, Form, Level, Text, as_texts
@@ -70,6 +71,7 @@ class TokenizeTexts(
         "unknown": [StrOptions({"error", "token"})],
         "normalize": [StrOptions({*FORMS}), None],
     }
+    _saved: ClassVar[dict[str, Schema]] = {"vocabulary_": Instance(Vocabulary)}
     vocabulary_: Vocabulary
 
     def __init__(

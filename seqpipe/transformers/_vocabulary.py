@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.saved import AnyOf, Items, Schema, TextOf, Whole, optional
 from seqpipe.transformers._parameters import check_choice, check_integer
 from seqpipe.transformers._texts import FORMS, LEVELS, Form, Level, Text, Token, join_tokens, normalized, split_text
 
@@ -61,6 +62,12 @@ class Vocabulary:
     level: Level = "char"
     special: tuple[str, ...] = ()
     normalize: Form | None = "NFC"
+    _saved: ClassVar[dict[str, Schema]] = {
+        "tokens": Items(AnyOf((TextOf(most=10_000), Whole(-(2**63), 2**63)))),
+        "level": TextOf(among=tuple(LEVELS)),
+        "special": Items(TextOf(among=SPECIAL), most=len(SPECIAL)),
+        "normalize": optional(TextOf(among=tuple(FORMS))),
+    }
 
     def __post_init__(self) -> None:
         check_choice("Vocabulary", "level", self.level, LEVELS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import LONGEST, Items, Schema, TextOf, Whole, optional
 
 __all__ = ["Changes", "lags_of"]
 
@@ -47,6 +48,10 @@ class Changes:
 
     transformation: Literal["log"] | None = None
     lags: tuple[int, ...] = ()
+    _saved: ClassVar[dict[str, Schema]] = {
+        "transformation": optional(TextOf(among=("log",))),
+        "lags": Items(Whole(1, LONGEST), most=100),
+    }
 
     @property
     def n_lost(self) -> int:

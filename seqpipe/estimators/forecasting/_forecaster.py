@@ -20,6 +20,7 @@ from seqpipe.estimators.forecasting._backtest import backtested, mean_r2
 from seqpipe.estimators.forecasting._blend import blend_weight
 from seqpipe.estimators.forecasting._changes import Changes, lags_of
 from seqpipe.estimators.forecasting._choice import CANDIDATE_LAGS, best_of, check_long_enough, season_of_all, window_for
+from seqpipe.estimators.forecasting._form import Form
 from seqpipe.estimators.forecasting._future import followed, future_of
 from seqpipe.estimators.forecasting._inner import fit_inner, has_network, new_inner, predict_inner
 from seqpipe.estimators.forecasting._known import Known
@@ -27,6 +28,7 @@ from seqpipe.estimators.forecasting._linear import LinearForecast, LinearTrial, 
 from seqpipe.estimators.forecasting._observed import Panel, about, read_panel
 from seqpipe.estimators.forecasting._rolled import rolled
 from seqpipe.estimators.forecasting._samples import ForecastSamples, forecast_samples
+from seqpipe.saved import LONGEST, Flag, Instance, Items, Number, Plain, Schema, Whole, optional
 
 __all__ = ["Forecaster"]
 
@@ -110,6 +112,19 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
     True
     """
 
+    _saved: ClassVar[dict[str, Schema]] = {
+        "_changes": Instance(Changes),
+        "_ends": Items(Instance(Known)),
+        "_form": Instance(Form),
+        "_has_exogenous": Flag(),
+        "_ids": Items(Plain()),
+        "_linear": optional(Instance(LinearForecast)),
+        "blend_weight_": Number(0, 1),
+        "difference_": Items(Whole(1, LONGEST), most=100),
+        "estimator_": Instance(BaseEstimator),
+        "season_": Whole(1, LONGEST),
+        "window_": Whole(1, LONGEST),
+    }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "window": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],

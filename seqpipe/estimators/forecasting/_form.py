@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seqpipe.saved import Items, Plain, Schema, TextOf, Whole, optional
 from seqpipe.tables import id_levels
 
 __all__ = ["Form"]
@@ -35,6 +36,12 @@ class Form:
     shape: tuple[int, ...]
     names: tuple[Any, ...] = ()
     ids: tuple[Any, ...] | None = None
+    _saved: ClassVar[dict[str, Schema]] = {
+        "kind": TextOf(among=("array", "series", "frame")),
+        "shape": Items(Whole(1), most=1),
+        "names": Items(Plain()),
+        "ids": optional(Items(Plain(), most=100)),
+    }
 
     @classmethod
     def of(cls, series: Any, shape: tuple[int, ...]) -> Self:

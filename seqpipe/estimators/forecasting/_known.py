@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.estimators.forecasting._changes import Changes
 from seqpipe.estimators.forecasting._observed import Observed
+from seqpipe.saved import ArrayOf, Instance, Schema
 from seqpipe.tables import LastTimes
 
 __all__ = ["Known"]
@@ -41,6 +42,13 @@ class Known:
     mean: Array
     scale: Array
     times: LastTimes
+    _saved: ClassVar[dict[str, Schema]] = {
+        "series": ArrayOf("f", 2),
+        "exogenous": ArrayOf("f", 2),
+        "mean": ArrayOf("f", 1),
+        "scale": ArrayOf("f", 1),
+        "times": Instance(LastTimes),
+    }
 
     @classmethod
     def of(cls, observed: Observed, changes: Changes) -> Self:

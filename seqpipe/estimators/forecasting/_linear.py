@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqpipe.estimators.forecasting._changes import Changes, spread
 from seqpipe.estimators.forecasting._samples import ForecastSamples
+from seqpipe.saved import LONGEST, ArrayOf, Schema, Whole
 
 __all__ = ["LinearForecast", "LinearTrial", "fit_linear"]
 
@@ -42,6 +44,11 @@ class LinearForecast:
     intercept: Array
     n_steps: int
     n_outputs: int
+    _saved: ClassVar[dict[str, Schema]] = {
+        **dict.fromkeys(("mean", "scale", "intercept"), ArrayOf("f", 1)),
+        "coef": ArrayOf("f", 2),
+        **dict.fromkeys(("n_steps", "n_outputs"), Whole(1, LONGEST)),
+    }
 
     def predict(self, windows: Array) -> Array:
         """Return forecasts of shape (n_windows, n_steps * n_outputs) for windows of shape (n, window, n_columns)."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqpipe.saved import Schema, Whole
 from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["TargetCodec"]
@@ -32,6 +33,7 @@ class TargetCodec(ABC):
     criterion: ClassVar[type[torch.nn.Module]]
     #: Whether encoded targets are class indices (n_rows,) rather than an array (n_rows, n_outputs).
     numbers_classes: ClassVar[bool] = False
+    _saved: ClassVar[dict[str, Schema]] = {"ndim": Whole(1, 2)}
 
     @staticmethod
     @abstractmethod

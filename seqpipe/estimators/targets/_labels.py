@@ -19,6 +19,7 @@ from seqpipe.estimators._step_targets import check_step_labels
 from seqpipe.estimators.targets._codec import TargetCodec
 from seqpipe.exceptions import DataWarning
 from seqpipe.networks import averaged_logits
+from seqpipe.saved import ArrayOf, Schema
 from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["Labels", "class_numbers", "log_frequencies", "warn_of_unseen"]
@@ -38,6 +39,7 @@ class Labels(TargetCodec):
 
     criterion: ClassVar[type[torch.nn.Module]] = torch.nn.CrossEntropyLoss
     numbers_classes: ClassVar[bool] = True
+    _saved: ClassVar[dict[str, Schema]] = {"classes": ArrayOf("biufUO", 1)}
 
     @staticmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[Any]:

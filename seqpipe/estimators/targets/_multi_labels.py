@@ -15,6 +15,7 @@ from seqpipe.estimators._input import check_targets
 from seqpipe.estimators._step_targets import check_step_numbers
 from seqpipe.estimators.targets._codec import TargetCodec
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import LONGEST, ArrayOf, Schema, Whole, optional
 from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["MultiLabels"]
@@ -39,6 +40,7 @@ class MultiLabels(TargetCodec):
     weights: NDArray[np.float64] | None = None
 
     criterion: ClassVar[type[torch.nn.Module]] = torch.nn.BCEWithLogitsLoss
+    _saved: ClassVar[dict[str, Schema]] = {"n_labels": Whole(1, LONGEST), "weights": optional(ArrayOf("f", 2))}
 
     @staticmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from seqpipe.estimators._scaling import weighted_statistics
 from seqpipe.estimators._step_targets import check_step_numbers
 from seqpipe.estimators.targets._codec import TargetCodec
 from seqpipe.exceptions import InvalidSequencesError
+from seqpipe.saved import ArrayOf, Schema
 from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["Numbers"]
@@ -34,6 +35,7 @@ class Numbers(TargetCodec):
     scale: NDArray[np.float64]
 
     criterion: ClassVar[type[torch.nn.Module]] = torch.nn.MSELoss
+    _saved: ClassVar[dict[str, Schema]] = {"mean": ArrayOf("f", 1), "scale": ArrayOf("f", 1)}
 
     @staticmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[np.float64]:

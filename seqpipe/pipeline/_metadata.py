@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from seqpipe.exceptions import TrackingError
+from seqpipe.saved import TextOf
 from seqpipe.tables import Roles, TrainingTable
 from seqpipe.transformers import is_texts
 
@@ -56,11 +57,19 @@ class ModelMetadata:
         """
         try:
             kept = dict((metadata or {})[_KEY])
-            return cls(kept.pop("task"), TrainingTable.from_dict(kept))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            task = kept.pop("task")
+        except (KeyError, TypeError, ValueError) as error:
             raise TrackingError(
                 f"The model {model!r} has no metadata about its columns: it was not created by a recipe. "
-                "Load it with mlflow.pyfunc.load_model and call predict() on sequences."
+                "Load it with seqpipe.tracking.load_model and call predict() on sequences."
+            ) from error
+        try:
+            TextOf(most=200).check(task, "the task")
+            return cls(task, TrainingTable.from_dict(kept))
+        except ValueError as error:
+            raise TrackingError(
+                f"The metadata of the model {model!r} is damaged: {error} Log the model again, or load it with "
+                "seqpipe.tracking.load_model and call predict() on sequences."
             ) from error
 
     def as_dict(self) -> dict[str, Any]:

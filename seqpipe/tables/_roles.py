@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.saved import Items, Schema, TextOf, optional
 
 __all__ = ["Roles", "check_roles", "named_columns", "row_place"]
 
@@ -36,6 +38,11 @@ class Roles:
     features: tuple[str, ...] | None = None
     target: tuple[str, ...] = ()
     sequence: str | None = None
+    _saved: ClassVar[dict[str, Schema]] = {
+        **dict.fromkeys(("id", "time", "sequence"), optional(TextOf(most=10_000))),
+        "features": optional(Items(TextOf(most=10_000))),
+        "target": Items(TextOf(most=10_000)),
+    }
 
 
 def check_roles(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bool) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self, get_args
 
 import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.saved import AnyOf, Flag, Items, Number, Record, Schema, TextOf, Whole, optional
 from seqpipe.tables._csv import CsvFormat
 from seqpipe.tables._files import WrittenTable
 from seqpipe.tables._last_times import LastTimes
@@ -57,10 +58,26 @@ class TrainingTable:
     panel: bool = False
     last_times: tuple[Any, ...] = ()
     zone: str | None = None
+    _saved: ClassVar[dict[str, Schema]] = {
+        **dict.fromkeys(("sort", "texts", "panel"), Flag()),
+        "columns": Items(TextOf(most=10_000)),
+        "form": Record({}, dict.fromkeys(("separator", "decimal", "encoding"), optional(TextOf(most=100)))),
+        "last_times": Items(AnyOf((TextOf(most=100), Number(), Whole(-(2**63), 2**63))), most=1000),
+        "missing": TextOf(among=get_args(Missing)),
+        "roles": Record({}, Roles._saved),
+        "zone": optional(TextOf(most=100)),
+    }
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Self:
-        """Create from the result of `as_dict`; raises KeyError, TypeError or AttributeError for anything else."""
+        """Create from the result of `as_dict`.
+
+        Raises
+        ------
+        ValueError
+            If a field is unknown, missing, or of another type; the message names it.
+        """
+        Record({"roles": cls._saved["roles"]}, cls._saved).check(dict(kept), "the table")
         fields = {name: _as_tuple(value) for name, value in kept.items()}
         roles = Roles(**{name: _as_tuple(value) for name, value in fields.pop("roles").items()})
         return cls(roles=roles, form=CsvFormat(**fields.pop("form", {})), **fields)

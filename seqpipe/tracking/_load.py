@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import mlflow.artifacts
 from mlflow import MlflowClient
-from mlflow.models import Model
 
 from seqpipe.bundle import read
 from seqpipe.exceptions import BundleError, TrackingError
+from seqpipe.tracking._folder import check_folder, read_description
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import redacted_uri
@@ -41,31 +43,31 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
     Raises
     ------
     TrackingError
-        If there is no such model, it was written with pickle, or it contains types that are not trusted, or whose
-        contents are not checked on loading.
+        If there is no such model, it was written with pickle, its folder contains anything but plain files, or it holds
+        types that are not trusted, whose contents are not checked, or values that no fitted model has.
     """
     with _local_folder(model, tracking_uri) as folder:
         return _read(model, folder)
 
 
 def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+    description = read_description(folder, model)
+    flavor = description["flavors"]["sklearn"]
+    if (written := flavor["serialization_format"]) != "skops":
+        raise TrackingError(
+            f"The model {model!r} was written with {written!r}, which runs code when it is read. Log it again with "
+            "MLflowTracker."
+        )
     try:
-        description = Model.load(str(folder))
-        flavor = description.flavors["sklearn"]
-        if (written := flavor.get("serialization_format")) != "skops":
-            raise TrackingError(
-                f"The model {model!r} was written with {written!r}, which runs code when it is read. Log it "
-                "again with MLflowTracker."
-            )
-        file = folder / Path(flavor["pickled_model"]).name
-        return read(file, owner=f"The model {model!r}", writer="MLflowTracker"), dict(description.metadata or {})
-    except TrackingError:
-        raise
+        estimator = read(folder / flavor["pickled_model"], owner=f"The model {model!r}", writer="MLflowTracker")
     except BundleError as error:
         raise TrackingError(str(error)) from error
-    except Exception as error:  # a damaged folder may raise any error
-        reason = " ".join(str(error).split())
-        raise TrackingError(f"The model {model!r} cannot be read ({type(error).__name__}: {reason}).") from error
+    except OSError as error:
+        raise TrackingError(
+            f"The model {model!r} cannot be read: its file {flavor['pickled_model']!r} cannot ({error.strerror}). Log or "
+            "download it again."
+        ) from error
+    return estimator, dict(description.get("metadata") or {})
 
 
 @contextmanager
@@ -80,9 +82,21 @@ def _local_folder(model: str, tracking_uri: str | None) -> Iterator[Path]:
 
 
 def _download(client: MlflowClient, model: str, folder: str) -> Path:
+    with _if_missing(client, model):
+        uri = _artifact_uri(client, model)
+    source = urlsplit(uri)
+    place = Path(url2pathname(source.path))
+    if source.scheme in ("", "file") and place.is_dir():
+        check_folder(place, model)  # a copy would follow links
+    with _if_missing(client, model), quiet():
+        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
+
+
+@contextmanager
+def _if_missing(client: MlflowClient, model: str) -> Iterator[None]:
+    """Raise an error that names model and store if the store raises any."""
     try:
-        with quiet():
-            return Path(mlflow.artifacts.download_artifacts(_artifact_uri(client, model), dst_path=folder))
+        yield
     except Exception as error:
         store = redacted_uri(client.tracking_uri)
         reason = redacted_uri((str(error).strip() or type(error).__name__).splitlines()[0])

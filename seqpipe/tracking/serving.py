@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import numbers
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from numpy.typing import NDArray
 
-from seqpipe.exceptions import InvalidSequencesError, did_you_mean
+from seqpipe.exceptions import InvalidSequencesError, TrackingError, did_you_mean
+from seqpipe.saved import AnyOf, Flag, Items, Record, StateError, TextOf, Whole, optional
+from seqpipe.tracking._folder import read_description
 from seqpipe.tracking._load import load_model
 from seqpipe.tracking._signature import COLUMN, FLAVOR, Form, plain_output, with_ids
 
@@ -106,9 +107,24 @@ class ServedModel:
 def _load_pyfunc(path: str) -> ServedModel:
     """Load the model in a folder; MLflow calls this function by name."""
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    described = Model.load(str(folder)).flavors[FLAVOR]
+    described = read_description(folder, str(folder))["flavors"].get(FLAVOR)
+    try:
+        _DESCRIBED.check(described, f"'{FLAVOR}'")
+    except StateError as error:
+        raise TrackingError(
+            f"The model {str(folder)!r} cannot be served: in its file 'MLmodel', {error} Log it again with MLflowTracker."
+        ) from error
     columns = [(name, numeric) for name, numeric in described["columns"]]
     return ServedModel(load_model(str(folder))[0], described["input"], columns)
+
+
+_DESCRIBED = Record(
+    {
+        "input": TextOf(among=get_args(Form)),
+        "columns": Items(Items(AnyOf((TextOf(), Whole(), Flag())), most=2, fewest=2), most=100_000),
+    },
+    {"code": optional(TextOf())},
+)
 
 
 def _as_frame(data: Any, names: list[str]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from seqpipe.bundle._archive import read_regular_file
 from seqpipe.bundle._check import check_model
 from seqpipe.callbacks import without_callbacks
 from seqpipe.exceptions import BundleError
+from seqpipe.saved import writing
 
 __all__ = ["load", "read", "save", "trusted_types"]
 
@@ -44,7 +45,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     Notes
     -----
-    Weights and the optimizer's state are kept, callbacks are not. Read a model with the versions of scikit-learn and seqpipe that wrote it.
+    Weights and the optimizer's state are kept, callbacks and folders of checkpoints are not. Read a model with the versions of scikit-learn and seqpipe that wrote it.
 
     Examples
     --------
@@ -136,7 +137,8 @@ def _written(model: Any) -> bytes:
     """Return a model as bytes that can be read again."""
     name = type(model).__name__
     try:
-        data = skops.io.dumps(without_callbacks(model))
+        with writing():
+            data = skops.io.dumps(without_callbacks(model))
     except Exception as error:
         raise BundleError(f"skops cannot write {name}: {error}") from error
     check_model(data, owner=name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
@@ -17,7 +19,7 @@ from seqpipe.estimators._user_warning import frames_to_user
 from seqpipe.networks import limited_size
 from seqpipe.recurrence import check_engine, engine_or_unroll, warn_of_unroll
 from seqpipe.recurrence.wrappers import check_wrappers
-from seqpipe.saved import ArrayOf, Entries, Items, Plain, Record, Schema, TextOf, Whole, optional
+from seqpipe.saved import ArrayOf, Entries, Items, Nothing, Plain, Record, Schema, TextOf, Whole, is_writing, optional
 from seqpipe.training import (
     Samples,
     check_optimizer_params,
@@ -31,6 +33,13 @@ __all__ = ["OPTIONS", "RecurrentEstimator"]
 
 #: Options of cells, wrappers and losses that a file may contain: names and numbers of moderate size.
 OPTIONS = optional(Entries(Plain(longest_text=100, largest=100_000), most=100))
+
+
+@cache
+def _defaults(kind: type) -> dict[str, Any]:
+    """Return the default values of the parameters, for estimators saved before some of them existed."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}
 
 
 class RecurrentEstimator(TrainedEstimator):
@@ -47,6 +56,7 @@ class RecurrentEstimator(TrainedEstimator):
         ),
         "_sizes": Entries(Whole(), most=100),
         "cell_params": OPTIONS,
+        "checkpoint": Nothing(),
         "lr_schedule_params": OPTIONS,
         "net_params": optional(NetParams()),
         "num_layers": Whole(1, 10_000),
@@ -174,6 +184,8 @@ class RecurrentEstimator(TrainedEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
+        if is_writing():
+            state["checkpoint"] = None
         net = state.pop("net_", None)
         if net is not None:
             state["checkpoint"] = None  # whoever reads the model does not expect a fit to write there
@@ -184,7 +196,7 @@ class RecurrentEstimator(TrainedEstimator):
         state = dict(state)
         kept = state.pop("_net_state", None)
         check_state(self, state)
-        super().__setstate__(state)
+        super().__setstate__({**_defaults(type(self)), **state})
         if kept is None:
             return
         self._check_parameters()  # a file may contain any values

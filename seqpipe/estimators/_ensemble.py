@@ -21,8 +21,8 @@ from seqpipe.estimators._listeners import FitListeners, SilentListeners
 from seqpipe.estimators._seeded import seeded
 from seqpipe.estimators._trained import TrainingData
 from seqpipe.networks import SequenceNetwork, StepNetwork, join_members
-from seqpipe.training import Diverged, Job, Keeper, find_optimizer, reset_peak_memory, resolve_device, train_together
 from seqpipe.saved import Instance, Items
+from seqpipe.training import Diverged, Job, Keeper, find_optimizer, reset_peak_memory, resolve_device, train_together
 
 __all__ = ["EnsembleEstimator"]
 

@@ -24,6 +24,7 @@ from seqpipe.saved._schema import (
     Whole,
     optional,
 )
+from seqpipe.saved._writing import is_writing, writing
 
 __all__ = [
     "LONGEST",
@@ -48,5 +49,7 @@ __all__ = [
     "TextOf",
     "TypeOutline",
     "Whole",
+    "is_writing",
     "optional",
+    "writing",
 ]

@@ -12,6 +12,7 @@ from mlflow.models import Model
 from seqpipe.bundle import plugins, trusted_types
 from seqpipe.callbacks import without_callbacks
 from seqpipe.exceptions import BundleError, TrackingError
+from seqpipe.saved import writing
 from seqpipe.tracking._environment import installed_version
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._signature import FLAVOR, InputDescription, describe_input
@@ -46,7 +47,7 @@ def save_model(estimator: Any, X: Any, folder: Path, *, metadata: dict[str, Any]
         trusted = trusted_types(estimator)
     except BundleError as error:
         raise TrackingError(str(error)) from error
-    with quiet(), warnings.catch_warnings():
+    with quiet(), writing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's hints about integer columns, and its deprecations
         described = describe_input(estimator, X)
         mlflow.sklearn.save_model(

@@ -42,7 +42,7 @@ def read_regular_file(path: str | os.PathLike[str], *, owner: str, most: int = _
         If it cannot be read.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise BundleError(f"{owner} cannot be read: {str(Path(path))!r} is {_kind(status.st_mode)}, not a file.")
@@ -51,7 +51,10 @@ def read_regular_file(path: str | os.PathLike[str], *, owner: str, most: int = _
                 f"{owner} cannot be read: {str(Path(path))!r} has {status.st_size:,} bytes, more than the {most:,} that a "
                 "file of this kind may have."
             )
-        return file.read(status.st_size)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(status.st_size)
+    finally:
+        os.close(descriptor)
 
 
 def _kind(mode: int) -> str:

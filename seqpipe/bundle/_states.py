@@ -15,6 +15,7 @@ from seqpipe.saved import (
     Inert,
     Items,
     Nothing,
+    Numbering,
     ObjectOutline,
     Schema,
     StateError,
@@ -37,6 +38,7 @@ _OF_EVERY_ESTIMATOR: dict[str, Schema] = {
 _N_JOBS = optional(Whole(-256, 256))
 #: Attributes of scikit-learn's estimators that name files, start processes, or decide how much is computed.
 _OF_SKLEARN: dict[str, Schema] = {
+    "_cached_dict": optional(Numbering()),
     "degree": optional(Whole(0, 20), Items(Whole(0, 20), most=2)),
     "input": TextOf(among=("content",)),
     "memory": Nothing(),
@@ -44,6 +46,7 @@ _OF_SKLEARN: dict[str, Schema] = {
     "n_output_features_": Whole(high=10_000_000),
     "pre_dispatch": optional(Whole(high=10_000), TextOf(pattern=r"all|(\d{1,3} ?\* ?)?n_jobs")),
     "token_pattern": optional(TextOf(pattern=r"(?!.*[)][*+{?]).*", most=60)),
+    "vocabulary_": Numbering(),
 }
 _ELEMENTWISE = ("numpy.", "scipy.special.")
 #: The only places of functions.

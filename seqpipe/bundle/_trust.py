@@ -69,6 +69,8 @@ _UNCHECKED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.",
     "sklearn.metrics._dist_metrics.",
     "sklearn.neighbors.",
+    "sklearn.preprocessing._discretization.KBinsDiscretizer",
+    "sklearn.preprocessing._encoders.OneHotEncoder",
     "sklearn.svm.",
     "sklearn.tree.",
 )
@@ -77,7 +79,8 @@ _PLAIN = {
     "sklearn.svm._classes.LinearSVC",
     "sklearn.svm._classes.LinearSVR",
 }
-_LOSSES = "sklearn._loss._loss"
+#: Modules with compiled loss functions, which linear models hold; some call themselves by a short name.
+_LOSSES = {"_loss": "sklearn._loss._loss", **{m: m for m in ("sklearn._loss._loss", "sklearn.linear_model._sgd_fast")}}
 #: Parts of module names that belong to tests, or change settings when they are imported.
 _NOT_LIBRARY = {"__main__", "_mocking", "_testing", "conftest", "experimental", "externals", "tests"}
 _SCALARS = {"builtins.bool": bool, "builtins.float": float, "builtins.int": int, "builtins.str": str}
@@ -116,8 +119,8 @@ class TrustedNames:
     def loss_class(self, name: str) -> type | None:
         """Return a compiled loss function of scikit-learn's linear models, or None."""
         module, _, attribute = name.rpartition(".")
-        found = getattr(import_module(_LOSSES), attribute, None) if module in (_LOSSES, "_loss") else None
-        return found if isinstance(found, type) and attribute.startswith("Cy") else None
+        found = getattr(import_module(_LOSSES[module]), attribute, None) if module in _LOSSES else None
+        return found if isinstance(found, type) and found.__module__ in _LOSSES else None
 
     def is_function(self, name: str) -> bool:
         """Return whether a name is that of a metric, or of a function of numpy or scipy on each number."""

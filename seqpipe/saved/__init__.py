@@ -5,7 +5,7 @@ bases. What reads files describes their contents by plain values and outlines of
 """
 
 from seqpipe.saved._outline import ArrayOutline, FunctionOutline, ObjectOutline, TypeOutline
-from seqpipe.saved._plain import Inert, Plain, Record
+from seqpipe.saved._plain import Inert, Numbering, Plain, Record
 from seqpipe.saved._schema import (
     LONGEST,
     AnyOf,
@@ -40,6 +40,7 @@ __all__ = [
     "Items",
     "Nothing",
     "Number",
+    "Numbering",
     "ObjectOutline",
     "Plain",
     "Record",

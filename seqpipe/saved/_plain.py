@@ -10,7 +10,7 @@ import numpy as np
 from seqpipe.saved._outline import ArrayOutline, ObjectOutline, TypeOutline
 from seqpipe.saved._schema import Schema, StateError
 
-__all__ = ["Inert", "Plain", "Record"]
+__all__ = ["Inert", "Numbering", "Plain", "Record"]
 
 _SCALARS = (bool, int, float, str, np.generic, type(None))
 
@@ -74,6 +74,21 @@ class Inert(Schema):
         elif isinstance(value, ArrayOutline):
             for i, item in enumerate(value.items):
                 self.check(item, f"{place}[{i}]")
+
+
+@dataclass(frozen=True)
+class Numbering(Schema):
+    """A dict of the numbers from 0 on, each once: compiled code writes to the place of each number."""
+
+    words = "a dict whose values are the integers from 0 on, each once"
+
+    def suits(self, value: Any) -> bool:
+        """Return whether the value is such a dict."""
+        if not isinstance(value, dict) or not all(
+            type(each) is int or isinstance(each, np.integer) for each in value.values()
+        ):
+            return False
+        return sorted(map(int, value.values())) == list(range(len(value)))
 
 
 @dataclass(frozen=True)

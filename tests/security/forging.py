@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
@@ -48,6 +49,9 @@ LABELS = np.arange(12) % 2
 MODELS: dict[str, Callable[[], Any]] = {
     "classifier": lambda: seqpipe.SequenceClassifier(**TINY).fit(X, LABELS),
     "ensemble": lambda: seqpipe.SequenceRegressor(n_members=2, **TINY).fit(X, X[:, -1, 0]),
+    "dicts": lambda: make_pipeline(DictVectorizer(), LogisticRegression()).fit(
+        [{"a": 1, "b": 2}, {"a": 2}] * 6, LABELS
+    ),
     "forecaster": lambda: seqpipe.Forecaster(seqpipe.SequenceRegressor(**TINY), window=4).fit(np.sin(np.arange(30.0))),
     "function": lambda: make_pipeline(FunctionTransformer(np.exp), Ridge()).fit(X[:, 0], LABELS),
     "outputs": lambda: MultiOutputRegressor(Ridge()).fit(X[:, 0], X[:, 1]),

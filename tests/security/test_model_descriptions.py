@@ -92,7 +92,9 @@ for loader, more in {
     "RandomStateNode": {"content": {}},
     "DTypeNode": {"content": {}},
 }.items():
-    attribute(f"{loader} calls no other class", described(GRU, loader, **more), r"is described as seqpipe.cells._gru.GRUCell")
+    attribute(
+        f"{loader} calls no other class", described(GRU, loader, **more), r"is described as seqpipe.cells._gru.GRUCell"
+    )
 attribute(
     "The numbers of an array are not passed to a function",
     lambda f: described(
@@ -120,9 +122,15 @@ attribute(
     described("builtins.dict", "DictNode", key_types=list_node([type_node("builtins.str")]), content={}),
     "has 0 entries and 1 types",
 )
-attribute("A plain value is a single one", described("builtins.str", "JsonNode", content='{"a": 1}'), "must be a single value")
+attribute(
+    "A plain value is a single one", described("builtins.str", "JsonNode", content='{"a": 1}'), "must be a single value"
+)
 attribute("A plain value is valid", described("builtins.str", "JsonNode", content="{"), "cannot be read|is not read")
-attribute("A description without contents is an error", described("builtins.list", "ListNode"), "is not described as skops does")
+attribute(
+    "A description without contents is an error",
+    described("builtins.list", "ListNode"),
+    "is not described as skops does",
+)
 attribute("A description that is no object is an error", lambda f: list_node([]) | {"content": [5]}, "is not described")
 attribute(
     "An array of a file that it is not is refused",
@@ -166,16 +174,19 @@ for what, value in {"after its end": 10**9, "before its start": -5}.items():
         "seeded",
     )
 forged(
-    PAYLOADS, "random state", "A random state has no other generator", "must be one of", random_state(bit_generator="seed"), "seeded"
+    PAYLOADS,
+    "random state",
+    "A random state has no other generator",
+    "must be one of",
+    random_state(bit_generator="seed"),
+    "seeded",
 )
 forged(
     PAYLOADS,
     "random state",
     "A random state has as many numbers as it reads",
     "has a key that is",
-    lambda f: f.inside("random_state")["state"]["content"]["key"].update(
-        file=f.add(array(np.zeros(3, "u4")))
-    ),
+    lambda f: f.inside("random_state")["state"]["content"]["key"].update(file=f.add(array(np.zeros(3, "u4")))),
     "seeded",
 )
 
@@ -229,16 +240,25 @@ forged(
     "must be one of|not one of|No cell|is not read|cannot be read",
     lambda f: f.set(cell="os.system"),
 )
-for name in ("scipy.sparse._csr.csr_matrix", "sklearn.tree._tree.Tree", "sklearn.neighbors._kd_tree.KDTree"):
+for name in (
+    "scipy.sparse._csr.csr_matrix",
+    "sklearn.tree._tree.Tree",
+    "sklearn.preprocessing._encoders.OneHotEncoder",
+    "sklearn.neighbors._kd_tree.KDTree",
+):
     attribute(
-        f"{name} is refused under any loader", described(name, "ListNode", content=[]), "Compiled code follows the numbers"
+        f"{name} is refused under any loader",
+        described(name, "ListNode", content=[]),
+        "Compiled code follows the numbers",
     )
 
 
 # ---- size and depth
 
 
-@payload(PAYLOADS, "size", "A description that is nested deeply is refused", refused="nested more than 100 levels|no JSON")
+@payload(
+    PAYLOADS, "size", "A description that is nested deeply is refused", refused="nested more than 100 levels|no JSON"
+)
 def deep(bench: Bench) -> Path:
     file, inner = Forged(), json_node(1)
     for _ in range(200):
@@ -281,7 +301,7 @@ for protocol in (0, 1, 3, True, "2", None):
 for text in ("", "null", "[]", '"a"', "{"):
 
     def write(bench: Bench, text: str = text) -> Path:
-            with zipfile.ZipFile(bench.file, "w") as archive:
+        with zipfile.ZipFile(bench.file, "w") as archive:
             archive.writestr("schema.json", text)
         return bench.file
 

@@ -256,6 +256,16 @@ for sentence, refused, model, change in (
     )
 
 
+for model in ("texts", "dicts"):
+    forged(
+        PAYLOADS,
+        "parameter",
+        f"Sparse matrices of {model} are not written outside their memory",
+        "vocabulary_ must be a dict whose values are the integers from 0 on",
+        lambda f: step_of(f, 0)["content"]["vocabulary_"]["content"].update(b=node(2**40), ab=node(2**40)),
+        model,
+    )
+
 # ---- weights
 
 
@@ -263,7 +273,7 @@ def weights(sentence: str, refused: str, change: Any) -> None:
     """Add a payload with another array in place of the first weights."""
 
     def forge(file: Forged) -> None:
-        name, entry = file.first_weights()
+        _, entry = file.first_weights()
         file.entries[entry] = array(change(np.load(io.BytesIO(file.entries[entry]))))
 
     forged(PAYLOADS, "weights", sentence, refused, forge)

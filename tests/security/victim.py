@@ -12,9 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ["SEQPIPE_ENGINE"] = "fused"
-warnings.simplefilter("ignore")
-
 import numpy as np
 import torch
 from typer.testing import CliRunner
@@ -113,6 +110,7 @@ def warm_up() -> None:
 
 def main() -> None:
     global armed
+    warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     warm_up()
     sys.addaudithook(audit)

@@ -39,7 +39,7 @@ def parameter_schemas(kind: type) -> dict[str, Schema]:
     if not issubclass(kind, BaseEstimator):
         return {}
     constraints = getattr(kind, "_parameter_constraints", {})
-    names = list(inspect.signature(kind.__init__).parameters)[1:]
+    names = list(inspect.signature(kind).parameters)
     return {name: _schema_of(constraints.get(name)) for name in names}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from functools import cache
 from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
@@ -33,13 +32,6 @@ __all__ = ["OPTIONS", "RecurrentEstimator"]
 
 #: Options of cells, wrappers and losses that a file may contain: names and numbers of moderate size.
 OPTIONS = optional(Entries(Plain(longest_text=100, largest=100_000), most=100))
-
-
-@cache
-def _defaults(kind: type) -> dict[str, Any]:
-    """Return the default values of the parameters, for estimators saved before some of them existed."""
-    parameters = inspect.signature(kind).parameters.values()
-    return {each.name: each.default for each in parameters if each.default is not each.empty}
 
 
 class RecurrentEstimator(TrainedEstimator):
@@ -182,6 +174,12 @@ class RecurrentEstimator(TrainedEstimator):
 
     # ---- persistence
 
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        """Return the default values of the parameters, for estimators saved before some of them existed."""
+        parameters = inspect.signature(cls).parameters.values()
+        return {each.name: each.default for each in parameters if each.default is not each.empty}
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if is_writing():
@@ -196,7 +194,7 @@ class RecurrentEstimator(TrainedEstimator):
         state = dict(state)
         kept = state.pop("_net_state", None)
         check_state(self, state)
-        super().__setstate__({**_defaults(type(self)), **state})
+        super().__setstate__({**self._defaults(), **state})
         if kept is None:
             return
         self._check_parameters()  # a file may contain any values

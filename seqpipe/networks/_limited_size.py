@@ -44,7 +44,7 @@ class _Limit(TorchDispatchMode):
     """Counts numbers and operations, those to be allocated before they are."""
 
     def __init__(self, n_numbers: int, n_operations: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._n_numbers = n_numbers
         self._n_operations = n_operations
 

@@ -131,9 +131,11 @@ class Number(Schema):
         """Return whether the value is a number in the range."""
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             return False
-        if not self.finite and not math.isfinite(value):
-            return True
-        return math.isfinite(value) and self.low <= value <= self.high
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond the largest float
+            return False
+        return self.low <= number <= self.high if math.isfinite(number) else not self.finite
 
 
 @dataclass(frozen=True)

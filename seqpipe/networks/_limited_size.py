@@ -16,7 +16,7 @@ __all__ = ["limited_size"]
 _PER_WEIGHT = 20
 #: Operations to create a network, per tensor of its weights.
 _PER_TENSOR = 1000
-_FREE_NUMBERS, _FREE_OPERATIONS = 2**22, 100_000
+_FREE_NUMBERS, _FREE_OPERATIONS = 2**22, 30_000
 #: Operations that allocate what their arguments say.
 _SIZED = ("empty", "eye", "full", "new_empty", "new_full", "new_ones", "new_zeros", "ones", "rand", "randn", "zeros")
 

@@ -77,9 +77,9 @@ class Victims:
             self._process = None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a function that tries a payload, once in a module, and returns its report and the files that appeared."""
+    """Return a function that tries a payload, once, and returns its report and the files that appeared."""
     victims, reports = Victims(), {}
 
     def attack(

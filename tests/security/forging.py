@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -38,6 +40,7 @@ __all__ = [
     "payload",
     "put",
     "sound",
+    "tries",
     "type_node",
 ]
 
@@ -276,6 +279,12 @@ def forged(
         return file.write(bench.file)
 
     found.append(Payload(kind, sentence, make, refused, "load", False))
+
+
+def tries(payloads: list[Payload]) -> list[Any]:
+    """Return the payloads as parameters of a test, which skips the slow ones unless SEQPIPE_FAULTS is set."""
+    slow = pytest.mark.skipif("SEQPIPE_FAULTS" not in os.environ, reason="SEQPIPE_FAULTS is not set")
+    return [pytest.param(each, id=each.sentence, marks=[slow] if each.slow else []) for each in payloads]
 
 
 def copied(value: Any) -> Any:

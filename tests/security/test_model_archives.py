@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forging import Bench, Forged, Payload, array, forged, payload
+from forging import Bench, Forged, Payload, array, forged, payload, tries
 
 PAYLOADS: list[Payload] = []
 NOT_READ = "is not read: "
@@ -122,8 +122,8 @@ PAYLOADS.append(
     Payload(
         "archive",
         "An array that is a thousand times larger than compressed is not unpacked",
-        entry(lambda archive: archive.writestr("1.npy", bytes(200 * 2**20)), compression=zipfile.ZIP_DEFLATED),
-        "would become 209,715,200 bytes",
+        entry(lambda archive: archive.writestr("1.npy", bytes(20 * 2**20)), compression=zipfile.ZIP_DEFLATED),
+        "would become 20,971,520 bytes",
         "load",
         False,
     )
@@ -138,7 +138,7 @@ PAYLOADS.append(
 )
 def bomb_as_description(bench: Bench) -> Path:
     with zipfile.ZipFile(bench.file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("schema.json", b'{"a": "' + b"a" * (100 * 2**20) + b'"}')
+        archive.writestr("schema.json", b'{"a": "' + b"a" * (20 * 2**20) + b'"}')
     return bench.file
 
 
@@ -267,6 +267,6 @@ PAYLOADS.append(
 )
 
 
-@pytest.mark.parametrize("each", PAYLOADS, ids=lambda each: each.sentence)
+@pytest.mark.parametrize("each", tries(PAYLOADS))
 def test_a_forged_archive_is_refused(each: Payload, attacked: Any, harmless: Any) -> None:
     harmless(*attacked(each.sentence, each.action, each.make, Bench.at), each.refused)

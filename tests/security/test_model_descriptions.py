@@ -9,7 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forging import Bench, Forged, Payload, array, described, forged, json_node, list_node, node, payload, type_node
+from forging import (
+    Bench,
+    Forged,
+    Payload,
+    array,
+    described,
+    forged,
+    json_node,
+    list_node,
+    node,
+    payload,
+    tries,
+    type_node,
+)
 
 PAYLOADS: list[Payload] = []
 CALLS = "which can call functions"
@@ -315,6 +328,6 @@ forged(
 )
 
 
-@pytest.mark.parametrize("each", PAYLOADS, ids=lambda each: each.sentence)
+@pytest.mark.parametrize("each", tries(PAYLOADS))
 def test_a_forged_description_is_refused(each: Payload, attacked: Any, harmless: Any) -> None:
     harmless(*attacked(each.sentence, each.action, each.make, Bench.at), each.refused)

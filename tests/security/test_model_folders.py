@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forging import Bench, Payload, payload
+from forging import Bench, Payload, payload, tries
 
 PAYLOADS: list[Payload] = []
 LINKS = "replace links by the files"
@@ -67,6 +67,7 @@ def pipe(bench: Bench) -> Path:
     "A folder of very many files is refused",
     refused="more than 10,000 files",
     action="load_model",
+    slow=True,
 )
 def many_files(bench: Bench) -> Path:
     folder = bench.logged()
@@ -238,6 +239,6 @@ for old, new in {"input: array": "input: os.system", "columns: []": "columns: [[
     add(f"A server does not read {new!r}", replaced(old, new), "cannot be served", kind="metadata", action="serve")
 
 
-@pytest.mark.parametrize("each", PAYLOADS, ids=lambda each: each.sentence)
+@pytest.mark.parametrize("each", tries(PAYLOADS))
 def test_a_forged_folder_is_refused_or_harmless(each: Payload, attacked: Any, harmless: Any) -> None:
     harmless(*attacked(each.sentence, each.action, each.make, Bench.at), each.refused)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forging import Bench, Forged, Payload, array, copied, described, forged, node, put, sound, type_node
+from forging import Bench, Forged, Payload, array, copied, described, forged, node, put, sound, tries, type_node
 
 PAYLOADS: list[Payload] = []
 #: For text classifiers of scikit-learn, Pipelines and the like: the node of a step's state.
@@ -352,6 +352,6 @@ state("A model without a codec is an error", "no target codec|must be", _codec=n
 state("Labels are texts or numbers", "must be", classes_=node([EXP]), kind="attribute")
 
 
-@pytest.mark.parametrize("each", PAYLOADS, ids=lambda each: each.sentence)
+@pytest.mark.parametrize("each", tries(PAYLOADS))
 def test_a_forged_state_is_refused_or_harmless(each: Payload, attacked: Any, harmless: Any) -> None:
     harmless(*attacked(each.sentence, each.action, each.make, Bench.at), each.refused)

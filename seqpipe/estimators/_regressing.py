@@ -15,8 +15,8 @@ from seqpipe.estimators._stream import Stream
 from seqpipe.estimators._user_warning import warn_user
 from seqpipe.estimators.targets import Numbers
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows
 from seqpipe.saved import ArrayOf
+from seqpipe.sequences import Sequences, Windows
 
 __all__ = ["RegressingEstimator"]
 

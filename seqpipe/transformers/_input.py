@@ -11,8 +11,8 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import validate_data
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table, readable
 from seqpipe.saved import Schema, TextOf
+from seqpipe.sequences import Sequences, Windows, as_sequences, check_finite, is_table, readable
 
 __all__ = ["SequenceInput"]
 

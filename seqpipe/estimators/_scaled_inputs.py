@@ -14,6 +14,7 @@ from seqpipe.estimators._parameters import ComputingParameters
 from seqpipe.estimators._scaling import feature_statistics
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import StandardisedInput
+from seqpipe.saved import ArrayOf
 from seqpipe.sequences import Sequences, Windows, cast, offset_of
 from seqpipe.training import Samples, SequenceNet
 
@@ -37,6 +38,7 @@ class ScaledInputsMixin(ComputingParameters):
         "array of shape (n_features,)",
         "What is subtracted from each feature in float64 before the cast to float32: a typical value of features whose "
         "values are large compared with their variation, such as times and prices; 0 for others.",
+        saved=ArrayOf("f", 1),
     )
 
     def _as_inputs(self, X: Sequences | Windows, *, reset: bool) -> Sequences | Windows:

@@ -186,7 +186,6 @@ class RecurrentEstimator(TrainedEstimator):
             state["checkpoint"] = None
         net = state.pop("net_", None)
         if net is not None:
-            state["checkpoint"] = None  # whoever reads the model does not expect a fit to write there
             state["_net_state"] = {**net_state(net), "batch_size": int(net.batch_size)}
         return state
 

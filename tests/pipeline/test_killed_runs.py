@@ -7,12 +7,14 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from mlflow import MlflowClient
 
 from seqpipe.pipeline import RunResult, run_recipe
 
@@ -56,9 +58,29 @@ def run(path: Path, tracking: dict[str, Any]) -> None:
     path.write_text(json.dumps(written(run_recipe({**RECIPE, "tracking": tracking}))))
 
 
+def assert_whole_trees(uri: str, n_trees: int) -> None:
+    """Check that the store has one complete tree per run that came through, and that nothing in it is doubled."""
+    client = MlflowClient(uri)
+    [experiment] = [each for each in client.search_experiments() if each.name == "killed"]
+    runs = list(client.search_runs([experiment.experiment_id], max_results=50_000))
+    folds = 4 * RECIPE["search"]["cv"]
+    kinds = Counter(run.data.tags["seqpipe.kind"] for run in runs)
+    assert kinds == {"search": n_trees, "candidate": 4 * n_trees, "fold": folds * n_trees, "refit": n_trees}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for run in runs:
+        for key in run.data.metrics:
+            steps = [point.step for point in client.get_metric_history(run.info.run_id, key)]
+            assert len(steps) == len(set(steps)), (run.info.run_name, key)
+            if key == "train_loss":
+                assert len(steps) == RECIPE["task"]["classify"]["max_epochs"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_the_table_is_that_of_a_run_that_was_not_killed(own_folder: Path) -> None:
-    tracking = {"enabled": False}
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # between MLflow and its dependencies, on import
+@pytest.mark.parametrize("tracked", [False, True] if ALL else [True])
+def test_the_table_is_that_of_a_run_that_was_not_killed(tracked: bool, own_folder: Path) -> None:
+    uri = f"sqlite:///{own_folder / 'runs.db'}"
+    tracking = {"uri": uri, "experiment": "killed"} if tracked else {"enabled": False}
     start = time.monotonic()
     assert in_child(lambda: run(own_folder / "expected.json", tracking)) == 0
     whole = time.monotonic() - start
@@ -74,4 +96,6 @@ def test_the_table_is_that_of_a_run_that_was_not_killed(own_folder: Path) -> Non
     assert in_child(lambda: run(own_folder / "found.json", tracking)) == 0
     assert (own_folder / "found.json").read_text() == (own_folder / "expected.json").read_text()
     assert not (own_folder / ".seqpipe").exists()
+    if tracked:
+        assert_whole_trees(uri, through + 2)
     print(f"{killed} kills, {through + 1} runs that came through")

@@ -55,7 +55,7 @@ FAULTS = {
     "43 a server that hangs": [
         "tracking/test_outages.py::test_a_server_that_hangs_in_a_fit_and_after_it_loses_nothing"
     ],
-    "44 a server that dies and returns": ["tracking/test_outages.py::test_a_server_that_dies_and_returns"],
+    "44 a server that dies and returns": ["tracking/test_outages.py::test_nothing_is_lost_or_doubled"],
     "45 many processes on a fresh store": ["tracking/test_outages.py::test_sixteen_processes_share_a_fresh_store"],
     "46 a store that is locked": ["tracking/test_outages.py::test_a_database_locked_for_40_seconds_loses_nothing"],
     "47 a continued run": ["tracking/test_continued.py::test_the_runs_of_an_interrupted_search_are_continued"],
@@ -84,7 +84,7 @@ FAULTS = {
     "63 CSV with NUL, ragged rows, a large cell": [
         "security/test_tables.py::test_a_payload_is_refused_in_our_words_within_the_limit"
     ],
-    "64 a served model and its clients": ["security/test_serving.py::test_a_"],
+    "64 a served model and its clients": ["security/test_serving.py::test_a_request_is_refused_with_the_reason"],
     "65 an import that raises or exits": [
         "plugins/test_host.py::test_a_failed_plugin_gives_one_warning",
         "plugins/test_host.py::test_asking_for_a_name_of_a_failed_plugin_names_its_distribution",

@@ -81,7 +81,7 @@ def resumable(estimator: Estimator, folder: str | os.PathLike[str], **settings: 
     if not found and not _estimators_in([getattr(copied, name, None) for name in _GRIDS]):
         raise ValueError(
             f"{type(estimator).__name__} holds no estimator of seqpipe, so that nothing in it can be resumed. Pass a search "
-            "or a pipeline with one inside."
+            "or a pipeline with one inside; where it is a default, such as that of Forecaster, pass it by name."
         )
     _seed(copied, checkpoint.path)
     return copied

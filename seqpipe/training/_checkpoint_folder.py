@@ -22,6 +22,8 @@ __all__ = ["CheckpointFolder", "finished_fits"]
 #: The first line of a file, before the line of the digest.
 _MAGIC = b"seqpipe checkpoint 1\n"
 _DIGEST_LENGTH = hashlib.sha256().digest_size * 2
+#: Entries of every checkpoint.
+_ENTRIES = {"estimator", "settings", "data", "versions", "facts", "states"}
 _SUFFIX, _PART = ".checkpoint", ".part"
 #: Marks the last checkpoint of a fit that has ended.
 _LAST = "-last"
@@ -161,6 +163,8 @@ def _read(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception as error:  # a forged file may fail in any way
         raise CheckpointError(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+    if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
+        raise CheckpointError("it is not the state of a fit")
     return state
 
 

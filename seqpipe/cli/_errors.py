@@ -26,6 +26,10 @@ def clean_errors() -> Iterator[None]:
         raise
     except KeyboardInterrupt as stop:
         _fail(". ".join(["stopped", *getattr(stop, "__notes__", ())]), _INTERRUPTED)
+    except SystemExit as stop:  # on SIGTERM
+        for note in getattr(stop, "__notes__", ()):
+            typer.echo(f"stopped. {note}", err=True)
+        raise
     except RecipeError as error:
         _fail(_message(error), _USAGE_ERROR)
     except Exception as error:

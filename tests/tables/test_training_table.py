@@ -77,6 +77,7 @@ def test_the_record_is_the_same_out_of_json():
         ("id", "t", "x", "y"),
         CsvFormat(";", ",", "latin-1"),
         True,
+        False,
         (1, 2),
     )
     assert TrainingTable.from_dict(json.loads(json.dumps(table.as_dict()))) == table

@@ -5,8 +5,9 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -97,6 +98,25 @@ def heeded_hangup() -> Generator[None, None, None]:
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., AbstractContextManager[str]]:
+    """Serve a model in a thread, on a free port of the loopback address, for the time of a context, which yields the URL."""
+    from seqpipe.serving import ServedModel, Server
+
+    @contextmanager
+    def serving(model: ServedModel, **settings: object) -> Generator[str, None, None]:
+        server = Server(model, name="tested", **settings)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        try:
+            yield server.url
+        finally:
+            server.stop()
+            thread.join(timeout=30)
+
+    return serving
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from seqpipe.cli._limits import bytes_of, limited
 from seqpipe.cli._output import check_picture, console, file_name, write_pieces
 from seqpipe.process import variable
 
-__all__ = ["compare", "generate", "predict", "run", "sync", "ui"]
+__all__ = ["compare", "generate", "predict", "run", "serve", "sync", "ui"]
 
 #: The longest time that the run of an untrusted recipe may take.
 _UNTRUSTED_MINUTES = 60.0
@@ -151,6 +152,37 @@ def generate(
         write_pieces(generate_text(model, prompt, label=label, random_state=seed, tracking_uri=uri, **drawn))
 
 
+def serve(
+    model: Annotated[str, typer.Argument(help="Model URI printed by a run, model folder, or file of seqpipe.save.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to serve on; by default only this machine.")] = "127.0.0.1",
+    allowed_hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allowed-host", metavar="NAME", help="Name by which clients address the server; may be repeated."
+        ),
+    ] = None,
+    max_body: Annotated[int, typer.Option(min=1, max=1024, help="Largest body of a request, in MiB.")] = 16,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
+) -> None:
+    """Serve the predictions of a model over HTTP."""
+    with clean_errors():
+        from seqpipe.pipeline import load_model_to_serve
+        from seqpipe.serving import Limits, Server, is_loopback
+
+        limits = Limits(max_body=max_body * 2**20)
+        loaded = load_model_to_serve(model, uri)
+        server = Server(loaded, name=model, host=host, port=port, allowed_hosts=allowed_hosts or (), limits=limits)
+        if not is_loopback(host):
+            typer.echo(
+                f"warning: whoever reaches {host} can use the model: the server has no authentication and no encryption.",
+                err=True,
+            )
+        typer.echo(f"{server.url} (press Ctrl-C to stop)")
+        sys.stdout.flush()  # a program that has started the server waits for this line
+        server.run()
+
+
 def sync(
     uri: Annotated[
         str | None, typer.Option("--uri", "--tracking-uri", help="Tracking store; by default mlruns/mlflow.db.")
@@ -175,8 +207,9 @@ def ui(
 ) -> None:
     """Browse recorded runs in the MLflow UI."""
     with clean_errors():
-        from seqpipe.tracking import serve, ui_command
+        from seqpipe.tracking import serve as serve_interface
+        from seqpipe.tracking import ui_command
 
         command, environment = ui_command(host=host, port=port, tracking_uri=uri)
         typer.echo(f"http://{host}:{port} (press Ctrl-C to stop)")
-        raise typer.Exit(serve(command, environment))
+        raise typer.Exit(serve_interface(command, environment))

@@ -7,6 +7,7 @@ from seqpipe.pipeline._predict import predict_table, write_table
 from seqpipe.pipeline._report import local_path, print_table
 from seqpipe.pipeline._result import Record, RunResult
 from seqpipe.pipeline._runner import run_recipe
+from seqpipe.pipeline._served_model import load_model_to_serve
 from seqpipe.pipeline._shipped import shipped_recipes
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "checked_task",
     "compare_experiment",
     "generate_text",
+    "load_model_to_serve",
     "local_path",
     "predict_table",
     "print_table",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqpipe.tracking._load import load_model
     from seqpipe.tracking._store import sync
     from seqpipe.tracking._ui import serve, ui_command
+    from seqpipe.tracking.serving import load_served
 
 __all__ = [
     "DeviceReport",
@@ -22,6 +23,7 @@ __all__ = [
     "MLflowTracker",
     "describe_device",
     "load_model",
+    "load_served",
     "local_database",
     "newest_experiment",
     "outside_of_store",
@@ -36,6 +38,7 @@ __all__ = [
 #: Names whose module imports MLflow, and that module.
 _READERS = {
     "load_model": "_load",
+    "load_served": "serving",
     "newest_experiment": "_experiments",
     "read_curves": "_compare",
     "read_runs": "_compare",

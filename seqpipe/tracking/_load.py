@@ -20,7 +20,7 @@ from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import redacted_uri
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "local_folder", "read_folder"]
 
 
 def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[str, Any]]:
@@ -46,11 +46,12 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
         If there is no such model, it was written with pickle, its folder contains anything but plain files, or it holds
         types that are not trusted, whose contents are not checked, or values that no fitted model has.
     """
-    with _local_folder(model, tracking_uri) as folder:
-        return _read(model, folder)
+    with local_folder(model, tracking_uri) as folder:
+        return read_folder(model, folder)
 
 
-def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+def read_folder(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Return estimator and metadata in a local folder; errors call them ``model``."""
     description = read_description(folder, model)
     flavor = description["flavors"]["sklearn"]
     if (written := flavor["serialization_format"]) != "skops":
@@ -71,7 +72,7 @@ def _read(model: str, folder: Path) -> tuple[Any, dict[str, Any]]:
 
 
 @contextmanager
-def _local_folder(model: str, tracking_uri: str | None) -> Iterator[Path]:
+def local_folder(model: str, tracking_uri: str | None) -> Iterator[Path]:
     """Yield the local folder of a model; a downloaded copy is removed on exit."""
     if Path(model).is_dir():
         yield Path(model)

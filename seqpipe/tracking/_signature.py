@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,22 +10,16 @@ import pandas as pd
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
-from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
 
 from seqpipe.sequences import Sequences, Windows, is_table, recorded
+from seqpipe.serving import COLUMN, Form, plain_output, takes_texts, with_ids
 from seqpipe.tables import id_levels
 from seqpipe.transformers import is_texts
 
-__all__ = ["COLUMN", "FLAVOR", "Form", "InputDescription", "describe_input", "plain_output", "with_ids"]
-
-#: Column of ragged sequences, each a list of time steps.
-COLUMN = "sequence"
+__all__ = ["FLAVOR", "InputDescription", "describe_input"]
 
 #: Flavor in the file MLmodel that describes the form of the input.
 FLAVOR = "seqpipe"
-
-Form = Literal["sequences", "array", "table", "panel", "texts"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class InputDescription:
         Names of the columns of a table, and whether each is numeric; else empty. Those of ids are not.
     signature : ModelSignature, or False for none
         Signature for MLflow. It leaves out numeric inputs, of which MLflow would accept the dtype of the training data
-        only; `seqpipe.tracking.serving` checks them instead.
+        only; `seqpipe.serving` checks them instead.
     """
 
     example: Any
@@ -77,25 +70,8 @@ def describe_input(estimator: Any, X: Any) -> InputDescription:
     return InputDescription(example, form, columns, signature)
 
 
-def plain_output(predicted: Any) -> Any:
-    """Return predictions, those of pandas as an array: an index and names have no place in a response."""
-    return predicted.to_numpy() if isinstance(predicted, pd.Series | pd.DataFrame) else predicted
-
-
-def with_ids(table: pd.DataFrame, columns: Sequence[Sequence[Any]], estimator: Any) -> pd.DataFrame:
-    """Return a table of time steps with its ids as index, and the number of each step of an id from 0.
-
-    The steps have no times, which would have to follow the training data.
-    """
-    ids = [name for name, numeric in columns if not numeric]
-    steps = table.groupby(ids, sort=False).cumcount().rename(None)
-    values = table.drop(columns=ids).set_axis(pd.MultiIndex.from_arrays([*(table[id] for id in ids), steps]), axis=0)
-    return values if hasattr(estimator, "feature_names_in_") else values.set_axis(range(values.shape[1]), axis=1)
-
-
 def _form(estimator: Any, samples: Any) -> Form:
-    first = estimator[0] if isinstance(estimator, Pipeline) else estimator
-    if is_texts(samples) or get_tags(first).input_tags.string:  # tokens may be numbers
+    if is_texts(samples) or takes_texts(estimator):  # tokens may be numbers
         return "texts"
     if isinstance(getattr(samples, "index", None), pd.MultiIndex):
         return "panel"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,15 @@ def model(request: pytest.FixtureRequest) -> ServedModel:
     return MODELS[request.param]()
 
 
+class Refused(Exception):
+    """A refusal for what the client sent."""
+
+
 def answer(model: ServedModel, body: Any, method: Any = "predict") -> Any:
-    n, content = _answer(model, bytearray(json.dumps(body).encode()), method, Limits())
+    try:
+        n, content = _answer(model, bytearray(json.dumps(body).encode()), method, Limits())
+    except RefusedRequestError as error:
+        raise (Refused(str(error)) if error.status in (400, 413) else error) from error
     found = json.loads(content)
     assert len(found["predictions"]) == n
     return found
@@ -81,10 +89,10 @@ def answer(model: ServedModel, body: Any, method: Any = "predict") -> Any:
 def test_every_model_answers_the_example_it_shows(model: ServedModel) -> None:
     example = example_request(model)
     assert example is not None
-    expected = np.asarray(model.predict(sent_data(example)))
+    expected = [np.asarray(each).tolist() for each in model.predict(sent_data(example))]
     found = answer(model, example)["predictions"]
     assert json.dumps(example) in instructions(model, "m", example)
-    assert np.array_equal(np.asarray(found), expected)
+    assert found == expected
 
 
 JUNK = st.recursive(
@@ -112,13 +120,8 @@ BODIES = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(BODIES)
 def test_any_body_is_answered_or_refused(model: ServedModel, body: Any) -> None:
-    try:
+    with suppress(Refused):
         answer(model, body)
-    except RefusedRequestError as error:
-        assert 400 <= error.status < 500
-        assert str(error)
-    except ValueError as error:
-        assert "Out of range float" in str(error)  # of json.dumps in this test: infinities
 
 
 def test_probabilities_come_with_their_classes() -> None:
@@ -141,6 +144,5 @@ def test_samples_that_do_not_fit_into_memory_are_too_large() -> None:
         def predict(self, X: Any) -> Any:
             raise MemoryError("no room.")
 
-    with pytest.raises(RefusedRequestError, match=r"do not fit into memory: no room. Send fewer") as caught:
+    with pytest.raises(Refused, match=r"do not fit into memory: no room. Send fewer"):
         answer(ServedModel(Huge(), "array", []), {"inputs": [1]})
-    assert caught.value.status == 413

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -72,10 +73,8 @@ def test_brackets_and_commas_in_strings_do_not_count() -> None:
 @pytest.mark.parametrize("body", [b'"' + b'\\"' * 500_000, b'["' * 500_000, b'"\\' * 500_000, b"0." + b"1" * 1_000_000])
 def test_a_body_is_scanned_in_linear_time(body: bytes) -> None:
     start = time.process_time()
-    try:
+    with suppress(RefusedRequestError):
         parsed(body, LIMITS)
-    except RefusedRequestError:
-        pass
     assert time.process_time() - start < 60  # a scan of quadratic time takes hours
 
 

@@ -63,7 +63,8 @@ def make_app(
     service = _Service(model, name, limits)
     routes = service.routes()
     router = Router(routes, redirect_slashes=False)
-    return Guard(router, Hosts(host, allowed_hosts), service.metrics, [route.path for route in routes])
+    hosts, paths = Hosts(host, allowed_hosts), [route.path for route in routes]
+    return Guard(router, hosts, service.metrics, paths, max_head=limits.max_head)
 
 
 class _Service:

@@ -53,15 +53,15 @@ def _check_size(body: bytes, limits: Limits) -> None:
     """Check the numbers of values and nested brackets before any object is created."""
     structure = np.frombuffer(_STRING.sub(b"", body).translate(None, _NO_STRUCTURE), dtype=np.uint8)
     opening = np.isin(structure, [*_OPENING])
-    n_values = 1 + int(opening.sum()) + int((structure == ord(_COMMA)).sum())
-    if n_values > limits.max_values:
-        raise RefusedRequestError(
-            413, f"The body has {n_values:,} values, more than {limits.max_values:,}. Send fewer samples per request."
-        )
     depth = np.cumsum(opening.astype(np.int32) - np.isin(structure, [*_CLOSING]))
     if structure.size and depth.max() > limits.max_depth:
         raise RefusedRequestError(
             400, f"The body has {depth.max():,} nested brackets, more than {limits.max_depth}. Input has four at most."
+        )
+    n_values = 1 + int(opening.sum()) + int((structure == ord(_COMMA)).sum())
+    if n_values > limits.max_values:
+        raise RefusedRequestError(
+            413, f"The body has {n_values:,} values, more than {limits.max_values:,}. Send fewer samples per request."
         )
 
 

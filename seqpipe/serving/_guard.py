@@ -33,13 +33,16 @@ class Guard:
         Counts its requests.
     paths : collection of str
         Its paths, which requests are counted by.
+    max_head : int
+        Bytes of the names and values of a request's headers.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, metrics: Metrics, paths: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Hosts, metrics: Metrics, paths: Collection[str], *, max_head: int) -> None:
         self._app = app
         self._hosts = hosts
         self._metrics = metrics
         self._paths = frozenset(paths)
+        self._max_head = max_head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -55,7 +58,7 @@ class Guard:
 
     async def _respond(self, scope: Scope, exchange: _Exchange) -> None:
         try:
-            self._hosts.check([value.decode("latin-1") for name, value in scope["headers"] if name == b"host"])
+            self._check_head(scope)
             # with "app", Starlette raises what it would answer itself as plain text
             await self._app({**scope, "app": self}, exchange.receive, exchange.send)
             return
@@ -77,6 +80,12 @@ class Guard:
             headers["connection"] = "close"
         response = JSONResponse(error_body(status, message), status, headers)
         await response(scope, exchange.receive, exchange.send)
+
+    def _check_head(self, scope: Scope) -> None:
+        headers = scope["headers"]
+        self._hosts.check([value.decode("latin-1") for name, value in headers if name == b"host"])
+        if sum(len(name) + len(value) for name, value in headers) > self._max_head:
+            raise RefusedRequestError(431, f"The headers are longer than {self._max_head:,} bytes. Send fewer.")
 
 
 class _Exchange:

@@ -16,6 +16,8 @@ class Limits:
     ----------
     max_body : int
         Bytes of a request's body.
+    max_head : int
+        Bytes of the names and values of a request's headers.
     max_values, max_depth : int
         Values and nested brackets in a body.
     n_workers : int
@@ -34,6 +36,7 @@ class Limits:
     """
 
     max_body: int = 16 * 2**20
+    max_head: int = 16 * 2**10
     max_values: int = 2_000_000
     max_depth: int = 32
     n_workers: int = min(4, os.cpu_count() or 1)

@@ -15,8 +15,6 @@ from seqpipe.serving._protocol import protocol_with
 
 __all__ = ["Server"]
 
-_LONGEST_HEAD = 16 * 2**10
-
 
 class Server:
     """A server of a model, whose socket listens from the beginning.
@@ -71,7 +69,7 @@ class Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            h11_max_incomplete_event_size=_LONGEST_HEAD,
+            h11_max_incomplete_event_size=2 * limits.max_head,
             timeout_graceful_shutdown=limits.grace_seconds,
         )
         self._server = uvicorn.Server(config)

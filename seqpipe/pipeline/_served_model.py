@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seqpipe.bundle import load
+from seqpipe.exceptions import TrackingError
 from seqpipe.serving import ServedModel, form_of
 from seqpipe.tracking import load_served
 
@@ -26,6 +27,11 @@ def load_model_to_serve(model: str, tracking_uri: str | None = None) -> ServedMo
     TrackingError, BundleError
         If there is no such model, or it cannot be loaded safely.
     """
+    if not Path(model).exists() and ":/" not in model:
+        raise TrackingError(
+            f"There is no model {model!r}: give models:/… or runs:/… as a run prints it, the folder of a model, or a file of "
+            "seqpipe.save."
+        )
     if not Path(model).is_file():
         return load_served(model, tracking_uri)
     estimator = load(model)

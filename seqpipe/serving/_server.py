@@ -89,6 +89,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
+        reason = str(error.strerror or error).partition(" (while")[0]  # Python repeats the address there
         raise SeqpipeError(
-            f"The server cannot listen on {host}, port {port} ({error.strerror or error}). Choose another one with --port or --host."
+            f"The server cannot listen on {host}, port {port} ({reason}). Choose another one with --port or --host."
         ) from error

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,13 +27,16 @@ N_CLIENTS, SECONDS = 50, 60
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=[16, 32])
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, psutil.Process, int]]:
+@pytest.fixture(scope="module", params=[16, 32])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, psutil.Process, int]]:
     """Address and process of a server, and the MiB that its bodies may have."""
     X = [RNG.normal(size=(length, 2)) for length in RNG.integers(3, 30, size=40)]
     estimator = SequenceClassifier(hidden_size=16, max_epochs=1, random_state=0).fit(X, ["a", "b"] * 20)
-    seqpipe.save(estimator, tmp_path / "model.skops")
-    command = [sys.executable, "-m", "seqpipe", "serve", str(tmp_path / "model.skops"), "--port", "0"]
+    path = tmp_path_factory.mktemp("models") / "model.skops"
+    seqpipe.save(estimator, path)
+    command = [sys.executable, "-m", "seqpipe", "serve", str(path), "--port", "0"]
     process = subprocess.Popen([*command, "--max-body", str(request.param)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

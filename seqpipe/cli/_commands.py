@@ -170,7 +170,7 @@ def serve(
         from seqpipe.pipeline import load_model_to_serve
         from seqpipe.serving import Limits, Server, is_loopback
 
-        limits = Limits(max_body=max_body * 2**20)
+        limits = Limits(max_body=max_body * 2**20, max_values=max_body * 2**17)
         loaded = load_model_to_serve(model, uri)
         server = Server(loaded, name=model, host=host, port=port, allowed_hosts=allowed_hosts or (), limits=limits)
         if not is_loopback(host):

@@ -37,7 +37,7 @@ class Limits:
 
     max_body: int = 16 * 2**20
     max_head: int = 16 * 2**10
-    max_values: int = 2_000_000
+    max_values: int = 2 * 2**20
     max_depth: int = 32
     n_workers: int = min(4, os.cpu_count() or 1)
     max_waiting: int = 128

@@ -104,6 +104,7 @@ def test_fifty_clients_get_answers_for_a_minute_in_flat_memory(served: tuple[str
 @pytest.mark.parametrize(
     "unit",
     [
+        b"[[0.1234567890123456, -1.234567890123456]],",
         b"[[0.123456789, -1.5]],",
         b"[[1,2]],",
         b"[],",

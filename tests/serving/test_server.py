@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 import pytest
 
 from seqpipe.exceptions import SeqpipeError
@@ -179,6 +180,21 @@ def test_a_client_that_leaves_is_no_fault(
                 leaver.sendall(b"content-length: 99\r\n\r\n{")
         wait_until(lambda: 'path="/predict",status="499"} 5' in client.get("/metrics")[1])
     assert capfd.readouterr().err == ""
+
+
+def test_a_client_that_does_not_take_its_answer_is_disconnected(serving: Callable[..., Any]) -> None:
+    class Wide:
+        def predict(self, X: Any) -> Any:
+            return np.zeros(3_000_000)
+
+    with serving(ServedModel(Wide(), "array", []), limits=Limits(write_seconds=0.5)) as url, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+        client.settimeout(60)
+        client.connect(Client(url).address)
+        client.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n")
+        client.sendall(b'content-length: 15\r\n\r\n{"inputs": [1]}')
+        [server] = [each for each in psutil.net_connections("tcp4") if each.raddr == client.getsockname() and each.pid]
+        wait_until(lambda: server.fd not in {each.fd for each in psutil.Process().net_connections("tcp4")})
 
 
 def test_a_port_in_use_is_told(model: ServedModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterable
 
@@ -14,6 +15,9 @@ from seqpipe.serving._model import ServedModel
 from seqpipe.serving._protocol import protocol_with
 
 __all__ = ["Server"]
+
+#: Connections that wait to be accepted.
+_BACKLOG = 1024
 
 
 class Server:
@@ -86,10 +90,17 @@ class Server:
 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small packets at once only if the protocol is named; socket.create_server names none
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        if os.name == "posix":  # or the port would be taken for a minute after a server has ended
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
     except OSError as error:
-        reason = str(error.strerror or error).partition(" (while")[0]  # Python repeats the address there
+        listening.close()
         raise SeqpipeError(
-            f"The server cannot listen on {host}, port {port} ({reason}). Choose another one with --port or --host."
+            f"The server cannot listen on {host}, port {port} ({error.strerror or error}). Choose another one with --port or "
+            "--host."
         ) from error
+    return listening

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -182,6 +183,15 @@ def test_a_client_that_leaves_is_no_fault(
     assert capfd.readouterr().err == ""
 
 
+def test_answers_are_sent_without_delay(serving: Callable[..., Any], model: ServedModel) -> None:
+    with serving(model) as url, socket.create_connection(Client(url).address) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert client.recv(2**16)
+        [fd] = [each.fd for each in psutil.net_connections("tcp4") if each.raddr == client.getsockname() and each.pid]
+        with socket.socket(fileno=os.dup(fd)) as server:
+            assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_client_that_does_not_take_its_answer_is_disconnected(serving: Callable[..., Any]) -> None:
     class Wide:
         def predict(self, X: Any) -> Any:
@@ -194,7 +204,9 @@ def test_a_client_that_does_not_take_its_answer_is_disconnected(serving: Callabl
         client.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n")
         client.sendall(b'content-length: 15\r\n\r\n{"inputs": [1]}')
         [server] = [each for each in psutil.net_connections("tcp4") if each.raddr == client.getsockname() and each.pid]
-        wait_until(lambda: server.fd not in {each.fd for each in psutil.Process().net_connections("tcp4")})
+        wait_until(
+            lambda: server.fd not in {each.fd for each in psutil.net_connections("tcp4") if each.pid == os.getpid()}
+        )
 
 
 def test_a_port_in_use_is_told(model: ServedModel) -> None:

@@ -79,6 +79,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def server_side(client: socket.socket) -> list[int]:
+    """Return the file descriptor of the server's end of a connection; empty if it is closed."""
+    found = psutil.net_connections("tcp4")
+    return [each.fd for each in found if each.pid == os.getpid() and each.raddr == client.getsockname()]
+
+
 def test_a_model_is_served_at_the_paths_it_describes(serving: Callable[..., Any], model: ServedModel) -> None:
     with serving(model) as url:
         client = Client(url)
@@ -187,7 +193,7 @@ def test_answers_are_sent_without_delay(serving: Callable[..., Any], model: Serv
     with serving(model) as url, socket.create_connection(Client(url).address) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert client.recv(2**16)
-        [fd] = [each.fd for each in psutil.net_connections("tcp4") if each.raddr == client.getsockname() and each.pid]
+        [fd] = server_side(client)
         with socket.socket(fileno=os.dup(fd)) as server:
             assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
@@ -203,10 +209,8 @@ def test_a_client_that_does_not_take_its_answer_is_disconnected(serving: Callabl
         client.connect(Client(url).address)
         client.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n")
         client.sendall(b'content-length: 15\r\n\r\n{"inputs": [1]}')
-        [server] = [each for each in psutil.net_connections("tcp4") if each.raddr == client.getsockname() and each.pid]
-        wait_until(
-            lambda: server.fd not in {each.fd for each in psutil.net_connections("tcp4") if each.pid == os.getpid()}
-        )
+        wait_until(lambda: len(server_side(client)) == 1)
+        wait_until(lambda: not server_side(client))
 
 
 def test_a_port_in_use_is_told(model: ServedModel) -> None:

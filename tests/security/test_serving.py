@@ -17,7 +17,7 @@ import pytest
 from seqpipe.estimators import SequenceClassifier
 from seqpipe.serving import Limits, ServedModel
 
-LIMITS = Limits(max_body=2**16, max_values=5000, head_seconds=2, body_seconds=2, n_workers=1)
+LIMITS = Limits(max_body=2**16, max_values=5000, head_seconds=3, body_seconds=3, n_workers=1)
 GOOD = b'{"instances": [[[1, 2], [3, 4]]]}'
 
 
@@ -41,7 +41,7 @@ def chunks(n: int | None, size: int = 2**14) -> Iterator[bytes]:
         sent += 1
 
 
-def slowly(data: bytes, seconds: float = 0.2) -> Iterator[bytes]:
+def slowly(data: bytes, seconds: float = 0.3) -> Iterator[bytes]:
     for i in range(len(data)):
         yield data[i : i + 1]
         time.sleep(seconds)

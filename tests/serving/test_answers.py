@@ -118,7 +118,7 @@ BODIES = st.one_of(
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(BODIES)
 def test_any_body_is_answered_or_refused(model: ServedModel, body: Any) -> None:
     with suppress(Refused):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqpipe.serving._body import parsed, sent_data
@@ -28,6 +28,7 @@ def depth(value: Any) -> int:
     return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
+@settings(max_examples=40)
 @given(VALUES, st.booleans())
 def test_json_within_limits_is_read_as_python_reads_it(value: Any, ascii: bool) -> None:
     body = json.dumps(value, ensure_ascii=ascii).encode(errors="surrogatepass")

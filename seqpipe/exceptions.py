@@ -197,10 +197,20 @@ def did_you_mean(name: object, choices: Iterable[Any]) -> str:
     folded = {_folded(str(choice)): choice for choice in choices}
     given = _folded(str(name))
     same_letters = [text for text in folded if sorted(text) == sorted(given)]
-    close = get_close_matches(given, same_letters, n=1, cutoff=0.5) or get_close_matches(given, folded, n=1)
+    close = (
+        [text for text in same_letters if _are_swapped(text, given)]
+        or get_close_matches(given, same_letters, n=1, cutoff=0.5)
+        or get_close_matches(given, folded, n=1)
+    )
     if not close or folded[close[0]] == name:
         return ""
     return f" Did you mean {_distinguished(folded[close[0]], name)}?"
+
+
+def _are_swapped(one: str, other: str) -> bool:
+    """Return whether two texts with the same letters differ by a swap of two neighbours."""
+    places = [i for i, pair in enumerate(zip(one, other)) if pair[0] != pair[1]]
+    return len(places) == 2 and places[1] - places[0] == 1
 
 
 def _folded(text: str) -> str:

@@ -72,6 +72,10 @@ def test_a_name_of_the_same_letters_comes_first(name):
     assert did_you_mean(name, ["convlstm", "gru", "lstm", "mgu", "min_gru", "mlp", "rnn"]) == " Did you mean 'gru'?"
 
 
+def test_swapped_letters_are_recognized_among_repeated_ones():
+    assert did_you_mean("1a_1_", ["1_a1_"]).startswith(" Did you mean '1_a1_'")
+
+
 @given(st.text("abcdef_1", min_size=2, max_size=12), st.lists(st.text("abcdef_1", min_size=1)), st.data())
 def test_swapped_letters_are_recognized(name, others, data):
     at = data.draw(st.integers(0, len(name) - 2))

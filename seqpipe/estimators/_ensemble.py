@@ -198,7 +198,7 @@ def _train_member(
     number: int,
     stop: threading.Event,
 ) -> None:
-    own = None if keeper is None else keeper.of_member(number, stop)
+    own = None if keeper is None else keeper.of_member(number, stop.is_set)
     try:
         member._train_networks(data, check_random_state(member.random_state), listeners, own)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,13 @@ __all__ = ["generator_state", "kept_fit", "restored_generator"]
 
 
 @contextmanager
-def kept_fit(estimator: Any, checkpoint: Checkpoint | None, samples: Samples, initial: Any) -> Iterator[Keeper | None]:
+def kept_fit(
+    estimator: Any,
+    checkpoint: Checkpoint | None,
+    samples: Samples,
+    initial: Any,
+    is_abandoned: Callable[[], bool],
+) -> Iterator[Keeper | None]:
     """Open the checkpoints of a fit in this context; None without checkpoints.
 
     Raises
@@ -39,7 +45,7 @@ def kept_fit(estimator: Any, checkpoint: Checkpoint | None, samples: Samples, in
         if found is not None:
             _check(found, fit, checkpoint)
             _warn(found, fit, estimator)
-        yield Keeper(checkpoint, folder, fit, found)
+        yield Keeper(checkpoint, folder, fit, found, is_abandoned)
     finally:
         folder.close()
 

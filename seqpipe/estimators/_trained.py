@@ -122,7 +122,7 @@ class TrainedEstimator(
         checkpoint = None if partial else as_checkpoint(self.checkpoint)
         initial = net_state(self.net_) if checkpoint is not None and self._continues(partial) else None
         data = TrainingData(samples, sizes, labels, partial)
-        with kept_fit(self, checkpoint, samples, initial) as keeper:
+        with kept_fit(self, checkpoint, samples, initial, listeners.interrupted) as keeper:
             if keeper is None or keeper.facts is None:
                 if not (partial or self._continues(partial)):
                     self._try_out(data, listeners)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -36,8 +35,8 @@ class Keeper:
         Describes the fit; part of each checkpoint.
     found : dict, optional
         The checkpoint to continue from.
-    stopped : Event, optional
-        Set once the results of the fit will not be used, so that its end is not written.
+    is_abandoned : callable () -> bool
+        Returns whether the fit is ended early because its result is not used, so that its end is not written.
     """
 
     def __init__(
@@ -46,12 +45,12 @@ class Keeper:
         folder: CheckpointFolder,
         identity: dict[str, Any],
         found: dict[str, Any] | None,
-        stopped: threading.Event | None = None,
+        is_abandoned: Callable[[], bool],
     ) -> None:
         self._settings = settings
         self._folder = folder
         self._identity = identity
-        self._stopped = stopped or threading.Event()
+        self._is_abandoned = is_abandoned
         self.facts: dict[str, Any] | None = None if found is None else found["facts"]
         self.states: States | None = None if found is None else found["states"]
         self._stack = ExitStack()
@@ -66,10 +65,16 @@ class Keeper:
         self.facts = facts
         self._write(None)
 
-    def of_member(self, number: int, stopped: threading.Event) -> Keeper:
+    def of_member(self, number: int, is_stopped: Callable[[], bool]) -> Keeper:
         """Return the keeper of one network of an ensemble, whose networks are trained in threads; see `close`."""
         folder = CheckpointFolder(self._folder.path / f"member-{number}", self._settings.keep)
-        member = Keeper(self._settings, folder, self._identity, folder.newest(), stopped)
+        member = Keeper(
+            self._settings,
+            folder,
+            self._identity,
+            folder.newest(),
+            lambda: is_stopped() or self._is_abandoned(),
+        )
         member.facts = {}
         return member
 
@@ -81,7 +86,7 @@ class Keeper:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Handle signals between updates in this context, after the first update."""
+        """Handle signals between updates in this context, after the first update, or at its end."""
         with self._stack:
             yield
 
@@ -113,8 +118,8 @@ class Keeper:
             self._signals.deliver()
 
     def end(self, states: States) -> None:
-        """Write the states of the trained networks, unless the fit was interrupted."""
-        if not self._stopped.is_set():
+        """Write the states of the trained networks, unless the fit is abandoned."""
+        if not self._is_abandoned():
             self._write(states, last=True)
 
     def _is_due(self) -> bool:

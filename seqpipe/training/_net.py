@@ -125,20 +125,17 @@ class SequenceNet(skorch.NeuralNet):
         self.keeper = keeper
         start = None if keeper is None or keeper.states is None else keeper.states[0]
         stopped: StopTraining | None = None
-        with (
-            self._threads(self.batch_size),
-            nullcontext() if keeper is None else keeper.training(),
-            closing(self.updates(samples, validation, epochs, start)) as updates,
-        ):
-            try:
-                for update in updates:
-                    self._make(update)
-                    del update  # else two batches and their activations are in memory at a time
-            except StopTraining as stop:
-                stopped = stop
+        with self._threads(self.batch_size), nullcontext() if keeper is None else keeper.training():
+            with closing(self.updates(samples, validation, epochs, start)) as updates:
+                try:
+                    for update in updates:
+                        self._make(update)
+                        del update  # else two batches and their activations are in memory at a time
+                except StopTraining as stop:
+                    stopped = stop
+            if keeper is not None:
+                keeper.end([snapshot(self, stop=stopped, ended=True)])
         self.keeper = None
-        if keeper is not None:
-            keeper.end([snapshot(self, stop=stopped, ended=True)])
         if isinstance(stopped, Diverged):
             raise stopped
         return None if stopped is None else str(stopped)

@@ -94,8 +94,8 @@ def train_together(jobs: Sequence[Job], join: Join, keeper: Keeper | None = None
                 stops[i] = faults[nets[i]]
                 running.pop(i).close()
             del coming, update  # else two batches and their activations are in memory at a time
-    if keeper is not None:
-        keeper.end(states())
+        if keeper is not None:
+            keeper.end(states())
     return stops
 
 

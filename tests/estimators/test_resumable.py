@@ -71,7 +71,7 @@ def updates_counted(monkeypatch: pytest.MonkeyPatch, most: int | None = None) ->
         yield made
 
 
-@pytest.mark.parametrize("kind", ["grid", "random", "halving"])
+@pytest.mark.parametrize("kind", ["grid", "random", "halving"] if ALL else ["random"])
 def test_a_continued_search_equals_the_uninterrupted_one(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,11 +20,11 @@ from sklearn.model_selection import ParameterGrid
 from seqpipe.pipeline import RunResult, run_recipe
 
 ALL = os.environ.get("SEQPIPE_FAULTS", "0") not in ("", "0")
-KILLS = 100 if ALL else 2
+KILLS = 100
 RECIPE: dict[str, Any] = {
     "data": {"dataset": "digits"},
-    "task": {"classify": {"max_epochs": 4 if ALL else 1, "hidden_size": 8}},
-    "search": {"grid": {"cell": ["gru", "rnn"], "dropout": [0.0, 0.2] if ALL else [0.2]}, "cv": 3 if ALL else 2},
+    "task": {"classify": {"max_epochs": 4, "hidden_size": 8}},
+    "search": {"grid": {"cell": ["gru", "rnn"], "dropout": [0.0, 0.2]}, "cv": 3},
 }
 
 
@@ -77,9 +77,9 @@ def assert_whole_trees(uri: str, n_trees: int) -> None:
                 assert len(steps) == RECIPE["task"]["classify"]["max_epochs"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not ALL, reason="takes minutes; make faults runs it")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # between MLflow and its dependencies, on import
-@pytest.mark.parametrize("tracked", [False, True] if ALL else [True])
+@pytest.mark.parametrize("tracked", [False, True])
 def test_the_table_is_that_of_a_run_that_was_not_killed(tracked: bool, own_folder: Path) -> None:
     uri = f"sqlite:///{own_folder / 'runs.db'}"
     tracking = {"uri": uri, "experiment": "killed"} if tracked else {"enabled": False}

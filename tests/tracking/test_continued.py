@@ -78,7 +78,7 @@ def assert_whole(uri: str) -> None:
     assert len(refit.outputs.model_outputs) == 1
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, 2] if os.environ.get("SEQPIPE_FAULTS") else [None])
 def test_the_runs_of_an_interrupted_search_are_continued(
     n_jobs: int | None, interrupt: Any, tmp_path: Path, own_folder: Path
 ) -> None:

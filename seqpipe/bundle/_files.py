@@ -45,7 +45,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     Notes
     -----
-    Weights and the optimizer's state are kept, callbacks and folders of checkpoints are not. Read a model with the versions of scikit-learn and seqpipe that wrote it.
+    Weights and the optimizer's state are kept, callbacks and folders of checkpoints are not. Read a model with the versions
+    of scikit-learn and seqpipe that wrote it.
 
     Examples
     --------

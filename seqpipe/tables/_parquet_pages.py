@@ -1,8 +1,8 @@
 """What the pages of a Parquet file would unpack to, from its metadata and the headers of all pages.
 
 Run-length codes and dictionaries let a few bytes stand for any number of values. Every page states its number of values
-in its header, and readers decode no more than that, whatever the metadata at the end of the file says. So the headers are
-read, and the metadata is held to them, before anything is unpacked.
+in its header, and readers decode no more than that, although the metadata at the end of the file may say otherwise. So
+the headers are read, and the metadata is held to them, before anything is unpacked.
 """
 
 from __future__ import annotations

@@ -92,7 +92,8 @@ def test_the_signature_of_a_classifier_is_this_one() -> None:
         "initial_state='zeros', embedding=None, head='linear', patch='auto', pooling='last_mean', lr=0.01, max_epochs='auto', "
         "batch_size='auto', optimizer='AdamW', lr_schedule='OneCycleLR', lr_schedule_params=None, weight_decay=0.01, "
         "gradient_clip_norm=1.0, "
-        "early_stopping='auto', validation_fraction='auto', n_iter_no_change=25, warm_start=False, checkpoint=None, net_params=None, n_members=1, "
+        "early_stopping='auto', validation_fraction='auto', n_iter_no_change=25, warm_start=False, checkpoint=None, "
+        "net_params=None, n_members=1, "
         "scale_inputs=True, class_weight=None, dtype='float32', mixed_precision=False, device='auto', memory='keep', "
         "engine='auto', unroll=None, random_state=None, verbose=0)"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -11,17 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from filelock import FileLock
 from sklearn.base import BaseEstimator, clone
 
 from seqpipe.exceptions import CheckpointError
-from seqpipe.training import Checkpoint
+from seqpipe.training import Checkpoint, kept_value
 
 __all__ = ["resumable"]
 
 Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
-_SEED_FILE = "seed.json"
 #: Parameters of searches with values of other parameters.
 _GRIDS = ("param_grid", "param_distributions")
 
@@ -123,15 +120,8 @@ def _seed(estimator: Any, folder: Path) -> None:
 
 
 def _kept_seed(folder: Path) -> int:
-    path = folder / _SEED_FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock"):
-            if not path.exists():
-                part = path.with_suffix(".part")
-                part.write_text(json.dumps({"seed": secrets.randbits(31)}))
-                part.replace(path)
-            return int(json.loads(path.read_text())["seed"])
+        return int(kept_value(folder, "seed", lambda: secrets.randbits(31)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"The folder {str(folder)!r} cannot hold checkpoints: {error}. Choose another folder."

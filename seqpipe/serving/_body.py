@@ -18,7 +18,7 @@ __all__ = ["FIELDS", "parsed", "sent_data"]
 #: The fields that hold the input, one of them per request; the same as of MLflow's server.
 FIELDS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
-#: A string, or what begins as one; possessive, for without a way back it takes linear time and no memory.
+#: A string, or the beginning of one. Possessive quantifiers do not backtrack: matching takes linear time and no memory.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _OPENING, _CLOSING, _COMMA = b"[{", b"]}", b","
 _NO_STRUCTURE = bytes(set(range(256)) - {*_OPENING, *_CLOSING, *_COMMA})

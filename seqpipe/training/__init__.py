@@ -8,6 +8,7 @@ from seqpipe.training._checkpoint_folder import CheckpointFolder, finished_fits
 from seqpipe.training._early_stopping import EarlyStopping
 from seqpipe.training._guard import GradientGuard
 from seqpipe.training._keeper import Keeper
+from seqpipe.training._kept_value import kept_value
 from seqpipe.training._net import SequenceNet
 from seqpipe.training._objective import Criterion, Objective, SampleLoss, StepObjective
 from seqpipe.training._optimizer import OPTIMIZERS, check_optimizer_params, find_optimizer, optimizer_settings
@@ -59,6 +60,7 @@ __all__ = [
     "device_or_cpu",
     "find_optimizer",
     "finished_fits",
+    "kept_value",
     "optimizer_settings",
     "peak_memory_mib",
     "reset_peak_memory",

@@ -128,7 +128,7 @@ def test_without_a_folder_each_fit_has_runs_of_its_own(tmp_path: Path, own_folde
 
 
 def test_a_damaged_key_is_refused(tmp_path: Path, own_folder: Path) -> None:
-    (tmp_path / "runs.json").write_text('{"key": "% OR 1=1"}')
+    (tmp_path / "runs.json").write_text('{"runs": "% OR 1=1"}')
     model = SequenceClassifier(max_epochs=1, hidden_size=4, early_stopping=False)
     with pytest.raises(TrackingError, match=r"runs\.json' is damaged"):
         model.set_callbacks(MLflowTracker("continued", continues=tmp_path)).fit(X, Y)

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Generator, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import skorch
 import torch
-from numpy.typing import NDArray
 from skorch.callbacks import Callback
 from skorch.utils import TeeGenerator
 from torch import Tensor
 
-from seqpipe.cells import Cell
-from seqpipe.recurrence import Recurrent
-from seqpipe.sequences import Windows
 from seqpipe.training._batches import Batch, Batches
 from seqpipe.training._guard import GradientGuard
 from seqpipe.training._keeper import Keeper
-from seqpipe.training._micro_batches import MicroBatches, results_in_parts
+from seqpipe.training._micro_batches import MicroBatches
 from seqpipe.training._objective import Objective, SampleLoss, StepObjective
 from seqpipe.training._precision import autocast
+from seqpipe.training._predicting import PredictingNet
 from seqpipe.training._samples import Samples
 from seqpipe.training._snapshot import Place, restore, snapshot, stop_of
 from seqpipe.training._stopping import Diverged, StopTraining, requested_stops
-from seqpipe.training._threads import threads_for
 from seqpipe.training._truncation import Truncation
 
 __all__ = ["SequenceNet", "Update"]
 
-T = TypeVar("T")
-
-#: Maximum number of samples per batch in prediction, where no activations are stored for a backward pass.
-_PREDICTION_BATCH = 2048
 #: Events of which callbacks are notified in every update.
 _BATCH_EVENTS = frozenset({"on_batch_begin", "on_grad_computed", "on_batch_end"})
-#: Maximum number of outputs of one layer per batch in prediction: 64 MiB in float32.
-_PREDICTION_VALUES = 2**24
 
 
 @dataclass
@@ -58,7 +47,7 @@ class Update:
     step: dict[str, Any] = field(default_factory=dict)
 
 
-class SequenceNet(skorch.NeuralNet):
+class SequenceNet(PredictingNet):
     """A skorch net over `Samples`, with sample weights and a guard against non-finite values; Ctrl-C ends a fit.
 
     Parameters
@@ -218,90 +207,12 @@ class SequenceNet(skorch.NeuralNet):
         self.place_ = Place(place.epoch, len(batches), order=place.order)
         self.history.record("train_batch_count", len(batches))
 
-    def outputs(self, samples: Samples) -> NDArray[Any]:
-        """Return the network's outputs, shape (n_samples, n_outputs), in the samples' order."""
-        result: NDArray[Any] | None = None
-        for indices, _, outputs in self._infer_batches(samples):
-            if result is None:
-                result = np.empty((len(samples), *outputs.shape[1:]), dtype=outputs.dtype)
-            result[indices] = outputs
-        assert result is not None  # there is at least one sample
-        return result
-
-    def step_outputs(self, samples: Samples) -> NDArray[Any]:
-        """Return the outputs of a network with one per step, for all sequences concatenated: (total_steps, n_outputs)."""
-        offsets = samples.step_offsets
-        result: NDArray[Any] | None = None
-        for indices, lengths, outputs in self._infer_batches(samples):
-            if result is None:
-                result = np.empty((offsets[-1], outputs.shape[2]), dtype=outputs.dtype)
-            steps = np.arange(outputs.shape[1])
-            valid = np.broadcast_to(True if lengths is None else steps < lengths[:, None], outputs.shape[:2])
-            result[(offsets[indices][:, None] + steps)[valid]] = outputs[valid]
-        assert result is not None  # there is at least one sample
-        return result
-
-    def _infer_batches(
-        self, samples: Samples
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[Any]]]:
-        """Yield indices, lengths if they differ, and outputs per batch."""
-
-        def infer(inputs: dict[str, Any], _: Tensor) -> tuple[NDArray[np.int64] | None, NDArray[Any]]:
-            return inputs["lengths"].numpy() if "lengths" in inputs else None, self.infer(inputs).cpu().numpy()
-
-        for indices, (lengths, outputs) in self.each_batch(samples, infer):
-            yield indices, lengths, outputs
-
-    def each_batch(
-        self, samples: Samples, function: Callable[[dict[str, Any], Tensor], T], *, rows: int = 1
-    ) -> Iterator[tuple[NDArray[np.int64], T]]:
-        """Yield each batch's indices and the result of a function of its inputs and targets, in evaluation mode.
-
-        Parameters
-        ----------
-        samples : Samples
-        function : callable (inputs, y) -> object
-            Takes the items of `Batches`, and runs without gradients.
-        rows : int
-            Number of rows that the network runs per sample.
-        """
-        self._set_training(False)
-        batch_size = max(1, self._prediction_batch(samples) // rows)
-        for batch in Batches(samples, batch_size, torch.device(self.device)):
-            with torch.no_grad(), self._threads(batch_size * rows):
-                results = list(results_in_parts(batch, function))
-            del batch  # else two batches are in memory at a time
-            yield from results
-
-    def _prediction_batch(self, samples: Samples) -> int:
-        longest = samples.X.window if isinstance(samples.X, Windows) else int(samples.X.lengths.max())
-        widest = max(layers.output_size for layers in self.recurrents)
-        bounded = _PREDICTION_VALUES // (max(1, longest) * widest)
-        return max(1, min(len(samples), _PREDICTION_BATCH, bounded))
-
-    def _threads(self, batch_size: int) -> AbstractContextManager[None]:
-        widths = [cell.hidden_size for layers in self.recurrents for cell in layers.cells if isinstance(cell, Cell)]
-        return threads_for(batch_size, max(widths))
-
-    @property
-    def recurrents(self) -> list[Recurrent]:
-        """The recurrent layers of the module, in the order of the data flow."""
-        return [module for module in self.module_.modules() if isinstance(module, Recurrent)]
-
     def get_iterator(self, dataset: Samples, training: bool = False) -> Batches:
         """Return whole batches: shuffled for training; for validation sorted by length, of prediction size."""
         device = torch.device(self.device)
         if training:
             return Batches(dataset, self.batch_size, device, self.random)
         return Batches(dataset, self._prediction_batch(dataset), device)
-
-    def infer(self, x: dict[str, Any], *, y: Tensor | None = None, **kwargs: Any) -> Tensor:
-        """Return the module's outputs for a batch or a part; a module with ``takes_targets`` also gets the targets."""
-        if "window" in x:
-            outputs: Tensor = x["window"].outputs(self.module_)
-            return outputs
-        targets = (y,) if getattr(self.module_, "takes_targets", False) else ()
-        return self.module_(x["x"], x.get("lengths"), *targets)
 
     def get_loss(self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """Return the objective's loss of a batch."""

@@ -123,16 +123,19 @@ class TrainedEstimator(
         initial = net_state(self.net_) if checkpoint is not None and self._continues(partial) else None
         data = TrainingData(samples, sizes, labels, partial)
         with kept_fit(self, checkpoint, samples, initial, listeners.interrupted) as keeper:
-            if keeper is None or keeper.facts is None:
-                if not (partial or self._continues(partial)):
-                    self._try_out(data, listeners)
-                random = check_random_state(self.random_state)
-            else:
-                self.__dict__.update(keeper.facts["tried"])
-                random = restored_generator(keeper.facts["random"])
-            if keeper is not None and keeper.facts is None:
-                keeper.begin({"tried": self._tried(), "random": generator_state(random)})
-            self._train_networks(data, random, listeners, keeper)
+            self._train_networks(data, self._generator(data, listeners, keeper), listeners, keeper)
+
+    def _generator(self, data: TrainingData, listeners: FitListeners, keeper: Keeper | None) -> np.random.RandomState:
+        """Try out what the training depends on, and return the generator of seeds; or as the checkpoint has them."""
+        if keeper is not None and keeper.facts is not None:
+            self.__dict__.update(keeper.facts["tried"])
+            return restored_generator(keeper.facts["random"])
+        if not (data.partial or self._continues(data.partial)):
+            self._try_out(data, listeners)
+        random = check_random_state(self.random_state)
+        if keeper is not None:
+            keeper.begin({"tried": self._tried(), "random": generator_state(random)})
+        return random
 
     def _try_out(self, data: TrainingData, listeners: FitListeners) -> None:
         """Learn from the data what the training depends on."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from uuid import uuid4
 
 from seqpipe.exceptions import TrackingError
-from seqpipe.training import kept_value
 
 __all__ = ["kept_key"]
 
@@ -23,6 +22,8 @@ def kept_key(folder: str | os.PathLike[str]) -> str:
     TrackingError
         If the folder cannot be written, or its file is damaged.
     """
+    from seqpipe.training import kept_value  # imported on use: the tracker is imported without torch
+
     path = Path(folder).expanduser()
     try:
         key = str(kept_value(path, "runs", lambda: uuid4().hex))

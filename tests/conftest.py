@@ -1,12 +1,14 @@
 """What has to be set before scikit-learn is imported, and a tracking store that tests share."""
 
 import atexit
+import math
 import os
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -131,6 +133,63 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> P
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     return tmp_path
+
+
+@pytest.fixture
+def in_child() -> Callable[..., int]:
+    """Run a function in a forked process, which may be killed after some seconds.
+
+    The exit code is that of the function, negative for a signal.
+    """
+    import torch
+
+    def run_in_child(run: Callable[[], int | None], seconds: float = math.inf) -> int:
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                torch.set_num_threads(1)  # threads do not survive a fork
+                code = run() or 0
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+            except KeyboardInterrupt:
+                code = 130
+            finally:
+                os._exit(code)
+        deadline = time.monotonic() + seconds
+        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+            if time.monotonic() > deadline:
+                os.kill(child, signal.SIGKILL)
+            time.sleep(0.005)
+        return os.waitstatus_to_exitcode(ended[1])
+
+    return run_in_child
+
+
+@pytest.fixture
+def updates_counted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractContextManager[list[int]]]:
+    """Count the updates of fits within a context, and raise an error instead of the one after ``most``."""
+    from seqpipe.training import SequenceNet
+
+    step = SequenceNet.train_step
+
+    @contextmanager
+    def counted(most: int | None = None, error: type[BaseException] = KeyboardInterrupt) -> Iterator[list[int]]:
+        made: list[int] = []
+
+        def train_step(self: SequenceNet, batch: object, **params: object) -> object:
+            if len(made) == most:
+                raise error
+            made.append(1)
+            return step(self, batch, **params)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SequenceNet, "train_step", train_step)
+            yield made
+
+    return counted
 
 
 @pytest.fixture

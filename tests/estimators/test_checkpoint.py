@@ -384,7 +384,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_training() -> None:
         fit(classifier(checkpoint="/proc/seqpipe"), labels(True))
 
 
-def test_a_full_disk_ends_the_fit_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_fit_and_keeps_the_checkpoint(in_child: Any, tmp_path: Path) -> None:
     estimator = classifier(checkpoint=Checkpoint(tmp_path, every_n_updates=1), max_epochs=5)
 
     def limited() -> None:
@@ -411,25 +411,6 @@ def test_a_full_disk_ends_the_fit_and_keeps_the_checkpoint(tmp_path: Path) -> No
 
 
 # ---- killed
-
-
-def in_child(run: Callable[[], int]) -> int:
-    """Return the exit code of a function in a forked process; negative for a signal."""
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            torch.set_num_threads(1)  # threads do not survive a fork
-            code = run()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        except KeyboardInterrupt:
-            code = 130
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def kill_at(phase: str, number: int, sent: int) -> None:
@@ -470,7 +451,7 @@ def uninterrupted() -> Any:
 @pytest.mark.parametrize("phase", ["step", "validation", "write", "rename"])
 @pytest.mark.parametrize("number", range(1, 40) if ALL else (2, 3))
 def test_nothing_is_lost_whenever_the_process_is_killed(
-    phase: str, number: int, uninterrupted: Any, tmp_path: Path
+    phase: str, number: int, uninterrupted: Any, in_child: Any, tmp_path: Path
 ) -> None:
     estimator = clone(KILLED).set_params(checkpoint=Checkpoint(tmp_path, every_n_updates=1))
 
@@ -494,7 +475,14 @@ def test_nothing_is_lost_whenever_the_process_is_killed(
     ("phase", "number", "place"), [("step", 4, (1, 1)), ("validation", 1, (1, 0)), ("step", 9, None)]
 )
 def test_a_signal_leaves_a_checkpoint_that_no_step_is_missing_from(
-    sent: int, code: int, phase: str, number: int, place: tuple[int, int] | None, uninterrupted: Any, tmp_path: Path
+    sent: int,
+    code: int,
+    phase: str,
+    number: int,
+    place: tuple[int, int] | None,
+    uninterrupted: Any,
+    in_child: Any,
+    tmp_path: Path,
 ) -> None:
     estimator = clone(KILLED).set_params(checkpoint=tmp_path)
 

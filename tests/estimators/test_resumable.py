@@ -6,8 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +18,12 @@ from sklearn.pipeline import make_pipeline
 
 from seqpipe import Checkpoint, Forecaster, SequenceClassifier, SequenceRegressor, SequenceScaler, resumable
 from seqpipe.exceptions import CheckpointError
-from seqpipe.training import SequenceNet, finished_fits
+from seqpipe.training import finished_fits
 
 ALL = os.environ.get("SEQPIPE_FAULTS", "0") not in ("", "0")
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(RANDOM.integers(3, 11), 2)) for _ in range(30)]
 Y = [str(int(x[:, 0].sum() > 0)) for x in X]
-
-
-class Interruption(BaseException):
-    """Ends a fit where a signal would."""
 
 
 def classifier(**params: Any) -> SequenceClassifier:
@@ -55,61 +49,43 @@ def results(search: Any) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def updates_counted(monkeypatch: pytest.MonkeyPatch, most: int | None = None) -> Iterator[list[int]]:
-    made: list[int] = []
-    step = SequenceNet.train_step
-
-    def train_step(self: SequenceNet, batch: Any, **params: Any) -> Any:
-        if len(made) == most:
-            raise Interruption
-        made.append(1)
-        return step(self, batch, **params)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SequenceNet, "train_step", train_step)
-        yield made
-
-
 @pytest.mark.parametrize("kind", ["grid", "random", "halving"] if ALL else ["random"])
-def test_a_continued_search_equals_the_uninterrupted_one(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_continued_search_equals_the_uninterrupted_one(kind: str, tmp_path: Path, updates_counted: Any) -> None:
     folder = tmp_path / "search"
     total = 0
     for most in (3, 4):
-        with updates_counted(monkeypatch, most) as made, pytest.raises(Interruption):
+        with updates_counted(most) as made, pytest.raises(KeyboardInterrupt):
             resumable(make_search(kind), folder, every_n_updates=1).fit(X, Y)
         total += len(made)
-    with updates_counted(monkeypatch) as made:
+    with updates_counted() as made:
         found = resumable(make_search(kind), folder, every_n_updates=1).fit(X, Y)
     total += len(made)
     whole = tmp_path / "whole"
     whole.mkdir()
     (whole / "seed.json").write_text((folder / "seed.json").read_text())
-    with updates_counted(monkeypatch) as all_made:
+    with updates_counted() as all_made:
         expected = resumable(make_search(kind), whole).fit(X, Y)
     assert results(found) == results(expected)
     assert total == len(all_made)  # no update was made twice
 
 
-def test_a_finished_search_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_search_trains_nothing(tmp_path: Path, updates_counted: Any) -> None:
     first = resumable(make_search("grid"), tmp_path).fit(X, Y)
     assert finished_fits(tmp_path) == 9
-    with updates_counted(monkeypatch) as made:
+    with updates_counted() as made:
         again = resumable(make_search("grid"), tmp_path).fit(X, Y)
     assert made == []
     assert results(again) == results(first)
     assert results(make_search("grid").fit(X, Y)) == results(first)
 
 
-def test_other_candidates_are_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_candidates_are_added(tmp_path: Path, updates_counted: Any) -> None:
     def search(cells: list[str]) -> Any:
         return resumable(GridSearchCV(classifier(), {"cell": cells}, cv=2, refit=False), tmp_path)
 
-    with updates_counted(monkeypatch) as both:
+    with updates_counted() as both:
         search(["gru", "rnn"]).fit(X, Y)
-    with updates_counted(monkeypatch) as one:
+    with updates_counted() as one:
         search(["gru", "rnn", "lstm"]).fit(X, Y)
     assert len(one) == len(both) / 2
 
@@ -155,11 +131,11 @@ def test_nothing_of_a_killed_search_is_lost(kind: str, n_jobs: int, backend: str
     assert found == expected
 
 
-def test_cross_validation_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cross_validation_continues(tmp_path: Path, updates_counted: Any) -> None:
     expected = cross_val_score(classifier(), X, Y, cv=3)
     model = resumable(classifier(), tmp_path)
     np.testing.assert_array_equal(cross_val_score(model, X, Y, cv=3), expected)
-    with updates_counted(monkeypatch) as made:
+    with updates_counted() as made:
         np.testing.assert_array_equal(cross_val_score(model, X, Y, cv=3), expected)
     assert made == []
 
@@ -171,15 +147,13 @@ def test_estimators_in_the_grid_write_checkpoints_too(tmp_path: Path) -> None:
     assert finished_fits(tmp_path) == 5
 
 
-def test_the_fits_inside_a_forecaster_have_folders_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fits_inside_a_forecaster_have_folders_of_their_own(tmp_path: Path, updates_counted: Any) -> None:
     series = np.sin(np.arange(80.0) / 5)
     inner = SequenceRegressor(max_epochs=2, hidden_size=4, random_state=0)
     expected = Forecaster(inner, window=8, horizon=2).fit(series).predict()
     found = resumable(Forecaster(inner, window=8, horizon=2), tmp_path).fit(series)
     np.testing.assert_array_equal(found.predict(), expected)
-    with updates_counted(monkeypatch) as made:
+    with updates_counted() as made:
         resumable(Forecaster(inner, window=8, horizon=2), tmp_path).fit(series)
     assert made == []
 

@@ -8,12 +8,10 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from mlflow import MlflowClient
 from sklearn.model_selection import ParameterGrid
 
@@ -26,28 +24,6 @@ RECIPE: dict[str, Any] = {
     "task": {"classify": {"max_epochs": 4, "hidden_size": 8}},
     "search": {"grid": {"cell": ["gru", "rnn"], "dropout": [0.0, 0.2]}, "cv": 3},
 }
-
-
-def in_child(run: Callable[[], object], seconds: float | None = None) -> int:
-    """Return the exit code of a forked process, which is killed after some seconds."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            torch.set_num_threads(1)  # threads do not survive a fork
-            run()
-            code = 0
-        finally:
-            os._exit(code)
-    deadline = None if seconds is None else time.monotonic() + seconds
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        if deadline is not None and time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            deadline = None
-        time.sleep(0.005)
 
 
 def written(result: RunResult) -> dict[str, Any]:
@@ -85,7 +61,7 @@ def assert_whole_trees(uri: str, through: int) -> None:
 @pytest.mark.skipif(not ALL, reason="takes minutes; make faults runs it")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # between MLflow and its dependencies, on import
 @pytest.mark.parametrize("tracked", [False, True])
-def test_the_table_is_that_of_a_run_that_was_not_killed(tracked: bool, own_folder: Path) -> None:
+def test_the_table_is_that_of_a_run_that_was_not_killed(tracked: bool, own_folder: Path, in_child: Any) -> None:
     uri = f"sqlite:///{own_folder / 'runs.db'}"
     tracking = {"uri": uri, "experiment": "killed"} if tracked else {"enabled": False}
     start = time.monotonic()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from rich.console import Console
 from seqpipe import SequenceClassifier
 from seqpipe.exceptions import CheckpointWarning, FitFailedError, RecipeError
 from seqpipe.pipeline import RunResult, run_recipe
-from seqpipe.training import SequenceNet
 
 RECIPE: dict[str, Any] = {
     "data": {"dataset": "digits"},
@@ -26,22 +23,6 @@ RECIPE: dict[str, Any] = {
     "search": {"grid": {"cell": ["gru", "rnn"]}, "cv": 2},
     "tracking": {"enabled": False},
 }
-
-
-@contextmanager
-def stopped_after(updates: int, monkeypatch: pytest.MonkeyPatch, how: type[BaseException]) -> Iterator[list[int]]:
-    made: list[int] = []
-    step = SequenceNet.train_step
-
-    def train_step(self: SequenceNet, batch: Any, **params: Any) -> Any:
-        if len(made) == updates:
-            raise how
-        made.append(1)
-        return step(self, batch, **params)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SequenceNet, "train_step", train_step)
-        yield made
 
 
 def checkpoints() -> list[Path]:
@@ -59,17 +40,15 @@ def scores(result: RunResult) -> Any:
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit])
-def test_the_same_command_continues_an_interrupted_run(
-    how: type[BaseException], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with stopped_after(-1, monkeypatch, how) as all_made:
+def test_the_same_command_continues_an_interrupted_run(how: type[BaseException], updates_counted: Any) -> None:
+    with updates_counted() as all_made:
         expected, _ = shown()
     assert not Path(".seqpipe").exists()
-    with stopped_after(len(all_made) // 2, monkeypatch, how), pytest.raises(how) as caught:
+    with updates_counted(len(all_made) // 2, how), pytest.raises(how) as caught:
         shown()
     assert caught.value.__notes__ == ["The same command continues the run"]
     assert checkpoints()
-    with stopped_after(-1, monkeypatch, how) as made:
+    with updates_counted() as made:
         result, text = shown()
     assert "continuing the run that was interrupted" in text
     assert ": 2 fits finished; --fresh starts again" in text
@@ -81,25 +60,25 @@ def test_the_same_command_continues_an_interrupted_run(
     assert not Path(".seqpipe").exists()
 
 
-def test_fresh_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stopped_after(-1, monkeypatch, KeyboardInterrupt) as all_made:
+def test_fresh_starts_again(updates_counted: Any) -> None:
+    with updates_counted() as all_made:
         expected, _ = shown()
-    with stopped_after(len(all_made) // 2, monkeypatch, KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+    with updates_counted(len(all_made) // 2), pytest.raises(KeyboardInterrupt):
         shown()
-    with stopped_after(-1, monkeypatch, KeyboardInterrupt) as made:
+    with updates_counted() as made:
         result, text = shown(fresh=True)
     assert "continuing" not in text
     assert len(made) == len(all_made)
     assert scores(result) == scores(expected)
 
 
-def test_the_final_model_knows_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_final_model_knows_no_folder() -> None:
     result, _ = shown()
     assert result.final.checkpoint is None
 
 
-def test_another_recipe_starts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stopped_after(5, monkeypatch, KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+def test_another_recipe_starts_by_itself(updates_counted: Any) -> None:
+    with updates_counted(5), pytest.raises(KeyboardInterrupt):
         shown()
     before = checkpoints()
     _, text = shown(overrides=["task.classify.hidden_size=5"])
@@ -107,8 +86,8 @@ def test_another_recipe_starts_by_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     assert checkpoints() == before
 
 
-def test_two_runs_of_a_recipe_at_a_time_have_folders_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stopped_after(5, monkeypatch, KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+def test_two_runs_of_a_recipe_at_a_time_have_folders_of_their_own(updates_counted: Any) -> None:
+    with updates_counted(5), pytest.raises(KeyboardInterrupt):
         shown()
     [folder] = Path(".seqpipe/checkpoints").iterdir()
     with FileLock(folder / "run.lock"):  # the first run, in another process
@@ -119,8 +98,8 @@ def test_two_runs_of_a_recipe_at_a_time_have_folders_of_their_own(monkeypatch: p
     assert "continuing" in text
 
 
-def test_checkpoints_of_long_ago_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stopped_after(5, monkeypatch, KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+def test_checkpoints_of_long_ago_are_deleted(updates_counted: Any) -> None:
+    with updates_counted(5), pytest.raises(KeyboardInterrupt):
         shown()
     [folder] = Path(".seqpipe/checkpoints").iterdir()
     os.utime(folder, (0, 0))

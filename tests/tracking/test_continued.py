@@ -17,15 +17,10 @@ from sklearn.model_selection import GridSearchCV
 
 from seqpipe import MLflowTracker, SequenceClassifier, resumable
 from seqpipe.exceptions import TrackingError
-from seqpipe.training import SequenceNet
 
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(RANDOM.integers(3, 11), 2)) for _ in range(30)]
 Y = [str(int(x[:, 0].sum() > 0)) for x in X]
-
-
-class Interruption(BaseException):
-    """Ends a fit where a signal would."""
 
 
 def fit(folder: Path, uri: str, n_jobs: int | None = None) -> Any:
@@ -34,25 +29,6 @@ def fit(folder: Path, uri: str, n_jobs: int | None = None) -> Any:
     search = resumable(search, folder, every_n_updates=1)
     tracker = MLflowTracker("continued", tracking_uri=uri, continues=folder)
     return search.set_callbacks(tracker).fit(X, Y)
-
-
-@pytest.fixture
-def interrupt(monkeypatch: pytest.MonkeyPatch) -> Any:
-    step = SequenceNet.train_step
-
-    def after(updates: int | None) -> None:
-        made = 0
-
-        def train_step(self: SequenceNet, batch: Any, **params: Any) -> Any:
-            nonlocal made
-            made += 1
-            if updates is not None and made > updates:
-                raise Interruption
-            return step(self, batch, **params)
-
-        monkeypatch.setattr(SequenceNet, "train_step", train_step)
-
-    return after
 
 
 def runs_of(uri: str) -> list[Any]:
@@ -80,16 +56,14 @@ def assert_whole(uri: str) -> None:
 
 @pytest.mark.parametrize("n_jobs", [None, 2] if os.environ.get("SEQPIPE_FAULTS") else [None])
 def test_the_runs_of_an_interrupted_search_are_continued(
-    n_jobs: int | None, interrupt: Any, tmp_path: Path, own_folder: Path
+    n_jobs: int | None, updates_counted: Any, tmp_path: Path, own_folder: Path
 ) -> None:
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
     if n_jobs is None:
         for updates in (5, 8, 11):
-            interrupt(updates)
-            with pytest.raises(Interruption):
+            with updates_counted(updates), pytest.raises(KeyboardInterrupt):
                 fit(tmp_path / "search", uri)
             assert {run.info.status for run in runs_of(uri)} <= {"KILLED", "FAILED", "FINISHED"}
-    interrupt(None)
     search = fit(tmp_path / "search", uri, n_jobs)
     assert_whole(uri)
     identifiers = {run.info.run_id for run in runs_of(uri)}

@@ -115,21 +115,17 @@ def test_other_errors_are_not_hidden(limit: Any) -> None:
 
 
 @pytest.mark.skipif(os.environ.get("SEQPIPE_FAULTS", "0") in ("", "0"), reason="long; make faults runs it")
-def test_a_fit_with_limited_memory_succeeds() -> None:
+def test_a_fit_with_limited_memory_succeeds(in_child: Any) -> None:
     random = np.random.default_rng(0)
     long = [random.normal(size=(2000, 2)).astype("float32") for _ in range(256)]
     estimator = SequenceClassifier(hidden_size=64, num_layers=2, batch_size=256, max_epochs=1, early_stopping=False)
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            torch.set_num_threads(1)
-            used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-            resource.setrlimit(resource.RLIMIT_AS, (used + 250 * 2**20,) * 2)
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                estimator.fit(long, ["0", "1"] * 128)
-            code = 0 if any(each.category is OutOfMemoryWarning for each in caught) else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def fit() -> int:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 250 * 2**20,) * 2)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            estimator.fit(long, ["0", "1"] * 128)
+        return 0 if any(each.category is OutOfMemoryWarning for each in caught) else 2
+
+    assert in_child(fit) == 0

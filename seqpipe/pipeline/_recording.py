@@ -25,7 +25,7 @@ def recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
     if job.loaded.recipe.search is not None:
         tracker.log_metrics(held_out, refit=True)
     for name, metrics in result.baselines.items():
-        tracker.log_metrics(_named(f"baseline.{name}", metrics))
+        tracker.log_baseline(name, metrics)
     tracker.log_text(redacted_uri(job.loaded.text), "recipe.yaml")
     tracker.log_table(scores_table(result).reset_index(names="score"), "held_out.csv")
     if len(result.table):

@@ -32,7 +32,7 @@ from seqpipe.pipeline._resuming import forget_checkpoints, kept_run, with_checkp
 from seqpipe.pipeline._search import candidate_table, fit_search
 from seqpipe.process import variable
 from seqpipe.tasks import TaskData
-from seqpipe.tracking import MLflowTracker
+from seqpipe.tracking import MLflowTracker, fit_name
 
 __all__ = ["run_recipe"]
 
@@ -124,7 +124,7 @@ def _tracker(job: Job, folder: Path | None) -> AbstractContextManager[MLflowTrac
     return MLflowTracker(
         tracking.experiment or job.loaded.name,
         tracking_uri=tracking.uri,
-        run_name=job.loaded.name,
+        run_name=fit_name(job.estimator, job.loaded.name),
         log_model=tracking.log_model and not job.refits,
         continues=folder,
         diagnostics=tracking.diagnostics,

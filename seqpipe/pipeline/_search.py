@@ -26,6 +26,7 @@ from seqpipe.pipeline._model import candidate_parameters
 from seqpipe.pipeline._plugged_scores import plugged_scorer
 from seqpipe.process import intercepted_warnings
 from seqpipe.tasks import Task, TaskData
+from seqpipe.tracking import candidate_name
 
 __all__ = ["candidate_names", "candidate_table", "fit_search", "make_search"]
 
@@ -169,7 +170,7 @@ def _as_written(loaded: LoadedRecipe, params: Mapping[str, Any]) -> dict[str, An
 
 
 def _name(loaded: LoadedRecipe, params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in _as_written(loaded, params).items())
+    return candidate_name(_as_written(loaded, params))
 
 
 def _scoring(loaded: LoadedRecipe, task: Task, train: TaskData) -> str | Callable[..., float] | None:

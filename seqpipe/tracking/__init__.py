@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from seqpipe.tracking._confined import local_database, outside_of_store
 from seqpipe.tracking._device import DeviceReport, describe_device
 from seqpipe.tracking._diagnosis import Diagnostic
+from seqpipe.tracking._names import candidate_name, fit_name
 from seqpipe.tracking._tracker import MLflowTracker
 from seqpipe.tracking._uri import redacted_uri
 
@@ -21,7 +22,9 @@ __all__ = [
     "DeviceReport",
     "Diagnostic",
     "MLflowTracker",
+    "candidate_name",
     "describe_device",
+    "fit_name",
     "load_model",
     "load_served",
     "local_database",

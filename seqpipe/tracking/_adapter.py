@@ -19,6 +19,7 @@ from seqpipe.callbacks import Channel, FitListener, FitTask, open_channel
 from seqpipe.exceptions import TrackingWarning
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import Event, FitEnded
+from seqpipe.tracking._names import fit_name
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._task_events import begin_events, end_events, fit_began
 from seqpipe.tracking._tree import RunTree
@@ -80,7 +81,7 @@ class RecordedFits(FitListener):
             If the store cannot be used.
         """
         self._warned = False
-        name = self.run_name or type(estimator).__name__
+        name = self.run_name or fit_name(estimator)
         tags = {**environment_tags(), **self.tags}
         began = fit_began(estimator, task, name, tags, logs_model=self._logs_model, key=self._kept_key())
         self._tree = self._open_writer().begin(began)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+from seqpipe.tracking._colours import COLOUR, colour_of
 from seqpipe.tracking._events import SearchBegan, SearchEnded
+from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import FINISHED, NOT_BEGUN, UNSCORED
-from seqpipe.tracking._params import short_name
+from seqpipe.tracking._params import cells_in, is_cell
 from seqpipe.tracking._run import Run
 
 __all__ = ["Candidate", "Search"]
@@ -23,15 +25,18 @@ class Search:
         self._key = key
         self._n_splits = began.n_splits
         self._searched = began.searched
+        #: Whether cells are compared: then their colours tell candidates apart, else MLflow gives each run its own.
+        self._is_coloured = any(len(cells) > 1 for name, cells in began.grid.items() if is_cell(name))
         self._candidates: dict[int, Candidate] = {}
 
     def candidate_of(self, task: int, time: int, parent: Run) -> Candidate:
         """Return the candidate that a task belongs to, creating it with its first task."""
         number = task // self._n_splits
         if number not in self._candidates:
-            searched = self._searched[number] if self._searched else {}
-            key = f"{self._key}/candidate-{number + 1}"
-            self._candidates[number] = Candidate(number, searched, self._n_splits, time, key, parent)
+            run = Run(f"candidate {number + 1}", "candidate", time, f"{self._key}/candidate-{number + 1}", parent)
+            self._candidates[number] = Candidate(number, run, self._n_splits, is_coloured=self._is_coloured)
+            if self._searched:
+                self._candidates[number].describe(self._searched[number])
         return self._candidates[number]
 
     def missing(self, event: SearchEnded, parent: Run) -> list[Run]:
@@ -47,37 +52,61 @@ class Search:
                 made += [candidate.run, fold] if is_new else [fold]
         return made
 
-    def score(self, event: SearchEnded) -> None:
-        """Pass the results of the search to its candidates."""
+    def score(self, event: SearchEnded, refit: Run | None) -> None:
+        """Pass the results of the search to its candidates, and tell the refit which one it fits."""
+        results = event.results
         for number, candidate in self._candidates.items():
-            results = event.results
-            candidate.score(results.params[number], results.candidates[number], results.folds[number], event.time)
+            candidate.describe(results.params[number])
+            candidate.score(results.candidates[number], results.folds[number], event.time)
+        if refit is not None and results.best is not None:
+            best = self._candidates[results.best]
+            refit.rename(f"refit: {best.run.name}")
+            refit.tags |= best.colour
 
 
 class Candidate:
     """A candidate's run and its folds; numbers in names and tags count from 1."""
 
-    def __init__(self, number: int, searched: dict[str, str], n_splits: int, time: int, key: str, parent: Run) -> None:
-        self.run = Run(short_name(searched) or f"candidate {number + 1}", "candidate", time, key, parent)
+    def __init__(self, number: int, run: Run, n_splits: int, *, is_coloured: bool) -> None:
+        self.run = run
+        self.colour: dict[str, str] = {}
+        self._is_coloured = is_coloured
         self._tags = {"seqpipe.candidate": str(number + 1)}
-        self.run.tags |= self._tags
-        self.run.add_params(searched)
-        self._searched = searched
+        self._searched: dict[str, str] = {}
         self._n_splits = n_splits
         self._folds: dict[int, Run] = {}
+        run.tags |= self._tags
 
     def has(self, task: int) -> bool:
         """Return whether a task of this candidate has begun."""
         return task % self._n_splits in self._folds
 
+    def describe(self, searched: dict[str, str]) -> None:
+        """Give the runs names, parameters and colour of what was searched, of which a search may know only at its end."""
+        if searched == self._searched:
+            return
+        self._searched = searched
+        if self._is_coloured and (cells := cells_in(searched)):
+            self.colour = {COLOUR: colour_of(cells[0])}
+        self.run.rename(candidate_name(searched) or self.run.name)
+        for run in (self.run, *self._folds.values()):
+            run.add_params(searched)
+            run.tags |= self.colour
+        for split, fold in self._folds.items():
+            fold.rename(self._fold_name(split))
+
     def begin_fold(self, task: int, time: int) -> Run:
         """Create the run of a task of this candidate and return it."""
         self.run.start = min(self.run.start, time)  # events of workers may arrive out of order
         split = task % self._n_splits
-        fold = self._folds[split] = Run(f"fold {split + 1}", "fold", time, f"{self.run.key}/fold-{split + 1}", self.run)
-        fold.tags |= {**self._tags, "seqpipe.fold": str(split + 1)}
+        fold = Run(self._fold_name(split), "fold", time, f"{self.run.key}/fold-{split + 1}", self.run)
+        self._folds[split] = fold
+        fold.tags |= {**self._tags, **self.colour, "seqpipe.fold": str(split + 1)}
         fold.add_params(self._searched)
         return fold
+
+    def _fold_name(self, split: int) -> str:
+        return f"{self.run.name} · fold {split + 1}"
 
     def end_if_complete(self) -> None:
         """End the run once all folds have ended, with the outcome of the first fold that did not finish."""
@@ -86,15 +115,10 @@ class Candidate:
             last = max(fold.end or 0 for fold in self._folds.values())
             self.run.finish(next((bad for bad in outcomes if bad != FINISHED), FINISHED), last)
 
-    def score(
-        self, searched: dict[str, str], metrics: dict[str, float], folds: list[dict[str, float]], time: int
-    ) -> None:
-        """Record the results of the search: final parameters, scores, and failures that were not reported otherwise."""
-        self.run.rename(short_name(searched) or self.run.name)
-        self.run.add_params(searched)
+    def score(self, metrics: dict[str, float], folds: list[dict[str, float]], time: int) -> None:
+        """Record the results of the search: scores, and failures that were not reported otherwise."""
         self.run.add_points(metrics, time)
         for split, fold in self._folds.items():
-            fold.add_params(searched)
             fold.add_points(folds[split], time)
             if any(math.isnan(score) for score in folds[split].values()):
                 self._fail(fold)

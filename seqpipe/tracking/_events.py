@@ -10,6 +10,7 @@
     ├── Reported      metrics and tags of an epoch or a fit
     ├── RunEnded      a fold or the refit ended
     ├── SearchEnded   the scores of all candidates
+    ├── BaselineAdded scores of a simple method, beside which those of the model are judged
     ├── FitEnded      the outermost fit ended, with or without an error
     ├── EntriesAdded  metrics and tags that are logged to the parent run or the refit
     ├── FileAdded     a file of the parent run
@@ -19,7 +20,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from seqpipe.tracking._outcome import Outcome
 from seqpipe.tracking._search import SearchResults
 
 __all__ = [
+    "BaselineAdded",
     "DataSeen",
     "EntriesAdded",
     "Event",
@@ -78,11 +80,15 @@ class DataSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchBegan(Event):
-    """The search at ``path`` begins; ``searched`` is None where its candidates are known only at its end."""
+    """The search at ``path`` begins.
+
+    It tries the values in ``grid``, per parameter; ``searched`` is None where its candidates are known only at its end.
+    """
 
     path: TaskPath
     n_splits: int
     searched: list[dict[str, str]] | None
+    grid: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +142,14 @@ class EntriesAdded(Event):
     to: Literal["root", "refit", "both"]
     metrics: dict[str, float]
     tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineAdded(Event):
+    """A baseline was scored on the data that the model is judged on; it becomes a run below the parent run."""
+
+    name: str
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import Parameter, signature
 from typing import Any
 
-__all__ = ["MAX_LENGTH", "as_text", "numbers_in", "scalar_params", "short_name", "texts_in"]
+__all__ = ["MAX_LENGTH", "as_text", "cells_in", "changed_params", "is_cell", "numbers_in", "scalar_params", "texts_in"]
 
 #: Maximum number of characters of a value in MLflow.
 MAX_LENGTH = 6000
@@ -31,19 +32,36 @@ def scalar_params(estimator: Any, *, deep: bool = True) -> dict[str, str]:
     return {name: as_text(value) for name, value in sorted(params.items()) if _is_scalar(value)}
 
 
+def changed_params(estimator: Any, *, deep: bool = True) -> dict[str, str]:
+    """Return those of `scalar_params` that differ from the defaults of their estimators."""
+    params = {"": estimator, **estimator.get_params(deep=deep)}
+    scalar = scalar_params(estimator, deep=deep)
+    return {name: text for name, text in scalar.items() if text != _default(params, name)}
+
+
+def _default(params: Mapping[str, Any], name: str) -> str | None:
+    """Return the default of a parameter as a string, None if it has none."""
+    owner, _, short = name.rpartition("__")
+    found = signature(type(params[owner])).parameters.get(short)
+    return None if found is None or found.default is Parameter.empty else as_text(found.default)
+
+
+def cells_in(params: Mapping[str, Any]) -> list[str]:
+    """Return the names of the cells among parameters, those of estimators inside included."""
+    return [as_text(value) for name, value in params.items() if is_cell(name)]
+
+
+def is_cell(name: str) -> bool:
+    """Return whether a parameter, possibly of an estimator inside, is the cell."""
+    return name.rpartition("__")[2] == "cell"
+
+
 def _is_scalar(value: Any) -> bool:
     return (
         value is None
         or isinstance(value, str | bool | int | float | type)
         or (getattr(value, "ndim", None) == 0 and hasattr(value, "item"))
     )
-
-
-def short_name(params: Mapping[str, str]) -> str:
-    """Return a run name made of searched parameters, such as "cell=gru, hidden_size=32"."""
-    short = [name.rpartition("__")[2] for name in params]
-    names = short if len(set(short)) == len(short) else list(params)
-    return ", ".join(f"{name}={value}" for name, value in zip(names, params.values()))
 
 
 def numbers_in(metadata: Mapping[str, Any]) -> dict[str, float]:

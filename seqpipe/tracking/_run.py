@@ -13,7 +13,7 @@ from seqpipe.tracking._outcome import Outcome
 
 __all__ = ["Kind", "Point", "Run"]
 
-Kind = Literal["search", "candidate", "fold", "refit", "fit"]
+Kind = Literal["search", "candidate", "fold", "refit", "fit", "baseline"]
 
 
 class Point(NamedTuple):

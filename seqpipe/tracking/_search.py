@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,7 @@ from sklearn.model_selection import (
 
 from seqpipe.tracking._params import as_text
 
-__all__ = ["SearchResults", "has_indexed_folds", "results_of", "searched_params"]
+__all__ = ["SearchResults", "grid_of", "has_indexed_folds", "results_of", "searched_params"]
 
 _OF_CANDIDATE = re.compile(r"(mean|std|rank)_(test|train)_.+|mean_fit_time")
 _OF_FOLD = re.compile(r"split(\d+)_((?:test|train)_.+)")
@@ -37,12 +39,18 @@ class SearchResults:
         Scores of each candidate on each split.
     best_score : float or None
         Mean score of the best candidate; None if several metrics leave that undefined.
+    best : int or None
+        Index of the best candidate; None if several metrics leave that undefined.
+    metric : str
+        The metric that candidates are ranked by: "score", or the one of several that the search refits by.
     """
 
     params: list[dict[str, str]]
     candidates: list[dict[str, float]]
     folds: list[list[dict[str, float]]]
     best_score: float | None
+    best: int | None = None
+    metric: str = "score"
 
 
 def has_indexed_folds(search: Any) -> bool:
@@ -63,6 +71,25 @@ def searched_params(search: Any) -> list[dict[str, str]] | None:
     return None
 
 
+def grid_of(search: Any) -> dict[str, list[str]]:
+    """Return the values that a search tries, per parameter, as strings; empty for an estimator that is no search."""
+    grids = getattr(search, "param_grid", None) or getattr(search, "param_distributions", None) or {}
+    values: dict[str, list[str]] = {}
+    for grid in [grids] if isinstance(grids, Mapping) else grids:
+        for name, tried in grid.items():
+            values[name] = list(dict.fromkeys([*values.get(name, []), *_texts_of(tried)]))
+    return values
+
+
+def _texts_of(tried: Any) -> list[str]:
+    """Return values as strings; those of a distribution of scipy are described by its name and arguments."""
+    if hasattr(tried, "rvs"):
+        name = getattr(getattr(tried, "dist", tried), "name", type(tried).__name__)
+        given = [*getattr(tried, "args", ()), *getattr(tried, "kwds", {}).values()]
+        return [f"{name}({', '.join(map(str, given))})"]
+    return [as_text(tried)] if isinstance(tried, str) else [as_text(value) for value in tried]
+
+
 def results_of(search: Any) -> SearchResults:
     """Return the scores of a fitted search."""
     columns = search.cv_results_
@@ -74,7 +101,16 @@ def results_of(search: Any) -> SearchResults:
         candidates=[{key: float(columns[key][i]) for key in kept} for i in range(n_candidates)],
         folds=_by_fold(columns, n_candidates, search.n_splits_),
         best_score=None if best is None else float(best),
+        best=_best(search),
+        metric=search.refit if search.multimetric_ and isinstance(search.refit, str) else "score",
     )
+
+
+def _best(search: Any) -> int | None:
+    """Return the index of the best candidate with a finite score."""
+    index = getattr(search, "best_index_", None)
+    score = getattr(search, "best_score_", 0.0)
+    return None if index is None or not math.isfinite(score) else int(index)
 
 
 def _by_fold(columns: dict[str, Any], n_candidates: int, n_splits: int) -> list[list[dict[str, float]]]:

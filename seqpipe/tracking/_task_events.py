@@ -24,8 +24,8 @@ from seqpipe.tracking._events import (
 )
 from seqpipe.tracking._fingerprint import fingerprint
 from seqpipe.tracking._outcome import FINISHED, now, outcome_of
-from seqpipe.tracking._params import numbers_in, scalar_params, texts_in
-from seqpipe.tracking._search import has_indexed_folds, results_of, searched_params
+from seqpipe.tracking._params import cells_in, changed_params, numbers_in, texts_in
+from seqpipe.tracking._search import grid_of, has_indexed_folds, results_of, searched_params
 from seqpipe.tracking._tree import run_path
 
 __all__ = ["begin_events", "end_events", "fit_began"]
@@ -42,8 +42,8 @@ def fit_began(
         name=name,
         is_search=is_search,
         logs_model=logs_model,
-        params=scalar_params(estimator, deep=not is_search),
-        tags={**tags, "seqpipe.estimator": type(estimator).__name__},
+        params=changed_params(estimator, deep=not is_search),
+        tags={**tags, **_model_tags(estimator)},
         key=key,
     )
 
@@ -54,8 +54,14 @@ def begin_events(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) 
     if not path and X is not None:
         yield DataSeen(tree=tree, time=time, data=fingerprint(X, y, name=data_name))
     if task.name == SEARCH and not run_path(path) and has_indexed_folds(estimator):
-        searched = searched_params(estimator)
-        yield SearchBegan(tree=tree, time=time, path=path[:-1], n_splits=estimator.n_splits_, searched=searched)
+        yield SearchBegan(
+            tree=tree,
+            time=time,
+            path=path[:-1],
+            n_splits=estimator.n_splits_,
+            searched=searched_params(estimator),
+            grid=grid_of(estimator),
+        )
     if path and run_path(path) == path:
         # If the estimator does not support callbacks, the search notifies them instead.
         yield RunBegan(
@@ -63,9 +69,15 @@ def begin_events(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) 
             time=time,
             path=path,
             worker=(os.getpid(), threading.get_ident()),
-            params=scalar_params(estimator) if task.is_merged else {},
-            tags={"seqpipe.estimator": type(estimator).__name__} if task.is_merged else {},
+            params=changed_params(estimator) if task.is_merged else {},
+            tags=_model_tags(estimator) if task.is_merged else {},
         )
+
+
+def _model_tags(estimator: Any) -> dict[str, str]:
+    """Return tags with the class of an estimator and, if it has one, its cell."""
+    cells = [] if hasattr(estimator, "cv") else cells_in(estimator.get_params())
+    return {"seqpipe.estimator": type(estimator).__name__, **({"seqpipe.cell": cells[0]} if len(cells) == 1 else {})}
 
 
 def end_events(estimator: Any, task: FitTask, metadata: dict[str, Any], error: BaseException | None) -> Iterator[Event]:

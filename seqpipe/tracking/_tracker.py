@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import tempfile
@@ -18,9 +19,9 @@ from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking._adapter import RecordedFits
 from seqpipe.tracking._continued import kept_key
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
-from seqpipe.tracking._events import EntriesAdded, Event, FileAdded, ModelAdded
+from seqpipe.tracking._events import BaselineAdded, EntriesAdded, Event, FileAdded, ModelAdded
 from seqpipe.tracking._outcome import now, outcome_of
-from seqpipe.tracking._params import as_text
+from seqpipe.tracking._params import as_text, scalar_params
 from seqpipe.tracking._run import Run
 from seqpipe.tracking._tree import RunTree
 from seqpipe.tracking._uri import redacted_uri
@@ -127,6 +128,8 @@ class MLflowTracker(RecordedFits):
         """Create the parent run of an outermost fit."""
         self._figures = {}
         super().opened(estimator, task)
+        every = json.dumps(scalar_params(estimator), indent=2).encode()
+        self._send([self._saved_file({"tree": task.tree, "time": now()}, "parameters.json", every)])
 
     def _kept_key(self) -> str | None:
         return None if self._continues is None else kept_key(self._continues)
@@ -198,6 +201,24 @@ class MLflowTracker(RecordedFits):
         """
         numbers = {name: float(value) for name, value in metrics.items()}
         self._edit(EntriesAdded(**self._now(), to="refit" if refit else "root", metrics=numbers, tags={}))
+
+    def log_baseline(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Record a baseline as a run below the parent run, so that charts show it beside the models.
+
+        Parameters
+        ----------
+        name : str
+            Name of the method.
+        metrics : mapping of str to float
+            Its scores on held-out data by name; that of "accuracy" is recorded as "held_out.accuracy".
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        numbers = {metric: float(value) for metric, value in metrics.items()}
+        self._edit(BaselineAdded(**self._now(), name=name, metrics=numbers))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags of the parent run.

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from seqpipe.callbacks import FOLD, REFIT, TaskPath
 from seqpipe.tracking._candidate import Candidate, Search
+from seqpipe.tracking._colours import BASELINE_COLOUR, COLOUR, colour_of
+from seqpipe.tracking._description import DESCRIPTION, HELD_OUT, Description
 from seqpipe.tracking._events import (
+    BaselineAdded,
     DataSeen,
     EntriesAdded,
     Event,
@@ -22,6 +25,7 @@ from seqpipe.tracking._events import (
     SearchEnded,
 )
 from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
+from seqpipe.tracking._params import as_text
 from seqpipe.tracking._run import Run
 
 __all__ = ["RunTree", "run_path"]
@@ -83,6 +87,10 @@ class RunTree:
         self._candidates: dict[TaskPath, Candidate] = {}
         self._current: dict[tuple[int, int], TaskPath] = {}
         self._device: dict[str, str] = {}
+        self._description = Description()
+        self._describes = DESCRIPTION not in began.tags
+        if (cell := began.tags.get("seqpipe.cell")) is not None:
+            self.root.tags[COLOUR] = colour_of(cell)
 
     def apply(self, event: Event) -> None:
         """Apply an event; those of tasks that arrive after the end, from a stopped worker, are ignored."""
@@ -90,6 +98,8 @@ class RunTree:
         match event:
             case EntriesAdded():
                 self._add(event)
+            case BaselineAdded():
+                self._add_baseline(event)
             case FileAdded():
                 self.root.files[event.name] = self._folder / Path(event.file).name
             case ModelAdded():
@@ -103,9 +113,10 @@ class RunTree:
     def _apply_task(self, event: Event) -> None:
         match event:
             case DataSeen():
-                self.root.data = event.data
+                self.root.data = self._description.data = event.data
+                self._describe()
             case SearchBegan():
-                self._searches[event.path] = Search(event, self._key_of(event.path))
+                self._begin_search(event)
             case RunBegan():
                 self._begin(event)
             case Reported():
@@ -163,9 +174,35 @@ class RunTree:
         for run in runs[event.to]:
             run.add_points(event.metrics, event.time)
             run.tags |= event.tags
+        held_out = {name: value for name, value in event.metrics.items() if name.startswith(HELD_OUT)}
+        self._description.held_out |= {name.removeprefix(HELD_OUT): value for name, value in held_out.items()}
+        if held_out:
+            self._describe()
+
+    def _add_baseline(self, event: BaselineAdded) -> None:
+        baseline = Run(
+            f"baseline: {event.name}", "baseline", event.time, f"{self._key}/baseline-{event.name}", self.root
+        )
+        baseline.tags[COLOUR] = BASELINE_COLOUR
+        baseline.add_points({f"{HELD_OUT}{name}": value for name, value in event.metrics.items()}, event.time)
+        baseline.finish(FINISHED, event.time)
+        self.runs.append(baseline)
+        self._description.baselines[event.name] = event.metrics
+        self._describe()
+
+    def _describe(self) -> None:
+        """Describe the fit in words, unless the user has."""
+        if self._describes and (text := self._description.text()):
+            self.root.tags[DESCRIPTION] = text
 
     def _key_of(self, path: TaskPath) -> str:
         return "/".join([self._key, *(f"{role}-{number}" for role, number in path)])
+
+    def _begin_search(self, event: SearchBegan) -> None:
+        self._searches[event.path] = Search(event, self._key_of(event.path))
+        self.root.add_params({name: as_text(", ".join(values)) for name, values in event.grid.items()})
+        self._description.search = event
+        self._describe()
 
     def _begin(self, event: RunBegan) -> None:
         if event.path[-1][0] == FOLD and event.path[:-2] not in self._searches:
@@ -223,7 +260,9 @@ class RunTree:
             self.root.add_points({"best_score": event.results.best_score}, event.time)
         if event.path in self._searches:
             self.runs += self._searches[event.path].missing(event, self.root)
-            self._searches[event.path].score(event)
+            self._searches[event.path].score(event, self.refit)
+            self._description.results = event.results
+            self._describe()
 
     def _end_open_folds(self, time: int) -> None:
         for path in self._candidates:

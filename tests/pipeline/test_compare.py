@@ -30,7 +30,7 @@ def two_runs(store: str) -> str:
 def test_candidates_and_single_fits_stand_side_by_side(two_runs: str):
     table = compare_experiment(two_runs).table
     assert table.columns.tolist() == ["name", "mean", "std", "seconds", "compile_seconds", "n_parameters", "run"]
-    assert set(table["name"]) == {"1: cell=rnn", "1: cell=gru", "2: second"}
+    assert set(table["name"]) == {"1: rnn", "1: gru", "2: second: gru · 4"}
     assert table["mean"].is_monotonic_decreasing
     assert (table["n_parameters"] > 0).all()
     assert np.isfinite(table["seconds"]).all()
@@ -52,20 +52,20 @@ def over_two_data_sets(store: str) -> dict[str, str]:
 
 def test_searches_over_other_data_are_left_out_and_named(over_two_data_sets: dict[str, str]):
     found = compare_experiment("over two")
-    assert set(found.table["name"]) == {"2: cell=rnn", "2: cell=gru"}
-    assert f"fit (digits, {over_two_data_sets['fit'][:8]})" in found.left_out
+    assert set(found.table["name"]) == {"2: rnn", "2: gru"}
+    assert f"fit: gru · 4 (digits, {over_two_data_sets['fit'][:8]})" in found.left_out
     assert "--all-data" in found.left_out
 
 
 def test_all_data_are_mixed_if_that_is_asked_for(over_two_data_sets: dict[str, str]):
     found = compare_experiment("over two", all_data=True)
-    assert set(found.table["name"]) == {"1: fit", "2: cell=rnn", "2: cell=gru"}
+    assert set(found.table["name"]) == {"1: fit: gru · 4", "2: rnn", "2: gru"}
     assert found.left_out == ""
 
 
 def test_runs_are_chosen_by_the_begins_of_their_ids(over_two_data_sets: dict[str, str]):
     fit, search = over_two_data_sets["fit"], over_two_data_sets["search"]
-    assert set(compare_experiment("over two", runs=[fit[:8]]).table["name"]) == {"1: fit"}
+    assert set(compare_experiment("over two", runs=[fit[:8]]).table["name"]) == {"1: fit: gru · 4"}
     assert set(compare_experiment("over two", runs=[search]).table["run"]) == {search[:8]}
     assert set(compare_experiment("over two", runs=[fit, search]).table["run"]) == {fit[:8], search[:8]}
 
@@ -73,7 +73,7 @@ def test_runs_are_chosen_by_the_begins_of_their_ids(over_two_data_sets: dict[str
 def test_a_run_in_a_search_stands_for_it(over_two_data_sets: dict[str, str], store: str):
     runs = read_runs("over two", store, kinds=["fold", "refit"])
     for run_id in runs["run_id"]:
-        assert set(compare_experiment("over two", runs=[run_id]).table["name"]) == {"2: cell=rnn", "2: cell=gru"}
+        assert set(compare_experiment("over two", runs=[run_id]).table["name"]) == {"2: rnn", "2: gru"}
 
 
 def test_a_run_that_is_not_there_is_told_with_those_that_are(over_two_data_sets: dict[str, str]):
@@ -89,8 +89,8 @@ def test_scores_by_another_rule_are_not_compared(store: str):
     run_recipe({**recipe, "search": {**search, "scoring": "neg_log_loss"}})
     run_recipe({**recipe, "search": search})
     found = compare_experiment("two rules")
-    assert set(found.table["name"]) == {"2: hidden_size=3"}
-    assert "their data or scoring differs: two rules (digits, " in found.left_out
+    assert set(found.table["name"]) == {"2: hidden_size 3"}
+    assert "their data or scoring differs: two rules: hidden_size (digits, " in found.left_out
 
 
 def test_the_picture_is_a_figure(two_runs: str):
@@ -105,7 +105,7 @@ def test_the_experiment_that_changed_last_is_the_default(two_runs: str, store: s
 def test_candidates_of_a_single_search_have_plain_names(store: str):
     search = {"grid": {"hidden_size": [3, 4]}, "cv": 2}
     run_recipe({**TINY, "name": "alone", "search": search, "tracking": {"uri": store}})
-    assert set(compare_experiment("alone").table["name"]) == {"hidden_size=3", "hidden_size=4"}
+    assert set(compare_experiment("alone").table["name"]) == {"hidden_size 3", "hidden_size 4"}
 
 
 def test_an_unknown_experiment_is_told_with_those_that_are(two_runs: str):
@@ -127,7 +127,7 @@ def test_candidates_of_a_deleted_search_are_left_out(store: str):
     assert gone.record is not None
     open_client(store).delete_run(gone.record.run_id)
     names = compare_experiment("thinned").table["name"]
-    assert set(names) == {"1: hidden_size=3", "1: hidden_size=4", "2: thinned"}
+    assert set(names) == {"1: hidden_size 3", "1: hidden_size 4", "2: thinned: gru · 4"}
 
 
 def test_nothing_is_left_to_compare_where_the_only_search_was_deleted(store: str):

@@ -244,9 +244,9 @@ def test_the_data_and_the_search_are_told_before_training():
 def test_several_grids_are_searched_one_after_the_other():
     grids = [{"cell": ["gru"], "hidden_size": [3, 4]}, {"cell": ["lstm"], "lr": [0.1]}]
     assert prepare(search={"grid": grids, "cv": 2}).candidates == [
-        "cell=gru, hidden_size=3",
-        "cell=gru, hidden_size=4",
-        "cell=lstm, lr=0.1",
+        "gru · 3",
+        "gru · 4",
+        "lstm · lr 0.1",
     ]
 
 

@@ -130,7 +130,5 @@ class DyingClassifier(SequenceClassifier):
 
 def test_a_dead_worker_is_told_with_its_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seqpipe.tasks._classify.SequenceClassifier", DyingClassifier)
-    with pytest.raises(
-        FitFailedError, match=r"(?s)A worker process ended without a result.*cell=rnn, fold \d.*continues"
-    ):
+    with pytest.raises(FitFailedError, match=r"(?s)A worker process ended without a result.*rnn, fold \d.*continues"):
         run_recipe(RECIPE, jobs=2)

@@ -77,12 +77,16 @@ def test_a_search_leaves_its_tree_of_runs(searched: RunResult, store: str):
     assert set(runs.loc[runs["kind"] == "candidate", "name"]) == set(searched.table["name"])
 
 
-def test_held_out_scores_are_recorded_on_the_search_and_the_refit(searched: RunResult, store: str):
-    runs = read_runs("searched", store, kinds=("search", "refit")).set_index("kind")
+def test_held_out_scores_are_recorded_on_the_search_the_refit_and_runs_of_baselines(searched: RunResult, store: str):
+    runs = read_runs("searched", store, kinds=("search", "refit", "baseline"))
+    baselines = runs[runs["kind"] == "baseline"].set_index("name")
+    assert set(baselines.index) == {f"baseline: {name}" for name in searched.baselines}
+    for name, metrics in searched.baselines.items():
+        assert baselines.loc[f"baseline: {name}", "metrics.held_out.accuracy"] == metrics["accuracy"]
+    runs = runs.set_index("kind")
     assert runs.loc["search", "metrics.held_out.accuracy"] == searched.metrics["accuracy"]
     assert runs.loc["refit", "metrics.held_out.accuracy"] == searched.metrics["accuracy"]
-    baseline = searched.baselines["logistic regression"]["accuracy"]
-    assert runs.loc["search", "metrics.baseline.logistic regression.accuracy"] == baseline
+    assert set(runs.loc[["search"], "name"]) == {"searched: cell × hidden_size"}
 
 
 def test_pictures_and_tables_lie_where_the_report_says(searched: RunResult, printed: str):
@@ -91,6 +95,7 @@ def test_pictures_and_tables_lie_where_the_report_says(searched: RunResult, prin
     assert {path.name for path in folder.iterdir()} == {
         "candidates.csv",
         "held_out.csv",
+        "parameters.json",
         "pictures",
         "recipe.yaml",
     }
@@ -112,7 +117,7 @@ def test_the_report_ends_with_how_to_go_on(searched: RunResult, printed: str):
 def test_progress_is_plain_lines_where_there_is_no_terminal(printed: str):
     lines = [line for line in printed.splitlines() if line.startswith("fit ")]
     assert len(lines) == 9
-    assert lines[0].startswith("fit 1/9: cell=rnn, hidden_size=4, fold 1, ")
+    assert lines[0].startswith("fit 1/9: rnn · 4, fold 1, ")
     assert lines[-1].startswith("fit 9/9: refit of the best candidate on all training data, ")
 
 
@@ -242,7 +247,7 @@ def test_candidates_that_fail_are_shown_with_the_reason():
     assert result.table["error"].str.startswith("ValueError: The classes").tolist() == [False, True]
     text = console.export_text()
     assert "failed, ValueError: The classes" in text
-    assert "class_weight={'no such label': 2.0}: ValueError: The classes" in text
+    assert "class_weight {'no such label': 2.0}: ValueError: The classes" in text
 
 
 def test_a_step_that_fails_is_an_error_with_the_reason(write: Callable[..., Path]):

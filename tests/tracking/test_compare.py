@@ -19,7 +19,7 @@ def tracked(net, uri, data):
 def test_candidates_refit_and_single_fits_are_one_row_each(tracked, uri):
     runs = read_runs("compared", uri)
     assert sorted(runs["kind"]) == ["candidate", "candidate", "fit", "refit"]
-    assert set(runs["name"]) == {"cell=gru", "cell=lstm", "refit", "Net"}
+    assert set(runs["name"]) == {"gru", "lstm", "refit: gru", "Net: gru · 3"}
     assert set(runs["status"]) == {"FINISHED"}
     assert (runs["seconds"] >= 0).all()
     scores = runs[runs["kind"] == "candidate"].set_index("params.cell")["metrics.mean_test_score"]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from seqpipe.tracking._params import MAX_LENGTH, as_text, numbers_in, scalar_params, short_name, texts_in
+from seqpipe.tracking._params import MAX_LENGTH, as_text, changed_params, numbers_in, scalar_params, texts_in
 
 
 @pytest.mark.parametrize(
@@ -41,16 +42,11 @@ def test_estimators_inside_are_left_out_but_not_their_parameters():
     assert "estimators" not in scalar_params(VotingClassifier([("a", LogisticRegression())]))
 
 
-@pytest.mark.parametrize(
-    ("params", "name"),
-    [
-        ({"net__cell": "gru", "net__hidden_size": "32"}, "cell=gru, hidden_size=32"),
-        ({"a__lr": "1", "b__lr": "2"}, "a__lr=1, b__lr=2"),
-        ({}, ""),
-    ],
-)
-def test_a_candidate_is_named_by_what_tells_it_apart(params, name):
-    assert short_name(params) == name
+def test_only_what_differs_from_the_defaults_is_changed():
+    pipe = make_pipeline(StandardScaler(), LogisticRegression(C=2.0))
+    assert changed_params(pipe) == {"logisticregression__C": "2.0"}
+    assert changed_params(LogisticRegression()) == {}
+    assert changed_params(GridSearchCV(pipe, {}, cv=2), deep=False) == {"cv": "2"}
 
 
 def test_metadata_is_sorted_into_numbers_and_words():

@@ -64,7 +64,7 @@ def test_candidates_are_named_by_what_was_searched_and_scored_as_the_search_did(
     for run in runs("candidate"):
         number = int(run.data.tags["seqpipe.candidate"]) - 1
         params = search.cv_results_["params"][number]
-        assert run.info.run_name == f"cell={params['cell']}, hidden_size={params['hidden_size']}"
+        assert run.info.run_name == f"{params['cell']} · {params['hidden_size']}"
         for name in (
             "mean_test_score",
             "std_test_score",
@@ -73,9 +73,10 @@ def test_candidates_are_named_by_what_was_searched_and_scored_as_the_search_did(
             "mean_fit_time",
         ):
             assert run.data.metrics[name] == search.cv_results_[name][number]
+    names = {run.info.run_id: run.info.run_name for run in runs("candidate")}
     for run in runs("fold"):
         number, split = int(run.data.tags["seqpipe.candidate"]) - 1, int(run.data.tags["seqpipe.fold"]) - 1
-        assert run.info.run_name == f"fold {split + 1}"
+        assert run.info.run_name == f"{names[run.data.tags['mlflow.parentRunId']]} · fold {split + 1}"
         assert run.data.metrics["test_score"] == search.cv_results_[f"split{split}_test_score"][number]
 
 
@@ -110,14 +111,14 @@ def test_runs_have_the_estimators_parameters_and_summary(net, data, make_tracker
 
 
 def test_steps_of_a_pipeline_make_no_runs(net, data, make_tracker, runs, client):
-    pipe = Pipeline([("scale", StandardScaler()), ("net", net())])
+    pipe = Pipeline([("scale", StandardScaler(with_mean=False)), ("net", net())])
     GridSearchCV(pipe, {"net__cell": ["gru", "lstm"]}, cv=2).set_callbacks(make_tracker()).fit(*data)
 
     assert [len(runs(kind)) for kind in ("candidate", "fold", "refit")] == [2, 4, 1]
     for run in [*runs("fold"), *runs("refit")]:
         assert len(client.get_metric_history(run.info.run_id, "train_loss")) == 3
-        assert run.data.params["scale__with_mean"] == "True"
-    assert {run.info.run_name for run in runs("candidate")} == {"cell=gru", "cell=lstm"}
+        assert run.data.params["scale__with_mean"] == "False"
+    assert {run.info.run_name for run in runs("candidate")} == {"gru", "lstm"}
 
 
 def test_a_search_inside_a_pipeline_has_its_tree(net, data, make_tracker, runs):
@@ -133,7 +134,7 @@ def test_a_search_inside_a_search_makes_no_runs_of_its_own(net, data, make_track
     GridSearchCV(inner, {"estimator__hidden_size": [4, 8]}, cv=2).set_callbacks(make_tracker()).fit(*data)
 
     assert [len(runs(kind)) for kind in ("search", "candidate", "fold", "refit")] == [1, 2, 4, 1]
-    assert {run.info.run_name for run in runs("candidate")} == {"hidden_size=4", "hidden_size=8"}
+    assert {run.info.run_name for run in runs("candidate")} == {"hidden_size 4", "hidden_size 8"}
 
 
 @pytest.mark.parametrize("random_state", [0, np.random.RandomState(0)])
@@ -142,7 +143,7 @@ def test_a_random_search_names_its_candidates(net, data, make_tracker, runs, ran
     search = RandomizedSearchCV(net(), space, n_iter=3, cv=2, random_state=random_state)
     search.set_callbacks(make_tracker()).fit(*data)
 
-    named = [f"hidden_size={params['hidden_size']}" for params in search.cv_results_["params"]]
+    named = [f"hidden_size {params['hidden_size']}" for params in search.cv_results_["params"]]
     assert [run.info.run_name for run in runs("candidate")] == named
 
 
@@ -153,7 +154,7 @@ def test_an_estimator_without_callbacks_still_has_its_runs(data, make_tracker, r
 
     assert [len(runs(kind)) for kind in ("candidate", "fold", "refit")] == [2, 4, 1]
     assert {run.info.status for run in runs()} == {"FINISHED"}
-    assert {run.info.run_name for run in runs("candidate")} == {"max_depth=1", "max_depth=2"}
+    assert {run.info.run_name for run in runs("candidate")} == {"max_depth 1", "max_depth 2"}
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
@@ -234,7 +235,7 @@ def test_a_fit_that_is_refused_before_it_begins_has_its_failed_run_too(data, mak
     assert [run.info.status for run in runs("fold")] == ["FAILED", "FINISHED"] * 2
     assert [run.info.status for run in runs("candidate")] == ["FAILED"] * 2
     assert "failed before it began" in runs("fold")[0].data.tags["seqpipe.error"]
-    assert [run.info.run_name for run in runs("candidate")] == ["C=0.1", "C=1.0"]
+    assert [run.info.run_name for run in runs("candidate")] == ["C 0.1", "C 1"]
 
 
 def test_ctrl_c_kills_all_that_is_open(net, data, make_tracker, runs):

@@ -31,12 +31,12 @@ matplotlib.use("agg")
 
 def test_a_fit_without_a_search_is_one_run(net, data, make_tracker, runs, client):
     tracker = make_tracker(run_name="alone", tags={"who": "me", "dataset": "waves"})
-    net().set_callbacks(tracker).fit(*data)
+    net(hidden_size=6).set_callbacks(tracker).fit(*data)
 
     (run,) = runs()
     assert (run.info.run_id, run.info.run_name, run.info.status) == (tracker.run_id_, "alone", "FINISHED")
     assert (run.data.tags["seqpipe.kind"], run.data.tags["who"]) == ("fit", "me")
-    assert run.data.params["hidden_size"] == "8"
+    assert run.data.params == {"hidden_size": "6"}
     assert run.data.metrics["fit_seconds"] == 0.5
     assert [point.step for point in client.get_metric_history(run.info.run_id, "train_loss")] == [1, 2, 3]
     assert tracker.refit_run_id_ is None
@@ -44,11 +44,11 @@ def test_a_fit_without_a_search_is_one_run(net, data, make_tracker, runs, client
 
 
 def test_a_pipeline_is_one_run_with_the_curves_of_its_last_step(net, data, make_tracker, runs, client):
-    make_pipeline(StandardScaler(), net()).set_callbacks(make_tracker()).fit(*data)
+    make_pipeline(StandardScaler(), net(hidden_size=6)).set_callbacks(make_tracker()).fit(*data)
 
     (run,) = runs()
-    assert run.info.run_name == "Pipeline"
-    assert run.data.params["net__hidden_size"] == "8"
+    assert run.info.run_name == "Pipeline: gru · 6"
+    assert run.data.params["net__hidden_size"] == "6"
     assert len(client.get_metric_history(run.info.run_id, "train_loss")) == 3
 
 

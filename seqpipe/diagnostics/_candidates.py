@@ -7,12 +7,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqpipe.diagnostics._learning_curves import Curves, draw_curves
-from seqpipe.diagnostics._style import GREY, PALETTE, disable_math, new_figure, plain_log_ticks, shorten, style_axes
+from seqpipe.diagnostics._learning_curves import Curves, curve_ends, draw_curves
+from seqpipe.diagnostics._style import (
+    GREY,
+    LOOKS,
+    Look,
+    disable_math,
+    label_ends,
+    new_figure,
+    plain_log_ticks,
+    shorten,
+    style_axes,
+)
 
 __all__ = ["plot_candidates"]
 
-_MOST_ROWS = 30
+_MOST_ROWS = len(LOOKS)
 _COLUMNS = ("name", "mean", "std", "seconds", "n_parameters")
 
 
@@ -23,8 +33,7 @@ def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
     ----------
     table : DataFrame of shape (n_candidates, ...)
         Columns ``name``, ``mean`` and ``std`` of the score over folds (greater is better; NaN if all folds failed),
-        ``seconds`` of a fit, ``n_parameters`` and optionally ``compile_seconds``. The best thirty are drawn, the best
-        six in colour.
+        ``seconds`` of a fit, ``n_parameters`` and optionally ``compile_seconds``. The best thirty are drawn.
     curves : mapping of str to sequence of mappings
         The ``history_`` of each candidate by name; candidates without one have no learning curve.
 
@@ -45,21 +54,23 @@ def plot_candidates(table: pd.DataFrame, curves: Curves) -> Figure:
         )
     ranked = table.sort_values("mean", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
     shown = ranked.iloc[:_MOST_ROWS]
-    colours = [PALETTE[i] if i < len(PALETTE) and np.isfinite(mean) else GREY for i, mean in enumerate(shown["mean"])]
+    looks = [look if np.isfinite(mean) else Look(GREY) for look, mean in zip(LOOKS, shown["mean"])]
     scores_height = 1.1 + 0.36 * len(shown)
-    figure = new_figure(9, scores_height + 3.6)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[scores_height, 3.6])[:, 0]
-    _draw_scores(above.subplots(), shown, colours, len(ranked))
-    costs, losses = below.subplots(1, 2)
-    _draw_costs(costs, shown, colours)
-    coloured = {str(name): colour for name, colour in zip(shown["name"], colours) if colour != GREY}
-    draw_curves(losses, curves, coloured)
+    costs_height = max(3.6, 1.2 + 0.19 * sum(name in curves for name in shown["name"]))
+    figure = new_figure(9, scores_height + costs_height)
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[scores_height, costs_height])[:, 0]
+    _draw_scores(above.subplots(), shown, looks, len(ranked))
+    costs, losses = below.subplots(1, 2, width_ratios=[4, 5])
+    _draw_costs(costs, shown, looks)
+    scored = {str(name): look for name, look in zip(shown["name"], looks) if look.colour != GREY}
+    draw_curves(losses, curves, scored)
+    label_ends(losses, curve_ends(curves, scored, width=20, lines=1))
     return figure
 
 
-def _draw_scores(axes: Axes, shown: pd.DataFrame, colours: list[str], n_candidates: int) -> None:
-    for i, (mean, std) in enumerate(zip(shown["mean"], shown["std"])):
-        axes.errorbar(mean, i, xerr=std, fmt="o", color=colours[i], markersize=6, capsize=3, linewidth=1.2)
+def _draw_scores(axes: Axes, shown: pd.DataFrame, looks: list[Look], n_candidates: int) -> None:
+    for i, (mean, std, look) in enumerate(zip(shown["mean"], shown["std"], looks)):
+        axes.errorbar(mean, i, xerr=std, fmt=look.marker, color=look.colour, markersize=6, capsize=3, linewidth=1.2)
     names = [shorten(name, width=40) for name in shown["name"]]
     axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -89,9 +100,10 @@ def _seconds(seconds: float) -> str:
     return "" if np.isnan(seconds) else f"{seconds:.3g} s"
 
 
-def _draw_costs(axes: Axes, shown: pd.DataFrame, colours: list[str]) -> None:
+def _draw_costs(axes: Axes, shown: pd.DataFrame, looks: list[Look]) -> None:
     seconds = shown["seconds"].to_numpy(dtype=np.float64)
-    axes.scatter(seconds, shown["mean"], c=colours, s=45, zorder=3)
+    for second, mean, look in zip(seconds, shown["mean"], looks):
+        axes.scatter(second, mean, c=look.colour, marker=look.marker, s=45, zorder=3)
     finite = seconds[np.isfinite(seconds) & (seconds > 0)]
     log = len(finite) > 0 and finite.max() > 10 * finite.min()
     if log:

@@ -36,8 +36,8 @@ def plot_forecast_fan(
 ) -> Figure:
     """Plot forecasts from successive origins, the last one with bands of the errors of earlier ones.
 
-    The bands are the middle 50 % and 80 % of the errors of earlier forecasts at the same distance, as far as they were
-    known when the last forecast was made; with fewer than five errors they are omitted. There is one panel per column,
+    The bands are the middle 50 % and 80 % of the errors of the earlier forecasts at the same distance; with fewer than
+    five earlier forecasts they are omitted. There is one panel per column,
     of data with a MultiIndex of ids and times one per id and column, at most twelve; at most twelve earlier forecasts
     are drawn.
 
@@ -127,9 +127,9 @@ def _evenly_spaced(origins: list[int]) -> list[int]:
 
 
 def _bands(fan: NDArray[np.float64], truth: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return quantiles, shape (2, horizon), of the errors at each distance that were known at the last origin."""
+    """Return quantiles, shape (2, horizon), of the errors of the earlier forecasts at each distance."""
     last, horizon = len(fan) - 1, fan.shape[1]
-    errors = [truth[k:last] - fan[: max(last - k, 0), k] for k in range(horizon)]
-    if len(errors[-1]) < _FEWEST_ERRORS:
+    if last < _FEWEST_ERRORS:
         return []
-    return [np.array([np.percentile(each, [low, high]) for each in errors]).T for low, high, _ in _BANDS]
+    errors = np.array([truth[k : k + last] - fan[:last, k] for k in range(horizon)])
+    return [np.percentile(errors, [low, high], axis=1) for low, high, _ in _BANDS]

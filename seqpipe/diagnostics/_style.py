@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import textwrap
 from collections.abc import Sequence
@@ -18,8 +19,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 __all__ = [
     "GREY",
     "INK",
+    "LOOKS",
     "PALETTE",
     "LineEnd",
+    "Look",
     "disable_math",
     "label_ends",
     "new_figure",
@@ -38,6 +41,28 @@ _LINE_INCHES = 1.3 * _FONT_POINTS / 72
 
 
 @dataclass(frozen=True)
+class Look:
+    """Colour and marker of a fit, the same in every panel."""
+
+    colour: str
+    marker: str = "o"
+
+
+#: Looks of thirty fits: six colours with one marker, then the same with the next.
+LOOKS = tuple(Look(colour, marker) for marker in ("o", "s", "^", "D", "v") for colour in PALETTE)
+
+
+class _Shown(Figure):
+    """A figure that notebooks show, although no window of pyplot owns it."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the figure as a PNG file, which IPython asks for."""
+        png = io.BytesIO()
+        self.savefig(png, format="png")
+        return png.getvalue()
+
+
+@dataclass(frozen=True)
 class LineEnd:
     """The end of a line, in data coordinates, and the label beside it."""
 
@@ -50,7 +75,7 @@ class LineEnd:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of the given size in inches, whose layout leaves room for labels."""
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    return Figure(figsize=(width, height), dpi=100, layout=layout)
+    return _Shown(figsize=(width, height), dpi=100, layout=layout)
 
 
 def style_axes(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
@@ -110,7 +135,9 @@ def label_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
     wanted = [float(to_axes.transform((end.x, end.y))[1]) for end in ends]
     figure = axes.get_figure(root=True)
     assert figure is not None
-    line = _LINE_INCHES / (0.8 * figure.get_figheight())
+    panel = axes.get_figure(root=False)
+    assert panel is not None
+    line = _LINE_INCHES * figure.dpi / (0.75 * panel.bbox.height)
     heights = [line * (end.text.count("\n") + 1) for end in ends]
     for end, at in zip(ends, _spread_out(wanted, heights)):
         axes.text(

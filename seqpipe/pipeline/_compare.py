@@ -16,7 +16,7 @@ from seqpipe.tracking import newest_experiment, read_curves, read_runs
 __all__ = ["COLUMNS_EXPLAINED", "Comparison", "compare_experiment"]
 
 #: Number of best candidates whose learning curves are plotted.
-_MOST_CURVES = 6
+_MOST_CURVES = 12
 #: Number of characters of a run id that are shown.
 _SHORT = 8
 COLUMNS_EXPLAINED = (

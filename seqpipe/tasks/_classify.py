@@ -10,12 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 
-from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
+from seqpipe.diagnostics import plot_confusion_matrix
 from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables import TargetType
 from seqpipe.tasks._label_baselines import label_baselines
 from seqpipe.tasks._label_frame import label_frame
+from seqpipe.tasks._learning import learning_curves
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
 from seqpipe.tasks._scores import indicator_scores, label_scores
@@ -75,7 +76,7 @@ class ClassifyTask(SampleTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out data, unless there are several labels, and the learning curves."""
-        curves = {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
+        curves = learning_curves(estimator, last_step(estimator).history_, test)
         if test.y.ndim == 2:
             return curves
         return {"confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X))} | curves

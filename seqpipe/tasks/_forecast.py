@@ -12,13 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import TimeSeriesSplit
 
-from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import Forecaster, SequenceRegressor
 from seqpipe.tables import Roles, TargetType, index_after, index_by_id, index_of, rows_by_id, times_by_id
 from seqpipe.tasks._forecast_pictures import forecast_pictures
 from seqpipe.tasks._forecast_scores import ForecastScorer, forecast_scorer, mean_metrics, metrics_by_id
 from seqpipe.tasks._forecasts import baseline_forecasts, model_forecast, season_length
 from seqpipe.tasks._held_out import hold_out, with_scales
+from seqpipe.tasks._learning import learning_curves
 from seqpipe.tasks._panel_split import PanelSplit
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._series_by_id import in_order, series_of
@@ -148,7 +148,7 @@ class ForecastTask(Task):
         forecasts = {"model": model_forecast(estimator, test), **baseline_forecasts(train, test, self._season)}
         return {
             **forecast_pictures(estimator, train, test, forecasts),
-            "learning_curves": plot_learning_curves({"model": last_step(estimator).estimator_.history_}),
+            **learning_curves(estimator, last_step(estimator).estimator_.history_, test),
         }
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:

@@ -12,9 +12,10 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
+from seqpipe.diagnostics import plot_truth_against_prediction
 from seqpipe.estimators import SequenceRegressor
 from seqpipe.tables import TargetType
+from seqpipe.tasks._learning import learning_curves
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._samples import SampleTask
 from seqpipe.tasks._scores import number_scores
@@ -69,7 +70,7 @@ class RegressTask(SampleTask):
             "truth_against_prediction": plot_truth_against_prediction(
                 test.y, predicted, names=test.roles.target or None
             ),
-            "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
+            **learning_curves(estimator, last_step(estimator).history_, test),
         }
 
     def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqpipe.diagnostics import plot_confusion_matrix, plot_learning_curves
+from seqpipe.diagnostics import plot_confusion_matrix
 from seqpipe.estimators import StepClassifier
 from seqpipe.tables import TargetType
 from seqpipe.tasks._label_baselines import label_baselines, quiet_baselines
 from seqpipe.tasks._label_frame import label_frame
+from seqpipe.tasks._learning import learning_curves
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import indicator_scores, label_scores
 from seqpipe.tasks._steps import ComparedStepTask, known_steps, step_rows
@@ -73,7 +74,7 @@ class StepClassifyTask(ComparedStepTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out steps, unless there are several labels, and the learning curves."""
-        curves = {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
+        curves = learning_curves(estimator, last_step(estimator).history_, test)
         truth, predicted = known_steps(_labels(test.y), _labels(estimator.predict(test.X)))
         return curves if truth.ndim == 2 else {"confusion_matrix": plot_confusion_matrix(truth, predicted)} | curves
 

@@ -13,9 +13,10 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from seqpipe.diagnostics import plot_learning_curves, plot_truth_against_prediction
+from seqpipe.diagnostics import plot_truth_against_prediction
 from seqpipe.estimators import StepRegressor
 from seqpipe.tables import TargetType
+from seqpipe.tasks._learning import learning_curves
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._scores import number_scores
 from seqpipe.tasks._steps import ComparedStepTask, known_steps, step_rows
@@ -64,7 +65,7 @@ class StepRegressTask(ComparedStepTask):
             "truth_against_prediction": plot_truth_against_prediction(
                 *known_steps(step_rows(test.y), predicted), names=test.roles.target or None
             ),
-            "learning_curves": plot_learning_curves({"model": last_step(estimator).history_}),
+            **learning_curves(estimator, last_step(estimator).history_, test),
         }
 
     def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:

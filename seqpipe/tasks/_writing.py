@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, train_test_split
 
-from seqpipe.diagnostics import plot_learning_curves
 from seqpipe.estimators import text_scores
 from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
 from seqpipe.tables import Roles, TargetType, check_roles, targets_of
+from seqpipe.tasks._learning import learning_curves
 from seqpipe.tasks._parameters import configured, last_step
 from seqpipe.tasks._task import Task, TaskData
 from seqpipe.tasks._texts import texts_of
@@ -129,7 +129,7 @@ class WritingTask(Task):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the learning curves."""
-        return {"learning_curves": plot_learning_curves({"model": last_step(estimator).history_})}
+        return learning_curves(estimator, last_step(estimator).history_, test)
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return one row per sample: its ``id``, or its number from 0, and the predicted text."""

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from seqpipe.diagnostics import plot_candidates
-from seqpipe.diagnostics._style import GREY, PALETTE
+from seqpipe.diagnostics._style import PALETTE
 
 HISTORY = [{"epoch": 1, "train_loss": 1.0}, {"epoch": 2, "train_loss": 0.5}]
 
@@ -64,10 +64,13 @@ def test_the_best_thirty_of_many_are_drawn():
     assert scores.get_title(loc="left") == "Candidates (best 30 of 50)"
 
 
-def test_more_than_six_candidates_leave_the_rest_grey():
-    _, costs, losses = plot_candidates(table(np.linspace(1, 0, 8)), {"fit 7": HISTORY}).axes
-    assert [line.get_color() for line in losses.lines] == [GREY]
-    assert len(costs.collections[0].get_offsets()) == 8
+def test_thirty_candidates_are_told_apart_in_every_panel():
+    scores, costs, losses = plot_candidates(table(np.linspace(1, 0, 30)), {"fit 7": HISTORY}).axes
+    looks = {(points.lines[0].get_color(), points.lines[0].get_marker()) for points in scores.containers}
+    assert len(looks) == 30
+    assert (losses.lines[0].get_color(), losses.lines[0].get_marker()) in looks
+    assert [text.get_text() for text in losses.texts] == ["■ fit 7"]
+    assert len(costs.collections) == 30
 
 
 def test_times_of_unlike_size_are_drawn_on_a_log_scale():

@@ -22,24 +22,24 @@ def test_each_forecast_begins_at_the_last_value_that_it_knew():
     np.testing.assert_array_equal(first.get_ydata(), [9, 0, 0, 0])
 
 
-def test_the_bands_are_the_errors_that_were_known_at_the_last_origin():
-    n_origins, horizon = 30, 3
+@pytest.mark.parametrize("n_origins", [6, 30])
+def test_the_bands_are_the_errors_of_the_earlier_forecasts(n_origins):
+    horizon = 3
     errors = np.random.default_rng(0).normal(size=(n_origins, horizon))
     truth = np.zeros(n_origins + horizon - 1)
     axes = plot_forecast_fan(pd.Series(np.zeros(5)), pd.Series(truth, index=range(5, 5 + len(truth))), -errors).axes[0]
     wide, narrow = (band.get_paths()[0].vertices for band in axes.collections)
     last = n_origins - 1
     for k in range(horizon):
-        known = errors[: last - k, k]
         for band, shares in ((wide, [10, 90]), (narrow, [25, 75])):
             heights = band[band[:, 0] == 5 + last + k, 1]
-            expected = -errors[last, k] + np.percentile(known, shares)
+            expected = -errors[last, k] + np.percentile(errors[:last, k], shares)
             assert [heights.min(), heights.max()] == pytest.approx(expected)
 
 
-def test_few_errors_make_no_band():
-    truth = pd.Series(np.zeros(8), index=range(5, 13))
-    assert not plot_forecast_fan(pd.Series(np.zeros(5)), truth, np.zeros((6, 3))).axes[0].collections
+def test_few_forecasts_make_no_band():
+    truth = pd.Series(np.zeros(7), index=range(5, 12))
+    assert not plot_forecast_fan(pd.Series(np.zeros(5)), truth, np.zeros((5, 3))).axes[0].collections
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 3), (4, 3, 2), (4,)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqpipe.diagnostics import plot_learning_curves
-from seqpipe.diagnostics._style import GREY, PALETTE
+from seqpipe.diagnostics._style import GREY
 
 
 def history(losses, valid=None):
@@ -34,8 +34,14 @@ def test_training_and_validation_are_told_apart_by_a_legend_outside_the_data():
     assert legend.get_bbox_to_anchor() is not None
 
 
-def test_a_single_kind_of_loss_needs_no_legend():
-    assert axes_of({"gru": history([0.9, 0.5])}).get_legend() is None
+def test_the_legend_names_a_single_kind_of_loss_too():
+    legend = axes_of({"gru": history([0.9, 0.5])}).get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["training"]
+
+
+def test_a_score_on_held_out_data_stands_beside_its_curve():
+    (axes,) = plot_learning_curves({"gru": history([0.9, 0.5])}, held_out={"gru": 0.98765}).axes
+    assert [text.get_text() for text in axes.texts] == ["gru\nheld-out score 0.9877"]
 
 
 def test_epochs_are_counted_where_the_history_does_not():
@@ -48,16 +54,23 @@ def test_each_fit_is_named_at_its_end():
     assert {text.get_text() for text in axes.texts} == {"gru", "lstm"}
 
 
-def test_the_six_best_of_many_fits_are_in_colour():
-    curves = {f"fit {i}": history([2.0, 1.0 + i]) for i in range(9)}
+def test_thirty_fits_are_told_apart_by_colour_and_marker():
+    curves = {f"fit {i}": history([2.0, 1.0 + i]) for i in range(33)}
     axes = axes_of(curves)
-    assert [line.get_color() for line in axes.lines] == [*PALETTE, GREY, GREY, GREY]
-    assert "3 others in grey" in [text.get_text() for text in axes.texts]
+    looks = [(line.get_color(), line.get_marker()) for line in axes.lines]
+    assert len(set(looks[:30])) == 30
+    assert {colour for colour, _ in looks[30:]} == {GREY}
+    labels = [text.get_text() for text in axes.texts]
+    assert {"fit 0", "■ fit 6", "▼ fit 29", "3 others in grey"} <= set(labels)
 
 
 def test_a_fit_that_diverged_is_the_last_to_get_a_colour():
-    curves = {"diverged": history([1.0, np.nan])} | {f"fit {i}": history([1.0, 0.5]) for i in range(6)}
+    curves = {"diverged": history([1.0, np.nan])} | {f"fit {i}": history([1.0, 0.5]) for i in range(30)}
     assert axes_of(curves).lines[0].get_color() == GREY
+
+
+def test_a_notebook_shows_the_figure():
+    assert plot_learning_curves({"gru": history([0.9])})._repr_png_().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])

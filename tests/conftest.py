@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ["SCIPY_ARRAY_API"] = "1"
 # Most tests draw sizes, and each size would be compiled: they run on torch's kernels and the plain loop. Tests of the
@@ -35,6 +36,9 @@ if find_spec("triton") is not None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")
         import triton.language  # noqa: F401
+# A test on a busy machine takes as long as it takes. `make fuzz` draws more examples.
+settings.register_profile("seqpipe", deadline=None, max_examples=200 if "SEQPIPE_SLOW" in os.environ else 50)
+settings.load_profile("seqpipe")
 # A shell without job control starts background jobs deaf to Ctrl-C; the tests of Ctrl-C must hear it all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -68,7 +68,7 @@ def search(nets: list[EncoderDecoder], **settings: object) -> tuple[Tensor, Tens
     attention=st.sampled_from([None, "additive"]),
     n_networks=st.sampled_from([1, 3]),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4)
 def test_a_beam_that_holds_everything_finds_the_best_of_all_outputs(
     seed: int, penalty: float, attention, n_networks: int
 ) -> None:

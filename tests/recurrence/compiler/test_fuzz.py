@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -36,7 +37,10 @@ from seqpipe.recurrence.compiler.triton._triton_program import TritonProgram
 from seqpipe.recurrence.engines import ThreadPolicy
 from seqpipe.recurrence.engines._loop import LoopEngine
 
-N_CELLS, N_TOGETHER, N_IN_TORCH, N_IN_TRITON = 500, 20, 40, 24
+#: Numbers of cells; `make fuzz` draws more.
+SLOW = "SEQPIPE_SLOW" in os.environ
+N_CELLS, N_IN_TORCH, N_IN_TRITON = (500, 40, 24) if SLOW else (120, 20, 8)
+N_TOGETHER = 20
 LENGTHS = [4, 0, 2, 4, 1, 3, 3]
 FUNCTIONS = {"log", "sin", "cos", "erf", "log1p", "expm1", "pow"}
 

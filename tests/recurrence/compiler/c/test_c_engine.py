@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
+import os
 import pickle
 import re
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from seqpipe.recurrence.engines import ThreadPolicy
 from seqpipe.recurrence.engines._catalogue import engine_named
 from seqpipe.recurrence.engines._trial import _difference
 
+SLOW = "SEQPIPE_SLOW" in os.environ  # set by `make fuzz`
 LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
 Everything = Callable[..., list[Tensor]]
 Furthest = Callable[..., float]
@@ -310,7 +312,7 @@ def laid_out(layout: str, batch: int, steps: int, features: int, dtype: torch.dt
 
 @pytest.mark.parametrize("dtype", LIMITS, ids=str)
 @pytest.mark.parametrize("name", MAKERS)
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12 if SLOW else 4, derandomize=True)
 @given(drawn=batches())
 def test_results_and_gradients_are_the_plain_loops(
     everything: Everything, furthest: Furthest, planned: str, name: str, dtype: torch.dtype, drawn: dict[str, Any]
@@ -332,7 +334,7 @@ def test_results_and_gradients_are_the_plain_loops(
     ("name", "sizes"),
     [("gru", (20, 37)), ("peephole", (16, 64)), ("normalising", (20, 37)), ("lstm", (1, 1)), ("gru", (300, 300))],
 )
-@pytest.mark.parametrize("dtype", LIMITS, ids=str)
+@pytest.mark.parametrize("dtype", LIMITS if SLOW else [torch.float32], ids=str)
 def test_wide_cells_in_large_ragged_batches_are_right(
     everything: Everything, furthest: Furthest, planned: str, name: str, sizes: tuple[int, int], dtype: torch.dtype
 ) -> None:

@@ -22,7 +22,7 @@ import sys
 from dataclasses import replace
 import torch
 from torch import nn
-from seqpipe.cells import Cell, GRUCell, LSTMCell
+from seqpipe.cells import Cell, GRUCell
 from seqpipe.recurrence.compiler.c import _c_program, _compiled_kernel, _toolchain
 from seqpipe.recurrence.compiler.c._differentiable import run_compiled
 from seqpipe.recurrence.compiler.c._objects import load
@@ -77,13 +77,13 @@ def run(cell, **target):
             (output.sum() + sum(f.sum() for f in finals)).backward()
 
 torch.set_num_threads(2)
-for cell in (GRUCell(3, 5), LSTMCell(7, 17), Wide(3, 4), Slots(2, 3)):
+for cell in (GRUCell(3, 5), Wide(3, 4), Slots(2, 3)):
     run(cell)
     print(type(cell).__name__, "is clean", flush=True)
 run(GRUCell(5, 18), cache_bytes=0)
 print("multiplied ahead it is clean too")
 """
-CLEAN = ["GRUCell is clean", "LSTMCell is clean", "Wide is clean", "Slots is clean", "multiplied ahead it is clean too"]
+CLEAN = ["GRUCell is clean", "Wide is clean", "Slots is clean", "multiplied ahead it is clean too"]
 
 
 def runtimes() -> list[str]:
@@ -104,7 +104,7 @@ def run_sanitized(how: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, how], env=environment, capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", SCRIPT, how], env=environment, capture_output=True, text=True, timeout=900
     )
 
 

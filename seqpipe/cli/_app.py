@@ -84,7 +84,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (_commands.run, _commands.compare, _commands.predict, _commands.generate, _commands.serve):
+for _command in (
+    _commands.run,
+    _commands.compare,
+    _commands.predict,
+    _commands.generate,
+    _commands.serve,
+    _commands.promote,
+):
     app.command()(_command)
 app.add_typer(data_app, name="data")
 app.add_typer(plugins_app, name="plugins")

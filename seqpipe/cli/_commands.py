@@ -14,7 +14,7 @@ from seqpipe.cli._limits import bytes_of, limited
 from seqpipe.cli._output import check_picture, console, file_name, write_pieces
 from seqpipe.process import variable
 
-__all__ = ["compare", "generate", "predict", "run", "serve", "sync", "ui"]
+__all__ = ["compare", "generate", "predict", "promote", "run", "serve", "sync", "ui"]
 
 #: The longest time that the run of an untrusted recipe may take.
 _UNTRUSTED_MINUTES = 60.0
@@ -181,6 +181,36 @@ def serve(
         typer.echo(f"{server.url} (press Ctrl-C to stop)")
         sys.stdout.flush()  # a program that has started the server waits for this line
         server.run()
+
+
+def promote(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="Run, by its id or a prefix of it, model URI, or experiment, whose newest search or fit is meant.",
+        ),
+    ],
+    alias: Annotated[str, typer.Option(help="Alias that the model gets.")] = "champion",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the registered model; by default that of the experiment.")
+    ] = None,
+    uri: Annotated[str | None, typer.Option(help="Tracking store; by default mlruns/mlflow.db.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote a model that is worse than the present one, or cannot be compared.")
+    ] = False,
+) -> None:
+    """Register the model of a run, describe it in a model card and give it an alias, unless the present one is better."""
+    with clean_errors():
+        from seqpipe.tracking import promote as promote_model
+
+        done = promote_model(source, alias=alias, name=name, tracking_uri=uri, force=force)
+        before = "already" if done.previous == done.version else "now"
+        typer.echo(f"{done.name} version {done.version} is {before} {alias!r}: {done.scores}")
+        if done.previous not in (None, done.version):
+            typer.echo(f"before: version {done.previous}")
+        typer.echo(f"model: {done.model_uri} (seqpipe predict and serve take it)")
+        typer.echo(f"model card: model_card.md in run {done.run_id}, and the description of the version")
 
 
 def sync(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from seqpipe.exceptions import TrackingError, TrackingWarning
+from seqpipe.pipeline._held_out import log_held_out
 from seqpipe.pipeline._job import Job
 from seqpipe.pipeline._report import scores_table
 from seqpipe.pipeline._result import Record, RunResult
@@ -18,12 +19,7 @@ __all__ = ["recorded"]
 
 def recorded(job: Job, result: RunResult, tracker: MLflowTracker) -> RunResult:
     """Log scores, tables, pictures and the model to the run that the fit started."""
-    score = getattr(result.estimator, "score", None)  # a plug-in's estimator may have none
-    own = {} if score is None else {"score": score(job.test.X, job.test.y)}
-    held_out = _named("held_out", {**result.metrics, **own})
-    tracker.log_metrics(held_out)
-    if job.loaded.recipe.search is not None:
-        tracker.log_metrics(held_out, refit=True)
+    log_held_out(job, result, tracker)
     for name, metrics in result.baselines.items():
         tracker.log_baseline(name, metrics)
     tracker.log_text(redacted_uri(job.loaded.text), "recipe.yaml")

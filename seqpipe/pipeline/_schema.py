@@ -184,12 +184,15 @@ class EvaluateSection(_Section):
         forecasts and False for others.
     metrics, pictures : list of str
         Scores and pictures of plug-ins, in addition to those of the task.
+    report : bool
+        Whether the report of ``mlflow.models.evaluate`` on the held-out data is logged to the run.
     """
 
     test_size: float | int = 0.25
     refit: bool | None = None
     metrics: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
     pictures: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
+    report: bool = False
 
     @field_validator("test_size", mode="plain")
     @classmethod

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqpipe.tracking._compare import read_curves, read_runs
     from seqpipe.tracking._experiments import newest_experiment
     from seqpipe.tracking._load import load_model
+    from seqpipe.tracking._promote import Promotion, promote
     from seqpipe.tracking._store import sync
     from seqpipe.tracking._ui import serve, ui_command
     from seqpipe.tracking.serving import load_served
@@ -22,6 +23,7 @@ __all__ = [
     "DeviceReport",
     "Diagnostic",
     "MLflowTracker",
+    "Promotion",
     "candidate_name",
     "describe_device",
     "fit_name",
@@ -30,6 +32,7 @@ __all__ = [
     "local_database",
     "newest_experiment",
     "outside_of_store",
+    "promote",
     "read_curves",
     "read_runs",
     "redacted_uri",
@@ -40,9 +43,11 @@ __all__ = [
 
 #: Names whose module imports MLflow, and that module.
 _READERS = {
+    "Promotion": "_promote",
     "load_model": "_load",
     "load_served": "serving",
     "newest_experiment": "_experiments",
+    "promote": "_promote",
     "read_curves": "_compare",
     "read_runs": "_compare",
     "serve": "_ui",

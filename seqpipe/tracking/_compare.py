@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from seqpipe.exceptions import TrackingError, did_you_mean
+from seqpipe.tracking._inputs import TRAINING, data_of
 from seqpipe.tracking._run import Kind
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import redacted_uri
@@ -119,9 +120,8 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def _data_of(run: Run) -> dict[str, str | None]:
-    for given in run.inputs.dataset_inputs if run.inputs is not None else ():
-        return {"data": given.dataset.name, "data_digest": given.dataset.digest}
-    return {"data": None, "data_digest": None}
+    data = data_of(run, TRAINING)
+    return {"data": data and data.name, "data_digest": data and data.digest}
 
 
 def _metrics_of(client: MlflowClient, run_id: str) -> list[str]:

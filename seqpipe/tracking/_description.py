@@ -10,12 +10,10 @@ from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._names import candidate_name, last_parts
 from seqpipe.tracking._search import SearchResults
 
-__all__ = ["DESCRIPTION", "HELD_OUT", "Description"]
+__all__ = ["DESCRIPTION", "Description"]
 
 #: The tag of MLflow for a description in Markdown.
 DESCRIPTION = "mlflow.note.content"
-#: Prefix of the names of scores on held-out data.
-HELD_OUT = "held_out."
 #: Number of values of a searched parameter, and of baselines, that are listed.
 _MOST = 8
 

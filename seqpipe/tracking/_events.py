@@ -15,6 +15,7 @@
     ├── EntriesAdded  metrics and tags that are logged to the parent run or the refit
     ├── FileAdded     a file of the parent run
     ├── ModelAdded    a model of the refit, or of the parent run without one
+    ├── HeldOutScored scores of this model on data that was held out
     └── Released      the parent run of an ended fit is no longer held open
 """
 
@@ -37,6 +38,7 @@ __all__ = [
     "FileAdded",
     "FitBegan",
     "FitEnded",
+    "HeldOutScored",
     "ModelAdded",
     "Released",
     "Reported",
@@ -162,9 +164,26 @@ class FileAdded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAdded(Event):
-    """A model; ``folder`` is its name in the journal."""
+    """A model; ``folder`` is its name in the journal.
+
+    ``name``, ``params`` and ``tags`` are those of the logged model; ``is_fitted`` tells whether it is the estimator of the fit,
+    whose metrics are then also those of the model.
+    """
 
     folder: str
+    name: str = "model"
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    is_fitted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutScored(Event):
+    """The model was scored on held-out data; ``tags`` tell which of the metrics decides between models."""
+
+    data: DataSet
+    metrics: dict[str, float]
+    tags: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,11 @@ class DataSet:
     shortest: int | None = None
     longest: int | None = None
 
+    @property
+    def digest(self) -> str:
+        """Digest of inputs and targets, of at most 36 characters, as MLflow requires."""
+        return self.sha256[:24] + (self.targets_sha256 or "")[:12]
+
 
 def fingerprint(X: Any, y: Any = None, *, name: str = "training data") -> DataSet:
     """Return size and digest of inputs X, of any kind that an estimator accepts, and targets y."""

@@ -17,6 +17,7 @@ from seqpipe.bundle import read
 from seqpipe.exceptions import BundleError, TrackingError
 from seqpipe.tracking._folder import check_folder, read_description
 from seqpipe.tracking._quiet import quiet
+from seqpipe.tracking._registry import find_version
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._uri import redacted_uri
 
@@ -29,7 +30,8 @@ def load_model(model: str, tracking_uri: str | None = None) -> tuple[Any, dict[s
     Parameters
     ----------
     model : str
-        "models:/<id>", "models:/<name>/<version>", "runs:/<run id>/model", or the folder of the model.
+        "models:/<id>", "models:/<name>/<version>", "models:/<name>@<alias>", "runs:/<run id>/model", or the folder of the
+        model.
     tracking_uri : str, optional
         URI of the store; by default MLFLOW_TRACKING_URI, else the embedded store of the working folder.
 
@@ -108,14 +110,16 @@ def _artifact_uri(client: MlflowClient, model: str) -> str:
     """Return the location of a model's files in this store, which need not be MLflow's global one."""
     scheme, _, rest = model.partition(":/")
     name, _, part = rest.partition("/")
-    if scheme == "models" and part:
-        return str(client.get_model_version_download_uri(name, part))
+    if scheme == "models" and (part or "@" in name):
+        version = find_version(client, rest)
+        return str(client.get_model_version_download_uri(version.name, version.version))
     if scheme == "models":
         return str(client.get_logged_model(name).artifact_location)
     if scheme == "runs":
         outputs = client.get_run(name).outputs
         found = [client.get_logged_model(each.model_id) for each in (outputs.model_outputs if outputs else [])]
-        places = [str(each.artifact_location) for each in found if each.name == part]
+        # models were called "model" before their names told cell and size
+        places = [str(each.artifact_location) for each in found if part in (each.name, "model")]
         if not places:
             raise TrackingError(f"the run has no model called {part!r}")
         return places[-1]

@@ -19,11 +19,12 @@ from mlflow.exceptions import MlflowException
 
 from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._found_runs import KEY, delete_twins, find_runs, missing_points, stored_points
+from seqpipe.tracking._inputs import CONTEXT, EVALUATION, TRAINING, data_of
 from seqpipe.tracking._keys import KEY_LENGTH, as_path, stored_key
-from seqpipe.tracking._logged_model import find_logged, upload_model
+from seqpipe.tracking._logged_model import find_logged, link_scores, upload_model
 from seqpipe.tracking._outcome import FINISHED, now
 from seqpipe.tracking._process import BEAT, process_tags
-from seqpipe.tracking._run import Point, Run
+from seqpipe.tracking._run import Point, Run, Scores
 from seqpipe.tracking._tree import RunTree
 
 __all__ = ["Publisher"]
@@ -184,7 +185,7 @@ class Publisher:
         run.params = {
             name: value for name, value in run.params.items() if stored_key(run.keys, "param", name) not in there
         }
-        if stored.inputs is not None and stored.inputs.dataset_inputs:
+        if data_of(stored, TRAINING) is not None:
             run.data = None
         run.was_finished = stored.info.status == "FINISHED"
         if stored.info.status in ("KILLED", "FAILED"):
@@ -210,10 +211,17 @@ class Publisher:
             self._attempt(f"name {name!r}", lambda: self.client.update_run(run_id, name=name))
             run.renamed = False
         if run.data is not None:
-            inputs = [_dataset_input(run.data)]
-            self._attempt(f"data set {run.data.name!r}", lambda: self.client.log_inputs(run_id, inputs))
+            self._write_input(run_id, run.data, TRAINING)
             run.data = None
+        if run.held_out is not None:
+            self._write_input(run_id, run.held_out, EVALUATION)
+            run.held_out = None
         self._upload(run, run_id)
+
+    def _write_input(self, run_id: str, data: DataSet, context: str) -> None:
+        dataset = Dataset(data.name, data.digest, source_type="code", source="{}", profile=json.dumps(asdict(data)))
+        inputs = [DatasetInput(dataset, [InputTag(CONTEXT, context)])]
+        self._attempt(f"data set {data.name!r}", lambda: self.client.log_inputs(run_id, inputs))
 
     def _upload(self, run: Run, run_id: str) -> None:
         self.is_uploading = True
@@ -228,13 +236,25 @@ class Publisher:
                 self._progressed()
         finally:
             self.is_uploading = False
+        if run.scores is not None:
+            self._attempt("scores of the model", partial(self._link_scores, run, run_id, run.scores))
+            run.scores = None
 
     def _write_model(self, run: Run, run_id: str) -> None:
         if run.continued and (there := find_logged(self.client, run_id)) is not None:
             run.model_uris.append(there)
             return
-        uri = upload_model(self.client, self.experiment_id, run_id, run.models[0], again=run.doubtful)
+        saved = run.models[0]
+        uri = upload_model(self.client, self.experiment_id, run_id, saved, again=run.doubtful)
+        if saved.fit is not None:
+            link = partial(link_scores, self.client, run_id, uri, saved.fit, run.keys)
+            self._attempt("metrics of the model", link)
         run.model_uris.append(uri)
+
+    def _link_scores(self, run: Run, run_id: str, scores: Scores) -> None:
+        uri = run.model_uris[-1] if run.model_uris else find_logged(self.client, run_id)
+        if uri is not None:
+            link_scores(self.client, run_id, uri, scores, run.keys)
 
     def _write_batch(self, run: Run, run_id: str) -> None:
         points = run.points[:_POINTS]
@@ -301,11 +321,3 @@ def _identify(run: Run, stored: StoredRun) -> None:
 
 def _metric(run: Run, point: Point) -> Metric:
     return Metric(stored_key(run.keys, "metric", point.key), point.value, point.time, point.step)
-
-
-def _dataset_input(data: DataSet) -> DatasetInput:
-    """Return training data as MLflow's input of a run; its digest has at most 36 characters."""
-    profile = json.dumps(asdict(data))
-    digest = data.sha256[:24] + (data.targets_sha256 or "")[:12]
-    dataset = Dataset(data.name, digest, source_type="code", source="{}", profile=profile)
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

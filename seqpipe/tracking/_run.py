@@ -11,7 +11,7 @@ from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._keys import stored_key
 from seqpipe.tracking._outcome import Outcome
 
-__all__ = ["Kind", "Point", "Run"]
+__all__ = ["Kind", "Point", "Run", "SavedModel", "Scores"]
 
 Kind = Literal["search", "candidate", "fold", "refit", "fit", "baseline"]
 
@@ -23,6 +23,24 @@ class Point(NamedTuple):
     value: float
     time: int
     step: int
+
+
+class Scores(NamedTuple):
+    """Names of metrics of a run that are also those of its model, the data they belong to, and tags of the model."""
+
+    data: DataSet
+    metrics: tuple[str, ...]
+    tags: dict[str, str]
+
+
+class SavedModel(NamedTuple):
+    """A model that waits for its upload, with the metrics of its fit, if its run has them."""
+
+    folder: Path
+    name: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    fit: Scores | None
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +81,7 @@ class Run:
     outcome: Outcome | None = None
     end: int | None = None
     known_params: set[str] = field(default_factory=set)
+    known_metrics: set[str] = field(default_factory=set)
     #: The original names of the keys in the store, by kind of entry and key.
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -71,8 +90,11 @@ class Run:
     params: dict[str, str] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
-    models: list[Path] = field(default_factory=list)
+    models: list[SavedModel] = field(default_factory=list)
     data: DataSet | None = None
+    #: Held-out data that is an input of the run, and scores on it that are linked to its model.
+    held_out: DataSet | None = None
+    scores: Scores | None = None
     renamed: bool = False
     ending: bool = False
 
@@ -88,7 +110,8 @@ class Run:
     def pending_contents(self) -> int:
         """The same without the outcome, which is written last."""
         entries = len(self.tags) + len(self.params) + len(self.points) + len(self.files) + len(self.models)
-        return entries + (self.run_id is None) + (self.data is not None) + self.renamed
+        given = [self.data, self.held_out, self.scores]
+        return entries + (self.run_id is None) + sum(each is not None for each in given) + self.renamed
 
     def rename(self, name: str) -> None:
         """Rename the run."""
@@ -105,6 +128,7 @@ class Run:
     def add_points(self, metrics: Mapping[str, float], time: int, step: int = 0) -> None:
         """Add one value per metric."""
         self.points += [Point(key, value, time, step) for key, value in metrics.items()]
+        self.known_metrics |= metrics.keys()
 
     def finish(self, outcome: Outcome, time: int, *, held: bool = False) -> None:
         """End the run, or correct its outcome; with ``held`` it stays open in the store."""
@@ -120,4 +144,5 @@ class Run:
                 stored_key(self.keys, kind, name)
         for entries in (self.tags, self.params, self.points, self.files, self.models):
             entries.clear()
-        self.data, self.renamed, self.ending = None, False, False
+        self.data = self.held_out = self.scores = None
+        self.renamed = self.ending = False

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from seqpipe.callbacks import FitTask
 from seqpipe.exceptions import TrackingError, TrackingWarning
-from seqpipe.tracking._adapter import RecordedFits
 from seqpipe.tracking._continued import kept_key
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
-from seqpipe.tracking._events import BaselineAdded, EntriesAdded, Event, FileAdded, ModelAdded
+from seqpipe.tracking._entries import LoggedEntries, drawn
+from seqpipe.tracking._events import EntriesAdded, ModelAdded
+from seqpipe.tracking._held_out import WINNER
+from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._params import as_text, scalar_params
 from seqpipe.tracking._run import Run
@@ -27,14 +28,13 @@ from seqpipe.tracking._tree import RunTree
 from seqpipe.tracking._uri import redacted_uri
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 
 __all__ = ["MLflowTracker"]
 
 
-class MLflowTracker(RecordedFits):
+class MLflowTracker(LoggedEntries):
     """Record fits as MLflow runs, while they happen.
 
     A search is recorded as a parent run with candidate, fold and refit runs, a fit without a search as a single run.
@@ -119,6 +119,8 @@ class MLflowTracker(RecordedFits):
     def _reset(self) -> None:
         super()._reset()
         self._figures: dict[str, Figure] = {}
+        #: The best parameters of the last search.
+        self._winner = ""
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("_logs_model", "_model_metadata", "_diagnostics", "_continues")
@@ -126,7 +128,7 @@ class MLflowTracker(RecordedFits):
 
     def opened(self, estimator: Any, task: FitTask) -> None:
         """Create the parent run of an outermost fit."""
-        self._figures = {}
+        self._figures, self._winner = {}, ""
         super().opened(estimator, task)
         every = json.dumps(scalar_params(estimator), indent=2).encode()
         self._send([self._saved_file({"tree": task.tree, "time": now()}, "parameters.json", every)])
@@ -184,83 +186,6 @@ class MLflowTracker(RecordedFits):
         self._fitted_tree("tracking_uri_")
         return self._open_writer().uri
 
-    def log_metrics(self, metrics: Mapping[str, float], *, refit: bool = False) -> None:
-        """Log metrics to the parent run, or to the refit run.
-
-        Parameters
-        ----------
-        metrics : mapping of str to float
-            Values by name; NaN and infinity are kept.
-        refit : bool, default=False
-            Log to the refit run, if there is one.
-
-        Raises
-        ------
-        TrackingError
-            If no estimator was fitted yet.
-        """
-        numbers = {name: float(value) for name, value in metrics.items()}
-        self._edit(EntriesAdded(**self._now(), to="refit" if refit else "root", metrics=numbers, tags={}))
-
-    def log_baseline(self, name: str, metrics: Mapping[str, float]) -> None:
-        """Record a baseline as a run below the parent run, so that charts show it beside the models.
-
-        Parameters
-        ----------
-        name : str
-            Name of the method.
-        metrics : mapping of str to float
-            Its scores on held-out data by name; that of "accuracy" is recorded as "held_out.accuracy".
-
-        Raises
-        ------
-        TrackingError
-            If no estimator was fitted yet.
-        """
-        numbers = {metric: float(value) for metric, value in metrics.items()}
-        self._edit(BaselineAdded(**self._now(), name=name, metrics=numbers))
-
-    def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags of the parent run.
-
-        Raises
-        ------
-        TrackingError
-            If no estimator was fitted yet.
-        """
-        texts = {name: as_text(value) for name, value in tags.items()}
-        self._edit(EntriesAdded(**self._now(), to="root", metrics={}, tags=texts))
-
-    def log_figure(self, figure: Figure, name: str) -> None:
-        """Log a matplotlib figure to the parent run, in the format given by the suffix of the name.
-
-        Raises
-        ------
-        TrackingError
-            If no estimator was fitted yet.
-        """
-        self._add_file(name, _drawn(figure, name))
-
-    def log_text(self, text: str, name: str) -> None:
-        """Log a text file to the parent run.
-
-        Raises
-        ------
-        TrackingError
-            If no estimator was fitted yet.
-        """
-        self._add_file(name, text.encode())
-
-    def log_table(self, table: pd.DataFrame, name: str) -> None:
-        """Log a table to the parent run, as CSV without its index.
-
-        Raises
-        ------
-        TrackingError
-            If no estimator was fitted yet.
-        """
-        self._add_file(name, table.to_csv(index=False).encode())
-
     def log_model(self, estimator: Any, X: Any) -> str:
         """Log a fitted estimator as an MLflow model of the refit run, or of the parent run without a refit.
 
@@ -284,7 +209,7 @@ class MLflowTracker(RecordedFits):
         """
         run = self._required_tree().model_run
         logged = len(run.model_uris)
-        self._edit(self._saved_model(self._now(), estimator, X), wait=True)
+        self._edit(self._saved_model(self._now(), estimator, X, is_fitted=False), wait=True)
         if len(run.model_uris) == logged:
             writer = self._open_writer()
             raise TrackingError(
@@ -292,8 +217,9 @@ class MLflowTracker(RecordedFits):
             )
         return run.model_uris[-1]
 
-    def _saved_model(self, when: dict[str, Any], estimator: Any, X: Any) -> ModelAdded:
+    def _saved_model(self, when: dict[str, Any], estimator: Any, X: Any, *, is_fitted: bool) -> ModelAdded:
         """Save a model where it waits for its upload."""
+        from seqpipe.tracking._logged_model import model_name
         from seqpipe.tracking._model import save_model
 
         place = self._open_writer().new_path()
@@ -301,16 +227,20 @@ class MLflowTracker(RecordedFits):
             saved = Path(folder) / "model"
             save_model(estimator, X, saved, metadata=self._model_metadata)
             shutil.move(saved, place)
-        return ModelAdded(**when, folder=place.name)
+        params = scalar_params(estimator)
+        name = model_name(self.experiment, params)
+        tags = {WINNER: self._winner} if self._winner else {}
+        return ModelAdded(**when, folder=place.name, name=name, params=params, tags=tags, is_fitted=is_fitted)
 
     def _log_fitted(self, tree: UUID, estimator: Any, X: Any, y: Any) -> None:
         """Log model and diagnostics of a successful fit, if requested and if the estimator predicts."""
         model = getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
         if X is None or not hasattr(model, "predict"):
             return
+        self._winner = candidate_name(getattr(estimator, "best_params_", {}))
         if self._logs_model:
             try:
-                self._send([self._saved_model({"tree": tree, "time": now()}, model, X)])
+                self._send([self._saved_model({"tree": tree, "time": now()}, model, X, is_fitted=True)])
             except Exception as error:
                 warnings.warn(f"The model was not logged. {error}", TrackingWarning, stacklevel=2)
         if self._diagnostics:
@@ -325,43 +255,12 @@ class MLflowTracker(RecordedFits):
         self._send([EntriesAdded(tree=tree, time=time, to="both", metrics=found.metrics, tags=found.tags)])
         for name, figure in found.figures.items():
             path = f"pictures/{name}.png"
-            self._send([self._saved_file({"tree": tree, "time": time}, path, _drawn(figure, path))])
-
-    def _add_file(self, name: str, content: bytes) -> None:
-        self._edit(self._saved_file(self._now(), name, content))
-
-    def _saved_file(self, when: dict[str, Any], name: str, content: bytes) -> FileAdded:
-        """Write a file where it waits for its upload."""
-        place = self._open_writer().new_path()
-        place.write_bytes(content)
-        return FileAdded(**when, name=name, file=place.name)
-
-    def _edit(self, event: Event, *, wait: bool = False) -> None:
-        self._open_writer().receive(event)
-        if wait or not self._held:
-            self._flush()
-
-    def _now(self) -> dict[str, Any]:
-        """Return the fields of an event of the last fit."""
-        return {"tree": self._required_tree().id, "time": now()}
-
-    def _required_tree(self) -> RunTree:
-        if self._tree is None:
-            raise TrackingError(
-                "There is no run to write to: fit an estimator first, est.set_callbacks(tracker).fit(X, y)."
-            )
-        return self._tree
+            self._send([self._saved_file({"tree": tree, "time": time}, path, drawn(figure, path))])
 
     def _fitted_tree(self, attribute: str) -> RunTree:
         if self._tree is None:
             raise AttributeError(f"{attribute} is known after a fit: est.set_callbacks(tracker).fit(X, y).")
         return self._tree
-
-
-def _drawn(figure: Figure, name: str) -> bytes:
-    picture = io.BytesIO()
-    figure.savefig(picture, format=PurePosixPath(name).suffix[1:] or "png")
-    return picture.getvalue()
 
 
 def _written(run: Run) -> Run:

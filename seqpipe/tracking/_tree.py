@@ -7,7 +7,7 @@ from pathlib import Path
 from seqpipe.callbacks import FOLD, REFIT, TaskPath
 from seqpipe.tracking._candidate import Candidate, Search
 from seqpipe.tracking._colours import BASELINE_COLOUR, COLOUR, colour_of
-from seqpipe.tracking._description import DESCRIPTION, HELD_OUT, Description
+from seqpipe.tracking._description import DESCRIPTION, Description
 from seqpipe.tracking._events import (
     BaselineAdded,
     DataSeen,
@@ -16,6 +16,7 @@ from seqpipe.tracking._events import (
     FileAdded,
     FitBegan,
     FitEnded,
+    HeldOutScored,
     ModelAdded,
     Released,
     Reported,
@@ -24,9 +25,10 @@ from seqpipe.tracking._events import (
     SearchBegan,
     SearchEnded,
 )
+from seqpipe.tracking._held_out import HELD_OUT
 from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
 from seqpipe.tracking._params import as_text
-from seqpipe.tracking._run import Run
+from seqpipe.tracking._run import Run, SavedModel, Scores
 
 __all__ = ["RunTree", "run_path"]
 
@@ -74,6 +76,7 @@ class RunTree:
         self._folder = folder
         self._logs_model = began.logs_model
         self._has_model = False
+        self._held_out: Scores | None = None
         self._last = began.time
         self.root = Run(began.name, "search" if began.is_search else "fit", began.time, self._key)
         self.root.tags |= began.tags
@@ -103,8 +106,9 @@ class RunTree:
             case FileAdded():
                 self.root.files[event.name] = self._folder / Path(event.file).name
             case ModelAdded():
-                self._has_model = True
-                self.model_run.models.append(self._folder / Path(event.folder).name)
+                self._add_model(event)
+            case HeldOutScored():
+                self._add_held_out(event)
             case Released():
                 self._release(event.outcome, event.time)
             case _ if not self.ended:
@@ -174,7 +178,10 @@ class RunTree:
         for run in runs[event.to]:
             run.add_points(event.metrics, event.time)
             run.tags |= event.tags
-        held_out = {name: value for name, value in event.metrics.items() if name.startswith(HELD_OUT)}
+        self._describe_scores(event.metrics)
+
+    def _describe_scores(self, metrics: dict[str, float]) -> None:
+        held_out = {name: value for name, value in metrics.items() if name.startswith(HELD_OUT)}
         self._description.held_out |= {name.removeprefix(HELD_OUT): value for name, value in held_out.items()}
         if held_out:
             self._describe()
@@ -194,6 +201,26 @@ class RunTree:
         """Describe the fit in words, unless the user has."""
         if self._describes and (text := self._description.text()):
             self.root.tags[DESCRIPTION] = text
+
+    def _add_model(self, event: ModelAdded) -> None:
+        self._has_model = True
+        run, fit = self.model_run, None
+        data = self._description.data
+        if event.is_fitted and data is not None:
+            fit = Scores(data, tuple(sorted(run.known_metrics)), {})
+        folder = self._folder / Path(event.folder).name
+        run.models.append(SavedModel(folder, event.name, event.params, event.tags, fit))
+        run.scores = self._held_out
+
+    def _add_held_out(self, event: HeldOutScored) -> None:
+        for run in {self.root, self.model_run}:
+            run.add_points(event.metrics, event.time)
+            run.tags |= event.tags
+        self._describe_scores(event.metrics)
+        self.root.held_out = event.data
+        self._held_out = Scores(event.data, tuple(event.metrics), event.tags)
+        if self._has_model:
+            self.model_run.scores = self._held_out
 
     def _key_of(self, path: TaskPath) -> str:
         return "/".join([self._key, *(f"{role}-{number}" for role, number in path)])

@@ -68,7 +68,8 @@ def load_served(model: str, tracking_uri: str | None = None) -> serving.ServedMo
     Parameters
     ----------
     model : str
-        "models:/<id>", "models:/<name>/<version>", "runs:/<run id>/model", or the folder of the model.
+        "models:/<id>", "models:/<name>/<version>", "models:/<name>@<alias>", "runs:/<run id>/model", or the folder of the
+        model.
     tracking_uri : str, optional
         URI of the store; by default MLFLOW_TRACKING_URI, else the embedded store of the working folder.
 

@@ -1,0 +1,187 @@
+"""What is logged to the runs of a fit besides the fit itself: metrics, tags, files, and scores on held-out data."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from seqpipe.exceptions import TrackingError
+from seqpipe.tracking._adapter import RecordedFits
+from seqpipe.tracking._events import BaselineAdded, EntriesAdded, Event, FileAdded, HeldOutScored
+from seqpipe.tracking._fingerprint import fingerprint
+from seqpipe.tracking._held_out import HELD_OUT, primary_tags
+from seqpipe.tracking._outcome import now
+from seqpipe.tracking._params import as_text
+from seqpipe.tracking._report import evaluation_report
+from seqpipe.tracking._tree import RunTree
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["LoggedEntries", "drawn"]
+
+
+class LoggedEntries(RecordedFits):
+    """A callback that records fits, to whose runs more can be logged."""
+
+    def log_metrics(self, metrics: Mapping[str, float], *, refit: bool = False) -> None:
+        """Log metrics to the parent run, or to the refit run.
+
+        Parameters
+        ----------
+        metrics : mapping of str to float
+            Values by name; NaN and infinity are kept.
+        refit : bool, default=False
+            Log to the refit run, if there is one.
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        numbers = {name: float(value) for name, value in metrics.items()}
+        self._edit(EntriesAdded(**self._now(), to="refit" if refit else "root", metrics=numbers, tags={}))
+
+    def log_baseline(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Record a baseline as a run below the parent run, so that charts show it beside the models.
+
+        Parameters
+        ----------
+        name : str
+            Name of the method.
+        metrics : mapping of str to float
+            Its scores on held-out data by name; that of "accuracy" is recorded as "held_out.accuracy".
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        numbers = {metric: float(value) for metric, value in metrics.items()}
+        self._edit(BaselineAdded(**self._now(), name=name, metrics=numbers))
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags of the parent run.
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        texts = {name: as_text(value) for name, value in tags.items()}
+        self._edit(EntriesAdded(**self._now(), to="root", metrics={}, tags=texts))
+
+    def log_figure(self, figure: Figure, name: str) -> None:
+        """Log a matplotlib figure to the parent run, in the format given by the suffix of the name.
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        self._add_file(name, drawn(figure, name))
+
+    def log_text(self, text: str, name: str) -> None:
+        """Log a text file to the parent run.
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        self._add_file(name, text.encode())
+
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """Log a table to the parent run, as CSV without its index.
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        self._add_file(name, table.to_csv(index=False).encode())
+
+    def log_held_out(
+        self,
+        metrics: Mapping[str, float],
+        X: Any,
+        y: Any = None,
+        *,
+        primary: str | None = None,
+        greater_is_better: bool = True,
+    ) -> None:
+        """Log scores of the fitted model on held-out data, which are also linked to the logged model.
+
+        Parameters
+        ----------
+        metrics : mapping of str to float
+            Scores by name; they are recorded as ``held_out.<name>``, in the parent run and the refit run.
+        X, y : samples, targets
+            The held-out data, whose digest is recorded.
+        primary : str, optional
+            The score that decides between models: `seqpipe promote` compares it.
+        greater_is_better : bool, default=True
+            Whether the greater value of this score is better.
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet.
+        """
+        data = fingerprint(X, y, name=f"{self.tags.get('dataset', 'data')} (held out)")
+        named = {f"{HELD_OUT}{name}": float(value) for name, value in metrics.items()}
+        tags = {} if primary is None else primary_tags(primary, greater_is_better)
+        self._edit(HeldOutScored(**self._now(), data=data, metrics=named, tags=tags))
+
+    def log_report(self, estimator: Any, X: Any, y: Any) -> None:
+        """Log the report of ``mlflow.models.evaluate`` to the parent run, in the folder ``report``.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted classifier or regressor.
+        X, y : samples, targets
+            Data to evaluate it on: one label or number per sample.
+
+        Raises
+        ------
+        TrackingError
+            If no estimator was fitted yet, or MLflow cannot evaluate this one.
+        """
+        when = self._now()
+        for name, content in evaluation_report(estimator, X, y).items():
+            self._edit(self._saved_file(when, f"report/{name}", content))
+
+    def _add_file(self, name: str, content: bytes) -> None:
+        self._edit(self._saved_file(self._now(), name, content))
+
+    def _saved_file(self, when: dict[str, Any], name: str, content: bytes) -> FileAdded:
+        """Write a file where it waits for its upload."""
+        place = self._open_writer().new_path()
+        place.write_bytes(content)
+        return FileAdded(**when, name=name, file=place.name)
+
+    def _edit(self, event: Event, *, wait: bool = False) -> None:
+        self._open_writer().receive(event)
+        if wait or not self._held:
+            self._flush()
+
+    def _now(self) -> dict[str, Any]:
+        """Return the fields of an event of the last fit."""
+        return {"tree": self._required_tree().id, "time": now()}
+
+    def _required_tree(self) -> RunTree:
+        if self._tree is None:
+            raise TrackingError(
+                "There is no run to write to: fit an estimator first, est.set_callbacks(tracker).fit(X, y)."
+            )
+        return self._tree
+
+
+def drawn(figure: Figure, name: str) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format=PurePosixPath(name).suffix[1:] or "png")
+    return picture.getvalue()

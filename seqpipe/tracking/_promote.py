@@ -14,7 +14,7 @@ from seqpipe.tracking._chosen_model import ChosenModel, choose_model
 from seqpipe.tracking._logged_model import registered_name
 from seqpipe.tracking._model_card import model_card
 from seqpipe.tracking._quiet import quiet
-from seqpipe.tracking._registry import current_version, model_of_version, register, registry, scores_of
+from seqpipe.tracking._registry import check_name, current_version, model_of_version, register, registry, scores_of
 from seqpipe.tracking._store import open_client
 
 __all__ = ["Promotion", "promote"]
@@ -88,6 +88,7 @@ def promote(
     with registry(client), quiet():
         chosen = choose_model(client, source)
         name = registered_name(chosen.experiment) if name is None else name
+        check_name(name)
         current = current_version(client, name, alias)
         refusal, compared = _compared(client, chosen, current, alias)
         if refusal and not force:

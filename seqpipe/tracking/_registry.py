@@ -19,7 +19,16 @@ from seqpipe.tracking._held_out import GREATER, HELD_OUT, PRIMARY
 from seqpipe.tracking._reach import is_away, reason_of, store_error
 from seqpipe.tracking._uri import redacted_uri
 
-__all__ = ["HeldOutScores", "current_version", "find_version", "model_of_version", "register", "registry", "scores_of"]
+__all__ = [
+    "HeldOutScores",
+    "check_name",
+    "current_version",
+    "find_version",
+    "model_of_version",
+    "register",
+    "registry",
+    "scores_of",
+]
 
 #: Tag of a version: the id of its logged model, which not every store keeps; and MLflow's tag of a model that has versions.
 _MODEL_ID, _VERSIONS = "seqpipe.model_id", "mlflow.modelVersions"
@@ -77,12 +86,16 @@ def registry(client: MlflowClient) -> Iterator[None]:
     except TrackingError:
         raise
     except Exception as error:
+        store, reason = redacted_uri(client.tracking_uri), reason_of(error)
+        if isinstance(error, MlflowException) and error.error_code == "FEATURE_DISABLED":
+            raise TrackingError(
+                f"The store {store!r} has no model registry ({reason}). Databases and MLflow servers have one: correct "
+                "MLFLOW_REGISTRY_URI, or use another store."
+            ) from error
         if is_away(error):
             raise store_error(client.tracking_uri, error) from error
-        store = redacted_uri(client.tracking_uri)
         raise TrackingError(
-            f"The model registry of {store!r} cannot be used ({reason_of(error)}). A database or an MLflow server has one; "
-            "MLFLOW_REGISTRY_URI names another one."
+            f"The model registry of {store!r} refused the request ({reason}). Check name and alias, and whether you may write to it."
         ) from error
 
 
@@ -119,12 +132,16 @@ def model_of_version(client: MlflowClient, version: Any) -> LoggedModel | None:
         return None
 
 
-def register(client: MlflowClient, model: LoggedModel, name: str, description: str) -> str:
-    """Return the number of the version of a registered model that has this logged model, creating what is missing."""
+def check_name(name: str) -> None:
+    """Raise `TrackingError` if a model cannot be registered under this name."""
     if not _NAME.fullmatch(name) or set(name) <= {"."}:
         raise TrackingError(
             f"A model cannot be registered as {name!r}: use up to 200 letters, digits, spaces, '.', '_' and '-', with --name."
         )
+
+
+def register(client: MlflowClient, model: LoggedModel, name: str, description: str) -> str:
+    """Return the number of the version of a registered model that has this logged model, creating what is missing."""
     _create_name(client, name)
     for version in client.search_model_versions(f"name = '{name}'"):
         if version.tags.get(_MODEL_ID) == model.model_id:

@@ -13,6 +13,7 @@ from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._remark import smaller_is_better
 from seqpipe.pipeline._result import RunResult
 from seqpipe.plugins import host
+from seqpipe.specs import MetricSpec
 from seqpipe.tasks import TaskData
 from seqpipe.tracking import MLflowTracker
 
@@ -60,9 +61,10 @@ def primary_score(job: Job, metrics: Mapping[str, float]) -> tuple[str | None, b
 
     It is the one that the search ranks candidates by, else the score of the estimator.
     """
-    scoring = job.loaded.recipe.search and job.loaded.recipe.search.scoring
-    written = {scorer: name for name, scorer in getattr(job.task, "error_scores", {}).items()}
-    for name in (scoring, written.get(scoring or ""), "score", *metrics):
+    search = job.loaded.recipe.search
+    scoring = "" if search is None else search.scoring or ""
+    written: dict[str, str] = {scorer: name for name, scorer in getattr(job.task, "error_scores", {}).items()}
+    for name in (scoring, written.get(scoring, ""), "score", *metrics):
         if name in metrics and (greater := _greater_is_better(name)) is not None:
             return name, greater
     return None, True
@@ -71,7 +73,8 @@ def primary_score(job: Job, metrics: Mapping[str, float]) -> tuple[str | None, b
 def _greater_is_better(name: str) -> bool | None:
     """Return whether greater is better, by the plug-in that offers the score, or by its name; None if neither says so."""
     try:
-        return bool(host().find("metric", name, parameter="The score").spec.greater_is_better)
+        found = host().find("metric", name, parameter="The score").spec
     except UnknownNameError:
         smaller = smaller_is_better(name)
         return None if smaller is None else not smaller
+    return found.greater_is_better if isinstance(found, MetricSpec) else None

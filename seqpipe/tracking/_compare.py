@@ -121,7 +121,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _data_of(run: Run) -> dict[str, str | None]:
     data = data_of(run, TRAINING)
-    return {"data": data and data.name, "data_digest": data and data.digest}
+    return {"data": None if data is None else data.name, "data_digest": None if data is None else data.digest}
 
 
 def _metrics_of(client: MlflowClient, run_id: str) -> list[str]:

@@ -72,11 +72,8 @@ def _description(chosen: ChosenModel) -> str:
 def _training(client: MlflowClient, chosen: ChosenModel) -> str:
     tags = chosen.root.data.tags
     lines = [f"- data: {_described(data_of(chosen.root, TRAINING))}"]
-    if "seqpipe.fitted_to.logged" in tags:
-        lines.append(
-            f"- this model was fitted to {tags['seqpipe.fitted_to.logged']}; the one that was evaluated to "
-            f"{tags.get('seqpipe.fitted_to.evaluated', 'the training data')}"
-        )
+    if (fitted := tags.get("seqpipe.fitted_to.logged", "the same")) != "the same":
+        lines.append(f"- fitted to {fitted}; the model that was evaluated was fitted to the data above only")
     if winner := chosen.model.tags.get(WINNER):
         query = f"tags.`mlflow.parentRunId` = '{chosen.root.info.run_id}' AND tags.`seqpipe.kind` = 'candidate'"
         n = len(client.search_runs([chosen.root.info.experiment_id], query))

@@ -241,11 +241,9 @@ class Publisher:
             run.scores = None
 
     def _write_model(self, run: Run, run_id: str) -> None:
-        if run.continued and (there := find_logged(self.client, run_id)) is not None:
-            run.model_uris.append(there)
-            return
         saved = run.models[0]
-        uri = upload_model(self.client, self.experiment_id, run_id, saved, again=run.doubtful)
+        there = find_logged(self.client, run_id) if run.continued else None
+        uri = there or upload_model(self.client, self.experiment_id, run_id, saved, again=run.doubtful)
         if saved.fit is not None:
             link = partial(link_scores, self.client, run_id, uri, saved.fit, run.keys)
             self._attempt("metrics of the model", link)

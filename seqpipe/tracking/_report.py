@@ -47,7 +47,7 @@ def evaluation_report(estimator: Any, X: Any, y: Any) -> dict[str, bytes]:
             "MLflow reports on one label or number per sample only. Leave out the report for other targets."
         )
     with tempfile.TemporaryDirectory(prefix="seqpipe-report-") as folder:
-        np.savez(Path(folder) / "given.npz", **_predictions(estimator, X, truth))
+        np.savez(Path(folder) / "given.npz", allow_pickle=False, **_predictions(estimator, X, truth))
         _evaluate(folder)
         return {path.name: path.read_bytes() for path in sorted((Path(folder) / "report").iterdir())}
 

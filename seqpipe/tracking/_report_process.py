@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = mlflow.create_experiment(kind, artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run:
-        found = mlflow.models.evaluate(
+        found = mlflow.models.evaluate(  # type: ignore[no-untyped-call]
             PyFuncModel(described, model),
             table,
             targets=_TARGET,

@@ -101,6 +101,7 @@ def _fit(uri, experiment, way, reports):
         GridSearchCV(net, {"cell": ["gru", "lstm"]}, cv=2, error_score="raise").set_callbacks(tracker).fit(X, y)
         tracker.log_text("text", "notes/text.txt")
         tracker.log_metrics({"held_out": 1.0})
+        tracker.log_held_out({"score": 1.0}, X, y)
 
 
 def _forked(uri, experiment, way, reports):
@@ -148,6 +149,12 @@ def counts(client, experiment, reports):
             wrong.append(f"finished refit has {len(models)} models")
         if kind == "search" and run.info.status == "FINISHED" and not client.list_artifacts(run.info.run_id, "notes"):
             wrong.append("finished search has no artifact")
+        if kind == "search" and run.info.status == "FINISHED":
+            wrong += [
+                f"model has {keys}"
+                for keys in _scores_of_models(client, found.experiment_id)
+                if "held_out.score" not in keys
+            ]
     models = client.search_logged_models([found.experiment_id]) if found else []
     wrong += [f"model is {model.status}" for model in models if str(model.status) == "PENDING"]
     keys = Counter(run.data.tags["seqpipe.run"] for run in runs)
@@ -158,6 +165,13 @@ def counts(client, experiment, reports):
     reported = {key for key, _, _ in expected}
     doubled = sum(number for (key, *_), number in (there - expected).items() if key in reported)
     return {"points": sum(expected.values()), "lost": lost, "doubled": doubled, "wrong": wrong, "statuses": statuses}
+
+
+def _scores_of_models(client, experiment_id):
+    """Return the names of the metrics of each model; each may occur once."""
+    for model in client.search_logged_models([experiment_id]):
+        keys = Counter(metric.key for metric in model.metrics or ())
+        yield [key for key, number in keys.items() if number == 1]
 
 
 def main(uri, plan):

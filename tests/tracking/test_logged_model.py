@@ -11,6 +11,7 @@ from mlflow.utils.validation import _validate_logged_model_name, _validate_model
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
+from seqpipe.estimators import SequenceClassifier
 from seqpipe.exceptions import TrackingWarning
 from seqpipe.tracking import load_model, read_runs
 from seqpipe.tracking._logged_model import model_name, registered_name
@@ -74,14 +75,13 @@ def test_both_data_sets_are_inputs_of_the_run(searched, client, uri, experiment)
     assert read_runs(experiment, uri, kinds=["search"])["data"].tolist() == ["plants"]
 
 
-def test_the_metrics_of_a_fit_are_those_of_its_model(data, net, make_tracker, client):
+def test_the_metrics_of_a_fit_are_not_those_of_another_model(data, net, make_tracker, client):
     X, y = data
-    tracker = make_tracker(log_model=True)
     with make_tracker() as tracker:
         net().set_callbacks(tracker).fit(X, y)
         tracker.log_held_out({"score": 0.5}, X, y)
         tracker.log_model(LogisticRegression().fit(X, y), X)
-    assert scores(logged(client, tracker)) == {"held_out.score": (0.5, "data (held out)")}  # not those of the other fit
+    assert scores(logged(client, tracker)) == {"held_out.score": (0.5, "data (held out)")}
 
 
 def test_a_refused_request_doubles_nothing(data, make_tracker, client, monkeypatch):
@@ -110,3 +110,13 @@ def test_a_model_is_loaded_by_its_run_under_either_name(searched, uri, client, d
     for part in ("model", name):
         found, _ = load_model(f"runs:/{searched.refit_run_id_}/{part}", uri)
         assert np.shape(found.predict(data[0])) == (30,)
+
+
+def test_the_metrics_of_a_fit_are_those_of_its_model(make_tracker, client):
+    X = np.random.default_rng(0).normal(size=(20, 4, 2))
+    tracker = make_tracker(log_model=True)
+    SequenceClassifier(hidden_size=3, max_epochs=2).set_callbacks(tracker).fit(X, np.arange(20) % 2)
+    model = logged(client, tracker)
+    assert model.name.endswith("-gru-3")
+    (last,) = (point.value for point in client.get_metric_history(tracker.run_id_, "train_loss") if point.step == 2)
+    assert scores(model)["train_loss"] == (last, "training data")

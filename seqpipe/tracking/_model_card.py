@@ -79,10 +79,16 @@ def _training(client: MlflowClient, chosen: ChosenModel) -> str:
         n = len(client.search_runs([chosen.root.info.experiment_id], query))
         best = chosen.root.data.metrics.get("best_score")
         score = "" if best is None else f", with a mean score of {best:.4g} over the folds"
-        lines.append(
-            f"- search: {n or 'several'} candidates, ranked by {_scoring(chosen)}; the best was {winner}{score}"
-        )
+        lines.append(f"- search: {n or 'several'} candidates{_grid(chosen)}, ranked by {_scoring(chosen)}")
+        lines.append(f"- the best candidate: {winner}{score}")
     return "\n".join(lines)
+
+
+def _grid(chosen: ChosenModel) -> str:
+    """Return the values that were searched, which the outermost run has as parameters of the model's names."""
+    params = {name: values for name, values in chosen.root.data.params.items() if name in (chosen.model.params or {})}
+    named = "; ".join(f"{name.rpartition('__')[2]} {values}" for name, values in params.items())
+    return f" ({named})" if named and chosen.root is not chosen.run else ""
 
 
 def _scoring(chosen: ChosenModel) -> str:

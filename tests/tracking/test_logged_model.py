@@ -59,7 +59,7 @@ def test_a_model_has_parameters_and_scores_with_their_data(searched, client, run
     model = logged(client, searched)
     assert model.name == experiment
     assert model.params["C"] in ("0.1", "1.0")
-    assert model.tags["seqpipe.best_params"] == f"C={model.params['C']}"
+    assert model.tags["seqpipe.best_params"] == f"C {model.params['C']}"
     assert model.tags["seqpipe.held_out.primary"] == "held_out.accuracy"
     (refit,) = runs("refit")
     found = scores(model)

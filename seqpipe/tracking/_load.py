@@ -92,7 +92,7 @@ def _download(client: MlflowClient, model: str, folder: str) -> Path:
     if source.scheme in ("", "file") and place.is_dir():
         check_folder(place, model)  # a copy would follow links
     with _if_missing(client, model), quiet():
-        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
+        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=client.tracking_uri))
 
 
 @contextmanager

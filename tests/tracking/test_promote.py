@@ -1,11 +1,17 @@
 """Models with names: registered, compared with the present one, refused or promoted, and loaded by alias."""
 
+import os
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mlflow_server import MLflowServer
 
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking import MLflowTracker, load_model, promote
@@ -190,3 +196,20 @@ def test_a_promoted_model_of_a_moved_store_is_found(data, tmp_path):
     with pytest.warns(match="paths of its artifacts were changed"):
         found, _ = load_model(done.model_uri, moved)
     assert found.predict(X).shape == (30,)
+
+
+@pytest.mark.skipif(not os.environ.get("SEQPIPE_FAULTS"), reason="starts a server: set SEQPIPE_FAULTS")
+def test_a_model_on_a_server_is_promoted_and_loaded(data, tmp_path, monkeypatch):
+    X, y = data
+    monkeypatch.setenv("SEQPIPE_JOURNAL", str(tmp_path / "journals"))
+    server = MLflowServer(tmp_path)
+    server.start()
+    try:
+        with MLflowTracker("remote", tracking_uri=server.uri) as tracker:
+            fitted = LogisticRegression().set_callbacks(tracker).fit(X[:20], y[:20])
+            tracker.log_held_out({"accuracy": 0.7}, X[20:], y[20:], primary="accuracy")
+        done = promote("remote", tracking_uri=server.uri)
+        found, _ = load_model(done.model_uri, server.uri)
+        np.testing.assert_array_equal(found.predict(X), fitted.predict(X))
+    finally:
+        server.kill()

@@ -20,8 +20,7 @@ SUMS = np.array([each[:, 0].sum() for each in RAGGED])
 TINY = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
 
 
-@pytest.mark.parametrize("kind", ["classifier", "regressor"])
-@pytest.mark.parametrize("cell", ["lists", "arrays"])
+@pytest.mark.parametrize(("kind", "cell"), [("classifier", "lists"), ("regressor", "arrays")])
 def test_mlflow_evaluates_models_of_ragged_sequences(kind, cell, make_tracker, uri, monkeypatch):
     labels = kind == "classifier"
     y = np.where(SUMS > 0, "up", "down") if labels else SUMS

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner, Result
 
+from seqpipe.callbacks import fit_with_callbacks
 from seqpipe.cli import app
 from seqpipe.cli._commands import generate
 from seqpipe.cli._limits import limited
@@ -29,7 +32,7 @@ from seqpipe.pipeline import generate_text, run_recipe, shipped_recipes
 from seqpipe.pipeline._load import load_recipe
 from seqpipe.plugins import host
 from seqpipe.tables import read_table
-from seqpipe.tracking import read_runs, serve
+from seqpipe.tracking import MLflowTracker, read_runs, serve
 from seqpipe.tracking._events import FitBegan
 from seqpipe.tracking._experiment_id import experiment_id
 from seqpipe.tracking._journal import Journal
@@ -129,7 +132,9 @@ def test_help_imports_neither_torch_nor_mlflow(arguments: list[str]):
 
 def test_every_command_is_in_the_help():
     shown = seqpipe("--help").stdout
-    assert all(command in shown for command in ("run", "compare", "predict", "generate", "plugins", "ui", "sync"))
+    assert all(
+        command in shown for command in ("run", "compare", "predict", "promote", "generate", "plugins", "ui", "sync")
+    )
 
 
 def test_no_arguments_show_the_help_and_are_wrong_use():
@@ -442,6 +447,24 @@ def left_journal(store: str, *, experiment: str, damaged: bool = False) -> Journ
             file.write(b"00000000 {}\n")
     journal.close()
     return journal
+
+
+def test_promote_says_what_it_did_and_refuses_what_is_worse(own_folder: Path, store: str):
+    X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+    for score in (0.9, 0.8):
+        with MLflowTracker("promoted", tracking_uri=store) as tracker:
+            fit_with_callbacks(LogisticRegression(), [tracker], X, y)
+            tracker.log_held_out({"accuracy": score}, X, y, primary="accuracy")
+        if score == 0.9:
+            ran = seqpipe("promote", tracker.run_id_, "--alias", "best")
+            assert ran.output.startswith(
+                "promoted version 1 is now 'best': held_out.accuracy 0.9\nmodel: models:/promoted@best "
+            )
+    refused = seqpipe("promote", "promoted", "--alias", "best")
+    assert (refused.exit_code, "is worse than 'best', version 1 of 'promoted'" in refused.stderr) == (1, True)
+    forced = seqpipe("promote", "promoted", "--alias", "best", "--force")
+    assert (forced.exit_code, "\nbefore: version 1\n" in forced.output) == (0, True)
+    assert "promoted version 2 is already 'best'" in seqpipe("promote", "promoted", "--alias", "best").output
 
 
 def test_sync_says_what_it_replayed(own_folder: Path, store: str):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._found_runs import KEY, delete_twins, find_runs, missing_points, stored_points
-from seqpipe.tracking._inputs import CONTEXT, EVALUATION, TRAINING, data_of
+from seqpipe.tracking._inputs import EVALUATION, TRAINING, data_of, input_of
 from seqpipe.tracking._keys import KEY_LENGTH, as_path, stored_key
 from seqpipe.tracking._logged_model import find_logged, link_scores, upload_model
 from seqpipe.tracking._outcome import FINISHED, now
@@ -219,8 +217,7 @@ class Publisher:
         self._upload(run, run_id)
 
     def _write_input(self, run_id: str, data: DataSet, context: str) -> None:
-        dataset = Dataset(data.name, data.digest, source_type="code", source="{}", profile=json.dumps(asdict(data)))
-        inputs = [DatasetInput(dataset, [InputTag(CONTEXT, context)])]
+        inputs = [input_of(data, context)]
         self._attempt(f"data set {data.name!r}", lambda: self.client.log_inputs(run_id, inputs))
 
     def _upload(self, run: Run, run_id: str) -> None:

@@ -66,13 +66,15 @@ def test_a_report_that_there_is_not_is_refused(changes: dict[str, Any], reason: 
         job(recipe)
 
 
+@pytest.mark.usefixtures("series")
 def test_a_report_that_fails_does_not_stop_the_run(
     store: str, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (own_folder / "other").mkdir()
     (own_folder / "other" / "mlflow.py").write_text("raise RuntimeError('no such thing')")
     monkeypatch.setenv("PYTHONPATH", str(own_folder / "other"))
-    recipe = {**DIGITS, "evaluate": {"report": True, "test_size": 0.5}, "tracking": {"uri": store}}
+    task = {"classify": {"hidden_size": 3, "max_epochs": 1}}
+    recipe = {**SERIES, "task": task, "evaluate": {"report": True, "test_size": 4}, "tracking": {"uri": store}}
     with pytest.warns(TrackingWarning, match="The report was not logged. MLflow could not evaluate .* no such thing"):
         result = run_recipe(recipe)
     assert result.record is not None

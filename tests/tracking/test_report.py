@@ -17,10 +17,11 @@ from seqpipe.tracking._report import evaluation_report
 RANDOM = np.random.default_rng(0)
 RAGGED = [RANDOM.normal(size=(n, 2)) for n in RANDOM.integers(3, 9, 40)]
 SUMS = np.array([each[:, 0].sum() for each in RAGGED])
+long = pytest.mark.skipif(not os.environ.get("SEQPIPE_FAULTS"), reason="takes many seconds: set SEQPIPE_FAULTS")
 TINY = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
 
 
-@pytest.mark.parametrize(("kind", "cell"), [("classifier", "lists"), ("regressor", "arrays")])
+@pytest.mark.parametrize(("kind", "cell"), [("classifier", "lists"), pytest.param("regressor", "arrays", marks=long)])
 def test_mlflow_evaluates_models_of_ragged_sequences(kind, cell, make_tracker, uri, monkeypatch):
     labels = kind == "classifier"
     y = np.where(SUMS > 0, "up", "down") if labels else SUMS
@@ -53,7 +54,7 @@ def test_a_report_has_pictures_and_scores(data, make_tracker, client, monkeypatc
         assert json.load(file)["accuracy_score"] == pytest.approx(np.mean(model.predict(X[20:]) == unseen))
 
 
-@pytest.mark.skipif(not os.environ.get("SEQPIPE_FAULTS"), reason="each takes a process: set SEQPIPE_FAULTS")
+@long
 @pytest.mark.parametrize("kind", ["numbers", "flags", "categories", "real"])
 def test_every_kind_of_target_has_a_report(data, kind):
     X, _ = data

@@ -13,13 +13,18 @@ AROUND := fit stream imports memory searches first_call
 INSTALLED := $(VENV)/.installed
 PLUGINS := $(sort $(wildcard plugins/seqpipe-*))
 
-.PHONY: demo test test-lowest test-python check docs downstream faults fuzz bench bench-gpu defaults languages ui clean
+.PHONY: demo test chromium test-lowest test-python check docs downstream faults fuzz bench bench-gpu defaults languages ui clean
 
 demo: $(INSTALLED)  ## the main example: search over cells on real data
 	$(BIN)/seqpipe run digits --set 'search.grid.cell=[rnn, lstm, gru, mgu]'
 
-test: $(INSTALLED)  ## all tests
+test: $(INSTALLED) chromium  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+chromium:  ## the browser of tests/tracking/test_interface.py, from Debian where that is possible
+	@command -v chromium > /dev/null \
+	    || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; } \
+	    || echo 'Chromium is not installed, so its test is skipped: it needs Debian and root, or "apt-get install chromium" by one who has it.'
 
 test-lowest:  ## all tests, with the lowest versions in pyproject.toml
 	$(PYTHON) -m venv $(VENV)/lowest

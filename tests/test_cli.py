@@ -504,7 +504,8 @@ def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: st
     monkeypatch.setattr("seqpipe.tracking.serve", remember)
     ran = seqpipe("ui", "--port", "5123")
     assert ran.exit_code == 3
-    assert "http://127.0.0.1:5123" in ran.stdout
+    assert "  Runs: http://127.0.0.1:5123/#/experiments/" in ran.stdout
+    assert "http://127.0.0.1:5123 (press Ctrl-C to stop)" in ran.stdout
     [command] = ran_with
     assert command[1:4] == ["-m", "mlflow", "server"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
@@ -514,12 +515,14 @@ def test_ui_serves_mlflow_on_loopback(monkeypatch: pytest.MonkeyPatch, store: st
 #: The command line with a stand-in for MLflow's server: one process starts another, which listens, and ends without it.
 WITH_STAND_IN = """\
 import os, sys
+import seqpipe.tracking as tracking
 import seqpipe.tracking._ui as ui
 from seqpipe.cli import main
 server = "import subprocess, sys, time; subprocess.Popen([sys.executable, *sys.argv[1:]]); time.sleep(60)"
 port = sys.argv[sys.argv.index("--port") + 1]
 command = [sys.executable, "-c", server, "-m", "http.server", port, "--bind", "127.0.0.1"]
 ui.ui_command = lambda **_: (command, dict(os.environ))
+tracking.interface_links = lambda *_, **__: {}
 main()
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,8 @@ __all__ = ["compare", "generate", "predict", "promote", "run", "serve", "sync", 
 
 #: The longest time that the run of an untrusted recipe may take.
 _UNTRUSTED_MINUTES = 60.0
+#: Number of experiments, the newest ones, whose pages are listed.
+_LISTED = 5
 
 
 def run(
@@ -237,9 +240,12 @@ def ui(
 ) -> None:
     """Browse recorded runs in the MLflow UI."""
     with clean_errors():
+        from seqpipe.tracking import interface_links, ui_command
         from seqpipe.tracking import serve as serve_interface
-        from seqpipe.tracking import ui_command
 
         command, environment = ui_command(host=host, port=port, tracking_uri=uri)
-        typer.echo(f"http://{host}:{port} (press Ctrl-C to stop)")
+        site = f"http://{host}:{port}"
+        for experiment, links in islice(interface_links(uri, site=site).items(), _LISTED):
+            typer.echo(f"{experiment}\n" + "\n".join(f"  {name}: {address}" for name, address in links.items()))
+        typer.echo(f"{site} (press Ctrl-C to stop)")
         raise typer.Exit(serve_interface(command, environment))

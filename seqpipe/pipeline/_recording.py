@@ -12,7 +12,7 @@ from seqpipe.pipeline._held_out import log_held_out
 from seqpipe.pipeline._job import Job
 from seqpipe.pipeline._report import scores_table
 from seqpipe.pipeline._result import Record, RunResult
-from seqpipe.tracking import MLflowTracker, redacted_uri
+from seqpipe.tracking import MLflowTracker, interface_links, redacted_uri
 
 __all__ = ["recorded"]
 
@@ -62,7 +62,16 @@ def _record(tracker: MLflowTracker) -> Record:
         refit_run_id=_if_written(tracker, "refit_run_id_"),
         artifact_uri=_if_written(tracker, "artifact_uri_"),
         model_uri=tracker.model_uri_,
+        links=_links(tracker),
     )
+
+
+def _links(tracker: MLflowTracker) -> dict[str, str]:
+    """Return the pages of the experiment; none if the store does not have them yet."""
+    try:
+        return interface_links(tracker.tracking_uri_, experiment=tracker.experiment).get(tracker.experiment, {})
+    except TrackingError:
+        return {}
 
 
 def _if_written(tracker: MLflowTracker, name: str) -> str | None:

@@ -126,6 +126,8 @@ def _places(result: RunResult) -> Iterator[str]:
 def _next_commands(record: Record) -> Iterator[str]:
     yield f"next: seqpipe compare {shlex.quote(record.experiment)}"
     yield "      seqpipe ui"
+    for name, address in record.links.items():
+        yield f"        {name}: {address}"
 
 
 def _shown(value: object) -> str:

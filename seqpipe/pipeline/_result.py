@@ -30,6 +30,8 @@ class Record:
         Location of the artifacts of the parent run.
     model_uri : str or None
         The logged model; None if there is none.
+    links : mapping of str to str
+        Addresses of pages that show the run in the MLflow interface, by name; for an embedded store while ``seqpipe ui`` runs.
     """
 
     experiment: str
@@ -38,6 +40,7 @@ class Record:
     refit_run_id: str | None
     artifact_uri: str | None
     model_uri: str | None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

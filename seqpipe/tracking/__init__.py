@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqpipe.tracking._compare import read_curves, read_runs
     from seqpipe.tracking._experiments import newest_experiment
     from seqpipe.tracking._load import load_model
+    from seqpipe.tracking._pages import interface_links
     from seqpipe.tracking._promote import Promotion, promote
     from seqpipe.tracking._store import sync
     from seqpipe.tracking._ui import serve, ui_command
@@ -27,6 +28,7 @@ __all__ = [
     "candidate_name",
     "describe_device",
     "fit_name",
+    "interface_links",
     "load_model",
     "load_served",
     "local_database",
@@ -44,6 +46,7 @@ __all__ = [
 #: Names whose module imports MLflow, and that module.
 _READERS = {
     "Promotion": "_promote",
+    "interface_links": "_pages",
     "load_model": "_load",
     "load_served": "serving",
     "newest_experiment": "_experiments",

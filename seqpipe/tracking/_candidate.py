@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 from seqpipe.tracking._colours import COLOUR, colour_of
-from seqpipe.tracking._events import SearchBegan, SearchEnded
+from seqpipe.tracking._curves import MeanCurves
+from seqpipe.tracking._events import Reported, SearchBegan, SearchEnded
 from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import FINISHED, NOT_BEGUN, UNSCORED
 from seqpipe.tracking._params import cells_in, is_cell
 from seqpipe.tracking._run import Run
+from seqpipe.tracking._search import SearchResults
+from seqpipe.tracking._view import SearchView, view_of
 
 __all__ = ["Candidate", "Search"]
 
@@ -25,9 +28,15 @@ class Search:
         self._key = key
         self._n_splits = began.n_splits
         self._searched = began.searched
+        self._grid = began.grid
         #: Whether cells are compared: then their colours tell candidates apart, else MLflow gives each run its own.
         self._is_coloured = any(len(cells) > 1 for name, cells in began.grid.items() if is_cell(name))
         self._candidates: dict[int, Candidate] = {}
+
+    def view(self, time: int, results: SearchResults | None = None) -> SearchView:
+        """Return how the interface shows the search; what is known at ``time``."""
+        score = "mean_test_score" if results is None else _ranking(results)
+        return view_of(self._grid, score, time)
 
     def candidate_of(self, task: int, time: int, parent: Run) -> Candidate:
         """Return the candidate that a task belongs to, creating it with its first task."""
@@ -75,6 +84,7 @@ class Candidate:
         self._searched: dict[str, str] = {}
         self._n_splits = n_splits
         self._folds: dict[int, Run] = {}
+        self._curves = MeanCurves(n_splits)
         run.tags |= self._tags
 
     def has(self, task: int) -> bool:
@@ -108,6 +118,11 @@ class Candidate:
     def _fold_name(self, split: int) -> str:
         return f"{self.run.name} · fold {split + 1}"
 
+    def report(self, task: int, event: Reported) -> None:
+        """Add an epoch of a fold to the mean curves."""
+        point = self._curves.add(task % self._n_splits, event.step, event.metrics)
+        self.run.add_points(point, event.time, event.step)
+
     def end_if_complete(self) -> None:
         """End the run once all folds have ended, with the outcome of the first fold that did not finish."""
         outcomes = [fold.outcome for fold in self._folds.values() if fold.outcome is not None]
@@ -127,3 +142,10 @@ class Candidate:
         for run in (fold, self.run):
             if run.outcome == FINISHED and run.end is not None:
                 run.finish(UNSCORED, run.end)
+
+
+def _ranking(results: SearchResults) -> str:
+    """Return the mean score that ranks the candidates; the first one if several metrics leave that undefined."""
+    scores = [key for key in results.candidates[0] if key.startswith("mean_test_")]
+    score = f"mean_test_{results.metric}"
+    return score if score in scores or not scores else scores[0]

@@ -23,6 +23,7 @@ from seqpipe.tracking._logged_model import find_logged, link_scores, upload_mode
 from seqpipe.tracking._outcome import FINISHED, now
 from seqpipe.tracking._process import BEAT, process_tags
 from seqpipe.tracking._run import Point, Run, Scores
+from seqpipe.tracking._show import show_search
 from seqpipe.tracking._tree import RunTree
 
 __all__ = ["Publisher"]
@@ -214,6 +215,11 @@ class Publisher:
         if run.held_out is not None:
             self._write_input(run_id, run.held_out, EVALUATION)
             run.held_out = None
+        if run.view is not None:
+            self._attempt(
+                "views of the search", partial(show_search, self.client, self.experiment_id, run_id, run.view)
+            )
+            run.view = None
         self._upload(run, run_id)
 
     def _write_input(self, run_id: str, data: DataSet, context: str) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._keys import stored_key
 from seqpipe.tracking._outcome import Outcome
+from seqpipe.tracking._view import SearchView
 
 __all__ = ["Kind", "Point", "Run", "SavedModel", "Scores"]
 
@@ -95,6 +96,7 @@ class Run:
     #: Held-out data that is an input of the run, and scores on it that are linked to its model.
     held_out: DataSet | None = None
     scores: Scores | None = None
+    view: SearchView | None = None
     renamed: bool = False
     ending: bool = False
 
@@ -110,7 +112,7 @@ class Run:
     def pending_contents(self) -> int:
         """The same without the outcome, which is written last."""
         entries = len(self.tags) + len(self.params) + len(self.points) + len(self.files) + len(self.models)
-        given = [self.data, self.held_out, self.scores]
+        given = [self.data, self.held_out, self.scores, self.view]
         return entries + (self.run_id is None) + sum(each is not None for each in given) + self.renamed
 
     def rename(self, name: str) -> None:
@@ -144,5 +146,5 @@ class Run:
                 stored_key(self.keys, kind, name)
         for entries in (self.tags, self.params, self.points, self.files, self.models):
             entries.clear()
-        self.data = self.held_out = self.scores = None
+        self.data = self.held_out = self.scores = self.view = None
         self.renamed = self.ending = False

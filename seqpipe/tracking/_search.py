@@ -94,7 +94,7 @@ def results_of(search: Any) -> SearchResults:
     """Return the scores of a fitted search."""
     columns = search.cv_results_
     n_candidates = len(columns["params"])
-    kept = [key for key in columns if _OF_CANDIDATE.fullmatch(key)]
+    kept = sorted((key for key in columns if _OF_CANDIDATE.fullmatch(key)), key=_is_time)
     best = getattr(search, "best_score_", None)
     return SearchResults(
         params=[_as_texts(params) for params in columns["params"]],
@@ -111,6 +111,11 @@ def _best(search: Any) -> int | None:
     index = getattr(search, "best_index_", None)
     score = getattr(search, "best_score_", 0.0)
     return None if index is None or not math.isfinite(score) else int(index)
+
+
+def _is_time(key: str) -> bool:
+    """Return whether a result is a time; MLflow's page that compares runs shows the first metric of a run, so scores precede."""
+    return key.endswith("_time")
 
 
 def _by_fold(columns: dict[str, Any], n_candidates: int, n_splits: int) -> list[list[dict[str, float]]]:

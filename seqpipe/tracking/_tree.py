@@ -226,7 +226,8 @@ class RunTree:
         return "/".join([self._key, *(f"{role}-{number}" for role, number in path)])
 
     def _begin_search(self, event: SearchBegan) -> None:
-        self._searches[event.path] = Search(event, self._key_of(event.path))
+        self._searches[event.path] = search = Search(event, self._key_of(event.path))
+        self.root.view = search.view(event.time)
         self.root.add_params({name: as_text(", ".join(values)) for name, values in event.grid.items()})
         self._description.search = event
         self._describe()
@@ -262,10 +263,13 @@ class RunTree:
         return self.refit
 
     def _report(self, event: Reported) -> None:
-        run = self._at.get(run_path(event.path))
+        path = run_path(event.path)
+        run = self._at.get(path)
         if run is None:
             return
         run.add_points(event.metrics, event.time, event.step)
+        if event.step and path in self._candidates:
+            self._candidates[path].report(path[-1][1], event)
         run.tags |= event.tags
         device = {name: value for name, value in event.tags.items() if name.startswith("seqpipe.device")}
         if device != self._device:
@@ -288,6 +292,7 @@ class RunTree:
         if event.path in self._searches:
             self.runs += self._searches[event.path].missing(event, self.root)
             self._searches[event.path].score(event, self.refit)
+            self.root.view = self._searches[event.path].view(event.time, event.results)
             self._description.results = event.results
             self._describe()
 

@@ -108,8 +108,10 @@ def test_pictures_and_tables_lie_where_the_report_says(searched: RunResult, prin
 
 
 def test_the_report_ends_with_how_to_go_on(searched: RunResult, printed: str):
-    assert printed.rstrip().endswith("next: seqpipe compare searched\n      seqpipe ui")
     assert searched.record is not None
+    links = [f"        {name}: {address}" for name, address in searched.record.links.items()]
+    assert {"Candidates by score", "Best five compared", "Learning curves"} <= set(searched.record.links)
+    assert printed.rstrip().endswith("\n".join(["next: seqpipe compare searched", "      seqpipe ui", *links]))
     assert f"model: {searched.record.model_uri}" in printed
 
 

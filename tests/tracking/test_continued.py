@@ -48,8 +48,9 @@ def assert_whole(uri: str) -> None:
         for key in run.data.metrics:
             steps = Counter(point.step for point in client.get_metric_history(run.info.run_id, key))
             assert set(steps.values()) == {1}, (run.info.run_name, key)
-            if key == "train_loss":
+            if key in ("train_loss", "mean_train_loss"):
                 assert set(steps) == {1, 2, 3}
+        assert ("mean_train_loss" in run.data.metrics) == (run.data.tags["seqpipe.kind"] == "candidate")
     [refit] = [run for run in runs if run.data.tags["seqpipe.kind"] == "refit"]
     assert len(refit.outputs.model_outputs) == 1
 

@@ -147,10 +147,6 @@ class Visitor:
         self.page.get_by_test_id("saved-views-trigger").get_by_text(name, exact=True).wait_for()
         return names
 
-    def show_charts(self) -> None:
-        """Press the button above the table that replaces it with charts."""
-        self.page.locator("label:has(input[value=CHART])").click()
-
     def candidates(self) -> list[dict[str, str]]:
         """Return the rows of the table: the text of each column by its name."""
         self.page.locator(".ag-row [col-id^='metrics.']").first.wait_for()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 from mlflow import MlflowClient
@@ -14,6 +15,7 @@ from seqpipe.tracking._creation import creation_lock
 from seqpipe.tracking._moved import artifact_root
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._reach import store_error
+from seqpipe.tracking._tables import find_experiment, read_tables
 from seqpipe.tracking._uri import database_path, redacted_uri
 
 __all__ = ["experiment_id"]
@@ -30,6 +32,8 @@ def experiment_id(client: MlflowClient, name: str, waiting: Callable[[], object]
         If the store cannot be used, or the experiment was deleted.
     """
     uri = client.tracking_uri
+    if (known := read_tables(uri, partial(find_experiment, name=name))) is not None:
+        return known
     try:
         with quiet():
             found = client.get_experiment_by_name(name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import joblib
@@ -48,6 +49,11 @@ class DataSet:
     def digest(self) -> str:
         """Digest of inputs and targets, of at most 36 characters, as MLflow requires."""
         return self.sha256[:24] + (self.targets_sha256 or "")[:12]
+
+    @property
+    def profile(self) -> str:
+        """All of it as JSON."""
+        return json.dumps(asdict(self))
 
 
 def fingerprint(X: Any, y: Any = None, *, name: str = "training data") -> DataSet:

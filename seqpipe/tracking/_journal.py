@@ -29,6 +29,8 @@ _EVENTS, _LOCK = "events", "lock"
 _HEADER, _NUMBER, _WRITTEN = "journal", "number", "written"
 #: Seconds to wait for the lock of a journal that was just created.
 _PATIENCE = 5.0
+#: The journals that this process holds, and its id, as a forked process inherits them: they need not be tried.
+_held: set[tuple[int, Path]] = set()
 
 
 class Journal:
@@ -53,6 +55,8 @@ class Journal:
         self.folder.mkdir(mode=0o700)
         self._lock = _lock_of(self.folder)
         self._lock.acquire(timeout=_PATIENCE)
+        self._place = (os.getpid(), self.folder)
+        _held.add(self._place)
         self._file = os.open(self.folder / _EVENTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         #: Number of events in it, and how many of them the store has.
         self.count = 0
@@ -71,10 +75,11 @@ class Journal:
         self.count += 1
 
     def mark(self, count: int) -> None:
-        """Note that the store has the first ``count`` events, and make all of them survive a power failure."""
+        """Note that the store has the first ``count`` events, and make those after them survive a power failure."""
         self._append({_WRITTEN: count})
         self.written = count
-        os.fsync(self._file)
+        if count < self.count:
+            os.fsync(self._file)
 
     def touch(self) -> None:
         """Show processes of other hosts that this one still runs."""
@@ -84,11 +89,13 @@ class Journal:
         """Leave the journal to the next process."""
         os.close(self._file)
         self._lock.release(force=True)
+        _held.discard(self._place)
 
     def remove(self) -> None:
         """Delete the journal."""
         os.close(self._file)
         _remove(self.folder, self._lock)
+        _held.discard(self._place)
 
     def _append(self, entry: dict[str, Any]) -> None:
         line = line_of(entry)
@@ -149,6 +156,9 @@ def claimed(folder: Path) -> Iterator[FileLock | None]:
     FileNotFoundError
         If the journal was deleted meanwhile.
     """
+    if (os.getpid(), folder) in _held:
+        yield None
+        return
     lock = _lock_of(folder)
     try:
         lock.acquire(blocking=False)

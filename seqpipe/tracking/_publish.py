@@ -15,22 +15,23 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
+from seqpipe.tracking._direct import TAG_LENGTH, DirectWriter, creation_tags
 from seqpipe.tracking._fingerprint import DataSet
-from seqpipe.tracking._found_runs import KEY, delete_twins, find_runs, missing_points, stored_points
+from seqpipe.tracking._found_runs import delete_twins, find_runs, missing_points, stored_points
 from seqpipe.tracking._inputs import EVALUATION, TRAINING, data_of, input_of
 from seqpipe.tracking._keys import KEY_LENGTH, as_path, stored_key
 from seqpipe.tracking._logged_model import find_logged, link_scores, upload_model
 from seqpipe.tracking._outcome import FINISHED, now
 from seqpipe.tracking._process import BEAT, process_tags
+from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._run import Point, Run, Scores
 from seqpipe.tracking._show import show_search
 from seqpipe.tracking._tree import RunTree
 
 __all__ = ["Publisher"]
 
-#: Limits of MLflow: 1,000 entries per request, of which 100 parameters and 100 tags; length of values of tags.
+#: Limits of MLflow: 1,000 entries per request, of which 100 parameters and 100 tags.
 _POINTS, _PARAMS, _TAGS = 800, 100, 100
-_TAG_LENGTH = 5000
 #: Error codes for entries that MLflow never accepts, and errors with such a code of two processes that write the same at once.
 _PERMANENT = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
 _COLLISIONS = re.compile("IntegrityError|UniqueViolation")
@@ -68,6 +69,7 @@ class Publisher:
         self.experiment_id = experiment_id
         self.left_out: dict[str, str] = {}
         self.is_uploading = False
+        self._direct = DirectWriter.of(client.tracking_uri, experiment_id)
         self._progressed = progressed
         #: Runs of earlier fits that are continued, until their numbers in this fit are known.
         self._continued: dict[str, StoredRun] = {}
@@ -93,10 +95,20 @@ class Publisher:
         if failures:
             raise failures[0]
 
+    def write_directly(self, tree: RunTree) -> bool:
+        """Write what an embedded store takes without MLflow's client; return whether that is all of a tree."""
+        if self._direct is None:
+            return False
+        self.look_up(tree)
+        if self._direct.write(tree, self._continued):
+            self._progressed()
+        return not any(run.pending for run in tree.runs)
+
     def look_up(self, tree: RunTree) -> None:
         """Find the runs that the tree continues, unless that is done."""
         if tree.continues and tree.root.key not in self._looked_up:
-            self._continued |= find_runs(self.client, self.experiment_id, tree.root.key)
+            with quiet():
+                self._continued |= find_runs(self.client, self.experiment_id, tree.root.key)
             self._looked_up.add(tree.root.key)
 
     def write_contents(self, run: Run) -> None:
@@ -154,9 +166,7 @@ class Publisher:
         return str(run.run_id)
 
     def _new(self, run: Run) -> StoredRun:
-        tags = {**process_tags(), KEY: run.key, BEAT: str(now())}
-        if run.parent is not None:
-            tags["mlflow.parentRunId"] = str(run.parent.run_id)
+        tags = creation_tags(run, None if run.parent is None else str(run.parent.run_id))
         name = run.name[:KEY_LENGTH]
         made = self.client.create_run(self.experiment_id, start_time=run.start, tags=tags, run_name=name)
         run.renamed = False
@@ -263,7 +273,7 @@ class Publisher:
         tags = dict(islice(run.tags.items(), _TAGS))
         entries: list[Entry] = [_metric(run, point) for point in points]
         entries += [Param(stored_key(run.keys, "param", key), value) for key, value in params.items()]
-        entries += [RunTag(stored_key(run.keys, "tag", key), value[:_TAG_LENGTH]) for key, value in tags.items()]
+        entries += [RunTag(stored_key(run.keys, "tag", key), value[:TAG_LENGTH]) for key, value in tags.items()]
         self._write_entries(run_id, entries)
         del run.points[: len(points)]
         for key in params:

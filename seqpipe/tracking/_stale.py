@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from mlflow import MlflowClient
@@ -12,6 +13,7 @@ from mlflow.entities import RunTag
 from seqpipe.tracking._found_runs import KEY, find_runs
 from seqpipe.tracking._outcome import LOST
 from seqpipe.tracking._process import is_alive
+from seqpipe.tracking._tables import read_tables, tags_of_open_runs
 
 __all__ = ["close_stale_runs"]
 
@@ -26,6 +28,9 @@ def close_stale_runs(client: MlflowClient, experiment_ids: Sequence[str] | None 
     experiment_ids : sequence of str, optional
         Experiments to look in; by default all.
     """
+    found = read_tables(client.tracking_uri, partial(tags_of_open_runs, prefix="seqpipe."))
+    if found is not None and all(map(is_alive, found)):
+        return
     experiments = experiment_ids or [found.experiment_id for found in client.search_experiments()]
     # listed first: closing them changes the pages
     for run in list(_open_runs(client, experiments)):

@@ -297,8 +297,10 @@ class Writer:
     def _publish_now(self, tree: RunTree) -> None:
         try:
             check_reachable(self.uri)
+            publisher = self._open()
+            if publisher.write_directly(tree):
+                return
             with quiet(), without_retries():
-                publisher = self._open()
                 publisher.look_up(tree)
                 publisher.write_contents(tree.root)
         except TrackingError:
@@ -344,6 +346,10 @@ class Writer:
         if not trees:
             return
         check_reachable(self.uri)
+        if self._publisher is not None:
+            trees = [tree for tree in trees if not self._publisher.write_directly(tree)]
+        if not trees:
+            return
         failures = []
         with quiet(), without_retries():
             publisher = self._open()

@@ -1,8 +1,9 @@
 """Kill tracked fits in forked processes, replay what they left, and count what is lost, doubled or in a wrong state.
 
 Usage: ``python killed_fits.py URI PLAN``, where PLAN is a JSON list of ways to end, each ``[name, when, number]``: the process
-gets SIGKILL before or after the given call of a method of MLflow's client, or at a random moment (``["random", "", seed]``), or
-ends in another way (``["sys.exit", "", 0]``, …). Prints one JSON object per way.
+gets SIGKILL before or after the given call of a method of MLflow's client, which then writes everything, or the given
+transaction without it (``["transaction", "before", 2]``), or at a random moment (``["random", "", seed]``), or ends in another
+way (``["sys.exit", "", 0]``, …). Prints one JSON object per way.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,8 @@ from sklearn.model_selection import GridSearchCV
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import Net
 
-from seqpipe.tracking import MLflowTracker, sync
+from seqpipe.tracking import MLflowTracker, _direct, sync
+from seqpipe.tracking._direct import DirectWriter
 from seqpipe.tracking._events import Reported
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._writer import Writer
@@ -46,7 +49,7 @@ def _saved(estimator, X, folder, **options):
     (folder / "weights").write_bytes(bytes(1000))
 
 
-def _kill_at(method, when, number):
+def _kill_at_call(method, when, number):
     original, calls = getattr(MlflowClient, method), []
 
     def killing(self, *args, **options):
@@ -59,6 +62,24 @@ def _kill_at(method, when, number):
         return result
 
     setattr(MlflowClient, method, killing)
+    DirectWriter.of = lambda uri, experiment_id: None
+
+
+def _kill_at_transaction(when, number):
+    """Kill before the end of a transaction, or after it and before the outboxes are emptied."""
+    original, calls = _direct.open_database, []
+
+    @contextmanager
+    def killing(*args, **options):
+        calls.append(1)
+        with original(*args, **options) as connection:
+            yield connection
+            if len(calls) == number and when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+        if len(calls) == number and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _direct.open_database = killing
 
 
 def _note_reports(file):
@@ -83,8 +104,10 @@ def _fit(uri, experiment, way, reports):
     if name == "random":
         pause = random.Random(number).uniform(0, 24 * _EPOCH + 1.5)
         threading.Timer(pause, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    elif name == "transaction":
+        _kill_at_transaction(when, number)
     elif hasattr(MlflowClient, name):
-        _kill_at(name, when, number)
+        _kill_at_call(name, when, number)
     endings = {"exception": ValueError("no"), "sys.exit": SystemExit(3), "Ctrl-C": KeyboardInterrupt()}
     if name == "SIGTERM":
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

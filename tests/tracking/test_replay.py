@@ -42,11 +42,11 @@ def check(results):
 
 
 def test_nothing_is_lost_or_doubled_when_a_process_is_killed(tmp_path):
-    ways = [["create_run", "after", 1], ["finalize_logged_model", "before", 1]]
+    ways = [["create_run", "after", 1], ["transaction", "after", 1], ["finalize_logged_model", "before", 1]]
     results = end_in(f"sqlite:///{tmp_path}/mlflow.db", ways)
     check(results)
-    assert [result["statuses"]["search"] for result in results] == [["KILLED"]] * 2
-    assert results[1]["statuses"]["refit"] == ["FINISHED"]
+    assert [result["statuses"]["search"] for result in results] == [["KILLED"]] * 3
+    assert results[2]["statuses"]["refit"] == ["FINISHED"]
     assert [path.name for path in tmp_path.glob("*journal*")] == []
 
 
@@ -58,6 +58,11 @@ class TestEveryWayToEnd:
     @pytest.mark.parametrize("call", CALLS)
     def test_a_kill_at_any_call(self, tmp_path, call, when):
         ways = [[call, when, number] for number in (1, 2, 4) if number == 1 or call in CALLS[:2] + CALLS[-1:]]
+        check(end_in(f"sqlite:///{tmp_path}/mlflow.db", ways))
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_a_kill_at_any_transaction(self, tmp_path, when):
+        ways = [["transaction", when, number] for number in (1, 2, 3, 4)]
         check(end_in(f"sqlite:///{tmp_path}/mlflow.db", ways))
 
     @pytest.mark.parametrize("repetition", range(REPETITIONS))

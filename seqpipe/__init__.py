@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         resumable,
     )
     from seqpipe.hookspecs import hookimpl
+    from seqpipe.progress import SearchProgress
     from seqpipe.recurrence import Recurrent
     from seqpipe.sequences import Sequences, Windows
     from seqpipe.specs import CellSpec, EngineSpec, TaskSpec
@@ -63,6 +64,7 @@ _HOMES = {
     "PadSequences": "seqpipe.transformers",
     "RNNCell": "seqpipe.cells",
     "Recurrent": "seqpipe.recurrence",
+    "SearchProgress": "seqpipe.progress",
     "SequenceCaptioner": "seqpipe.estimators",
     "SequenceClassifier": "seqpipe.estimators",
     "SequenceColumnTransformer": "seqpipe.transformers",
@@ -107,6 +109,7 @@ __all__ = [
     "PadSequences",
     "RNNCell",
     "Recurrent",
+    "SearchProgress",
     "SequenceCaptioner",
     "SequenceClassifier",
     "SequenceColumnTransformer",

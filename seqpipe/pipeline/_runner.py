@@ -17,13 +17,12 @@ from sklearn.base import clone
 from seqpipe.callbacks import fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, SeqpipeError
 from seqpipe.pipeline._confinement import check_confined, note_on_outside
-from seqpipe.pipeline._fits import FitCounter, FitNotes
+from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._job import Job, prepare_job
 from seqpipe.pipeline._load import LoadedRecipe, RecipeSource, load_recipe
 from seqpipe.pipeline._metadata import ModelMetadata
 from seqpipe.pipeline._plugged_scores import plugged_metrics, plugged_pictures
 from seqpipe.pipeline._plugged_task import PluggedTask
-from seqpipe.pipeline._progress import FitProgress
 from seqpipe.pipeline._recording import recorded
 from seqpipe.pipeline._remark import constant_remark
 from seqpipe.pipeline._report import print_result
@@ -31,6 +30,7 @@ from seqpipe.pipeline._result import RunResult
 from seqpipe.pipeline._resuming import forget_checkpoints, kept_run, with_checkpoints
 from seqpipe.pipeline._search import candidate_table, fit_search
 from seqpipe.process import variable
+from seqpipe.progress import FitCounter, SearchProgress
 from seqpipe.tasks import TaskData
 from seqpipe.tracking import MLflowTracker, fit_name
 
@@ -135,12 +135,11 @@ def _tracker(job: Job, folder: Path | None) -> AbstractContextManager[MLflowTrac
 
 def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunResult:
     search = job.loaded.recipe.search
-    progress = FitProgress(console, job.candidates, job.n_splits)
-    notes = FitNotes(progress.show)
-    callbacks = [FitCounter(notes), *([tracker] if tracker is not None else [])]
+    notes = FitNotes()
+    callbacks = [FitCounter(notes.receive), SearchProgress(console), *([tracker] if tracker is not None else [])]
     estimator = job.estimator
     result = RunResult(job.loaded.name, estimator, table=pd.DataFrame())
-    with progress.shown(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* does not support callbacks")  # a step has no separate run
         if search is None:
             _fit_alone(job, estimator, callbacks, job.train)

@@ -20,11 +20,12 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSample
 
 from seqpipe.callbacks import IS_LIVE, fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
-from seqpipe.pipeline._fits import REFIT, FitNotes
+from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import candidate_parameters
 from seqpipe.pipeline._plugged_scores import plugged_scorer
 from seqpipe.process import intercepted_warnings
+from seqpipe.progress import REFIT
 from seqpipe.tasks import Task, TaskData
 from seqpipe.tracking import candidate_name
 

@@ -151,7 +151,10 @@ class _Batch:
         if run.params:
             add_params(self._connection, run_id, _stored(run, "param", run.params))
         if run.points:
-            points = (Measured(stored_key(run.keys, "metric", key), *rest) for key, *rest in run.points)
+            points = [
+                Measured(stored_key(run.keys, "metric", key), value, time, step)
+                for key, value, time, step in run.points
+            ]
             add_metrics(self._connection, run_id, points)
         if run.data is not None:
             add_data(self._connection, self._experiment_id, run_id, run.data)

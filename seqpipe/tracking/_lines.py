@@ -48,7 +48,8 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
 def entry_of(event: Event) -> dict[str, Any]:
     """Return an event as a JSON object; its values are not copied, which would take longer than writing them."""
-    return {_KIND: type(event).__name__, **{name: getattr(event, name) for name in _names(type(event))}}
+    kind = type(event).__name__
+    return {_KIND: kind, **{name: getattr(event, name) for name in _names(kind)}}
 
 
 def event_of(entry: dict[str, Any]) -> Event:
@@ -68,8 +69,8 @@ def event_of(entry: dict[str, Any]) -> Event:
 
 
 @cache
-def _names(kind: type[Event]) -> list[str]:
-    return [each.name for each in fields(kind)]
+def _names(kind: str) -> list[str]:
+    return [each.name for each in fields(getattr(_events, kind))]
 
 
 @cache

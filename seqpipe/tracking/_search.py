@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
-import numbers
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.model_selection import (
-    GridSearchCV,
-    ParameterGrid,
-    ParameterSampler,
-    RandomizedSearchCV,
-)
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
+from seqpipe.callbacks import searched_candidates
 from seqpipe.tracking._params import as_text
 
 __all__ = ["SearchResults", "grid_of", "has_indexed_folds", "results_of", "searched_params"]
@@ -61,14 +55,8 @@ def has_indexed_folds(search: Any) -> bool:
 
 def searched_params(search: Any) -> list[dict[str, str]] | None:
     """Return the parameters that each candidate sets, None if they are known only at the end of the search."""
-    if isinstance(search, GridSearchCV):
-        return [_as_texts(params) for params in ParameterGrid(search.param_grid)]
-    if isinstance(search, RandomizedSearchCV) and isinstance(search.random_state, numbers.Integral):
-        sampler = ParameterSampler(search.param_distributions, search.n_iter, random_state=search.random_state)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the search itself warns about a space smaller than n_iter
-            return [_as_texts(params) for params in sampler]
-    return None
+    candidates = searched_candidates(search)
+    return None if candidates is None else [_as_texts(params) for params in candidates]
 
 
 def grid_of(search: Any) -> dict[str, list[str]]:

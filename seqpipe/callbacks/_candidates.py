@@ -1,0 +1,22 @@
+"""The candidates of a search, before it is fitted."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from typing import Any
+
+from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
+
+__all__ = ["searched_candidates"]
+
+
+def searched_candidates(search: Any) -> list[dict[str, Any]] | None:
+    """Return the parameters that each candidate sets, None if they are known only at the end of the search."""
+    if isinstance(search, GridSearchCV):
+        return list(ParameterGrid(search.param_grid))
+    if isinstance(search, RandomizedSearchCV) and isinstance(search.random_state, numbers.Integral):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the search itself warns about a space smaller than n_iter
+            return list(ParameterSampler(search.param_distributions, search.n_iter, random_state=search.random_state))
+    return None

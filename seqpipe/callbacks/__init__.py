@@ -12,7 +12,7 @@ Where `sklearn.callback` is missing, as in scikit-learn 1.7 and 1.8, or has chan
 replace it: seqpipe's own estimators notify callbacks as before, and a search only of its own task and of its refit.
 """
 
-from seqpipe.callbacks._candidates import searched_candidates
+from seqpipe.callbacks._candidates import n_candidates, searched_candidates
 from seqpipe.callbacks._channel import Channel, open_channel
 from seqpipe.callbacks._fit import fit_with_callbacks
 from seqpipe.callbacks._listener import FitListener
@@ -31,6 +31,7 @@ __all__ = [
     "SEARCH",
     "TaskPath",
     "fit_with_callbacks",
+    "n_candidates",
     "open_channel",
     "searched_candidates",
     "with_callbacks",

@@ -8,7 +8,16 @@ from typing import Any
 
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
-__all__ = ["searched_candidates"]
+__all__ = ["n_candidates", "searched_candidates"]
+
+
+def n_candidates(search: Any) -> int | None:
+    """Return how many candidates a search has, None if that is known only at its end."""
+    if isinstance(search, GridSearchCV):
+        return len(ParameterGrid(search.param_grid))
+    if isinstance(search, RandomizedSearchCV):
+        return len(ParameterSampler(search.param_distributions, search.n_iter))
+    return None
 
 
 def searched_candidates(search: Any) -> list[dict[str, Any]] | None:

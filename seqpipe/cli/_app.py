@@ -96,6 +96,7 @@ for _command in (
 app.add_typer(data_app, name="data")
 app.add_typer(plugins_app, name="plugins")
 app.command()(_commands.ui)
+app.command()(_commands.status)
 app.command()(_commands.sync)
 
 

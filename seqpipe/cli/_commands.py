@@ -15,7 +15,7 @@ from seqpipe.cli._limits import bytes_of, limited
 from seqpipe.cli._output import check_picture, console, file_name, write_pieces
 from seqpipe.process import variable
 
-__all__ = ["compare", "generate", "predict", "promote", "run", "serve", "sync", "ui"]
+__all__ = ["compare", "generate", "predict", "promote", "run", "serve", "status", "sync", "ui"]
 
 #: The longest time that the run of an untrusted recipe may take.
 _UNTRUSTED_MINUTES = 60.0
@@ -214,6 +214,22 @@ def promote(
             typer.echo(f"before: version {done.previous}")
         typer.echo(f"model: {done.model_uri} (seqpipe predict and serve take it)")
         typer.echo(f"model card: model_card.md in run {done.run_id}, and the description of the version")
+
+
+def status(
+    uri: Annotated[
+        str | None, typer.Option("--uri", "--tracking-uri", help="Tracking store; by default mlruns/mlflow.db.")
+    ] = None,
+) -> None:
+    """Show the searches and fits that are running: fits done, epochs, best so far, and whether the process lives."""
+    with clean_errors():
+        from seqpipe.tracking import read_status
+
+        running = read_status(uri)
+        for fit in running:
+            typer.echo("\n".join(fit.lines()))
+        if not running:
+            typer.echo("Nothing is running.")
 
 
 def sync(

@@ -10,11 +10,12 @@ from typing import Any
 from rich.console import Console
 from sklearn.model_selection._search import BaseSearchCV
 
-from seqpipe.callbacks import SEARCH, FitTask, searched_candidates
+from seqpipe.callbacks import SEARCH, FitTask, n_candidates, searched_candidates
 from seqpipe.progress._display import Frame, displayed
 from seqpipe.progress._events import REFIT, FitCounter, FitEvent
 from seqpipe.progress._tally import Tally
 from seqpipe.progress._words import best_of, epochs_of, last_line, line, summary
+from seqpipe.tracking import candidate_name
 
 __all__ = ["SearchProgress"]
 
@@ -56,7 +57,7 @@ class SearchProgress(FitCounter):
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
         """Report the beginning of a fit."""
         if task.name == SEARCH and "_view" in vars(self):  # searches begin in the process that shows them
-            self._view.name_candidates(_names(estimator), estimator.n_splits_)
+            self._view.plan(_names(estimator), n_candidates(estimator), estimator.n_splits_)
         super().began(estimator, task, X, y)
 
     def closed(self, estimator: Any, task: FitTask) -> None:
@@ -65,11 +66,8 @@ class SearchProgress(FitCounter):
 
 
 def _names(search: Any) -> list[str]:
-    """Return the candidates of a search as "cell=gru, lr=0.01"; none if they are known only at its end."""
-    return [
-        ", ".join(f"{name.rpartition('__')[2]}={value}" for name, value in params.items())
-        for params in searched_candidates(search) or []
-    ]
+    """Return the names of the candidates of a search, as of their runs; none if they are known only at its end."""
+    return [candidate_name(params) for params in searched_candidates(search) or []]
 
 
 class _View:
@@ -102,12 +100,12 @@ class _View:
             self._stack.close()
             self._shown = None
 
-    def name_candidates(self, names: list[str], n_splits: int) -> None:
-        """Note the candidates of the search."""
+    def plan(self, names: list[str], number: int | None, n_splits: int) -> None:
+        """Note the names and number of the candidates of the search."""
         with self._lock:
             self._names, self._n_splits = names, n_splits
-            if names and self._tally.is_search:
-                self._tally.plan(len(names) * n_splits)
+            if number is not None and self._tally.is_search:
+                self._tally.plan(number * n_splits)
 
     def receive(self, event: FitEvent) -> None:
         """Note an event, of any thread."""
@@ -119,7 +117,7 @@ class _View:
             return "refit"
         candidate, fold = divmod(fit, self._n_splits)
         name = self._names[candidate] if candidate < len(self._names) else f"candidate {candidate + 1}"
-        return f"{name}, fold {fold + 1}"
+        return f"{name} · fold {fold + 1}"
 
     def _frame(self) -> Frame:
         with self._lock:

@@ -39,7 +39,7 @@ def summary(tally: Tally, spent: float, left: float | None) -> str:
         parts.append(f"{tally.failed} failed")
     parts.append(duration(spent))
     parts.append("time left unknown" if left is None else f"about {duration(left)} left")
-    return " · ".join(parts)
+    return " | ".join(parts)
 
 
 def best_of(tally: Tally, name_of: Callable[[int], str]) -> str:
@@ -55,7 +55,7 @@ def line(tally: Tally, name_of: Callable[[int], str], spent: float, left: float 
     running = epochs_of(tally, name_of)
     more = [f"and {len(running) - _NAMED} more"] if len(running) > _NAMED else []
     parts = [summary(tally, spent, left), best_of(tally, name_of), "; ".join([*running[:_NAMED], *more])]
-    return " · ".join(part for part in parts if part)
+    return " | ".join(part for part in parts if part)
 
 
 def epochs_of(tally: Tally, name_of: Callable[[int], str]) -> list[str]:
@@ -78,4 +78,4 @@ def last_line(tally: Tally, name_of: Callable[[int], str], spent: float) -> str:
     else:
         n_epochs = max((running.epoch for running in tally.running.values()), default=0)
         parts = [f"{count(n_epochs, 'epoch')} in {duration(spent)}", best_of(tally, name_of)]
-    return " · ".join(part for part in parts if part)
+    return " | ".join(part for part in parts if part)

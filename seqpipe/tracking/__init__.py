@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqpipe.tracking._load import load_model
     from seqpipe.tracking._pages import interface_links
     from seqpipe.tracking._promote import Promotion, promote
+    from seqpipe.tracking._status import read_status
     from seqpipe.tracking._store import sync
     from seqpipe.tracking._ui import serve, ui_command
     from seqpipe.tracking.serving import load_served
@@ -37,6 +38,7 @@ __all__ = [
     "promote",
     "read_curves",
     "read_runs",
+    "read_status",
     "redacted_uri",
     "serve",
     "sync",
@@ -53,6 +55,7 @@ _READERS = {
     "promote": "_promote",
     "read_curves": "_compare",
     "read_runs": "_compare",
+    "read_status": "_status",
     "serve": "_ui",
     "sync": "_store",
     "ui_command": "_ui",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Container, Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from seqpipe.tracking._found_runs import KEY
-from seqpipe.tracking._keys import KEY_LENGTH, stored_key
+from seqpipe.tracking._keys import KEY_LENGTH, as_path, stored_key
 from seqpipe.tracking._outcome import now
 from seqpipe.tracking._params import MAX_LENGTH
 from seqpipe.tracking._process import BEAT, process_tags
@@ -46,7 +48,7 @@ def creation_tags(run: Run, parent_id: str | None) -> dict[str, str]:
 class DirectWriter:
     """Writes the plain entries of runs straight to the tables of an embedded store.
 
-    What is not plain is left to MLflow's client: files, models, runs of which the store may have something already, and
+    What is not plain is left to MLflow's client: models, runs of which the store may have something already, and
     everything if the tables are not those of a known version of MLflow.
 
     Parameters
@@ -83,6 +85,8 @@ class DirectWriter:
         """
         if not any(run.pending for run in tree.runs):
             return False
+        for run in tree.runs:
+            _copy_files(run)
         try:
             with open_database(self._database, _LOCKED, to_write=True) as connection:
                 batch = _Batch(connection, self._experiment_id)
@@ -121,7 +125,7 @@ class _Batch:
                 self._write_contents(run)
         waiting: set[int] = set()
         for run in reversed(tree.runs):
-            complete = run in self._written and not run.files and not run.models and id(run) not in waiting
+            complete = run in self._written and not _needs_client(run) and id(run) not in waiting
             if run.ending and complete and run.outcome is not None:
                 end_run(self._connection, self._id_of(run), run.outcome.status, run.end)
                 self._ended.add(run)
@@ -178,6 +182,26 @@ class _Batch:
         for run in self._ended:
             run.ending = False
         return bool(self._written)
+
+
+def _needs_client(run: Run) -> bool:
+    """Return whether a run has entries that only MLflow's client writes."""
+    return bool(run.files or run.models) or any(each is not None for each in (run.held_out, run.scores, run.view))
+
+
+def _copy_files(run: Run) -> None:
+    """Copy files to the artifacts of a run that are in a folder; others, and those that fail, are left to the client."""
+    place = urlsplit(run.artifact_uri or "")
+    if place.scheme != "file" or place.netloc:
+        return
+    for name, source in list(run.files.items()):
+        target = Path(unquote(place.path)) / as_path(name)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        except OSError:
+            return
+        del run.files[name]
 
 
 def _stored(run: Run, kind: str, entries: Mapping[str, str]) -> dict[str, str]:

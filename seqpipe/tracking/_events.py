@@ -85,12 +85,14 @@ class SearchBegan(Event):
     """The search at ``path`` begins.
 
     It tries the values in ``grid``, per parameter; ``searched`` is None where its candidates are known only at its end.
+    ``n_fits`` is the number of all fits, the refit included, where it is known.
     """
 
     path: TaskPath
     n_splits: int
     searched: list[dict[str, str]] | None
     grid: dict[str, list[str]] = field(default_factory=dict)
+    n_fits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

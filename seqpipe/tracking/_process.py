@@ -11,7 +11,7 @@ from functools import cache
 
 import psutil
 
-__all__ = ["BEAT", "BEAT_SECONDS", "SILENT_SECONDS", "is_alive", "is_here", "process_tags"]
+__all__ = ["BEAT", "BEAT_SECONDS", "SILENT_SECONDS", "is_alive", "is_here", "process_of", "process_tags"]
 
 _HOST, _PID, _STARTED, _NAMESPACE = "seqpipe.host", "seqpipe.pid", "seqpipe.process_start", "seqpipe.pid_namespace"
 #: Tag with the last sign of life, in milliseconds since 1970.
@@ -41,6 +41,11 @@ def _namespace() -> str:
         with open("/proc/sys/kernel/random/boot_id") as file:
             found.append(file.read().strip())
     return " ".join(found)
+
+
+def process_of(tags: Mapping[str, str]) -> str:
+    """Return the process with these tags in words."""
+    return f"process {tags.get(_PID, 'unknown')} on {tags.get(_HOST, 'an unknown host')}"
 
 
 def is_here(tags: Mapping[str, str]) -> bool:

@@ -12,7 +12,10 @@ from seqpipe.tracking._keys import stored_key
 from seqpipe.tracking._outcome import Outcome
 from seqpipe.tracking._view import SearchView
 
-__all__ = ["Kind", "Point", "Run", "SavedModel", "Scores"]
+__all__ = ["N_FITS", "Kind", "Point", "Run", "SavedModel", "Scores"]
+
+#: Tag of a search with the number of all its fits.
+N_FITS = "seqpipe.n_fits"
 
 Kind = Literal["search", "candidate", "fold", "refit", "fit", "baseline"]
 

@@ -15,7 +15,7 @@ from seqpipe.tracking._outcome import LOST
 from seqpipe.tracking._process import is_alive
 from seqpipe.tracking._tables import read_tables, tags_of_open_runs
 
-__all__ = ["close_stale_runs"]
+__all__ = ["close_stale_runs", "open_runs"]
 
 
 def close_stale_runs(client: MlflowClient, experiment_ids: Sequence[str] | None = None) -> None:
@@ -33,12 +33,13 @@ def close_stale_runs(client: MlflowClient, experiment_ids: Sequence[str] | None 
         return
     experiments = experiment_ids or [found.experiment_id for found in client.search_experiments()]
     # listed first: closing them changes the pages
-    for run in list(_open_runs(client, experiments)):
+    for run in list(open_runs(client, experiments)):
         if not is_alive(run.data.tags) and _is_open(client, run.info.run_id):
             _close(client, run)
 
 
-def _open_runs(client: MlflowClient, experiments: Sequence[str]) -> Iterator[Any]:
+def open_runs(client: MlflowClient, experiments: Sequence[str]) -> Iterator[Any]:
+    """Yield the open runs of processes of seqpipe in some experiments."""
     query = "attributes.status = 'RUNNING' and tags.`seqpipe.pid` LIKE '%'"
     token = None
     while True:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sklearn.model_selection._search import BaseSearchCV
 
-from seqpipe.callbacks import SEARCH, FitTask, TaskPath
+from seqpipe.callbacks import SEARCH, FitTask, TaskPath, n_candidates
 from seqpipe.tracking._device import describe_device
 from seqpipe.tracking._events import (
     DataSeen,
@@ -61,6 +61,7 @@ def begin_events(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) 
             n_splits=estimator.n_splits_,
             searched=searched_params(estimator),
             grid=grid_of(estimator),
+            n_fits=_n_fits(estimator),
         )
     if path and run_path(path) == path:
         # If the estimator does not support callbacks, the search notifies them instead.
@@ -78,6 +79,11 @@ def _model_tags(estimator: Any) -> dict[str, str]:
     """Return tags with the class of an estimator and, if it has one, its cell."""
     cells = [] if hasattr(estimator, "cv") else cells_in(estimator.get_params())
     return {"seqpipe.estimator": type(estimator).__name__, **({"seqpipe.cell": cells[0]} if len(cells) == 1 else {})}
+
+
+def _n_fits(search: Any) -> int | None:
+    number = n_candidates(search)
+    return None if number is None else number * search.n_splits_ + bool(search.refit)
 
 
 def end_events(estimator: Any, task: FitTask, metadata: dict[str, Any], error: BaseException | None) -> Iterator[Event]:

@@ -28,7 +28,7 @@ from seqpipe.tracking._events import (
 from seqpipe.tracking._held_out import HELD_OUT
 from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
 from seqpipe.tracking._params import as_text
-from seqpipe.tracking._run import Run, SavedModel, Scores
+from seqpipe.tracking._run import N_FITS, Run, SavedModel, Scores
 
 __all__ = ["RunTree", "run_path"]
 
@@ -228,6 +228,8 @@ class RunTree:
     def _begin_search(self, event: SearchBegan) -> None:
         self._searches[event.path] = search = Search(event, self._key_of(event.path))
         self.root.view = search.view(event.time)
+        if event.n_fits is not None:
+            self.root.tags[N_FITS] = str(event.n_fits)
         self.root.add_params({name: as_text(", ".join(values)) for name, values in event.grid.items()})
         self._description.search = event
         self._describe()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -117,10 +118,8 @@ def test_the_report_ends_with_how_to_go_on(searched: RunResult, printed: str):
 
 @pytest.mark.live_tree
 def test_progress_is_plain_lines_where_there_is_no_terminal(printed: str):
-    lines = [line for line in printed.splitlines() if line.startswith("fit ")]
-    assert len(lines) == 9
-    assert lines[0].startswith("fit 1/9: rnn · 4, fold 1, ")
-    assert lines[-1].startswith("fit 9/9: refit of the best candidate on all training data, ")
+    (line,) = [line for line in printed.splitlines() if line.startswith("9 fits in ")]
+    assert re.search(r" s \| best train_loss \d\.\d+ \((rnn|gru) · \d · fold [12]\)$", line)
 
 
 def test_the_recipe_that_was_run_runs_again(searched: RunResult):
@@ -185,8 +184,7 @@ def test_a_terminal_gets_one_line_that_moves():
     console = Console(record=True, width=120, force_terminal=True, file=StringIO())
     run_recipe({**SEARCH, **UNTRACKED}, console=console)
     text = console.export_text()
-    assert "9/9" in text
-    assert "fit 1/9" not in text
+    assert "9 fits in" in text
 
 
 def test_a_recipe_without_search_is_one_fit(store: str):
@@ -248,7 +246,8 @@ def test_candidates_that_fail_are_shown_with_the_reason():
     result = run_recipe({**TINY, **UNTRACKED, "search": {"grid": grid, "cv": 2}}, console=console)
     assert result.table["error"].str.startswith("ValueError: The classes").tolist() == [False, True]
     text = console.export_text()
-    assert "failed, ValueError: The classes" in text
+    assert "5 fits in " in text
+    assert "2 failed" in text
     assert "class_weight {'no such label': 2.0}: ValueError: The classes" in text
 
 
@@ -415,7 +414,7 @@ def test_a_forecast_is_looked_into_at_its_windows(store: str):
 def test_a_single_fit_tells_its_epochs():
     console = Console(record=True, width=120, file=StringIO())
     run_recipe({**TINY, **UNTRACKED}, console=console)
-    assert "fit 1/1: 1 epoch, " in console.export_text()
+    assert "1 epoch in " in console.export_text()
 
 
 def test_no_processes_at_all_are_refused():

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from seqpipe.tracking._events import Event
 from seqpipe.tracking._lines import entry_of, event_of, line_of, read_lines
 
-__all__ = ["Contents", "Journal", "claimed", "find_journals", "is_own", "read_journal", "remove_claimed"]
+__all__ = ["Contents", "Journal", "claimed", "find_journals", "is_held", "is_own", "read_journal", "remove_claimed"]
 
 _EVENTS, _LOCK = "events", "lock"
 #: Fields of entries: the header, the number of an event, from 1, and the number of the last event that the store has.
@@ -134,6 +134,11 @@ def find_journals(prefix: Path) -> list[Path]:
     return sorted(path.parent for path in prefix.parent.glob(f"{escape(prefix.name)}*/{_EVENTS}"))
 
 
+def is_held(folder: Path) -> bool:
+    """Return whether this process writes to a journal."""
+    return (os.getpid(), folder) in _held
+
+
 def is_own(folder: Path) -> bool:
     """Return whether a journal belongs to this user, and nobody else can write to it."""
     if os.name != "posix":
@@ -156,9 +161,6 @@ def claimed(folder: Path) -> Iterator[FileLock | None]:
     FileNotFoundError
         If the journal was deleted meanwhile.
     """
-    if (os.getpid(), folder) in _held:
-        yield None
-        return
     lock = _lock_of(folder)
     try:
         lock.acquire(blocking=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from inspect import Parameter, signature
 from typing import Any
 
@@ -42,8 +43,14 @@ def changed_params(estimator: Any, *, deep: bool = True) -> dict[str, str]:
 def _default(params: Mapping[str, Any], name: str) -> str | None:
     """Return the default of a parameter as a string, None if it has none."""
     owner, _, short = name.rpartition("__")
-    found = signature(type(params[owner])).parameters.get(short)
-    return None if found is None or found.default is Parameter.empty else as_text(found.default)
+    return _defaults(type(params[owner])).get(short)
+
+
+@lru_cache(maxsize=256)
+def _defaults(kind: type) -> dict[str, str]:
+    """Return the defaults of a class as strings; inspecting it takes longer than all else that is recorded of a fit."""
+    found = signature(kind).parameters.items()
+    return {name: as_text(each.default) for name, each in found if each.default is not Parameter.empty}
 
 
 def cells_in(params: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from seqpipe.tables import count
 from seqpipe.tracking._events import Event, FitBegan
 from seqpipe.tracking._experiment_id import experiment_id
-from seqpipe.tracking._journal import Contents, claimed, find_journals, is_own, read_journal, remove_claimed
+from seqpipe.tracking._journal import Contents, claimed, find_journals, is_held, is_own, read_journal, remove_claimed
 from seqpipe.tracking._place import journal_prefix
 from seqpipe.tracking._process import SILENT_SECONDS, is_here
 from seqpipe.tracking._publish import Publisher
@@ -87,6 +87,9 @@ def replay_journals(client: MlflowClient, uri: str) -> Replayed:
 
 
 def _replay_one(client: MlflowClient, folder: Path, done: Replayed) -> None:
+    if is_held(folder):
+        done.running += 1
+        return
     if not is_own(folder):
         done.foreign.append(folder)
         return

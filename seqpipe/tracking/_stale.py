@@ -13,6 +13,7 @@ from mlflow.entities import RunTag
 from seqpipe.tracking._found_runs import KEY, find_runs
 from seqpipe.tracking._outcome import LOST
 from seqpipe.tracking._process import is_alive
+from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._tables import read_tables, tags_of_open_runs
 
 __all__ = ["close_stale_runs", "open_runs"]
@@ -31,6 +32,11 @@ def close_stale_runs(client: MlflowClient, experiment_ids: Sequence[str] | None 
     found = read_tables(client.tracking_uri, partial(tags_of_open_runs, prefix="seqpipe."))
     if found is not None and all(map(is_alive, found)):
         return
+    with quiet():
+        _close_stale(client, experiment_ids)
+
+
+def _close_stale(client: MlflowClient, experiment_ids: Sequence[str] | None) -> None:
     experiments = experiment_ids or [found.experiment_id for found in client.search_experiments()]
     # listed first: closing them changes the pages
     for run in list(open_runs(client, experiments)):

@@ -128,7 +128,7 @@ def _status(client: MlflowClient, root: Any, experiment: str) -> RunningFit:
         since=datetime.fromtimestamp(root.info.start_time / 1000).astimezone(),
         done=len(ended),
         failed=sum(run.info.status != "FINISHED" for run in ended),
-        n_fits=int(tags[N_FITS]) if tags.get(N_FITS, "").isdecimal() else None,
+        n_fits=_number(tags.get(N_FITS, "")),
         epochs={run.info.run_name: _epochs(client, run) for run in fits if run.info.status == "RUNNING"},
         best=_best(root, ended if kind == "search" else [root]),
         process=process_of(tags),
@@ -141,9 +141,11 @@ def _status(client: MlflowClient, root: Any, experiment: str) -> RunningFit:
 def _epochs(client: MlflowClient, run: Any) -> tuple[int, int | None]:
     keys = [key for key in _LOSSES if key in run.data.metrics]
     done = max((point.step for key in keys[:1] for point in client.get_metric_history(run.info.run_id, key)), default=0)
-    planned = {value for name, value in run.data.params.items() if name.rpartition("__")[2] == "max_epochs"}
-    value = planned.pop() if len(planned) == 1 else ""
-    return done, int(value) if value.isdecimal() else None
+    return done, _number(run.data.tags.get("seqpipe.n_epochs", ""))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
 
 
 def _best(root: Any, fits: list[Any]) -> tuple[str, float, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from mlflow import MlflowClient
 
@@ -18,6 +19,9 @@ from seqpipe.tracking._stale import close_stale_runs
 from seqpipe.tracking._uri import database_path, require_database, resolve_uri
 
 __all__ = ["open_client", "sync"]
+
+#: Stores that this process has opened.
+_opened_here: set[str] = set()
 
 
 def open_client(
@@ -73,6 +77,11 @@ def sync(tracking_uri: str | None = None) -> Replayed:
     return replayed
 
 
+def _quiet_at_first(uri: str) -> AbstractContextManager[None]:
+    """Silence MLflow when it opens a store for the first time; later it has nothing to say, and silence takes milliseconds."""
+    return nullcontext() if uri in _opened_here else quiet()
+
+
 def _opened(uri: str, create: bool, waiting: Callable[[], object]) -> tuple[MlflowClient, Replayed, list[str]]:
     if not create:
         require_database(uri)
@@ -81,11 +90,12 @@ def _opened(uri: str, create: bool, waiting: Callable[[], object]) -> tuple[Mlfl
         database = database_path(uri)
         if database is not None and create:
             require_writable(database)
-        with quiet(), without_retries(), warnings.catch_warnings():
+        with _quiet_at_first(uri), without_retries(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between MLflow and its dependencies
             with creation_lock(uri, waiting):
                 moved = None if database is None else prepare_database(database, to_write=create)
                 client = MlflowClient(uri)
+                _opened_here.add(uri)
             waiting()
             replayed = replay_journals(client, uri)
             waiting()

@@ -106,11 +106,22 @@ def read_tables(uri: str, read: Callable[[sqlite3.Connection], T]) -> T | None:
 
 def has_known_tables(connection: sqlite3.Connection) -> bool:
     """Return whether the tables have the columns, and no others, that are known here."""
-    return all(_has_columns(connection, table, set(columns.split())) for table, columns in _COLUMNS.items())
+    there = _all_columns(connection)
+    return all(_are_known(table, set(columns.split()), there.get(table, set())) for table, columns in _COLUMNS.items())
 
 
-def _has_columns(connection: sqlite3.Connection, table: str, known: set[str]) -> bool:
-    there = {str(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+def _all_columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    query = (
+        "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns "
+        f"WHERE tables.type = 'table' AND tables.name IN ({', '.join('?' * len(_COLUMNS))})"
+    )
+    there: dict[str, set[str]] = {}
+    for table, column in connection.execute(query, list(_COLUMNS)):
+        there.setdefault(table, set()).add(column)
+    return there
+
+
+def _are_known(table: str, known: set[str], there: set[str]) -> bool:
     return there <= known and all((table, name) in _LATER for name in known - there)
 
 

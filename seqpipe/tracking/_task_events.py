@@ -94,6 +94,8 @@ def end_events(estimator: Any, task: FitTask, metadata: dict[str, Any], error: B
     tree, time, path = task.tree, now(), task.path
     metrics, tags = numbers_in(metadata), texts_in(metadata)
     outcome = outcome_of(error, reported=tags.pop("error", None))
+    if metrics.get("epoch") == 1 and task.n_siblings:
+        tags["n_epochs"] = str(task.n_siblings)
     if metrics or tags:
         yield _report(tree, time, path, metrics, tags)
     if outcome != FINISHED or (path and run_path(path) == path):

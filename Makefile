@@ -9,7 +9,7 @@ PEERS := $(VENV)/defaults
 MINUTES ?= 30
 # The interpreter of test-python.
 PY ?= python3.13
-AROUND := fit stream imports memory searches first_call
+AROUND := fit stream imports memory searches first_call tracking
 INSTALLED := $(VENV)/.installed
 PLUGINS := $(sort $(wildcard plugins/seqpipe-*))
 

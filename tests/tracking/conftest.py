@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from seqpipe.callbacks import CallbackSupportMixin, with_callbacks
 from seqpipe.tracking import MLflowTracker
+from seqpipe.tracking._moved import update_moved_store
 from seqpipe.tracking._store import open_client
+from seqpipe.tracking._uri import database_path
 
 
 class Net(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -77,6 +81,14 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def client(uri: str) -> MlflowClient:
     return open_client(uri, create=True)
+
+
+@pytest.fixture
+def own_uri(uri: str, client: MlflowClient, tmp_path: Path) -> str:
+    """A database of this test alone."""
+    shutil.copyfile(database_path(uri), tmp_path / "mlflow.db")
+    update_moved_store(tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path}/mlflow.db"
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import threading
 import time
@@ -19,7 +18,6 @@ from seqpipe.tracking import MLflowTracker
 from seqpipe.tracking._events import DataSeen, Event, FitBegan, FitEnded, Reported, RunBegan, RunEnded, SearchBegan
 from seqpipe.tracking._experiment_id import experiment_id
 from seqpipe.tracking._fingerprint import DataSet
-from seqpipe.tracking._moved import update_moved_store
 from seqpipe.tracking._outcome import FINISHED, Outcome
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._tree import RunTree
@@ -38,14 +36,6 @@ def without_client(monkeypatch):
 
     for name in WRITES:
         monkeypatch.setattr(MlflowClient, name, refuse)
-
-
-@pytest.fixture
-def own_uri(uri, client, tmp_path):
-    """A database of this test alone."""
-    shutil.copyfile(database_path(uri), tmp_path / "mlflow.db")
-    update_moved_store(tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path}/mlflow.db"
 
 
 def test_a_search_in_an_embedded_store_needs_no_client(net, data, make_tracker, runs, without_client):

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from mlflow import MlflowClient
 from sklearn.model_selection import GridSearchCV
 from typer.testing import CliRunner
 
@@ -11,7 +12,6 @@ from seqpipe.tracking import read_status
 from seqpipe.tracking._experiment_id import experiment_id
 from seqpipe.tracking._found_runs import KEY
 from seqpipe.tracking._process import BEAT, process_tags
-from seqpipe.tracking._store import open_client
 
 GRID = {"cell": ["gru", "lstm"]}
 
@@ -80,7 +80,8 @@ def test_a_process_of_another_host_may_be_running_if_it_was_heard_of(client, uri
     client.set_terminated(run.info.run_id)
 
 
-def test_a_store_where_nothing_runs_says_so(tmp_path):
-    open_client(f"sqlite:///{tmp_path}/mlflow.db", create=True)
-    found = CliRunner().invoke(app, ["status", "--uri", f"sqlite:///{tmp_path}/mlflow.db"])
+def test_a_store_where_nothing_runs_says_so(own_uri):
+    for fit in read_status(own_uri):
+        MlflowClient(own_uri).set_terminated(fit.run_id)
+    found = CliRunner().invoke(app, ["status", "--uri", own_uri])
     assert (found.exit_code, found.output) == (0, "Nothing is running.\n")

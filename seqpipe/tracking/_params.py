@@ -47,7 +47,7 @@ def _default(params: Mapping[str, Any], name: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _defaults(kind: type) -> dict[str, str]:
+def _defaults(kind: Any) -> dict[str, str]:
     """Return the defaults of a class as strings; inspecting it takes longer than all else that is recorded of a fit."""
     found = signature(kind).parameters.items()
     return {name: as_text(each.default) for name, each in found if each.default is not Parameter.empty}

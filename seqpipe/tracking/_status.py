@@ -115,8 +115,10 @@ def read_status(tracking_uri: str | None = None) -> list[RunningFit]:
 
 
 def _status(client: MlflowClient, root: Any, experiment: str) -> RunningFit:
+    key = root.data.tags.get(KEY, "")
+    below = find_runs(client, root.info.experiment_id, key) if key else {}
+    root = below.get(key, root)  # as new as those below it
     tags, kind = root.data.tags, root.data.tags["seqpipe.kind"]
-    below = find_runs(client, root.info.experiment_id, tags[KEY]) if KEY in tags else {}
     fits = [run for run in below.values() if run.data.tags.get("seqpipe.kind") in _FITS] if kind == "search" else [root]
     ended = [run for run in fits if run.info.status != "RUNNING"]
     beat = tags.get(BEAT, "")

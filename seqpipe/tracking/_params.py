@@ -43,7 +43,8 @@ def changed_params(estimator: Any, *, deep: bool = True) -> dict[str, str]:
 def _default(params: Mapping[str, Any], name: str) -> str | None:
     """Return the default of a parameter as a string, None if it has none."""
     owner, _, short = name.rpartition("__")
-    return _defaults(type(params[owner])).get(short)
+    kind: Any = type(params[owner])
+    return _defaults(kind).get(short)
 
 
 @lru_cache(maxsize=256)

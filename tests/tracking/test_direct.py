@@ -23,7 +23,8 @@ from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._tree import RunTree
 from seqpipe.tracking._uri import database_path
 
-WRITES = ("create_run", "log_batch", "log_inputs", "set_terminated", "update_run")
+#: Writes of runs by the client. A search is ended by it, after its view for the interface.
+WRITES = ("create_run", "log_batch", "log_inputs", "update_run")
 FOLD = "candidate-split-evaluation"
 
 
@@ -76,9 +77,9 @@ def written(client, experiment, every: list[Event], *, directly: bool):
         for event in part:
             tree.apply(event)
         if directly:
-            assert publisher.write_directly(tree)
-        else:
-            publisher.publish_tree(tree, lambda error: False)
+            publisher.write_directly(tree)
+            assert not any(run.pending for run in tree.runs[1:])
+        publisher.publish_tree(tree, lambda error: False)
     return [_contents(client, run.run_id, [run.parent and run.parent.run_id for run in tree.runs]) for run in tree.runs]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from seqpipe.estimators._identity import differences, digest, identity
 from seqpipe.estimators._user_warning import frames_to_user
 from seqpipe.exceptions import CheckpointError, CheckpointWarning
-from seqpipe.training import Checkpoint, CheckpointFolder, Keeper, Samples
+from seqpipe.training import Checkpoint, CheckpointFolder, Keeper, Samples, last_checkpoint
 
 __all__ = ["generator_state", "kept_fit", "restored_generator"]
 
@@ -24,8 +25,13 @@ def kept_fit(
     samples: Samples,
     initial: Any,
     is_abandoned: Callable[[], bool],
+    *,
+    grows: bool,
 ) -> Iterator[Keeper | None]:
     """Open the checkpoints of a fit in this context; None without checkpoints.
+
+    If the fit ``grows``, it begins as one with the same settings and fewer epochs; in a shared folder it continues from the
+    end of the longest that is there.
 
     Raises
     ------
@@ -36,7 +42,7 @@ def kept_fit(
         yield None
         return
     fit = identity(estimator, samples, initial)
-    path = checkpoint.path / digest(fit) if checkpoint.shared else checkpoint.path
+    path = checkpoint.path / _folder_name(fit, estimator) if checkpoint.shared else checkpoint.path
     folder = CheckpointFolder(path, checkpoint.keep, wait=checkpoint.shared)
     try:
         if checkpoint.resume == "never":
@@ -45,9 +51,27 @@ def kept_fit(
         if found is not None:
             _check(found, fit, checkpoint)
             _warn(found, fit, estimator)
-        yield Keeper(checkpoint, folder, fit, found, is_abandoned)
+        shorter = _shorter(path) if found is None and checkpoint.shared and grows else None
+        if shorter is not None:
+            _warn(shorter, fit, estimator)
+        yield Keeper(checkpoint, folder, fit, found, is_abandoned, shorter)
     finally:
         folder.close()
+
+
+def _folder_name(fit: Mapping[str, Any], estimator: Any) -> str:
+    """Return the name of a fit: a digest that does not depend on its number of epochs, and this number."""
+    settings = {name: value for name, value in fit["settings"].items() if name != "max_epochs"}
+    return f"{digest({**fit, 'settings': settings})}-{estimator.max_epochs}"
+
+
+def _shorter(path: Path) -> dict[str, Any] | None:
+    """Return the last checkpoint of the longest fit with fewer epochs than that of the folder ``path``."""
+    name, _, epochs = path.name.rpartition("-")
+    lengths = [each.name.rpartition("-")[2] for each in path.parent.glob(f"{name}-*")]
+    fewer = {int(each) for each in lengths if epochs.isdigit() and each.isdigit() and int(each) < int(epochs)}
+    found = (last_checkpoint(path.with_name(f"{name}-{n}")) for n in sorted(fewer, reverse=True))
+    return next(filter(None, found), None)
 
 
 def _check(found: Mapping[str, Any], fit: Mapping[str, Any], checkpoint: Checkpoint) -> None:

@@ -40,6 +40,7 @@ from seqpipe.training import (
     auto_batch_size,
     auto_epochs,
     check_precision,
+    depends_on_epochs,
     find_optimizer,
     optimizer_settings,
     peak_memory_mib,
@@ -122,7 +123,8 @@ class TrainedEstimator(
         checkpoint = None if partial else as_checkpoint(self.checkpoint)
         initial = net_state(self.net_) if checkpoint is not None and self._continues(partial) else None
         data = TrainingData(samples, sizes, labels, partial)
-        with kept_fit(self, checkpoint, samples, initial, listeners.interrupted) as keeper:
+        grows = not depends_on_epochs(self.lr_schedule, self.lr_schedule_params)
+        with kept_fit(self, checkpoint, samples, initial, listeners.interrupted, grows=grows) as keeper:
             self._train_networks(data, self._generator(data, listeners, keeper), listeners, keeper)
 
     def _generator(self, data: TrainingData, listeners: FitListeners, keeper: Keeper | None) -> np.random.RandomState:
@@ -133,9 +135,11 @@ class TrainedEstimator(
         if not (data.partial or self._continues(data.partial)):
             self._try_out(data, listeners)
         random = check_random_state(self.random_state)
-        if keeper is not None:
-            keeper.begin({"tried": self._tried(), "random": generator_state(random)})
-        return random
+        if keeper is None:
+            return random
+        facts = {"tried": self._tried(), "random": generator_state(random)}
+        begun = keeper.begin(facts, decisive=["tried"] if self.random_state is None else ["tried", "random"])
+        return random if begun is facts else restored_generator(begun["random"])
 
     def _try_out(self, data: TrainingData, listeners: FitListeners) -> None:
         """Learn from the data what the training depends on."""

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from seqpipe.exceptions import CheckpointError, CheckpointWarning
 
-__all__ = ["CheckpointFolder", "finished_fits"]
+__all__ = ["CheckpointFolder", "finished_fits", "last_checkpoint"]
 
 #: The first line of a file, before the line of the digest.
 _MAGIC = b"seqpipe checkpoint 1\n"
@@ -139,6 +139,16 @@ class CheckpointFolder:
 def finished_fits(folder: Path) -> int:
     """Return the number of ended fits in the folder of many fits."""
     return sum(1 for _ in folder.glob(f"*/*{_LAST}{_SUFFIX}"))
+
+
+def last_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Return the checkpoint of a fit that has ended, None if there is none in the folder or it cannot be read."""
+    for file in path.glob(f"*{_LAST}{_SUFFIX}"):
+        try:
+            return _read(file)
+        except (OSError, CheckpointError):
+            return None
+    return None
 
 
 def _number(path: Path) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from seqpipe.process import DeferredSignals, deferred_signals
 from seqpipe.training._checkpoint import Checkpoint
 from seqpipe.training._checkpoint_folder import CheckpointFolder
+from seqpipe.training._snapshot import continuing
 
 __all__ = ["Keeper", "States"]
 
@@ -35,6 +36,8 @@ class Keeper:
         Describes the fit; part of each checkpoint.
     found : dict, optional
         The checkpoint to continue from.
+    shorter : dict, optional
+        The last checkpoint of a fit that is the beginning of this one, which has more epochs.
     is_abandoned : callable () -> bool
         Returns whether the fit is ended early because its result is not used, so that its end is not written.
     """
@@ -46,13 +49,17 @@ class Keeper:
         identity: dict[str, Any],
         found: dict[str, Any] | None,
         is_abandoned: Callable[[], bool],
+        shorter: dict[str, Any] | None = None,
     ) -> None:
         self._settings = settings
         self._folder = folder
         self._identity = identity
         self._is_abandoned = is_abandoned
+        #: What a fit with more epochs continues from, with the state at the end of this one; None if it cannot.
+        self.open_end: dict[str, Any] | None = None if found is None else found.get("open_end")
         self.facts: dict[str, Any] | None = None if found is None else found["facts"]
         self.states: States | None = None if found is None else found["states"]
+        self._shorter = shorter
         self._stack = ExitStack()
         self._signals: DeferredSignals | None = None
         self._n_updates = 0
@@ -60,10 +67,22 @@ class Keeper:
         self._cost = self._validation = 0.0
         self._is_current = False
 
-    def begin(self, facts: dict[str, Any]) -> None:
-        """Write what the fit has determined before training, in the first checkpoint."""
+    def begin(self, facts: dict[str, Any], *, decisive: Iterable[str]) -> dict[str, Any]:
+        """Write what the fit has determined before training, in the first checkpoint.
+
+        Returns
+        -------
+        facts : dict
+            Those of the shorter fit, if this one continues it: that is, if the ``decisive`` ones are the same.
+        """
         self.facts = facts
-        self._write(None)
+        if self._shorter is not None and all(self._shorter["facts"][name] == facts[name] for name in decisive):
+            state = continuing(self._shorter)
+            if state is not None:
+                self.facts, self.states = self._shorter["facts"], [state]
+        self._shorter = None
+        self._write(self.states)
+        return self.facts
 
     def of_member(self, number: int, is_stopped: Callable[[], bool]) -> Keeper:
         """Return the keeper of one network of an ensemble, whose networks are trained in threads; see `close`."""
@@ -132,7 +151,8 @@ class Keeper:
 
     def _write(self, states: States | None, *, last: bool = False) -> None:
         start = time.monotonic()
-        self._folder.write({**self._identity, "facts": self.facts, "states": states}, last=last)
+        state = {**self._identity, "facts": self.facts, "states": states, "open_end": self.open_end if last else None}
+        self._folder.write(state, last=last)
         end = time.monotonic()
         self._cost = end - start
         self._written = (self._n_updates, end)

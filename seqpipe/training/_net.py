@@ -21,7 +21,7 @@ from seqpipe.training._objective import Objective, SampleLoss, StepObjective
 from seqpipe.training._precision import autocast
 from seqpipe.training._predicting import PredictingNet
 from seqpipe.training._samples import Samples
-from seqpipe.training._snapshot import Place, restore, snapshot, stop_of
+from seqpipe.training._snapshot import Place, open_end, restore, snapshot, stop_of
 from seqpipe.training._stopping import Diverged, StopTraining, requested_stops
 from seqpipe.training._truncation import Truncation
 
@@ -168,16 +168,24 @@ class SequenceNet(PredictingNet):
                 return
             place = Place() if start is None else Place(**start["place"])
             for epoch in range(place.epoch, epochs):
+                if start is not None and len(start["history"]) == epoch:  # it lies between two epochs
+                    self._return_to(start, place)
+                    start = None
                 self.notify("on_epoch_begin", **data)
                 if start is not None:
-                    restore(self, start)
-                    self.random.bit_generator.state = place.order
+                    self._return_to(start, place)
                 yield from self._updates_of_epoch(batches, place)
                 self.run_single_epoch(validated, training=False, prefix="valid", step_fn=self.validation_step)
                 self.notify("on_epoch_end", **data)
                 place, start = Place(epoch + 1), None
+            if self.keeper is not None:
+                self.keeper.open_end = open_end(self, epochs)
         finally:
             self.notify("on_train_end", X=samples, y=None)
+
+    def _return_to(self, state: dict[str, Any], place: Place) -> None:
+        restore(self, state)
+        self.random.bit_generator.state = place.order
 
     def _restore_end(self, state: dict[str, Any]) -> None:
         """Set the state of a fit that has ended, and end as it has."""

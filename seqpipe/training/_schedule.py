@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from seqpipe.exceptions import UnknownNameError, did_you_mean
 
-__all__ = ["BY_FUNCTION", "SCHEDULES", "Schedule", "check_schedule", "check_schedule_params"]
+__all__ = ["BY_FUNCTION", "SCHEDULES", "Schedule", "check_schedule", "check_schedule_params", "depends_on_epochs"]
 
 #: Base classes, and schedules composed of others.
 _UNSUPPORTED = {"ChainedScheduler", "LRScheduler", "SequentialLR", "_LRScheduler"}
@@ -26,6 +26,15 @@ SCHEDULES: dict[str, type[LRScheduler]] = {
 BY_FUNCTION = {name for name, kind in SCHEDULES.items() if "lr_lambda" in inspect.signature(kind).parameters}
 #: Schedules that step after every update, as torch documents; the others step after each epoch.
 _BY_UPDATE = {"CyclicLR", "OneCycleLR"}
+#: Parameters whose defaults depend on the number of epochs.
+_BY_EPOCHS = {
+    "CosineAnnealingLR": "T_max",
+    "CosineAnnealingWarmRestarts": "T_0",
+    "ExponentialLR": "gamma",
+    "MultiStepLR": "milestones",
+    "PolynomialLR": "total_iters",
+    "StepLR": "step_size",
+}
 
 
 def check_schedule(name: str | None, *, owner: str) -> None:
@@ -70,6 +79,11 @@ def check_schedule_params(name: str | None, params: Mapping[str, Any] | None, *,
         raise ValueError(
             f"lr_schedule={name!r} of {owner} needs lr_schedule_params={{'lr_lambda': function of the epoch}}."
         )
+
+
+def depends_on_epochs(name: str | None, params: Mapping[str, Any] | None) -> bool:
+    """Return whether the learning rates of a schedule depend on the number of epochs of the fit."""
+    return name in _BY_UPDATE or (name in _BY_EPOCHS and _BY_EPOCHS[name] not in (params or {}))
 
 
 class Schedule(Callback):

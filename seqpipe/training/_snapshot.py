@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from seqpipe.training._stopping import Diverged, StopTraining
 
-__all__ = ["Place", "restore", "snapshot", "stop_of"]
+__all__ = ["Place", "continuing", "open_end", "restore", "snapshot", "stop_of"]
 
 
 @dataclass
@@ -61,6 +62,30 @@ def snapshot(net: Any, *, stop: StopTraining | None = None, ended: bool = False)
         "history": list(net.history),
         "random": _generator_states(net.device),
     }
+
+
+def open_end(net: Any, epochs: int) -> dict[str, Any]:
+    """Return what the end of training may change in the state of a net after its last epoch, such as early stopping.
+
+    Together with the state at its end, `continuing` makes of it that of a fit with more epochs.
+    """
+    net.place_ = Place(epochs, order=dict(net.random.bit_generator.state))
+    state = snapshot(net)
+    changing = {name: copy.deepcopy(state[name]) for name in ("modules", "buffers")}
+    return {**changing, "place": state["place"], "callbacks": state["callbacks"], "random": state["random"]}
+
+
+def continuing(last: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the state after the last checkpoint of a fit, in one with more epochs; None if that is not known.
+
+    If the fit stopped early, the other one would have stopped there, too.
+    """
+    states, end = last["states"], last.get("open_end")
+    if states is None or len(states) > 1:
+        return None
+    if states[0]["stop"] is not None:
+        return dict(states[0])
+    return None if end is None else {**states[0], **end}
 
 
 def restore(net: Any, state: dict[str, Any]) -> None:

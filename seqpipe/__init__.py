@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         make_windows,
         sequence_union,
     )
+    from seqpipe.tuning import prunable_cross_val_score
 
 __version__ = "0.1.0"
 
@@ -89,6 +90,7 @@ _HOMES = {
     "hookimpl": "seqpipe.hookspecs",
     "load": "seqpipe.bundle",
     "make_windows": "seqpipe.transformers",
+    "prunable_cross_val_score": "seqpipe.tuning",
     "resumable": "seqpipe.estimators",
     "save": "seqpipe.bundle",
     "sequence_union": "seqpipe.transformers",
@@ -134,6 +136,7 @@ __all__ = [
     "hookimpl",
     "load",
     "make_windows",
+    "prunable_cross_val_score",
     "resumable",
     "save",
     "sequence_union",

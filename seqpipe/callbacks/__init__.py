@@ -16,21 +16,31 @@ from seqpipe.callbacks._candidates import n_candidates, searched_candidates
 from seqpipe.callbacks._channel import Channel, open_channel
 from seqpipe.callbacks._fit import fit_with_callbacks
 from seqpipe.callbacks._listener import FitListener
-from seqpipe.callbacks._support import CALLBACK_STATE, IS_LIVE, CallbackSupportMixin, with_callbacks, without_callbacks
-from seqpipe.callbacks._task import FOLD, REFIT, SEARCH, FitTask, TaskPath
+from seqpipe.callbacks._support import (
+    CALLBACK_STATE,
+    IS_LIVE,
+    CallbackSupportMixin,
+    listeners_of,
+    with_callbacks,
+    without_callbacks,
+)
+from seqpipe.callbacks._task import FOLD, FOLD_NUMBER, REFIT, RUNG, SEARCH, FitTask, TaskPath
 
 __all__ = [
     "CALLBACK_STATE",
     "CallbackSupportMixin",
     "Channel",
     "FOLD",
+    "FOLD_NUMBER",
     "FitListener",
     "FitTask",
     "IS_LIVE",
     "REFIT",
+    "RUNG",
     "SEARCH",
     "TaskPath",
     "fit_with_callbacks",
+    "listeners_of",
     "n_candidates",
     "open_channel",
     "searched_candidates",

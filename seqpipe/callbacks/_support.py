@@ -7,7 +7,7 @@ from typing import Any
 
 from seqpipe.callbacks import _stand_in
 
-__all__ = ["CALLBACK_STATE", "IS_LIVE", "CallbackSupportMixin", "with_callbacks", "without_callbacks"]
+__all__ = ["CALLBACK_STATE", "IS_LIVE", "CallbackSupportMixin", "listeners_of", "with_callbacks", "without_callbacks"]
 
 #: Attributes of an estimator that hold its callbacks, or traces of a fit with some.
 CALLBACK_STATE = _stand_in.STATE
@@ -41,3 +41,8 @@ def without_callbacks(estimator: Any) -> Any:
     for name in CALLBACK_STATE:
         vars(bare).pop(name, None)
     return bare
+
+
+def listeners_of(estimator: Any) -> list[Any]:
+    """Return the callbacks that are set on an estimator."""
+    return list(getattr(estimator, "_skl_callbacks", []))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-__all__ = ["FOLD", "REFIT", "SEARCH", "FitTask", "TaskPath"]
+__all__ = ["FOLD", "FOLD_NUMBER", "REFIT", "RUNG", "SEARCH", "FitTask", "TaskPath"]
+
+#: The number of the fold, from 0, that outermost fits in this context are; None if they are none.
+FOLD_NUMBER: ContextVar[int | None] = ContextVar("fold_number", default=None)
 
 #: scikit-learn's names of the tasks of a search: all candidates, one of them on one split, and the refit.
 SEARCH, FOLD, REFIT = "search", "candidate-split-evaluation", "refit-with-best-params"
+#: And of a successive halving search: all candidates that are left, with the same resources.
+RUNG = "halving-iteration"
 
 #: The tasks from below the outermost fit down to one of them: (role, number) each.
 TaskPath = tuple[tuple[str, int], ...]
@@ -35,6 +41,8 @@ class FitTask:
         Whether it is also a fit of an estimator inside another one.
     n_siblings : int or None
         How many tasks of its kind are planned; None if that is not known.
+    n_subtasks : int or None
+        How many tasks below it are planned; None if that is not known.
     """
 
     tree: UUID
@@ -42,13 +50,14 @@ class FitTask:
     name: str
     is_merged: bool
     n_siblings: int | None
+    n_subtasks: int | None
 
     @classmethod
     def of(cls, context: Any) -> FitTask:
         """Return the task of a callback context."""
         n_siblings = None if context.parent is None else context.parent.max_subtasks
         is_merged = context.source_task_name is not None
-        return cls(context.root_uuid, _path(context), context.task_name, is_merged, n_siblings)
+        return cls(context.root_uuid, _path(context), context.task_name, is_merged, n_siblings, context.max_subtasks)
 
     @property
     def is_outermost(self) -> bool:

@@ -11,7 +11,7 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from seqpipe.recurrence import forked_generators
+from seqpipe.recurrence import forked_generators, random_state
 
 __all__ = ["FirstUpdate", "Turn", "seeded"]
 
@@ -28,13 +28,35 @@ class Turn:
     """
 
     def __init__(self, seed: int, device: str) -> None:
+        self._device = torch.device(device)
         self._stack = ExitStack()
-        self._stack.enter_context(forked_generators(device))
+        self._is_over = False
+        self._take()
         torch.manual_seed(seed)
 
     def end(self) -> None:
         """Restore the state of the generators and release them to the next fit; may be called more than once."""
+        self._is_over = True
         self._stack.close()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Release the generators in this context, in which this fit waits, such as for another one."""
+        if self._is_over:
+            yield
+            return
+        host, *device = random_state(self._device)
+        self._stack.close()
+        try:
+            yield
+        finally:
+            self._take()
+            torch.set_rng_state(host)
+            for state in device:
+                torch.get_device_module(self._device).set_rng_state(state, self._device)
+
+    def _take(self) -> None:
+        self._stack.enter_context(forked_generators(self._device))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -195,7 +196,7 @@ class TrainedEstimator(
         epochs = 1 if partial else self._n_epochs(train)
         _, most = self._updates_per_batch(train)
         schedule = None if partial else self._schedule(epochs, n_batches, most)
-        callbacks = self._callbacks(epochs, schedule, listeners, stopping)
+        callbacks = self._callbacks(epochs, schedule, listeners, stopping, turn)
         own = (self.net_params or {}).get("callbacks")
         if turn is not None and not own:  # callbacks of the user may draw random numbers at any time
             callbacks.append(("first_update", FirstUpdate(turn)))
@@ -310,7 +311,7 @@ class TrainedEstimator(
         }
 
     def _callbacks(
-        self, epochs: int, schedule: Schedule | None, listeners: FitListeners, stopping: list[Any]
+        self, epochs: int, schedule: Schedule | None, listeners: FitListeners, stopping: list[Any], turn: Turn | None
     ) -> list[Any]:
         counted = compile_seconds()
 
@@ -325,7 +326,8 @@ class TrainedEstimator(
 
         def replay(record: dict[str, Any]) -> bool:
             self.history_.append(record)
-            return listeners.epoch(record)
+            with nullcontext() if turn is None else turn.lent():  # a callback may wait for other fits
+                return listeners.epoch(record)
 
         callbacks: list[Any] = [("listener", EpochListener(listen, replay))]
         if schedule is not None:

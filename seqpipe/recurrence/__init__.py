@@ -1,7 +1,7 @@
 """Run any cell along time, by engines that share one interface."""
 
 from seqpipe.recurrence._check import check_initial_state, check_step
-from seqpipe.recurrence._generators import forked_generators
+from seqpipe.recurrence._generators import forked_generators, random_state
 from seqpipe.recurrence._members import RecurrentMembers
 from seqpipe.recurrence._record import RecordedRun, recorded_states
 from seqpipe.recurrence._recurrent import Recurrent
@@ -51,6 +51,7 @@ __all__ = [
     "engine_or_unroll",
     "forked_generators",
     "map_state",
+    "random_state",
     "recorded_states",
     "stack_states",
     "state_tensors",

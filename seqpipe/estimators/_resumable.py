@@ -27,7 +27,8 @@ def resumable(estimator: Estimator, folder: str | os.PathLike[str], **settings: 
     """Return a copy of a search, or of another estimator with several fits, that continues after an interruption.
 
     Each fit of an estimator of seqpipe inside writes checkpoints to a folder of its own in ``folder``, named by its
-    settings and data. When the same search is fitted again, in the same process or another, fits that were finished are
+    settings and data. The rungs of a halving search with ``resource="max_epochs"`` continue the fits of the rung before, unless
+    their learning rate depends on the number of epochs, as by default. When the same search is fitted again, in the same process or another, fits that were finished are
     restored, those that were interrupted continue, and the results equal those of an uninterrupted search. Estimators of
     other libraries are fitted again.
 

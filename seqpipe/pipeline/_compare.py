@@ -80,11 +80,8 @@ def compare_experiment(
         If the store cannot be used, has no such experiment or run, or the experiment is empty.
     """
     experiment = newest_experiment(tracking_uri) if experiment is None else experiment
-    every = read_runs(experiment, tracking_uri, kinds=("search", "candidate", "fold", "refit", "fit"))
-    of_a_search = (every["kind"] == "candidate") & every["parent"].isin(every["run_id"])  # parents may be deleted
-    every["of"] = (
-        every["run_id"].where(every["kind"] == "fit", every["parent"]).where(of_a_search | (every["kind"] == "fit"))
-    )
+    every = read_runs(experiment, tracking_uri, kinds=("search", "rung", "candidate", "fold", "refit", "fit"))
+    every["of"] = _searches_and_fits(every)
     if every["of"].isna().all():
         raise TrackingError(_nothing(every, experiment))
     wanted = _chosen(every, list(runs), experiment) if runs else _comparable(every, all_data=all_data)
@@ -95,6 +92,19 @@ def compare_experiment(
     same = ["data"] if table["data"].nunique(dropna=False) == 1 else []
     shown = table.drop(columns=["curve_of", *same]).astype({"n_parameters": "Int64"})
     return Comparison(experiment, shown, figure, "" if runs else _left_out(every, wanted))
+
+
+def _searches_and_fits(every: pd.DataFrame) -> pd.Series:
+    """Return the id of the search of each candidate, and of each fit; NaN for other runs, and where a parent was deleted.
+
+    Of a search with rungs only the candidates of the last rung count, which were trained to the end.
+    """
+    rungs = every[every["kind"] == "rung"].drop_duplicates("parent")  # the newest is the first
+    above = dict(zip(rungs["run_id"], rungs["parent"]))
+    search = every["parent"].map(lambda parent: above.get(parent, parent))
+    is_fit = every["kind"] == "fit"
+    is_candidate = (every["kind"] == "candidate") & search.isin(every.loc[every["kind"] != "rung", "run_id"])
+    return every["run_id"].where(is_fit, search).where(is_fit | is_candidate)
 
 
 def _nothing(every: pd.DataFrame, experiment: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,11 @@ from seqpipe.tracking._uri import redacted_uri, resolve_uri
 if TYPE_CHECKING:
     from seqpipe.tracking._writer import Writer
 
-__all__ = ["RecordedFits"]
+__all__ = ["IN_CONTEXT", "RecordedFits"]
+
+
+#: A tracker, and its group that fits in this context belong to.
+IN_CONTEXT: ContextVar[tuple[object, UUID] | None] = ContextVar("group", default=None)
 
 
 @dataclass(slots=True)
@@ -36,6 +41,7 @@ class _Fit:
     """An outermost fit that is running in this process."""
 
     handled_before: BaseException | None
+    group: UUID | None
     X: Any = None
     y: Any = None
 
@@ -64,9 +70,16 @@ class RecordedFits(FitListener):
         self._held = False
         self._warned = False
 
+    #: The group that fits belong to, unless the context has another one.
+    _group: UUID | None = None
+
+    def _current_group(self) -> UUID | None:
+        in_context = IN_CONTEXT.get()
+        return in_context[1] if in_context is not None and in_context[0] is self else self._group
+
     def __getstate__(self) -> dict[str, Any]:
         configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel", "_under_way")
-        return {name: getattr(self, name) for name in configured}
+        return {**{name: getattr(self, name) for name in configured}, "_group": self._current_group()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -81,19 +94,25 @@ class RecordedFits(FitListener):
             If the store cannot be used.
         """
         self._warned = False
+        fit = _Fit(sys.exc_info()[1], self._current_group())
+        if fit.group is not None:  # its run begins with its data, which tell it from others
+            self._fits[task.tree] = fit
+            return
         name = self.run_name or fit_name(estimator)
         tags = {**environment_tags(), **self.tags}
         began = fit_began(estimator, task, name, tags, logs_model=self._logs_model, key=self._kept_key())
         self._tree = self._open_writer().begin(began)
-        self._fits[task.tree] = _Fit(sys.exc_info()[1])
+        self._fits[task.tree] = fit
         self._send([])
 
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
         """Record the start of a task."""
+        group = None
         if task.is_outermost and task.tree in self._fits:
             fit = self._fits[task.tree]
-            fit.X, fit.y = X, y
-        self._record(partial(begin_events, estimator, task, X, y, self.tags.get("dataset", "training data")))
+            fit.X, fit.y, group = X, y, fit.group
+        data_name = self.tags.get("dataset", "training data")
+        self._record(partial(begin_events, estimator, task, X, y, data_name, group=group))
 
     def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
         """Record the end of a task and its metadata."""
@@ -106,14 +125,16 @@ class RecordedFits(FitListener):
         if fit is None:  # the store failed when the fit began
             return
         try:
-            if error is None:
+            if error is None and fit.group is None:
                 self._log_fitted(task.tree, estimator, fit.X, fit.y)
         except BaseException as interrupt:
             error = interrupt
             raise
         finally:
-            self._send([FitEnded(tree=task.tree, time=time, outcome=outcome_of(error), held=self._held)])
-            self._flush()
+            held = self._held and fit.group is None
+            self._send([FitEnded(tree=task.tree, time=time, outcome=outcome_of(error), held=held)])
+            if fit.group is None:
+                self._flush()
 
     def _kept_key(self) -> str | None:
         """Return the key of runs that are continued; None here."""

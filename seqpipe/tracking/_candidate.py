@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from seqpipe.tracking._colours import COLOUR, colour_of
 from seqpipe.tracking._curves import MeanCurves
-from seqpipe.tracking._events import Reported, SearchBegan, SearchEnded
+from seqpipe.tracking._events import Reported, SearchEnded
 from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import FINISHED, NOT_BEGUN, UNSCORED
 from seqpipe.tracking._params import cells_in, is_cell
@@ -16,6 +18,8 @@ from seqpipe.tracking._view import SearchView, view_of
 
 __all__ = ["Candidate", "Search"]
 
+_UNKNOWN: Mapping[str, str] = MappingProxyType({})
+
 
 class Search:
     """A search: its candidates, each with one fold per split.
@@ -24,13 +28,21 @@ class Search:
     second.
     """
 
-    def __init__(self, began: SearchBegan, key: str) -> None:
+    def __init__(
+        self,
+        n_splits: int,
+        searched: list[dict[str, str]] | None,
+        grid: Mapping[str, list[str]],
+        key: str,
+        parent: Run,
+    ) -> None:
+        self._n_splits = n_splits
+        self._searched = searched
         self._key = key
-        self._n_splits = began.n_splits
-        self._searched = began.searched
-        self._grid = began.grid
+        self._grid = dict(grid)
         #: Whether cells are compared: then their colours tell candidates apart, else MLflow gives each run its own.
-        self._is_coloured = any(len(cells) > 1 for name, cells in began.grid.items() if is_cell(name))
+        self._is_coloured = any(len(cells) > 1 for name, cells in grid.items() if is_cell(name))
+        self._parent = parent
         self._candidates: dict[int, Candidate] = {}
 
     def view(self, time: int, results: SearchResults | None = None) -> SearchView:
@@ -38,32 +50,42 @@ class Search:
         score = "mean_test_score" if results is None else _ranking(results)
         return view_of(self._grid, score, time)
 
-    def candidate_of(self, task: int, time: int, parent: Run) -> Candidate:
-        """Return the candidate that a task belongs to, creating it with its first task."""
+    def candidate_of(self, task: int, time: int, params: Mapping[str, str] = _UNKNOWN) -> Candidate:
+        """Return the candidate that a task with ``params`` belongs to, creating it with its first task."""
         number = task // self._n_splits
         if number not in self._candidates:
-            run = Run(f"candidate {number + 1}", "candidate", time, f"{self._key}/candidate-{number + 1}", parent)
-            self._candidates[number] = Candidate(number, run, self._n_splits, is_coloured=self._is_coloured)
-            if self._searched:
-                self._candidates[number].describe(self._searched[number])
+            key = f"{self._key}/candidate-{number + 1}"
+            run = Run(f"candidate {number + 1}", "candidate", time, key, self._parent)
+            self._candidates[number] = Candidate(
+                number, run, self._n_splits, tags=self._tags(), is_coloured=self._is_coloured
+            )
+            if searched := self._searched_by(number, params):
+                self._candidates[number].describe(searched)
         return self._candidates[number]
 
-    def missing(self, event: SearchEnded, parent: Run) -> list[Run]:
+    def missing(self, n_candidates: int, time: int) -> list[Run]:
         """Create the runs that were never started: an estimator may raise before it notifies its callbacks."""
         made = []
-        for task in range(len(event.results.params) * self._n_splits):
+        for task in range(n_candidates * self._n_splits):
             is_new = task // self._n_splits not in self._candidates
-            candidate = self.candidate_of(task, event.time, parent)
+            candidate = self.candidate_of(task, time)
             if not candidate.has(task):
-                fold = candidate.begin_fold(task, event.time)
-                fold.finish(NOT_BEGUN, event.time)
+                fold = candidate.begin_fold(task, time)
+                fold.finish(NOT_BEGUN, time)
                 candidate.end_if_complete()
                 made += [candidate.run, fold] if is_new else [fold]
         return made
 
-    def score(self, event: SearchEnded, refit: Run | None) -> None:
-        """Pass the results of the search to its candidates, and tell the refit which one it fits."""
+    def score(self, event: SearchEnded, refit: Run | None) -> list[Run]:
+        """Pass the results of the search to its candidates, and tell the refit which one it fits.
+
+        Returns
+        -------
+        made : list of Run
+            The runs of candidates and folds that were never started.
+        """
         results = event.results
+        made = self.missing(len(results.params), event.time)
         for number, candidate in self._candidates.items():
             candidate.describe(results.params[number])
             candidate.score(results.candidates[number], results.folds[number], event.time)
@@ -71,16 +93,23 @@ class Search:
             best = self._candidates[results.best]
             refit.rename(f"refit: {best.run.name}")
             refit.tags |= best.colour
+        return made
+
+    def _searched_by(self, number: int, params: Mapping[str, str]) -> dict[str, str]:
+        return self._searched[number] if self._searched else {}
+
+    def _tags(self) -> dict[str, str]:
+        return {}
 
 
 class Candidate:
     """A candidate's run and its folds; numbers in names and tags count from 1."""
 
-    def __init__(self, number: int, run: Run, n_splits: int, *, is_coloured: bool) -> None:
+    def __init__(self, number: int, run: Run, n_splits: int, *, tags: Mapping[str, str], is_coloured: bool) -> None:
         self.run = run
         self.colour: dict[str, str] = {}
         self._is_coloured = is_coloured
-        self._tags = {"seqpipe.candidate": str(number + 1)}
+        self._tags = {"seqpipe.candidate": str(number + 1), **tags}
         self._searched: dict[str, str] = {}
         self._n_splits = n_splits
         self._folds: dict[int, Run] = {}

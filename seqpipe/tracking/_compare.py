@@ -31,7 +31,7 @@ def read_runs(experiment: str, tracking_uri: str | None = None, *, kinds: Iterab
         Name of the experiment.
     tracking_uri : str, optional
         URI of the store; by default MLFLOW_TRACKING_URI, else the embedded store of the working folder.
-    kinds : iterable of {"search", "candidate", "fold", "refit", "fit"}
+    kinds : iterable of {"group", "search", "rung", "candidate", "fold", "refit", "fit"}
         Kinds of runs to return.
 
     Returns

@@ -66,7 +66,8 @@ class Description:
             return ""
         short = last_parts(self.search.grid)
         tried = [f"{short[name]} ({_listed(values, ', ')})" for name, values in self.search.grid.items()]
-        known = self.search.searched or (self.results.params if self.results else None)
+        is_whole = self.results is not None and self.results.rungs is None  # else it is the last rung
+        known = self.search.searched or (self.results.params if self.results is not None and is_whole else None)
         size = f"{len(known)} candidates in " if known else ""
         return f"{', '.join(tried)}: {size}{self.search.n_splits} folds"
 

@@ -3,12 +3,13 @@
 ::
 
     Event
-    ├── FitBegan      the outermost fit begins; starts the parent run
+    ├── FitBegan      the outermost fit, or a group of such, begins; starts its run
     ├── DataSeen      the data it is fitted to
     ├── SearchBegan   a search begins, with its candidates
+    ├── RungBegan     a rung of a successive halving search begins; starts a run
     ├── RunBegan      a fold or the refit begins; starts a run
     ├── Reported      metrics and tags of an epoch or a fit
-    ├── RunEnded      a fold or the refit ended
+    ├── RunEnded      a fold, the refit or a rung ended
     ├── SearchEnded   the scores of all candidates
     ├── BaselineAdded scores of a simple method, beside which those of the model are judged
     ├── FitEnded      the outermost fit ended, with or without an error
@@ -28,6 +29,7 @@ from uuid import UUID
 from seqpipe.callbacks import TaskPath
 from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._outcome import Outcome
+from seqpipe.tracking._run import Kind
 from seqpipe.tracking._search import SearchResults
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Reported",
     "RunBegan",
     "RunEnded",
+    "RungBegan",
     "SearchBegan",
     "SearchEnded",
 ]
@@ -62,7 +65,8 @@ class FitBegan(Event):
     """The outermost fit begins.
 
     ``logs_model`` tells whether a `ModelAdded` follows if it succeeds; with a ``key`` the runs of an earlier fit with the same
-    key are continued.
+    key are continued. The ``kind`` is None for a search or fit. Others are no fits themselves, but parents of fits or of each
+    other, which name them as their ``group``; their ``key`` tells them apart.
     """
 
     name: str
@@ -71,6 +75,8 @@ class FitBegan(Event):
     params: dict[str, str]
     tags: dict[str, str]
     key: str | None = None
+    kind: Kind | None = None
+    group: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +102,29 @@ class SearchBegan(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RungBegan(Event):
+    """A rung begins, in which each of ``n_candidates`` gets the same ``amount`` of a resource; ``grid`` is that of the search."""
+
+    path: TaskPath
+    n_splits: int
+    n_candidates: int
+    resource: str
+    amount: int
+    grid: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunBegan(Event):
-    """A fold or the refit begins; ``worker`` is its process and thread, which runs one at a time."""
+    """A fold or the refit begins; ``worker`` is its process and thread, which runs one at a time.
+
+    ``every`` are all parameters of a fold in a rung, whose candidate they tell.
+    """
 
     path: TaskPath
     worker: tuple[int, int]
     params: dict[str, str]
     tags: dict[str, str]
+    every: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +139,7 @@ class Reported(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded(Event):
-    """The task at ``path`` ended its run: the fold or refit itself, or a task below it that failed."""
+    """The task at ``path`` ended its run: the fold, refit or rung itself, or a task below it that failed."""
 
     path: TaskPath
     outcome: Outcome
@@ -141,11 +163,16 @@ class FitEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesAdded(Event):
-    """Metrics and tags are logged to the parent run, to the refit (else the parent run), or to both."""
+    """Metrics and tags are logged to the parent run, to the refit (else the parent run), or to both.
+
+    ``params`` and a new ``name`` are those of the parent run.
+    """
 
     to: Literal["root", "refit", "both"]
     metrics: dict[str, float]
     tags: dict[str, str]
+    params: dict[str, str] = field(default_factory=dict)
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from uuid import UUID
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -73,7 +74,7 @@ class Publisher:
         self._progressed = progressed
         #: Runs of earlier fits that are continued, until their numbers in this fit are known.
         self._continued: dict[str, StoredRun] = {}
-        self._looked_up: set[str] = set()
+        self._looked_up: set[UUID] = set()
 
     def publish_tree(self, tree: RunTree, is_away: Callable[[Exception], bool]) -> None:
         """Write all pending entries of a tree: contents of parents before their children, outcomes in reverse.
@@ -105,11 +106,12 @@ class Publisher:
         return not any(run.pending for run in tree.runs)
 
     def look_up(self, tree: RunTree) -> None:
-        """Find the runs that the tree continues, unless that is done."""
-        if tree.continues and tree.root.key not in self._looked_up:
+        """Find the runs that the tree continues, or the group that it is a member of, unless that is done."""
+        tree = [tree, *tree.above][-1]
+        if tree.continues and tree.id not in self._looked_up:
             with quiet():
                 self._continued |= find_runs(self.client, self.experiment_id, tree.root.key)
-            self._looked_up.add(tree.root.key)
+            self._looked_up.add(tree.id)
 
     def write_contents(self, run: Run) -> None:
         """Create a run if necessary, and write its pending entries but the outcome."""
@@ -135,7 +137,7 @@ class Publisher:
 
     def _write_outcomes(self, tree: RunTree) -> None:
         """Write the outcomes of complete runs; a parent waits for its children."""
-        waiting: set[int] = set()
+        waiting = {id(tree.root)} if tree.waits else set()
         for run in reversed(tree.runs):
             if run.ending and not run.pending_contents and id(run) not in waiting:
                 self._write_outcome(run)

@@ -19,7 +19,7 @@ from seqpipe.tracking._process import SILENT_SECONDS, is_here
 from seqpipe.tracking._publish import Publisher
 from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._reach import is_away, reason_of
-from seqpipe.tracking._tree import RunTree
+from seqpipe.tracking._tree import RunTree, add_tree
 
 __all__ = ["Replayed", "replay_journals"]
 
@@ -125,8 +125,9 @@ def _publish(client: MlflowClient, folder: Path, contents: Contents, done: Repla
     trees = _rebuilt(contents, folder)
     publisher = Publisher(client, experiment_id(client, str(contents.header["experiment"])))
     known = {event.tree for event in contents.written}
-    for key, tree in trees.items():
+    for tree in trees.values():
         publisher.adopt(tree)
+    for key, tree in sorted(trees.items(), key=lambda item: -len(item[1].above)):  # groups wait for their members
         if key in known and tree.root.run_id is None:
             continue  # its runs were removed from the store
         pending = [run.pending for run in tree.runs if run.pending]
@@ -151,6 +152,6 @@ def _rebuilt(contents: Contents, folder: Path) -> dict[UUID, RunTree]:
 
 def _apply(trees: dict[UUID, RunTree], event: Event, folder: Path) -> None:
     if isinstance(event, FitBegan):
-        trees[event.tree] = RunTree(event, folder)
+        add_tree(trees, event, folder)
     elif event.tree in trees:
         trees[event.tree].apply(event)

@@ -17,7 +17,7 @@ __all__ = ["N_FITS", "Kind", "Point", "Run", "SavedModel", "Scores"]
 #: Tag of a search with the number of all its fits.
 N_FITS = "seqpipe.n_fits"
 
-Kind = Literal["search", "candidate", "fold", "refit", "fit", "baseline"]
+Kind = Literal["group", "search", "rung", "candidate", "fold", "refit", "fit", "baseline"]
 
 
 class Point(NamedTuple):

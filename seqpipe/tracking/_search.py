@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
@@ -13,7 +13,15 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from seqpipe.callbacks import searched_candidates
 from seqpipe.tracking._params import as_text
 
-__all__ = ["SearchResults", "grid_of", "has_indexed_folds", "results_of", "searched_params"]
+__all__ = [
+    "SearchResults",
+    "grid_of",
+    "has_indexed_folds",
+    "has_rungs",
+    "resources_of_rung",
+    "results_of",
+    "searched_params",
+]
 
 _OF_CANDIDATE = re.compile(r"(mean|std|rank)_(test|train)_.+|mean_fit_time")
 _OF_FOLD = re.compile(r"split(\d+)_((?:test|train)_.+)")
@@ -37,6 +45,8 @@ class SearchResults:
         Index of the best candidate; None if several metrics leave that undefined.
     metric : str
         The metric that candidates are ranked by: "score", or the one of several that the search refits by.
+    rungs : list of int or None
+        The rung of each candidate, from 0, of a successive halving search.
     """
 
     params: list[dict[str, str]]
@@ -45,12 +55,29 @@ class SearchResults:
     best_score: float | None
     best: int | None = None
     metric: str = "score"
+    rungs: list[int] | None = None
+
+    def of_rung(self, rung: int) -> SearchResults:
+        """Return those of the candidates in a rung; the best one is None if it is in another one."""
+        here = [i for i, each in enumerate(self.rungs or ()) if each == rung]
+        return replace(
+            self,
+            params=[self.params[i] for i in here],
+            candidates=[self.candidates[i] for i in here],
+            folds=[self.folds[i] for i in here],
+            best=here.index(self.best) if self.best in here else None,
+        )
 
 
 def has_indexed_folds(search: Any) -> bool:
     """Return whether the index of a fold determines its candidate, which does not hold for searches in rounds."""
     known = (GridSearchCV._run_search, RandomizedSearchCV._run_search)
     return getattr(type(search), "_run_search", None) in known
+
+
+def has_rungs(search: Any) -> bool:
+    """Return whether this is a successive halving search."""
+    return hasattr(search, "n_resources_")
 
 
 def searched_params(search: Any) -> list[dict[str, str]] | None:
@@ -78,6 +105,16 @@ def _texts_of(tried: Any) -> list[str]:
     return [as_text(tried)] if isinstance(tried, str) else [as_text(value) for value in tried]
 
 
+def resources_of_rung(search: Any, number: int, n_candidates: int) -> int:
+    """Return the resources of each candidate in a rung of a successive halving search, which begins."""
+    smallest, largest, power = search.min_resources_, search.max_resources_, number
+    if search.aggressive_elimination:
+        first = search.n_candidates_[0] if number else n_candidates
+        required, possible = (1 + math.floor(math.log(n, search.factor)) for n in (first, largest // smallest))
+        power = max(0, number - required + possible)
+    return min(int(search.factor**power * smallest), largest)
+
+
 def results_of(search: Any) -> SearchResults:
     """Return the scores of a fitted search."""
     columns = search.cv_results_
@@ -91,6 +128,7 @@ def results_of(search: Any) -> SearchResults:
         best_score=None if best is None else float(best),
         best=_best(search),
         metric=search.refit if search.multimetric_ and isinstance(search.refit, str) else "score",
+        rungs=[int(rung) for rung in columns["iter"]] if "iter" in columns else None,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sklearn.model_selection._search import BaseSearchCV
 
-from seqpipe.callbacks import SEARCH, FitTask, TaskPath, n_candidates
+from seqpipe.callbacks import FOLD_NUMBER, RUNG, SEARCH, FitTask, TaskPath, n_candidates
 from seqpipe.tracking._device import describe_device
 from seqpipe.tracking._events import (
     DataSeen,
@@ -19,16 +22,26 @@ from seqpipe.tracking._events import (
     Reported,
     RunBegan,
     RunEnded,
+    RungBegan,
     SearchBegan,
     SearchEnded,
 )
-from seqpipe.tracking._fingerprint import fingerprint
+from seqpipe.tracking._fingerprint import DataSet, fingerprint
+from seqpipe.tracking._names import fit_name
 from seqpipe.tracking._outcome import FINISHED, now, outcome_of
-from seqpipe.tracking._params import cells_in, changed_params, numbers_in, texts_in
-from seqpipe.tracking._search import grid_of, has_indexed_folds, results_of, searched_params
+from seqpipe.tracking._params import cells_in, changed_params, numbers_in, scalar_params, texts_in
+from seqpipe.tracking._run import Kind
+from seqpipe.tracking._search import (
+    grid_of,
+    has_indexed_folds,
+    has_rungs,
+    resources_of_rung,
+    results_of,
+    searched_params,
+)
 from seqpipe.tracking._tree import run_path
 
-__all__ = ["begin_events", "end_events", "fit_began"]
+__all__ = ["begin_events", "end_events", "fit_began", "group_began"]
 
 
 def fit_began(
@@ -48,12 +61,35 @@ def fit_began(
     )
 
 
-def begin_events(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) -> Iterator[Event]:
-    """Yield the events of the start of a task."""
+def group_began(
+    name: str, tags: dict[str, str], *, kind: Kind = "group", key: str | None = None, group: UUID | None = None
+) -> FitBegan:
+    """Return the event that starts a group of outermost fits, within another one if that is given."""
+    return FitBegan(
+        tree=uuid4(),
+        time=now(),
+        name=name,
+        is_search=False,
+        logs_model=False,
+        params={},
+        tags=tags,
+        key=key,
+        kind=kind,
+        group=group,
+    )
+
+
+def begin_events(
+    estimator: Any, task: FitTask, X: Any, y: Any, data_name: str, *, group: UUID | None = None
+) -> Iterator[Event]:
+    """Yield the events of the start of a task; of an outermost fit in a ``group`` also that which starts the fit."""
     tree, time, path = task.tree, now(), task.path
-    if not path and X is not None:
-        yield DataSeen(tree=tree, time=time, data=fingerprint(X, y, name=data_name))
-    if task.name == SEARCH and not run_path(path) and has_indexed_folds(estimator):
+    data = None if path or X is None else fingerprint(X, y, name=data_name)
+    if not path and group is not None:
+        yield _member_began(estimator, task, data, group)
+    if data is not None:
+        yield DataSeen(tree=tree, time=time, data=data)
+    if task.name == SEARCH and not run_path(path) and (has_indexed_folds(estimator) or has_rungs(estimator)):
         yield SearchBegan(
             tree=tree,
             time=time,
@@ -63,6 +99,8 @@ def begin_events(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) 
             grid=grid_of(estimator),
             n_fits=_n_fits(estimator),
         )
+    if _is_rung(task):
+        yield _rung_began(estimator, task, time)
     if path and run_path(path) == path:
         # If the estimator does not support callbacks, the search notifies them instead.
         yield RunBegan(
@@ -72,6 +110,7 @@ def begin_events(estimator: Any, task: FitTask, X: Any, y: Any, data_name: str) 
             worker=(os.getpid(), threading.get_ident()),
             params=changed_params(estimator) if task.is_merged else {},
             tags=_model_tags(estimator) if task.is_merged else {},
+            every=scalar_params(estimator) if task.is_merged and any(role == RUNG for role, _ in path) else {},
         )
 
 
@@ -98,10 +137,43 @@ def end_events(estimator: Any, task: FitTask, metadata: dict[str, Any], error: B
         tags["n_epochs"] = str(task.n_siblings)
     if metrics or tags:
         yield _report(tree, time, path, metrics, tags)
-    if outcome != FINISHED or (path and run_path(path) == path):
+    if outcome != FINISHED or (path and run_path(path) == path) or _is_rung(task):
         yield RunEnded(tree=tree, time=time, path=path, outcome=outcome)
     if task.name == "fit" and not run_path(path) and hasattr(estimator, "cv_results_"):
         yield SearchEnded(tree=tree, time=time, path=path, results=results_of(estimator))
+
+
+def _member_began(estimator: Any, task: FitTask, data: DataSet | None, group: UUID) -> FitBegan:
+    """Return the event that starts a fit in a group; its key is the same if it is repeated with the same data."""
+    name = fit_name(estimator)
+    began = fit_began(estimator, task, name, {}, logs_model=False, key=None)
+    what = [name, began.params, None if data is None else (data.sha256, data.targets_sha256)]
+    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    began = replace(began, key=f"fit-{key}", group=group)
+    fold = FOLD_NUMBER.get()
+    if fold is None:
+        return began
+    tags = {**began.tags, "seqpipe.fold": str(fold + 1)}
+    return replace(began, key=f"fold-{fold + 1}", name=f"fold {fold + 1}", kind="fold", tags=tags)
+
+
+def _is_rung(task: FitTask) -> bool:
+    return task.name == RUNG and not run_path(task.path)
+
+
+def _rung_began(search: Any, task: FitTask, time: int) -> RungBegan:
+    number = task.path[-1][1]
+    n_candidates = (task.n_subtasks or 0) // search.n_splits_
+    return RungBegan(
+        tree=task.tree,
+        time=time,
+        path=task.path,
+        n_splits=search.n_splits_,
+        n_candidates=n_candidates,
+        resource=search.resource,
+        amount=resources_of_rung(search, number, n_candidates),
+        grid=grid_of(search),
+    )
 
 
 def _report(tree: UUID, time: int, path: TaskPath, metrics: dict[str, float], tags: dict[str, str]) -> Reported:

@@ -19,6 +19,7 @@ from seqpipe.tracking._continued import kept_key
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
 from seqpipe.tracking._entries import LoggedEntries, drawn
 from seqpipe.tracking._events import EntriesAdded, ModelAdded
+from seqpipe.tracking._groups import GroupedFits
 from seqpipe.tracking._held_out import WINNER
 from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import now, outcome_of
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["MLflowTracker"]
 
 
-class MLflowTracker(LoggedEntries):
+class MLflowTracker(LoggedEntries, GroupedFits):
     """Record fits as MLflow runs, while they happen.
 
     A search is recorded as a parent run with candidate, fold and refit runs, a fit without a search as a single run.
@@ -130,6 +131,8 @@ class MLflowTracker(LoggedEntries):
         """Create the parent run of an outermost fit."""
         self._figures, self._winner = {}, ""
         super().opened(estimator, task)
+        if self._current_group() is not None:
+            return
         every = json.dumps(scalar_params(estimator), indent=2).encode()
         self._send([self._saved_file({"tree": task.tree, "time": now()}, "parameters.json", every)])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
+from uuid import UUID
 
 from seqpipe.callbacks import FOLD, REFIT, TaskPath
 from seqpipe.tracking._candidate import Candidate, Search
@@ -22,6 +24,7 @@ from seqpipe.tracking._events import (
     Reported,
     RunBegan,
     RunEnded,
+    RungBegan,
     SearchBegan,
     SearchEnded,
 )
@@ -29,8 +32,9 @@ from seqpipe.tracking._held_out import HELD_OUT
 from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
 from seqpipe.tracking._params import as_text
 from seqpipe.tracking._run import N_FITS, Run, SavedModel, Scores
+from seqpipe.tracking._rung import Rung
 
-__all__ = ["RunTree", "run_path"]
+__all__ = ["RunTree", "add_tree", "run_path"]
 
 
 def run_path(path: TaskPath) -> TaskPath:
@@ -52,6 +56,8 @@ class RunTree:
         The first event.
     folder : Path
         Where files and models lie that events name.
+    group : RunTree, optional
+        The tree whose root is the parent of this one's.
 
     Attributes
     ----------
@@ -67,18 +73,26 @@ class RunTree:
         Whether the store may have runs of an earlier fit that are continued.
     ended : bool
         Whether the outermost fit has ended.
+    members : list of RunTree
+        The trees of a group.
     """
 
-    def __init__(self, began: FitBegan, folder: Path = Path()) -> None:
+    def __init__(self, began: FitBegan, folder: Path = Path(), group: RunTree | None = None) -> None:
         self.id = began.tree
+        self.group = group
+        self.members: list[RunTree] = []
         self._key = began.key or began.tree.hex
         self.continues = began.key is not None
+        name, kind = began.name, began.kind or ("search" if began.is_search else "fit")
+        if group is not None:
+            self._key, self.continues = group._join(self), group.continues
+            name = name if began.kind else f"{name} ({len(group.members)})"
         self._folder = folder
         self._logs_model = began.logs_model
         self._has_model = False
         self._held_out: Scores | None = None
         self._last = began.time
-        self.root = Run(began.name, "search" if began.is_search else "fit", began.time, self._key)
+        self.root: Run = Run(name, kind, began.time, self._key, None if group is None else group.root)
         self.root.tags |= began.tags
         self.root.add_params(began.params)
         self.runs = [self.root]
@@ -87,6 +101,7 @@ class RunTree:
         self._fit_outcome = FINISHED
         self._at: dict[TaskPath, Run] = {(): self.root}
         self._searches: dict[TaskPath, Search] = {}
+        self._rungs: dict[TaskPath, Rung] = {}
         self._candidates: dict[TaskPath, Candidate] = {}
         self._current: dict[tuple[int, int], TaskPath] = {}
         self._device: dict[str, str] = {}
@@ -121,16 +136,37 @@ class RunTree:
                 self._describe()
             case SearchBegan():
                 self._begin_search(event)
+            case RungBegan():
+                self._begin_rung(event)
             case RunBegan():
                 self._begin(event)
             case Reported():
                 self._report(event)
+            case RunEnded() if event.path in self._rungs:
+                self._end_rung(self._rungs[event.path], event)
             case RunEnded():
                 self._end(run_path(event.path), event.outcome, event.time)
             case SearchEnded():
                 self._score(event)
             case FitEnded():
                 self._end_fit(event)
+
+    def _join(self, member: RunTree) -> str:
+        """Add a member, and return the key of its runs; of several that are alike the later ones are numbered."""
+        taken = {each._key for each in self.members}
+        keys = (f"{self._key}/{member._key}{f'-{n}' if n > 1 else ''}" for n in count(1))
+        self.members.append(member)
+        return next(key for key in keys if key not in taken)
+
+    @property
+    def above(self) -> list[RunTree]:
+        """The groups that this tree is in, the innermost first."""
+        return [] if self.group is None else [self.group, *self.group.above]
+
+    @property
+    def waits(self) -> bool:
+        """Whether the root has to stay open in the store for members."""
+        return any(run.pending or run.outcome is None for member in self.members for run in member.runs)
 
     @property
     def model_run(self) -> Run:
@@ -146,6 +182,9 @@ class RunTree:
 
     def close(self) -> None:
         """End what the process left open that recorded the fit and has ended itself."""
+        for member in self.members:
+            member.close()
+            self._last = max(self._last, member._last)
         if not self.ended:
             self._end_all(LOST, self._last)
         if self.root.outcome is None:
@@ -178,6 +217,9 @@ class RunTree:
         for run in runs[event.to]:
             run.add_points(event.metrics, event.time)
             run.tags |= event.tags
+        self.root.add_params(event.params)
+        if event.name is not None:
+            self.root.rename(event.name)
         self._describe_scores(event.metrics)
 
     def _describe_scores(self, metrics: dict[str, float]) -> None:
@@ -226,7 +268,9 @@ class RunTree:
         return "/".join([self._key, *(f"{role}-{number}" for role, number in path)])
 
     def _begin_search(self, event: SearchBegan) -> None:
-        self._searches[event.path] = search = Search(event, self._key_of(event.path))
+        self._searches[event.path] = search = Search(
+            event.n_splits, event.searched, event.grid, self._key_of(event.path), self.root
+        )
         self.root.view = search.view(event.time)
         if event.n_fits is not None:
             self.root.tags[N_FITS] = str(event.n_fits)
@@ -235,7 +279,7 @@ class RunTree:
         self._describe()
 
     def _begin(self, event: RunBegan) -> None:
-        if event.path[-1][0] == FOLD and event.path[:-2] not in self._searches:
+        if event.path[-1][0] == FOLD and self._group_of(event.path) is None:
             return  # a search whose candidates are unknown
         self._end_previous(event)
         run = self._begin_fold(event) if event.path[-1][0] == FOLD else self._begin_refit(event)
@@ -251,8 +295,23 @@ class RunTree:
             self._end(previous, UNFINISHED, event.time)
         self._current[event.worker] = event.path
 
+    def _begin_rung(self, event: RungBegan) -> None:
+        rung = self._rungs[event.path] = Rung(event, self._key_of(event.path), self.root)
+        self.runs.append(rung.run)
+
+    def _end_rung(self, rung: Rung, event: RunEnded) -> None:
+        for path in [path for path in self._candidates if path[:-1] == event.path]:
+            self._end(path, UNFINISHED, event.time)
+        self.runs += rung.end(event.time)
+
+    def _group_of(self, fold: TaskPath) -> Search | None:
+        """Return the rung or search that a fold belongs to."""
+        return self._rungs.get(fold[:-1]) or self._searches.get(fold[:-2])
+
     def _begin_fold(self, event: RunBegan) -> Run:
-        candidate = self._searches[event.path[:-2]].candidate_of(event.path[-1][1], event.time, self.root)
+        group = self._group_of(event.path)
+        assert group is not None
+        candidate = group.candidate_of(event.path[-1][1], event.time, event.every)
         if candidate.run not in self.runs:
             self.runs.append(candidate.run)
         candidate.run.tags |= event.tags
@@ -291,11 +350,14 @@ class RunTree:
         self._end_open_folds(event.time)
         if event.results.best_score is not None:
             self.root.add_points({"best_score": event.results.best_score}, event.time)
-        if event.path in self._searches:
-            self.runs += self._searches[event.path].missing(event, self.root)
-            self._searches[event.path].score(event, self.refit)
-            self.root.view = self._searches[event.path].view(event.time, event.results)
-            self._description.results = event.results
+        results = event.results
+        rungs: list[Search] = [rung for path, rung in self._rungs.items() if path[:-2] == event.path]
+        groups = rungs or [group for path, group in self._searches.items() if path == event.path]
+        for group in groups:
+            self.runs += group.score(event, self.refit)
+        if groups:
+            self.root.view = groups[-1].view(event.time, results)
+            self._description.results = results.of_rung(max(results.rungs)) if results.rungs else results
             self._describe()
 
     def _end_open_folds(self, time: int) -> None:
@@ -309,8 +371,19 @@ class RunTree:
             self._release(event.outcome, event.time)
 
     def _end_all(self, outcome: Outcome, time: int) -> None:
+        for member in self.members:
+            if member.root.outcome is None:
+                member._end_all(outcome, time)
+                member._release(outcome, time)
         self.ended = True
         self._fit_outcome = outcome
         for run in reversed(self.runs[1:]):
             if run.outcome is None:
                 run.finish(UNFINISHED if outcome == FINISHED else outcome, time, held=run is self.refit)
+
+
+def add_tree(trees: dict[UUID, RunTree], began: FitBegan, folder: Path) -> None:
+    """Add the tree of a fit to others by their ids, unless it is a member of a group that has ended."""
+    group = None if began.group is None else trees.get(began.group)
+    if began.group is None or (group is not None and not group.ended):
+        trees[began.tree] = RunTree(began, folder, group)

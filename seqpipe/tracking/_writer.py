@@ -27,7 +27,7 @@ from seqpipe.tracking._quiet import quiet
 from seqpipe.tracking._reach import StoreAwayError, check_reachable, is_away, reason_of, store_error, without_retries
 from seqpipe.tracking._stale import close_stale_runs
 from seqpipe.tracking._store import open_client
-from seqpipe.tracking._tree import RunTree
+from seqpipe.tracking._tree import RunTree, add_tree
 from seqpipe.tracking._uri import database_path, redacted_uri
 
 __all__ = ["Writer"]
@@ -111,7 +111,7 @@ class Writer:
         except TrackingError:
             del self._trees[event.tree]
             raise
-        return tree
+        return self._trees[event.tree]
 
     def receive(self, event: Event) -> None:
         """Keep an event of a fit, and apply it asynchronously."""
@@ -189,10 +189,10 @@ class Writer:
                 self.kept.discard()
             self.kept.begin()
             self.kept.append(event)
-            tree = self._trees[event.tree] = RunTree(event, self.kept.folder)
+            add_tree(self._trees, event, self.kept.folder)
             self._unapplied += 1
             self._tasks.put(partial(self._note_applied, self.kept.count))
-        return tree
+        return self._trees[event.tree]
 
     def _try(self, task: Callable[[], object]) -> bool:
         """Run a task on the writer's thread and return whether the store answers; if not, that is an error of a new one."""
@@ -310,7 +310,10 @@ class Writer:
 
     def _apply(self, event: Event, count: int) -> None:
         try:
-            if event.tree in self._trees:
+            if isinstance(event, FitBegan):
+                with self._order:
+                    add_tree(self._trees, event, self.kept.folder)
+            elif event.tree in self._trees:
                 self._trees[event.tree].apply(event)
         except Exception as error:  # not an error of the store, so a retry would not help
             self._left_out[type(event).__name__] = f"{type(error).__name__}: {error}"
@@ -353,7 +356,7 @@ class Writer:
         failures = []
         with quiet(), without_retries():
             publisher = self._open()
-            for tree in trees:
+            for tree in sorted(trees, key=lambda tree: -len(tree.above)):  # groups wait for their members
                 try:
                     publisher.publish_tree(tree, is_away)
                 except Exception as error:

@@ -35,7 +35,8 @@ class Checkpoint:
         Number of checkpoints in the folder; older ones are deleted.
     shared : bool, default=False
         Whether the folder is that of many fits, such as those of a search, and each fit has a folder in it, named by its
-        settings and data. If not, it is that of one fit.
+        settings and data. There a fit continues from the end of the longest one with fewer epochs and else the same settings,
+        if its first epochs do not depend on ``max_epochs``. If not, it is that of one fit.
     resume : {"auto", "force", "never"}, default="auto"
         Whether to continue from a checkpoint in the folder: "auto" raises an error if it is of a fit with other settings
         or data, "force" continues in this case too, "never" deletes it and starts again.

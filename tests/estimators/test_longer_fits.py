@@ -48,7 +48,7 @@ CONTINUED = [
 def test_a_continued_fit_equals_one_from_the_start(
     params: dict[str, Any], tmp_path: Path, updates_counted: Any
 ) -> None:
-    lengths = (1, 2, 4)
+    lengths = (1, 2, 4) if ALL else (1, 3)
     with updates_counted() as made:
         models = [
             classifier(max_epochs=n, checkpoint=Checkpoint(tmp_path, shared=True), **params).fit(X, Y) for n in lengths
@@ -119,9 +119,9 @@ def test_parts_along_time_continue_too(tmp_path: Path, updates_counted: Any) -> 
 
 def halving(**settings: Any) -> HalvingGridSearchCV:
     model = make_pipeline(SequenceScaler(), classifier(**settings))
-    grid = {"sequenceclassifier__cell": ["gru", "rnn"], "sequenceclassifier__dropout": [0.0, 0.2]}
+    grid = {"sequenceclassifier__cell": ["gru", "rnn"]}
     resource = "sequenceclassifier__max_epochs"
-    return HalvingGridSearchCV(model, grid, resource=resource, max_resources=4, factor=2, cv=2, random_state=0)
+    return HalvingGridSearchCV(model, grid, resource=resource, max_resources=2, factor=2, cv=2, random_state=0)
 
 
 def results(search: HalvingGridSearchCV) -> Any:
@@ -135,9 +135,9 @@ def test_the_rungs_of_a_search_continue_their_fits(tmp_path: Path, updates_count
     with updates_counted() as whole:
         expected = halving().fit(X, Y)
     assert results(found) == results(expected)
-    per_fold, refit = -(-len(X) // 2 // 8), 4 * len(X) // 8
-    assert len(made) == 2 * per_fold * (4 * 1 + 2 * 1 + 1 * 2) + refit
-    assert len(whole) == 2 * per_fold * (4 * 1 + 2 * 2 + 1 * 4) + refit
+    per_fold, refit = -(-len(X) // 2 // 8), 2 * len(X) // 8
+    assert len(made) == 2 * per_fold * (2 * 1 + 1 * 1) + refit
+    assert len(whole) == 2 * per_fold * (2 * 1 + 1 * 2) + refit
     with updates_counted() as again:
         repeated = resumable(halving(), tmp_path).fit(X, Y)
     assert not again

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqpipe.tracking._events import EntriesAdded, FitBegan, Reported, RunBegan, SearchEnded
+from seqpipe.tracking._events import EntriesAdded, FitBegan, Reported, RunBegan, RungBegan, SearchEnded
 from seqpipe.tracking._journal import Journal, claimed, find_journals, is_own, read_journal, remove_claimed
 from seqpipe.tracking._lines import entry_of, event_of, line_of, read_lines
 from seqpipe.tracking._place import is_known, journal_prefix, remember
@@ -38,6 +38,19 @@ def journal(tmp_path):
     [
         reported(3),
         FitBegan(tree=TREE, time=1, name="n", is_search=True, logs_model=False, params={"a": "1"}, tags={}),
+        FitBegan(
+            tree=TREE, time=1, name="n", is_search=False, logs_model=False, params={}, tags={}, key="k", group=TREE
+        ),
+        RungBegan(
+            tree=TREE,
+            time=1,
+            path=PATH[:1],
+            n_splits=2,
+            n_candidates=3,
+            resource="max_epochs",
+            amount=4,
+            grid={"a": ["1"]},
+        ),
         RunBegan(tree=TREE, time=1, path=PATH, worker=(3, 4), params={}, tags={}),
         EntriesAdded(tree=TREE, time=1, to="both", metrics={"m": math.inf}, tags={}),
         SearchEnded(tree=TREE, time=1, path=(), results=SearchResults([{"a": "1"}], [{"m": 1.0}], [[{}]], None)),

@@ -7,14 +7,11 @@ import pytest
 from joblib import parallel_config
 from scipy.stats import randint
 from sklearn.exceptions import FitFailedWarning
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-
-from seqpipe.exceptions import TrackingWarning
 
 GRID = {"cell": ["gru", "lstm"], "hidden_size": [4, 8]}
 
@@ -255,15 +252,3 @@ def test_forked_workers_reach_the_process_that_writes(net, data, make_tracker, r
 
     assert [len(runs(kind)) for kind in ("candidate", "fold", "refit")] == [2, 4, 1]
     assert {run.info.status for run in runs()} == {"FINISHED"}
-
-
-def test_a_search_in_rounds_has_a_parent_and_a_refit_and_no_false_failures(net, data, make_tracker, runs, recwarn):
-    search = HalvingGridSearchCV(net(), {"cell": ["gru", "lstm"]}, cv=2, min_resources=8, factor=2)
-    search.set_callbacks(make_tracker()).fit(*data)
-
-    assert {run.data.tags["seqpipe.kind"]: run.info.status for run in runs()} == {
-        "search": "FINISHED",
-        "refit": "FINISHED",
-    }
-    assert runs("search")[0].data.metrics["best_score"] == search.best_score_
-    assert not [each for each in recwarn if issubclass(each.category, TrackingWarning)]

@@ -1,14 +1,15 @@
 """The run tree without a store."""
 
-from uuid import uuid4
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seqpipe.tracking._events import FitBegan, FitEnded, Released, Reported, RunBegan, RunEnded, SearchBegan
-from seqpipe.tracking._outcome import FINISHED, Outcome
-from seqpipe.tracking._tree import RunTree, run_path
+from seqpipe.tracking._outcome import FINISHED, LOST, Outcome
+from seqpipe.tracking._tree import RunTree, add_tree, run_path
 
 TREE = uuid4()
 BROKEN = Outcome("FAILED", "ValueError: no")
@@ -142,3 +143,69 @@ def test_a_held_root_ends_as_badly_as_the_fit_or_the_block(fit, block, status):
     assert tree.root.outcome is None
     tree.apply(Released(tree=TREE, time=9, outcome=block))
     assert (tree.root.outcome.status, tree.root.end) == (status, 9)
+
+
+def member(number, group, key, **options):
+    return FitBegan(
+        tree=UUID(int=number),
+        time=number,
+        name="fit",
+        is_search=False,
+        logs_model=False,
+        params={},
+        tags={},
+        key=key,
+        group=group and UUID(int=group),
+        **options,
+    )
+
+
+def grouped():
+    """Return the trees of a group (1) with a fit (2) and a group (3), which has two fits that are alike (4 and 5)."""
+    trees: dict[UUID, RunTree] = {}
+    for event in (
+        member(1, None, None, kind="group"),
+        member(2, 1, "a"),
+        member(3, 1, "b", kind="group"),
+        member(4, 3, "c"),
+        member(5, 3, "c"),
+    ):
+        add_tree(trees, event, Path())
+    return [trees[UUID(int=number)] for number in range(1, 6)]
+
+
+def test_the_runs_of_a_group_have_keys_below_its_own():
+    outer, fit, inner, first, second = grouped()
+    root = outer.root.key
+    assert [tree.root.key for tree in (fit, inner, first, second)] == [
+        f"{root}/a",
+        f"{root}/b",
+        f"{root}/b/c",
+        f"{root}/b/c-2",
+    ]
+    assert [tree.root.parent for tree in (fit, inner, first)] == [outer.root, outer.root, inner.root]
+    assert [tree.root.name for tree in (fit, inner, first, second)] == ["fit (1)", "fit", "fit (1)", "fit (2)"]
+    assert [len(tree.above) for tree in (outer, inner, second)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("end", ["closed", "ended"])
+def test_a_group_that_ends_has_ended_all_that_is_in_it(end):
+    trees = grouped()
+    outer, fit, *_ = trees
+    fit.apply(FitEnded(tree=fit.id, time=8, outcome=FINISHED, held=False))
+    assert outer.waits
+    if end == "closed":
+        outer.close()
+    else:
+        outer.apply(FitEnded(tree=outer.id, time=9, outcome=BROKEN, held=False))
+    assert fit.root.outcome == FINISHED
+    assert {tree.root.outcome for tree in trees if tree is not fit} == {LOST if end == "closed" else BROKEN}
+    assert all(tree.root.end <= outer.root.end for tree in trees)
+
+
+def test_a_fit_that_begins_after_its_group_has_ended_is_left_out():
+    outer, *_ = grouped()
+    outer.apply(FitEnded(tree=outer.id, time=9, outcome=BROKEN, held=False))
+    trees = {outer.id: outer}
+    add_tree(trees, member(7, 1, "late"), Path())
+    assert list(trees) == [outer.id]

@@ -1,0 +1,121 @@
+"""Several outermost fits as the children of one run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from seqpipe.tracking._adapter import RecordedFits
+from seqpipe.tracking._environment import environment_tags
+from seqpipe.tracking._events import FitBegan, FitEnded
+from seqpipe.tracking._outcome import now, outcome_of
+from seqpipe.tracking._task_events import group_began
+from seqpipe.tracking._tree import RunTree
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+    from seqpipe.tracking._study import TrackedStudy
+
+__all__ = ["GroupedFits"]
+
+_NO_MEMBERS = (
+    "No fit was recorded in the group. Set the tracker as a callback of the estimator, estimator.set_callbacks(tracker), within "
+    "the group or before. scikit-learn before 1.9 does not copy callbacks with an estimator, as cross_validate does."
+)
+
+
+class GroupedFits(RecordedFits):
+    """A callback that records outermost fits, also as members of a group."""
+
+    @contextmanager
+    def group(self, name: str) -> Iterator[Self]:
+        """Record all fits within a block as children of one run, such as those of a loop or of `cross_validate`.
+
+        Methods such as `log_metrics` add to the run of the group. Models of the fits are not logged, nor diagnostics. The
+        fits may run in threads and in worker processes. A group within a group is one of its children.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parent run.
+
+        Yields
+        ------
+        tracker : MLflowTracker
+            This one.
+
+        Raises
+        ------
+        TrackingError
+            If the store cannot be used.
+
+        Examples
+        --------
+        >>> from sklearn.model_selection import cross_validate
+        >>> from seqpipe import MLflowTracker
+        >>> tracker = MLflowTracker("sensors")
+        >>> with tracker.group("3 folds"):  # doctest: +SKIP
+        ...     scores = cross_validate(model.set_callbacks(tracker), X, y, cv=3)
+        ...     tracker.log_metrics({"mean_test_score": scores["test_score"].mean()})
+        """
+        key = self._kept_key()
+        if self._group is not None:
+            key = f"group-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        tags = {} if self._group is not None else {**environment_tags(), **self.tags}
+        with self._grouped(group_began(name, tags, key=key, group=self._group)) as tree:
+            yield self
+        if self._group is None and not tree.members:
+            self._warn(_NO_MEMBERS)
+
+    def track_study(self, study: Study) -> TrackedStudy:
+        """Return a study of Optuna whose trials are recorded as children of one run.
+
+        Fits with this tracker as a callback are recorded in the trial that runs them, with their curves. A trial's run has its
+        parameters, value, intermediate values, numbers among its user attributes, and the tag ``seqpipe.state``.
+
+        A study that is loaded from its storage continues its run. A trial that was interrupted, by Ctrl-C or SIGKILL, is
+        repeated with the same parameters; its fits are continued if they are `seqpipe.resumable`.
+
+        Parameters
+        ----------
+        study : optuna.Study
+
+        Returns
+        -------
+        study : TrackedStudy
+            The same study, of which `optimize` records.
+
+        Examples
+        --------
+        >>> from seqpipe import MLflowTracker
+        >>> tracker = MLflowTracker("sensors")
+        >>> study = optuna.create_study(study_name="sensors", storage="sqlite:///study.db", load_if_exists=True)  # doctest: +SKIP
+        >>> tracker.track_study(study).optimize(objective, n_trials=20)  # doctest: +SKIP
+        """
+        from seqpipe.tracking._study import TrackedStudy
+
+        return TrackedStudy(study, self)
+
+    @contextmanager
+    def _grouped(self, began: FitBegan) -> Iterator[RunTree]:
+        """Record all fits within a block as members of a group that an event starts."""
+        outer = self._group, self._tree
+        tree = self._tree = self._open_writer().begin(began)
+        self._group = began.tree
+        error: BaseException | None = None
+        try:
+            yield tree
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._group = outer[0]
+            held = self._held and self._group is None
+            self._send([FitEnded(tree=began.tree, time=now(), outcome=outcome_of(error), held=held)])
+            if self._group is None:
+                self._flush()
+            else:
+                self._tree = outer[1]

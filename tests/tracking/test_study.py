@@ -161,11 +161,12 @@ def run_study(folder: Path, uri: str, n_trials: int, kill_at: int | None = None)
 
     file = optuna.storages.journal.JournalFileBackend(str(folder / "study.log"))
     storage = optuna.storages.JournalStorage(file)
-    study = make_study(storage=storage, load_if_exists=True)
+    study = make_study(storage=storage, load_if_exists=True, pruner=optuna.pruners.NopPruner())
+    study.sampler = optuna.samplers.RandomSampler(seed=len(study.trials))  # else each process draws the same sizes
     tracker = MLflowTracker(str(folder), tracking_uri=uri)
 
     def objective(trial: Any) -> float:
-        size = trial.suggest_int("hidden_size", 2, 8)
+        size = trial.suggest_int("hidden_size", 2, 64)
         model = SequenceClassifier(hidden_size=size, max_epochs=2, batch_size=8, random_state=0, dropout=0.1)
         model = resumable(model, folder / "fits", every_n_updates=1).set_callbacks(tracker)
         return float(prunable_cross_val_score(model, X, Y, trial=trial, cv=2).mean())

@@ -123,7 +123,7 @@ class _Batch:
         for run in tree.runs:
             if run.pending and self._is_plain(run, continued):
                 self._write_contents(run)
-        waiting: set[int] = set()
+        waiting = {id(tree.root)} if tree.waits else set()
         for run in reversed(tree.runs):
             complete = run in self._written and not _needs_client(run) and id(run) not in waiting
             if run.ending and complete and run.outcome is not None:

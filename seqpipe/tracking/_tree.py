@@ -29,6 +29,7 @@ from seqpipe.tracking._events import (
     SearchEnded,
 )
 from seqpipe.tracking._held_out import HELD_OUT
+from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
 from seqpipe.tracking._params import as_text
 from seqpipe.tracking._run import N_FITS, Run, SavedModel, Scores
@@ -351,6 +352,9 @@ class RunTree:
         if event.results.best_score is not None:
             self.root.add_points({"best_score": event.results.best_score}, event.time)
         results = event.results
+        if self.refit is not None and results.best is not None:
+            self.refit.rename(f"refit: {candidate_name(results.params[results.best])}")
+            self.refit.add_params(results.params[results.best])
         rungs: list[Search] = [rung for path, rung in self._rungs.items() if path[:-2] == event.path]
         groups = rungs or [group for path, group in self._searches.items() if path == event.path]
         for group in groups:

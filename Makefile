@@ -23,7 +23,7 @@ test: $(INSTALLED) chromium  ## all tests
 
 chromium:  ## the browser of tests/tracking/test_interface.py, from Debian where that is possible
 	@command -v chromium > /dev/null \
-	    || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; } \
+	    || { [ "$$(id -u)" = 0 ] && timeout 60 apt-get -qq update && timeout 240 apt-get -qq install --yes --no-install-recommends chromium; } \
 	    || echo 'Chromium is not installed, so its test is skipped: it needs Debian and root, or "apt-get install chromium" by one who has it.'
 
 test-lowest:  ## all tests, with the lowest versions in pyproject.toml

@@ -363,7 +363,7 @@ def test_compare_explains_its_columns_and_names_what_it_left_out(monkeypatch: py
     )
     shown = seqpipe("compare", "two").stdout
     assert "2: two" in shown
-    assert "gru" not in shown
+    assert "1: gru" not in shown
     assert all(explained in shown for explained in ("mean, std: ", "seconds per fit: training (fit s)", "run: "))
     run = shown.split("Not compared")[1].split("digits, ")[1][:8]
     assert "1: gru" in seqpipe("compare", "two", "--run", run).stdout

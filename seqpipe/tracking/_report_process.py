@@ -6,11 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.models import Model
-from mlflow.pyfunc import PyFuncModel
 
 _ROW, _TARGET = "row", "target"
 
@@ -34,6 +31,11 @@ class Predictions:
 
 def main(folder: Path) -> None:
     """Evaluate the predictions in ``folder`` and write the files of the evaluation to its folder "report"."""
+    # Imported on use: `mlflow.pyfunc` warns of its own types when it is imported.
+    import mlflow
+    from mlflow.models import Model
+    from mlflow.pyfunc import PyFuncModel
+
     given = np.load(folder / "given.npz")
     model = Predictions(given["predicted"], given.get("probabilities"))
     # MLflow asks for probabilities only if the model was loaded by its module for scikit-learn

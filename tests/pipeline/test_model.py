@@ -221,8 +221,8 @@ def test_steps_before_a_forecast_are_refused():
 def test_candidates_are_called_as_the_recipe_writes_them():
     job = prepare(search={"grid": {"hidden_size": [4, 8], "scale__method": ["robust"]}}, steps=["scale"])
     assert sorted(job.candidates) == [
-        "hidden_size=4, scale__method=robust",
-        "hidden_size=8, scale__method=robust",
+        "hidden_size 4 · method robust",
+        "hidden_size 8 · method robust",
     ]
     assert sorted(job.estimator.param_grid) == ["model__hidden_size", "scale__method"]
 

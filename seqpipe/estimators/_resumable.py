@@ -28,9 +28,9 @@ def resumable(estimator: Estimator, folder: str | os.PathLike[str], **settings: 
 
     Each fit of an estimator of seqpipe inside writes checkpoints to a folder of its own in ``folder``, named by its
     settings and data. The rungs of a halving search with ``resource="max_epochs"`` continue the fits of the rung before, unless
-    their learning rate depends on the number of epochs, as by default. When the same search is fitted again, in the same process or another, fits that were finished are
-    restored, those that were interrupted continue, and the results equal those of an uninterrupted search. Estimators of
-    other libraries are fitted again.
+    their learning rate depends on the number of epochs, as by default. When the same search is fitted again, in the same
+    process or another, fits that were finished are restored, those that were interrupted continue, and the results equal
+    those of an uninterrupted search. Estimators of other libraries are fitted again.
 
     Parameters
     ----------

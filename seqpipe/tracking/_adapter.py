@@ -78,6 +78,8 @@ class RecordedFits(FitListener):
         return in_context[1] if in_context is not None and in_context[0] is self else self._group
 
     def __getstate__(self) -> dict[str, Any]:
+        if self._channel is None and self._writer is not None:
+            self._channel = open_channel(self._writer.receive, owner=self)
         configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel", "_under_way")
         return {**{name: getattr(self, name) for name in configured}, "_group": self._current_group()}
 
@@ -155,7 +157,7 @@ class RecordedFits(FitListener):
 
             self._writer = Writer(resolve_uri(self.tracking_uri), self.experiment)
             self._writer_pid = os.getpid()
-            self._channel = open_channel(self._writer.receive, owner=self)
+            self._channel = None  # opened for the first worker
             weakref.finalize(self, self._writer.stop)
         return self._writer
 

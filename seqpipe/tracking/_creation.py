@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from seqpipe.tracking._database import open_database
 from seqpipe.tracking._moved import artifact_root, update_moved_store
 from seqpipe.tracking._uri import database_path, database_uri
 
@@ -60,7 +60,7 @@ def prepare_database(database: Path, *, to_write: bool) -> str | None:
     """Create a database, or update one that was moved; return a message about the latter."""
     if database.is_file() and database.stat().st_size:
         patience = _LOCKED_TO_WRITE if to_write else _LOCKED_TO_READ
-        with closing(sqlite3.connect(database, timeout=patience)) as connection:
+        with open_database(database, patience, to_write=False) as connection:
             connection.execute("SELECT name FROM sqlite_master").fetchone()
         return update_moved_store(database)
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # warns on import

@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from seqpipe.tracking._database import Connection, open_database
 from seqpipe.tracking._found_runs import KEY
 from seqpipe.tracking._keys import KEY_LENGTH, as_path, stored_key
 from seqpipe.tracking._outcome import now
@@ -24,7 +25,6 @@ from seqpipe.tracking._tables import (
     end_run,
     has_known_tables,
     is_active,
-    open_database,
     rename_run,
     set_tags,
 )
@@ -103,7 +103,7 @@ class DirectWriter:
 class _Batch:
     """The changes of one transaction. The outboxes of the runs are emptied after its end."""
 
-    def __init__(self, connection: sqlite3.Connection, experiment_id: str) -> None:
+    def __init__(self, connection: Connection, experiment_id: str) -> None:
         self._connection = connection
         self._experiment_id = experiment_id
         self._artifacts: str | None = None

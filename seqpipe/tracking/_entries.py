@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from seqpipe.exceptions import TrackingError
@@ -12,6 +10,7 @@ from seqpipe.tracking._adapter import RecordedFits
 from seqpipe.tracking._events import BaselineAdded, EntriesAdded, Event, FileAdded, HeldOutScored
 from seqpipe.tracking._fingerprint import fingerprint
 from seqpipe.tracking._held_out import HELD_OUT, primary_tags
+from seqpipe.tracking._image import IMAGE_TAGS, drawn, image_files
 from seqpipe.tracking._outcome import now
 from seqpipe.tracking._params import as_text
 from seqpipe.tracking._report import evaluation_report
@@ -20,8 +19,10 @@ from seqpipe.tracking._tree import RunTree
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+    from PIL.Image import Image
 
-__all__ = ["LoggedEntries", "drawn"]
+__all__ = ["LoggedEntries"]
 
 
 class LoggedEntries(RecordedFits):
@@ -83,6 +84,30 @@ class LoggedEntries(RecordedFits):
             If no estimator was fitted yet.
         """
         self._add_file(name, drawn(figure, name))
+
+    def log_image(self, image: Figure | Image | ArrayLike, key: str, *, step: int = 0) -> None:
+        """Log an image of a series to the parent run; the interface shows the series with a slider for the step.
+
+        Parameters
+        ----------
+        image : Figure, PIL image, or array of shape (height, width) or (height, width, channels)
+            An array has integers from 0 to 255, or other numbers from 0 to 1; 1, 3 or 4 channels.
+        key : str
+            Name of the series.
+        step : int, default=0
+            Place in the series, such as the epoch.
+
+        Raises
+        ------
+        ValueError
+            If the key or the array are not of this form.
+        TrackingError
+            If no fit has begun yet.
+        """
+        when = self._now()
+        for name, content in image_files(image, key, step, when["time"]).items():
+            self._send([self._saved_file(when, name, content)])
+        self._edit(EntriesAdded(**when, to="root", metrics={}, tags=IMAGE_TAGS))
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file to the parent run.
@@ -179,9 +204,3 @@ class LoggedEntries(RecordedFits):
                 "There is no run to write to: fit an estimator first, est.set_callbacks(tracker).fit(X, y)."
             )
         return self._tree
-
-
-def drawn(figure: Figure, name: str) -> bytes:
-    picture = io.BytesIO()
-    figure.savefig(picture, format=PurePosixPath(name).suffix[1:] or "png")
-    return picture.getvalue()

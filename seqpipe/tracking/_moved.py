@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
+
+from seqpipe.tracking._database import open_database
 
 __all__ = ["URI_COLUMNS", "artifact_root", "update_moved_store"]
 
@@ -39,8 +40,11 @@ def update_moved_store(database: Path) -> str | None:
         What was changed, or why it could not be; None if nothing had to be changed.
     """
     try:
-        with closing(sqlite3.connect(database, timeout=_SECONDS)) as connection, connection:
+        with open_database(database, _SECONDS, to_write=False) as connection:
             moved = _former_roots(connection, database)
+        if not moved:
+            return None
+        with open_database(database, _SECONDS, to_write=True) as connection:
             for root in moved:
                 _update_uris(connection, root, artifact_root(database))
     except sqlite3.DatabaseError as error:
@@ -49,8 +53,6 @@ def update_moved_store(database: Path) -> str | None:
         return (
             f"The tracking store {str(database)!r} was moved and is read-only: artifacts of its runs may not be found."
         )
-    if not moved:
-        return None
     former = ", ".join(repr(str(_path(root).parent)) for root in moved)
     return f"The tracking store {str(database)!r} was at {former}: the paths of its artifacts were changed to its own folder."
 

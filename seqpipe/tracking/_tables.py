@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
-from urllib.parse import quote
 from uuid import uuid4
 
+from seqpipe.tracking._database import Connection, open_database
 from seqpipe.tracking._fingerprint import DataSet
 from seqpipe.tracking._uri import database_path
 
@@ -30,7 +28,6 @@ __all__ = [
     "find_experiment",
     "has_known_tables",
     "is_active",
-    "open_database",
     "read_tables",
     "rename_run",
     "set_tags",
@@ -71,28 +68,7 @@ class Measured(NamedTuple):
     step: int
 
 
-@contextmanager
-def open_database(database: Path, seconds: float, *, to_write: bool) -> Iterator[sqlite3.Connection]:
-    """Yield a connection in a transaction that is committed at the end; ``seconds`` is how long to wait for a lock.
-
-    Raises
-    ------
-    sqlite3.Error
-        If the database is not there, is locked, or cannot be read or written; then nothing is.
-    """
-    uri = f"file:{quote(str(database))}?mode=rw"  # without the mode, a database that is gone would be created
-    with closing(sqlite3.connect(uri, uri=True, timeout=seconds, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE" if to_write else "BEGIN")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
-
-def read_tables(uri: str, read: Callable[[sqlite3.Connection], T]) -> T | None:
+def read_tables(uri: str, read: Callable[[Connection], T]) -> T | None:
     """Return what ``read`` finds in the tables of a store, None if it has no tables that are known here."""
     database = database_path(uri)
     if database is None:
@@ -104,9 +80,15 @@ def read_tables(uri: str, read: Callable[[sqlite3.Connection], T]) -> T | None:
         return None
 
 
-def has_known_tables(connection: sqlite3.Connection) -> bool:
+def has_known_tables(connection: Connection) -> bool:
     """Return whether the tables have the columns, and no others, that are known here."""
-    there = _all_columns(connection)
+    (schema,) = connection.execute("PRAGMA schema_version").fetchone()
+    if connection.known_schema != schema:
+        connection.known_schema = schema if _are_all_known(_all_columns(connection)) else None
+    return connection.known_schema is not None
+
+
+def _are_all_known(there: Mapping[str, set[str]]) -> bool:
     return all(_are_known(table, set(columns.split()), there.get(table, set())) for table, columns in _COLUMNS.items())
 
 

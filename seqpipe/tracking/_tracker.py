@@ -17,10 +17,11 @@ from seqpipe.callbacks import FitTask
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking._continued import kept_key
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
-from seqpipe.tracking._entries import LoggedEntries, drawn
+from seqpipe.tracking._entries import LoggedEntries
 from seqpipe.tracking._events import EntriesAdded, ModelAdded
 from seqpipe.tracking._groups import GroupedFits
 from seqpipe.tracking._held_out import WINNER
+from seqpipe.tracking._image import drawn
 from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._params import as_text, scalar_params

@@ -16,6 +16,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from seqpipe.exceptions import TrackingError
+from seqpipe.tracking._database import keep_connections
 from seqpipe.tracking._events import Event, FitBegan, FitEnded, Released
 from seqpipe.tracking._experiment_id import experiment_id
 from seqpipe.tracking._kept_events import KeptEvents
@@ -241,6 +242,14 @@ class Writer:
     # ---- run by the thread
 
     def _run(self) -> None:
+        with keep_connections():
+            self._work()
+        if self._pending() or self._unapplied or any(map(_is_open, self._trees.values())):
+            self.kept.leave()
+        else:
+            self.kept.discard()
+
+    def _work(self) -> None:
         while True:
             try:
                 task = self._tasks.get(timeout=self._seconds_to_next_write())
@@ -249,16 +258,12 @@ class Writer:
                 self._write_pending()
                 continue
             if task is None:
-                break
+                return
             try:
                 task()
             except Exception as error:
                 self._set_failure(error)
             self._dirty = True
-        if self._pending() or self._unapplied or any(map(_is_open, self._trees.values())):
-            self.kept.leave()
-        else:
-            self.kept.discard()
 
     def _seconds_to_next_write(self) -> float:
         next_write = min(self._next_write, self._next_beat) if self._dirty else self._next_beat

@@ -1,8 +1,10 @@
 """A tracker on one estimator, and as a context manager."""
 
 import contextlib
+import io
 import math
 import pickle
+import re
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import matplotlib
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 from matplotlib.figure import Figure
 from sklearn.base import clone
@@ -154,6 +157,54 @@ def test_pictures_texts_and_tables_become_artifacts(net, data, make_tracker, cli
     assert found["curve.png"].startswith(b"\x89PNG")
     assert found["recipe.yaml"] == b"a recipe"
     assert found["table.csv"] == b"a\n1\n2\n"
+
+
+@pytest.mark.parametrize("kind", ["figure", "picture", "bytes", "fractions", "grey"])
+def test_images_of_a_series_are_where_the_interface_looks_for_them(net, data, make_tracker, client, tmp_path, kind):
+    colours = np.random.default_rng(0).random((30, 600, 3))
+    image = {
+        "figure": Figure(),
+        "picture": PIL.Image.fromarray((255 * colours).astype(np.uint8)),
+        "bytes": (255 * colours).astype(np.uint8),
+        "fractions": colours,
+        "grey": colours[:, :, :1] > 0.5,
+    }[kind]
+    with make_tracker() as tracker:
+        net().set_callbacks(tracker).fit(*data)
+        for step in (1, 2):
+            tracker.log_image(image, "held out/first", step=step)
+
+    client.download_artifacts(tracker.run_id_, "", str(tmp_path))
+    found = {path.name: PIL.Image.open(io.BytesIO(path.read_bytes())) for path in (tmp_path / "images").iterdir()}
+    named = re.compile(r"held out~first\+step\+([12])\+timestamp\+\d{13}\+[\w-]{36}(\+compressed\.webp|\.png)")
+    matches = [named.fullmatch(name) for name in found]
+    assert sorted(match.groups() for match in matches) == [
+        (step, end) for step in "12" for end in ("+compressed.webp", ".png")
+    ]
+    assert max(max(image.size) for name, image in found.items() if name.endswith(".webp")) == 256
+    assert client.get_run(tracker.run_id_).data.tags["mlflow.loggedImages"] == "True"
+    if kind in ("bytes", "fractions"):
+        written = np.asarray(next(image for name, image in found.items() if name.endswith(".png")))
+        np.testing.assert_allclose(written / 255, colours, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("image", "key", "expected"),
+    [
+        (np.zeros((4, 4)), "a+b", "letters, digits, spaces"),
+        (np.zeros((4, 4, 2)), "a", r"shape \(4, 4, 2\)"),
+        (np.full((4, 4), 1.5), "a", "from 0 to 1"),
+        (np.full((4, 4), np.nan), "a", "from 0 to 1"),
+        (np.full((4, 4), 256), "a", "from 0 to 255"),
+        (np.zeros((0, 4)), "a", "at least one"),
+        (np.full((4, 4), "x"), "a", "array of numbers"),
+    ],
+)
+def test_an_image_of_another_form_is_refused(net, data, make_tracker, image, key, expected):
+    tracker = make_tracker()
+    net().set_callbacks(tracker).fit(*data)
+    with pytest.raises(ValueError, match=expected):
+        tracker.log_image(image, key)
 
 
 def test_what_is_logged_after_the_fit_is_written_without_a_context_too(net, data, make_tracker, client):

@@ -83,10 +83,11 @@ languages: $(INSTALLED)  ## what cells learn of formal languages; writes docs/fo
 ui: $(INSTALLED)  ## the runs in the browser
 	$(BIN)/seqpipe ui
 
+# Python compiles a module when it is first imported: compiling all of them here takes longer than installing them.
 $(INSTALLED): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' $(PLUGINS:%=--editable %)
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]' $(PLUGINS:%=--editable %)
 	touch $(INSTALLED)
 
 $(BENCH)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt

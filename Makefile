@@ -55,8 +55,9 @@ downstream: $(INSTALLED)  ## tests of all plug-ins in plugins/catalogue.toml, an
 faults: $(INSTALLED)  ## kills, outages, forged files, exhausted memory: the long forms of tests that make test runs short
 	SEQPIPE_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/security $(shell grep -rl SEQPIPE_FAULTS tests --include='test_*.py' --exclude-dir=security)
 
-fuzz: $(INSTALLED)  ## the long forms of the tests of engines, then random cells, compiled with sanitizers, for MINUTES
+fuzz: $(INSTALLED)  ## slow tests and the long forms of those of engines, then random cells, compiled with sanitizers, for MINUTES
 	SEQPIPE_SLOW=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/recurrence
+	SEQPIPE_SLOW=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow --ignore tests/recurrence
 	$(BIN)/python tests/recurrence/compiler/test_random_cells.py --minutes $(MINUTES)
 
 bench: $(BENCH)/.installed  ## benchmarks against torch and other libraries, written to docs/speed.md

@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from seqpipe.callbacks import IS_LIVE
 
     config.addinivalue_line("markers", "live_tree: needs the runs of all fits inside a search")
+    config.addinivalue_line("markers", "slow: runs only with SEQPIPE_SLOW, which `make fuzz` sets")
     if not IS_LIVE:
         config.addinivalue_line(
             "filterwarnings", "ignore:.* does not notify callbacks:seqpipe.exceptions.TrackingWarning"
@@ -56,6 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from seqpipe.callbacks import IS_LIVE
 
+    for item in items if "SEQPIPE_SLOW" not in os.environ else ():
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: `make fuzz` runs it"))
     for item in items if not IS_LIVE else ():
         if item.get_closest_marker("live_tree"):
             item.add_marker(

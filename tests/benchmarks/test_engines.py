@@ -1,6 +1,7 @@
 """Both sides of each claim about engines agree, at tiny sizes."""
 
 import copy
+from typing import Any
 
 import _torch_claims
 import engines
@@ -17,7 +18,21 @@ from seqpipe.testing import check_cell
 QUICK = Options(problems=("D",), threads=(1,), rounds=1, tiny=True)
 
 
-@pytest.mark.parametrize("name", sorted(set(engines.CLAIMS) - {"busy", "memory", "plugins"}))
+#: Claims and cells that always run; `make fuzz` runs the others too.
+QUICK_ONES = ("gru", "ragged", "memory", "minGRU", "ProjectedMinGRU")
+
+
+def each(values: dict[str, Any]) -> list[Any]:
+    """Return parameters by their names; those that are not among the quick ones are slow."""
+    return [
+        pytest.param(value, id=name, marks=() if name in QUICK_ONES else pytest.mark.slow)
+        for name, value in values.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", each({name: name for name in sorted(set(engines.CLAIMS) - {"busy", "memory", "plugins"})})
+)
 def test_both_sides_agree_and_are_timed(name: str) -> None:
     rows = list(engines.CLAIMS[name](QUICK))
     assert rows
@@ -25,7 +40,7 @@ def test_both_sides_agree_and_are_timed(name: str) -> None:
     assert [row.note for row in rows if row.reached is None] == []
 
 
-@pytest.mark.parametrize("name", PLUGINS)
+@pytest.mark.parametrize("name", each({name: name for name in PLUGINS}))
 def test_the_engines_agree_with_the_loop_over_a_plug_in_cell(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("_loop_claims.PLUGINS", {name: PLUGINS[name]})
     rows = list(engines.CLAIMS["plugins"](Options(problems=("A",), threads=(2,), rounds=1, tiny=True)))
@@ -33,13 +48,13 @@ def test_the_engines_agree_with_the_loop_over_a_plug_in_cell(name: str, monkeypa
     assert [row.note for row in rows if row.reached is None and "SEQPIPE_ENGINE" not in row.note] == []
 
 
-@pytest.mark.parametrize("name", ["busy", "memory"])
+@pytest.mark.parametrize("name", each({"busy": "busy", "memory": "memory"}))
 def test_what_starts_processes_is_measured(name: str) -> None:
     (row,) = engines.CLAIMS[name](QUICK)
     assert row.reached is not None, row.note
 
 
-@pytest.mark.parametrize("cell", [*PLUGINS.values(), ProjectedMinGRU])
+@pytest.mark.parametrize("cell", each({**PLUGINS, "ProjectedMinGRU": ProjectedMinGRU}))
 def test_the_cells_of_the_benchmark_pass_seqpipes_checks(cell: type[Cell]) -> None:
     check_cell(cell, exclude=["speed_is_graded"])
 

@@ -49,7 +49,7 @@ def test_the_python_of_the_page_prints_what_it_says() -> None:
     assert ran == 6
 
 
-@pytest.mark.skipif("SEQPIPE_SLOW" not in os.environ, reason="takes a minute: make downstream sets SEQPIPE_SLOW")
+@pytest.mark.slow  # `make downstream` runs it too
 def test_the_commands_and_files_of_the_page_make_a_package(own_folder: Path) -> None:
     script = [COMMANDS]
     for language, file, content in BLOCKS:

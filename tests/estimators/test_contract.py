@@ -44,6 +44,8 @@ CASES = {
     "StepClassifier": StepClassifier(**SHORT),
     "StepRegressor, early stopping": StepRegressor(**SHORT, early_stopping=True),
 }
+#: Of each estimator one case always runs; `make fuzz` runs the others too.
+VARIANTS = ("embedding", "mean of both directions", "two layers", "float64", "a wide beam")
 
 
 @pytest.fixture
@@ -53,7 +55,9 @@ def ragged() -> tuple[Sequences, np.ndarray]:
     return Sequences.from_arrays(X), np.array([int(x[:, 0].mean() > 0) for x in X])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.endswith(VARIANTS) else ()) for name in CASES]
+)
 def test_an_estimator_of_sequences_keeps_the_contract(name: str) -> None:
     check_estimator(CASES[name])
 

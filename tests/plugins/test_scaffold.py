@@ -63,7 +63,7 @@ def examples(folder: Path, kind: str) -> list[str]:
     return [*blocks, f"from seqpipe.pipeline import run_recipe; run_recipe('example.yaml', overrides={tiny})"]
 
 
-@pytest.mark.skipif("SEQPIPE_SLOW" not in os.environ, reason="takes 20 seconds: make downstream sets SEQPIPE_SLOW")
+@pytest.mark.slow  # `make downstream` runs it too
 def test_the_examples_of_new_plugins_run(written: Path, tmp_path: Path) -> None:
     lines = ["import os"]
     for kind in KINDS_OF_NEW:
@@ -73,7 +73,7 @@ def test_the_examples_of_new_plugins_run(written: Path, tmp_path: Path) -> None:
     assert all(f"{kind} ran" in shown for kind in KINDS_OF_NEW)
 
 
-@pytest.mark.skipif("SEQPIPE_SLOW" not in os.environ, reason="takes 20 seconds: make downstream sets SEQPIPE_SLOW")
+@pytest.mark.slow  # `make downstream` runs it too
 def test_new_plugins_type_check(written: Path) -> None:
     mypy = pytest.importorskip("mypy.api")
     packages = [part for kind in KINDS_OF_NEW for part in ("-p", f"acme_{kind}")]

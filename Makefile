@@ -53,7 +53,7 @@ downstream: $(INSTALLED)  ## tests of all plug-ins in plugins/catalogue.toml, an
 	$(BIN)/python plugins/downstream.py
 
 faults: $(INSTALLED)  ## kills, outages, forged files, exhausted memory: the long forms of tests that make test runs short
-	SEQPIPE_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/security $(shell grep -rl SEQPIPE_FAULTS tests --include='test_*.py' --exclude-dir=security)
+	SEQPIPE_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --durations=20 tests/security $(shell grep -rl SEQPIPE_FAULTS tests --include='test_*.py' --exclude-dir=security)
 
 fuzz: $(INSTALLED)  ## slow tests and the long forms of those of engines, then random cells, compiled with sanitizers, for MINUTES
 	SEQPIPE_SLOW=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/recurrence

@@ -37,7 +37,7 @@ if find_spec("triton") is not None:
         patch.setenv("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")
         import triton.language  # noqa: F401
 # A test on a busy machine takes as long as it takes. `make fuzz` draws more examples.
-settings.register_profile("seqpipe", deadline=None, max_examples=200 if "SEQPIPE_SLOW" in os.environ else 50)
+settings.register_profile("seqpipe", deadline=None, max_examples=200 if "SEQPIPE_SLOW" in os.environ else 25)
 settings.load_profile("seqpipe")
 # A shell without job control starts background jobs deaf to Ctrl-C; the tests of Ctrl-C must hear it all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)

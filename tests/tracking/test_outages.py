@@ -53,11 +53,18 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def tracker_of(experiment, request):
-    def make(uri, **options):
-        return MLflowTracker(experiment, tracking_uri=uri, log_model=False, **options)
+def tracker_of(experiment):
+    """Make trackers; their journals are deleted after the test, since another one counts those of running processes."""
+    made = []
 
-    return make
+    def make(uri, **options):
+        made.append(MLflowTracker(experiment, tracking_uri=uri, log_model=False, **options))
+        return made[-1]
+
+    yield make
+    for tracker in made:
+        if tracker._writer is not None:
+            tracker._writer.stop()
 
 
 @contextlib.contextmanager

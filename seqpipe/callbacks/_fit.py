@@ -90,7 +90,7 @@ class _Outermost:
         trained = _innermost(best)
         for record in getattr(trained, "history_", []):
             epoch = task.subcontext("epoch").call_on_fit_task_begin(estimator=trained)
-            epoch.call_on_fit_task_end(estimator=trained, metadata=dict(record))
+            epoch.call_on_fit_task_end(estimator=trained, metadata={**record, "replayed": True})
         summary = {name: getattr(trained, f"{name}_") for name in _SUMMARY if hasattr(trained, f"{name}_")}
         task.call_on_fit_task_end(estimator=best, metadata=summary)
 

@@ -29,7 +29,12 @@ class FitListener:
         """Note that a task begins, with its data or None."""
 
     def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
-        """Note that a task ends; the metadata of an estimator's fit are its summary, or its ``error``."""
+        """Note that a task ends; the metadata of an estimator's fit are its summary, or its ``error``.
+
+        Those of an epoch are its record in ``history_``. The estimator predicts with the weights of the epoch, an ensemble
+        with those of its first network. With ``replayed`` the epoch is over for longer and the weights are others: the fit
+        continues after it from a checkpoint, or has ended.
+        """
 
     def closed(self, estimator: Any, task: FitTask) -> None:
         """Note that an outermost fit is over, with or without an error."""

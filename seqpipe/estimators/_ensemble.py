@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, Self
 
@@ -58,7 +59,8 @@ class EnsembleEstimator(RecurrentEstimator):
             return
         members = self._next_members(data.partial, random)
         stop = threading.Event()
-        heard = [_MemberListeners(stop, each) for each in (listeners, *[SilentListeners()] * (len(members) - 1))]
+        first = _FirstListeners(stop, listeners, self, members[0])
+        heard = [first, *(_MemberListeners(stop, SilentListeners()) for _ in members[1:])]
         try:
             if self._can_join():
                 self._train_together(members, data, heard, keeper)
@@ -218,6 +220,36 @@ class _MemberListeners(SilentListeners):
         self._stop = stop
         self._notified = notified
 
-    def epoch(self, record: Mapping[str, Any]) -> bool:
+    def epoch(self, record: Mapping[str, Any], *, replayed: bool = False) -> bool:
         """Return whether a callback requests to stop the fit of this network, or that of the ensemble has ended."""
-        return self._notified.epoch(record) or self._stop.is_set()
+        return self._notified.epoch(record, replayed=replayed) or self._stop.is_set()
+
+
+class _FirstListeners(_MemberListeners):
+    """Notifies the callbacks of the ensemble, which predicts by its first network in the meantime."""
+
+    def __init__(
+        self, stop: threading.Event, notified: FitListeners, ensemble: EnsembleEstimator, first: EnsembleEstimator
+    ) -> None:
+        super().__init__(stop, notified)
+        self._ensemble = ensemble
+        self._first = first
+
+    def epoch(self, record: Mapping[str, Any], *, replayed: bool = False) -> bool:
+        """Notify the callbacks; return whether the fit of the first network ends."""
+        with _shown_as(self._ensemble, self._first):
+            return super().epoch(record, replayed=replayed)
+
+
+@contextmanager
+def _shown_as(ensemble: EnsembleEstimator, network: EnsembleEstimator) -> Iterator[None]:
+    """Let an ensemble in training have the fitted attributes of one of its networks in this context."""
+    names = (*_OF_NETWORK, "members_")
+    before = {name: ensemble.__dict__[name] for name in names if name in ensemble.__dict__}
+    ensemble.__dict__.update({name: network.__dict__[name] for name in names if name in network.__dict__})
+    try:
+        yield
+    finally:
+        for name in names:
+            ensemble.__dict__.pop(name, None)
+        ensemble.__dict__.update(before)

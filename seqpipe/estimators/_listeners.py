@@ -23,11 +23,12 @@ class FitListeners:
         """Notify callbacks that the fit begins."""
         self._context.call_on_fit_task_begin(estimator=self._estimator, X=X, y=y)
 
-    def epoch(self, record: Mapping[str, Any]) -> bool:
-        """Notify callbacks of an epoch; return whether one of them requests to stop the fit."""
+    def epoch(self, record: Mapping[str, Any], *, replayed: bool = False) -> bool:
+        """Notify callbacks of an epoch, or again of a ``replayed`` one; return whether one requests to stop the fit."""
         task = self._context.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(estimator=self._estimator)
-        return bool(task.call_on_fit_task_end(estimator=self._estimator, metadata=dict(record)))
+        metadata = {**record, "replayed": True} if replayed else dict(record)
+        return bool(task.call_on_fit_task_end(estimator=self._estimator, metadata=metadata))
 
     def interrupted(self) -> bool:
         """Return whether the outermost fit was interrupted, of which this one runs in a thread."""
@@ -54,7 +55,7 @@ class SilentListeners(FitListeners):
         self._within = within
         self.summary: dict[str, Any] = {}
 
-    def epoch(self, record: Mapping[str, Any]) -> bool:
+    def epoch(self, record: Mapping[str, Any], *, replayed: bool = False) -> bool:
         """Return whether the fit was interrupted that this one is a part of."""
         return self._within is not None and self._within.interrupted()
 

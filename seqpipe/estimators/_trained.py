@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -322,14 +323,17 @@ class TrainedEstimator(
             if "dur" in record:
                 record["dur"] = max(0.0, record["dur"] - compiled)
             record["epoch"] = len(self.history_) + 1
-            return replay(record)
+            stops = notify(record)
+            counted = compile_seconds()  # what a callback has compiled, such as to predict, is in no epoch's time
+            return stops
 
-        def replay(record: dict[str, Any]) -> bool:
+        def notify(record: dict[str, Any], *, replayed: bool = False) -> bool:
             self.history_.append(record)
-            with nullcontext() if turn is None else turn.lent():  # a callback may wait for other fits
-                return listeners.epoch(record)
+            # a callback may predict, or wait for other fits
+            with self.net_.mode_kept(), nullcontext() if turn is None else turn.lent():
+                return listeners.epoch(record, replayed=replayed)
 
-        callbacks: list[Any] = [("listener", EpochListener(listen, replay))]
+        callbacks: list[Any] = [("listener", EpochListener(listen, partial(notify, replayed=True)))]
         if schedule is not None:
             callbacks.append(("schedule", schedule))
         callbacks += stopping

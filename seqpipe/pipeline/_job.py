@@ -7,6 +7,7 @@ from typing import Any
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.pipeline._data import load_data
+from seqpipe.pipeline._epoch_pictures import check_epoch_pictures
 from seqpipe.pipeline._held_out import check_report
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._model import build_model, make_task
@@ -81,6 +82,7 @@ def prepare_job(loaded: LoadedRecipe, *, jobs: int | None = None, device: str | 
     """
     check_evaluation(loaded)
     task = make_task(loaded)
+    check_epoch_pictures(loaded, task)
     found = load_data(loaded, task)
     check_report(loaded, found.data)
     model = build_model(loaded, task, found.data, device=device)

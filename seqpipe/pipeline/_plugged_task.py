@@ -18,7 +18,7 @@ from seqpipe.tasks import Roles, Task, TaskData
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PluggedTask", "checked_task", "new_task"]
+__all__ = ["PluggedTask", "checked_task", "new_task", "overrides"]
 
 _ESTIMATOR = ("fit", "predict", "get_params", "set_params")
 
@@ -67,6 +67,12 @@ def checked_task(task: Task, who: str) -> Task:
     seqpipe.exceptions.PluginError: The task 'screen': metrics() must return a dict with string keys. Got 0.5 instead.
     """
     return PluggedTask(task, who)
+
+
+def overrides(task: Task, method: str) -> bool:
+    """Return whether a task, or that of a plug-in, has a method of its own in place of the protocol's default."""
+    own = task._task if isinstance(task, PluggedTask) else task
+    return getattr(type(own), method) is not getattr(Task, method)
 
 
 class PluggedTask(Task):
@@ -162,8 +168,11 @@ class PluggedTask(Task):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the figures of the task."""
-        found = self._dict(self._call("pictures", estimator, train, test), "pictures")
-        return self._all(found, "pictures", "matplotlib figures", lambda value: hasattr(value, "savefig"))
+        return self._figures(self._call("pictures", estimator, train, test), "pictures")
+
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
+        """Return the figures of the task for an estimator in training."""
+        return self._figures(self._call("epoch_pictures", estimator, test), "epoch_pictures")
 
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return the predictions of the task as a table."""
@@ -238,6 +247,11 @@ class PluggedTask(Task):
         if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
             raise self._wrong(method, "a dict with string keys", f"{found!r:.60}")
         return dict(found)
+
+    def _figures(self, found: Any, method: str) -> dict[str, Figure]:
+        return self._all(
+            self._dict(found, method), method, "matplotlib figures", lambda value: hasattr(value, "savefig")
+        )
 
     def _all(self, found: dict[str, Any], method: str, kind: str, fits: Callable[[Any], bool]) -> dict[str, Any]:
         name = next((name for name, value in found.items() if not fits(value)), None)

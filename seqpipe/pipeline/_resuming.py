@@ -31,7 +31,7 @@ _FOLDER = Path(".seqpipe") / "checkpoints"
 #: Days after which the checkpoints of an interrupted run are deleted.
 _DAYS = 30
 #: Fields of a recipe that do not change its results.
-_IRRELEVANT: Any = {"tracking": True, "search": {"jobs", "backend"}}
+_IRRELEVANT: Any = {"tracking": True, "search": {"jobs", "backend"}, "evaluate": {"epoch_pictures"}}
 
 
 @contextmanager

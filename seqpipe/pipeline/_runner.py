@@ -14,9 +14,10 @@ import pandas as pd
 from rich.console import Console
 from sklearn.base import clone
 
-from seqpipe.callbacks import fit_with_callbacks
+from seqpipe.callbacks import FitListener, fit_with_callbacks
 from seqpipe.exceptions import FitFailedError, SeqpipeError
 from seqpipe.pipeline._confinement import check_confined, note_on_outside
+from seqpipe.pipeline._epoch_pictures import EpochPictures
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._job import Job, prepare_job
 from seqpipe.pipeline._load import LoadedRecipe, RecipeSource, load_recipe
@@ -136,7 +137,7 @@ def _tracker(job: Job, folder: Path | None) -> AbstractContextManager[MLflowTrac
 def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunResult:
     search = job.loaded.recipe.search
     notes = FitNotes()
-    callbacks = [FitCounter(notes.receive), SearchProgress(console), *([tracker] if tracker is not None else [])]
+    callbacks = [FitCounter(notes.receive), SearchProgress(console), *_recorders(job, tracker)]
     estimator = job.estimator
     result = RunResult(job.loaded.name, estimator, table=pd.DataFrame())
     with warnings.catch_warnings():
@@ -152,6 +153,13 @@ def _fitted(job: Job, tracker: MLflowTracker | None, console: Console) -> RunRes
         best_score=float(estimator.best_score_),
         table=candidate_table(job.loaded, estimator, notes, reasons),
     )
+
+
+def _recorders(job: Job, tracker: MLflowTracker | None) -> list[FitListener]:
+    if tracker is None:
+        return []
+    every = job.loaded.recipe.evaluate.epoch_pictures
+    return [tracker, *([] if every is None else [EpochPictures(every, job.task, job.test, tracker)])]
 
 
 def _fit_alone(job: Job, estimator: Any, callbacks: list[Any], data: TaskData) -> None:

@@ -186,6 +186,8 @@ class EvaluateSection(_Section):
         Scores and pictures of plug-ins, in addition to those of the task.
     report : bool
         Whether the report of ``mlflow.models.evaluate`` on the held-out data is logged to the run.
+    epoch_pictures : int or None
+        Number of epochs between two pictures of the model in training, which are logged to the run; by default none are.
     """
 
     test_size: float | int = 0.25
@@ -193,6 +195,7 @@ class EvaluateSection(_Section):
     metrics: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
     pictures: Annotated[list[str], BeforeValidator(_as_list)] = Field(default_factory=list)
     report: bool = False
+    epoch_pictures: Annotated[int, Field(ge=1)] | None = None
 
     @field_validator("test_size", mode="plain")
     @classmethod

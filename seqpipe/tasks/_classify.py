@@ -76,10 +76,13 @@ class ClassifyTask(SampleTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out data, unless there are several labels, and the learning curves."""
-        curves = learning_curves(estimator, last_step(estimator).history_, test)
+        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
+        """Return the confusion matrix of the held-out data, unless there are several labels."""
         if test.y.ndim == 2:
-            return curves
-        return {"confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X))} | curves
+            return {}
+        return {"confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X))}
 
     def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
         """Return why a score is not for labels, or does not apply to several; None if it does."""

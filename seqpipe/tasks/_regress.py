@@ -65,12 +65,13 @@ class RegressTask(SampleTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return a plot of predicted against true values on the held-out data, and the learning curves."""
-        predicted = estimator.predict(test.X)
+        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
+        """Return a plot of predicted against true values on the held-out data."""
+        names = test.roles.target or None
         return {
-            "truth_against_prediction": plot_truth_against_prediction(
-                test.y, predicted, names=test.roles.target or None
-            ),
-            **learning_curves(estimator, last_step(estimator).history_, test),
+            "truth_against_prediction": plot_truth_against_prediction(test.y, estimator.predict(test.X), names=names)
         }
 
     def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:

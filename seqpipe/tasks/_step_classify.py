@@ -74,9 +74,12 @@ class StepClassifyTask(ComparedStepTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out steps, unless there are several labels, and the learning curves."""
-        curves = learning_curves(estimator, last_step(estimator).history_, test)
+        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
+        """Return the confusion matrix of the held-out steps, unless there are several labels."""
         truth, predicted = known_steps(_labels(test.y), _labels(estimator.predict(test.X)))
-        return curves if truth.ndim == 2 else {"confusion_matrix": plot_confusion_matrix(truth, predicted)} | curves
+        return {} if truth.ndim == 2 else {"confusion_matrix": plot_confusion_matrix(truth, predicted)}
 
     def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:
         return label_baselines(y)

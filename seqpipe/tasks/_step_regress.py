@@ -60,12 +60,13 @@ class StepRegressTask(ComparedStepTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return a plot of predicted against true values at the held-out steps, and the learning curves."""
-        predicted = step_rows(estimator.predict(test.X))
+        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
+        """Return a plot of predicted against true values at the held-out steps."""
+        truth, predicted = known_steps(step_rows(test.y), step_rows(estimator.predict(test.X)))
         return {
-            "truth_against_prediction": plot_truth_against_prediction(
-                *known_steps(step_rows(test.y), predicted), names=test.roles.target or None
-            ),
-            **learning_curves(estimator, last_step(estimator).history_, test),
+            "truth_against_prediction": plot_truth_against_prediction(truth, predicted, names=test.roles.target or None)
         }
 
     def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:

@@ -121,6 +121,15 @@ class Task(ABC):
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return figures of the fitted estimator on held-out data, by file name without suffix."""
 
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
+        """Return figures of the estimator in training on held-out data, by name; none by default.
+
+        A recipe may ask for them after epochs of the refit of a search, or of the fit without a search. The estimator, which
+        may be in a Pipeline, then predicts with the weights of the epoch. Names have letters of ASCII, digits, spaces and any
+        of ``_-./``.
+        """
+        return {}
+
     @abstractmethod
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         """Return predictions as a table with one row per sample (or forecast step)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -87,6 +87,15 @@ class PredictingNet(skorch.NeuralNet):
                 results = list(results_in_parts(batch, function))
             del batch  # else two batches are in memory at a time
             yield from results
+
+    @contextmanager
+    def mode_kept(self) -> Iterator[None]:
+        """Restore the mode, of training or of evaluation, which predictions in this context change."""
+        training = self.module_.training
+        try:
+            yield
+        finally:
+            self._set_training(training)
 
     def _prediction_batch(self, samples: Samples) -> int:
         longest = samples.X.window if isinstance(samples.X, Windows) else int(samples.X.lengths.max())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from seqpipe.callbacks import FOLD, REFIT, FitListener, FitTask
@@ -12,7 +13,6 @@ from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._plugged_task import overrides
 from seqpipe.tables import count
 from seqpipe.tasks import Task, TaskData
-from seqpipe.tracking import MLflowTracker
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,16 +50,16 @@ class EpochPictures(FitListener):
         Draws the pictures.
     test : TaskData
         The held-out data.
-    tracker : MLflowTracker
-        Gets the pictures, by epoch.
+    log : callable (figure, name, *, step) -> None
+        Takes the pictures of an epoch, such as `MLflowTracker.log_image`.
     """
 
-    def __init__(self, every: int, task: Task, test: TaskData, tracker: MLflowTracker) -> None:
+    def __init__(self, every: int, task: Task, test: TaskData, log: Callable[..., None]) -> None:
         super().__init__()
         self._every = every
         self._task = task
         self._test = test
-        self._tracker = tracker
+        self._log = log
         self._model: Any = None
         self._n_epochs = 0
         self._has_drawn = self._has_warned = False
@@ -88,17 +88,19 @@ class EpochPictures(FitListener):
             self._warn(f"No picture of the model in training was logged: {self._reason()}.")
 
     def _draw(self, epoch: int) -> None:
+        figures: dict[str, Figure] = {}
         try:
-            for name, figure in self._task.epoch_pictures(self._model, self._test).items():
+            figures = self._task.epoch_pictures(self._model, self._test)
+            for name, figure in figures.items():
+                self._log(figure, name, step=epoch)
                 self._has_drawn = True
-                self._tracker.log_image(figure, name, step=epoch)
-                _close(figure)
         except Exception as error:
-            self._has_drawn = True
+            reason = f"{type(error).__name__}: {error}".rstrip(".")
             self._warn(
-                f"A picture of epoch {epoch} was not logged: {type(error).__name__}: {error} The fit goes on; further "
-                "failures are not reported."
+                f"A picture of epoch {epoch} was not logged: {reason}. The fit goes on; later failures are not shown."
             )
+        finally:
+            _close(figures)
 
     def _reason(self) -> str:
         if self._n_epochs == 0:
@@ -122,8 +124,8 @@ def _trained_in(model: Any) -> Any:
     return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
-def _close(figure: Figure) -> None:
-    """Let a figure be collected that a plug-in has drawn with pyplot, which holds it."""
+def _close(figures: dict[str, Figure]) -> None:
+    """Let figures be collected that a plug-in has drawn with pyplot, which holds them."""
     pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
+    for figure in figures.values() if pyplot is not None else ():
         pyplot.close(figure)

@@ -159,7 +159,7 @@ def _recorders(job: Job, tracker: MLflowTracker | None) -> list[FitListener]:
     if tracker is None:
         return []
     every = job.loaded.recipe.evaluate.epoch_pictures
-    return [tracker, *([] if every is None else [EpochPictures(every, job.task, job.test, tracker)])]
+    return [tracker, *([] if every is None else [EpochPictures(every, job.task, job.test, tracker.log_image)])]
 
 
 def _fit_alone(job: Job, estimator: Any, callbacks: list[Any], data: TaskData) -> None:

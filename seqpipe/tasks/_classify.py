@@ -76,13 +76,11 @@ class ClassifyTask(SampleTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out data, unless there are several labels, and the learning curves."""
-        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+        return _confusion(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
 
     def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out data, unless there are several labels."""
-        if test.y.ndim == 2:
-            return {}
-        return {"confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X))}
+        return _confusion(estimator, test)
 
     def scoring_fault(self, name: str | None, data: TaskData) -> str | None:
         """Return why a score is not for labels, or does not apply to several; None if it does."""
@@ -120,3 +118,9 @@ class ClassifyTask(SampleTask):
                 "cannot be both trained on and held out: drop it, or merge it with another class."
             )
         return np.asarray(data.y)
+
+
+def _confusion(estimator: Any, test: TaskData) -> dict[str, Figure]:
+    if test.y.ndim == 2:
+        return {}
+    return {"confusion_matrix": plot_confusion_matrix(test.y, estimator.predict(test.X))}

@@ -65,16 +65,18 @@ class RegressTask(SampleTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return a plot of predicted against true values on the held-out data, and the learning curves."""
-        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+        return _comparison(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
 
     def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
         """Return a plot of predicted against true values on the held-out data."""
-        names = test.roles.target or None
-        return {
-            "truth_against_prediction": plot_truth_against_prediction(test.y, estimator.predict(test.X), names=names)
-        }
+        return _comparison(estimator, test)
 
     def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[Any]:
         """Return numbers from the target columns."""
         values = numbers_of(targets, name, for_labels="classify", unit="sequence")
         return values[:, 0] if values.shape[1] == 1 else values
+
+
+def _comparison(estimator: Any, test: TaskData) -> dict[str, Figure]:
+    names = test.roles.target or None
+    return {"truth_against_prediction": plot_truth_against_prediction(test.y, estimator.predict(test.X), names=names)}

@@ -74,12 +74,11 @@ class StepClassifyTask(ComparedStepTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out steps, unless there are several labels, and the learning curves."""
-        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+        return _confusion(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
 
     def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
         """Return the confusion matrix of the held-out steps, unless there are several labels."""
-        truth, predicted = known_steps(_labels(test.y), _labels(estimator.predict(test.X)))
-        return {} if truth.ndim == 2 else {"confusion_matrix": plot_confusion_matrix(truth, predicted)}
+        return _confusion(estimator, test)
 
     def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:
         return label_baselines(y)
@@ -97,6 +96,11 @@ class StepClassifyTask(ComparedStepTask):
     def read_targets(self, targets: pd.DataFrame, name: str) -> NDArray[np.generic]:
         """Return labels, or indicators of several labels, from the target columns."""
         return labels_of(targets, name, for_numbers="step_regress")
+
+
+def _confusion(estimator: Any, test: TaskData) -> dict[str, Figure]:
+    truth, predicted = known_steps(_labels(test.y), _labels(estimator.predict(test.X)))
+    return {} if truth.ndim == 2 else {"confusion_matrix": plot_confusion_matrix(truth, predicted)}
 
 
 def _labels(values: Any) -> NDArray[Any]:

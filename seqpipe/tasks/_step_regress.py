@@ -60,14 +60,11 @@ class StepRegressTask(ComparedStepTask):
 
     def pictures(self, estimator: Any, train: TaskData, test: TaskData) -> dict[str, Figure]:
         """Return a plot of predicted against true values at the held-out steps, and the learning curves."""
-        return self.epoch_pictures(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
+        return _comparison(estimator, test) | learning_curves(estimator, last_step(estimator).history_, test)
 
     def epoch_pictures(self, estimator: Any, test: TaskData) -> dict[str, Figure]:
         """Return a plot of predicted against true values at the held-out steps."""
-        truth, predicted = known_steps(step_rows(test.y), step_rows(estimator.predict(test.X)))
-        return {
-            "truth_against_prediction": plot_truth_against_prediction(truth, predicted, names=test.roles.target or None)
-        }
+        return _comparison(estimator, test)
 
     def _models(self, y: NDArray[Any]) -> dict[str, BaseEstimator]:
         return {"mean": DummyRegressor(), "ridge regression": make_pipeline(StandardScaler(), Ridge())}
@@ -79,3 +76,9 @@ class StepRegressTask(ComparedStepTask):
         """Return numbers from the target columns."""
         values = numbers_of(targets, name, for_labels="step_classify", unit="step")
         return values[:, 0] if values.shape[1] == 1 else values
+
+
+def _comparison(estimator: Any, test: TaskData) -> dict[str, Figure]:
+    truth, predicted = known_steps(step_rows(test.y), step_rows(estimator.predict(test.X)))
+    names = test.roles.target or None
+    return {"truth_against_prediction": plot_truth_against_prediction(truth, predicted, names=names)}

@@ -138,6 +138,7 @@ def test_a_task_of_two_methods_passes_and_says_what_does_not_apply() -> None:
     assert skipped == {
         "baselines_have_the_metrics": "it has no baselines",
         "pictures_are_figures": "it has no pictures",
+        "epoch_pictures_are_drawn_in_training": "it has no pictures of epochs",
         "targets_are_needed_only_if_said": "it needs targets",
     }
 
@@ -282,6 +283,18 @@ class NoFileName(ClassifyTask):
         return {"train/test": Figure()}
 
 
+class FittedOnly(ClassifyTask):
+    """Reads what an estimator has after its fit only."""
+
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> Any:
+        return {f"after {estimator.n_iter_}": Figure()}
+
+
+class NoKey(ClassifyTask):
+    def epoch_pictures(self, estimator: Any, test: TaskData) -> Any:
+        return {"a+b": Figure()}
+
+
 class SkipsARow(ClassifyTask):
     def predictions(self, estimator: Any, data: TaskData) -> pd.DataFrame:
         return super().predictions(estimator, data).iloc[1:]
@@ -409,6 +422,8 @@ FAULTS: dict[Any, tuple[str, str]] = {
     OtherBaseline: ("baselines_have_the_metrics", "'chance' has .*: compute both by one function"),
     NoSuchBaseline: ("baselines_have_the_metrics", "constant_baseline is 'coin', which is none of"),
     NoFileName: ("pictures_are_figures", "'train/test' cannot be the name of a file: use letters"),
+    FittedOnly: ("epoch_pictures_are_drawn_in_training", r"failed in epoch_pictures\(\): AttributeError: .*n_iter_"),
+    NoKey: ("epoch_pictures_are_drawn_in_training", r"'a\+b' cannot be logged by epoch: use ASCII letters"),
     SkipsARow: ("predictions_have_a_row_each", "has 7 rows for 8 samples of .* steps: return a row for each"),
     ReadsTargets: ("predictions_have_a_row_each", "differ if y is None: they must not depend on the targets"),
     KeepsTheSign: ("scores_rank_candidates", r"scorer\('missed'\) scores a candidate 1: negate errors"),

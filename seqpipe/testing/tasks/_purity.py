@@ -80,6 +80,7 @@ def _check_held_out(subject: TaskSubject, train: TaskData, test: TaskData) -> No
         "metrics()": lambda: task.metrics(subject.fitted, test),
         "baselines()": lambda: task.baselines(subject.fitted, train, test),
         "pictures()": lambda: task.pictures(subject.fitted, train, test),
+        "epoch_pictures()": lambda: task.epoch_pictures(subject.fitted, test),
         "predictions()": lambda: task.predictions(subject.fitted, test),
     }
     for method, call in calls.items():

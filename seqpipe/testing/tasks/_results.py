@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV
 
+from seqpipe.callbacks import FitListener, FitTask, fit_with_callbacks
 from seqpipe.sequences import Sequences
 from seqpipe.tasks import TaskData
 from seqpipe.testing._report import Failure, Skip, told
 from seqpipe.testing.tasks._subject import TaskSubject, naming_the_method
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["RESULTS", "any_parameter"]
 
@@ -80,10 +85,50 @@ def pictures_are_figures(subject: TaskSubject) -> None:
     for name, figure in found.items():
         if not re.fullmatch(r"[\w.-]+", name):
             raise Failure(f"The picture {name!r} cannot be the name of a file: use letters, digits, '-' and '_'.")
-        try:
-            figure.savefig(BytesIO(), dpi=20)
-        except Exception as error:
-            raise Failure(f"The picture {name!r} cannot be saved: {told(error)}.") from error
+        _check_saved(name, figure)
+
+
+def epoch_pictures_are_drawn_in_training(subject: TaskSubject) -> None:
+    """Pictures of an epoch are drawn of an estimator in training, and can be saved, by names of ASCII letters and digits."""
+    with naming_the_method():
+        if not subject.task.epoch_pictures(subject.fitted, subject.test):
+            raise Skip("it has no pictures of epochs")
+        found = _drawn_in_training(subject)
+    for name, figure in found.items():
+        if not re.fullmatch(r"[\w\-. /]+", name, re.ASCII):
+            raise Failure(
+                f"The picture {name!r} cannot be logged by epoch: use ASCII letters, digits, spaces, and '_-./'."
+            )
+        _check_saved(name, figure)
+
+
+def _drawn_in_training(subject: TaskSubject) -> dict[str, Figure]:
+    """Return the pictures of the last epoch of a fit."""
+    estimator, (train, test) = clone(subject.estimator()), subject.split()
+    drawing = _DrawsEpochs(lambda trained: subject.task.epoch_pictures(trained, test))
+    if hasattr(estimator, "set_callbacks"):
+        fit_with_callbacks(estimator, [drawing], train.X, train.y)
+    if drawing.found is None:
+        raise Skip("its estimator notifies callbacks of no epochs")
+    return drawing.found
+
+
+class _DrawsEpochs(FitListener):
+    def __init__(self, draw: Callable[[Any], dict[str, Figure]]) -> None:
+        super().__init__()
+        self._draw = draw
+        self.found: dict[str, Figure] | None = None
+
+    def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
+        if "epoch" in metadata:
+            self.found = self._draw(estimator)
+
+
+def _check_saved(name: str, figure: Figure) -> None:
+    try:
+        figure.savefig(BytesIO(), dpi=20)
+    except Exception as error:
+        raise Failure(f"The picture {name!r} cannot be saved: {told(error)}.") from error
 
 
 def predictions_have_a_row_each(subject: TaskSubject) -> None:
@@ -176,6 +221,7 @@ RESULTS = (
     metrics_are_finite_numbers,
     baselines_have_the_metrics,
     pictures_are_figures,
+    epoch_pictures_are_drawn_in_training,
     predictions_have_a_row_each,
     scores_rank_candidates,
 )

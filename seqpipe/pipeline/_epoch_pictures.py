@@ -127,5 +127,6 @@ def _trained_in(model: Any) -> Any:
 def _close(figures: dict[str, Figure]) -> None:
     """Let figures be collected that a plug-in has drawn with pyplot, which holds them."""
     pyplot = sys.modules.get("matplotlib.pyplot")
-    for figure in figures.values() if pyplot is not None else ():
-        pyplot.close(figure)
+    if pyplot is not None:
+        for figure in figures.values():
+            pyplot.close(figure)

@@ -24,7 +24,7 @@ from seqpipe.callbacks._support import (
     with_callbacks,
     without_callbacks,
 )
-from seqpipe.callbacks._task import FOLD, FOLD_NUMBER, REFIT, RUNG, SEARCH, FitTask, TaskPath
+from seqpipe.callbacks._task import FOLD, FOLD_NUMBER, PARTIAL_FIT, REFIT, RUNG, SEARCH, FitTask, TaskPath
 
 __all__ = [
     "CALLBACK_STATE",
@@ -35,6 +35,7 @@ __all__ = [
     "FitListener",
     "FitTask",
     "IS_LIVE",
+    "PARTIAL_FIT",
     "REFIT",
     "RUNG",
     "SEARCH",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-__all__ = ["FOLD", "FOLD_NUMBER", "REFIT", "RUNG", "SEARCH", "FitTask", "TaskPath"]
+__all__ = ["FOLD", "FOLD_NUMBER", "PARTIAL_FIT", "REFIT", "RUNG", "SEARCH", "FitTask", "TaskPath"]
 
 #: The number of the fold, from 0, that outermost fits in this context are; None if they are none.
 FOLD_NUMBER: ContextVar[int | None] = ContextVar("fold_number", default=None)
@@ -16,6 +16,8 @@ FOLD_NUMBER: ContextVar[int | None] = ContextVar("fold_number", default=None)
 SEARCH, FOLD, REFIT = "search", "candidate-split-evaluation", "refit-with-best-params"
 #: And of a successive halving search: all candidates that are left, with the same resources.
 RUNG = "halving-iteration"
+#: The task of an estimator that trains for one epoch more.
+PARTIAL_FIT = "partial-fit"
 
 #: The tasks from below the outermost fit down to one of them: (role, number) each.
 TaskPath = tuple[tuple[str, int], ...]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import PARTIAL_FIT
 from seqpipe.estimators._cells import cell_factory
 from seqpipe.estimators._listeners import FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._net_params import NetParams, check_net_params, own_callbacks
@@ -107,7 +108,8 @@ class RecurrentEstimator(TrainedEstimator):
 
     def _listened_fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool, **known: Any) -> Self:
         """Fit, and notify callbacks; ``known`` are additional arguments of a subclass's `_fit`."""
-        with listened_fit(self, X, y, n_epochs=1 if partial else self._known_epochs()) as listeners:
+        task, n_epochs = (PARTIAL_FIT, None) if partial else ("fit", self._known_epochs())
+        with listened_fit(self, X, y, task=task, n_epochs=n_epochs) as listeners:
             self._fit(X, y, sample_weight, listeners, partial=partial, **known)
         return self
 

@@ -14,9 +14,9 @@ __all__ = ["CallbackSupportMixin", "FitListeners", "SilentListeners", "listened_
 class FitListeners:
     """The task of one fit in scikit-learn's tree of tasks."""
 
-    def __init__(self, estimator: Any, n_epochs: int | None) -> None:
+    def __init__(self, estimator: Any, task: str, n_epochs: int | None) -> None:
         self._estimator = estimator
-        self._context = estimator._init_callback_context(max_subtasks=n_epochs)
+        self._context = estimator._init_callback_context(task, max_subtasks=n_epochs)
         self.summary: dict[str, Any] = {}
 
     def begin(self, X: Any, y: Any) -> None:
@@ -61,9 +61,11 @@ class SilentListeners(FitListeners):
 
 
 @contextmanager
-def listened_fit(estimator: Any, X: Any, y: Any, *, n_epochs: int | None = None) -> Iterator[FitListeners]:
+def listened_fit(
+    estimator: Any, X: Any, y: Any, *, task: str = "fit", n_epochs: int | None = None
+) -> Iterator[FitListeners]:
     """Begin the task of a fit, and end it with the summary, or with the error that was raised."""
-    listeners = FitListeners(estimator, n_epochs)
+    listeners = FitListeners(estimator, task, n_epochs)
     try:
         listeners.begin(X, y)
         yield listeners

@@ -9,14 +9,14 @@ import os
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from seqpipe.callbacks import Channel, FitListener, FitTask, open_channel
+from seqpipe.callbacks import PARTIAL_FIT, Channel, FitListener, FitTask, TaskPath, open_channel
 from seqpipe.exceptions import TrackingWarning
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import Event, FitEnded
@@ -29,7 +29,7 @@ from seqpipe.tracking._uri import redacted_uri, resolve_uri
 if TYPE_CHECKING:
     from seqpipe.tracking._writer import Writer
 
-__all__ = ["IN_CONTEXT", "RecordedFits"]
+__all__ = ["IN_CONTEXT", "Place", "RecordedFits"]
 
 
 #: A tracker, and its group that fits in this context belong to.
@@ -46,6 +46,20 @@ class _Fit:
     y: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a tree an outermost fit is recorded that is a part of it; ``params`` are those that a search chose for it."""
+
+    tree: UUID
+    path: TaskPath = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, task: FitTask) -> FitTask:
+        """Return a task of the fit as one of the tree."""
+        path = (*self.path, *task.path)
+        return replace(task, tree=self.tree, path=path, is_merged=task.is_merged or (task.is_outermost and bool(path)))
+
+
 class RecordedFits(FitListener):
     """A callback that records each outermost fit as a tree of runs."""
 
@@ -56,6 +70,7 @@ class RecordedFits(FitListener):
         self.run_name = run_name
         self.tags = tags
         self._channel: Channel | None = None
+        self._places: dict[UUID, Place] = {}
         self._reset()
 
     #: Whether a model follows a successful fit.
@@ -80,7 +95,7 @@ class RecordedFits(FitListener):
     def __getstate__(self) -> dict[str, Any]:
         if self._channel is None and self._writer is not None:
             self._channel = open_channel(self._writer.receive, owner=self)
-        configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel", "_under_way")
+        configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel", "_places", "_under_way")
         return {**{name: getattr(self, name) for name in configured}, "_group": self._current_group()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -97,7 +112,10 @@ class RecordedFits(FitListener):
         """
         self._warned = False
         fit = _Fit(sys.exc_info()[1], self._current_group())
-        if fit.group is not None:  # its run begins with its data, which tell it from others
+        place = self._place_of(estimator, task, fit.group)
+        if place is not None:
+            self._places[task.tree] = place
+        if place is not None or fit.group is not None:  # a member's run begins with its data, which tell it from others
             self._fits[task.tree] = fit
             return
         name = self.run_name or fit_name(estimator)
@@ -109,32 +127,37 @@ class RecordedFits(FitListener):
 
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
         """Record the start of a task."""
-        group = None
+        group, place = None, self._places.get(task.tree)
         if task.is_outermost and task.tree in self._fits:
             fit = self._fits[task.tree]
             fit.X, fit.y, group = X, y, fit.group
+        if place is not None:  # the tree has its data
+            task, X, y, group = place.of(task), None, None, None
         data_name = self.tags.get("dataset", "training data")
         self._record(partial(begin_events, estimator, task, X, y, data_name, group=group))
 
     def ended(self, estimator: Any, task: FitTask, metadata: dict[str, Any]) -> None:
         """Record the end of a task and its metadata."""
-        self._record(partial(end_events, estimator, task, metadata, self._propagating(task)))
+        error, place = self._propagating(task), self._places.get(task.tree)
+        self._record(partial(end_events, estimator, place.of(task) if place else task, metadata, error))
 
     def closed(self, estimator: Any, task: FitTask) -> None:
         """End the runs of an outermost fit."""
         error, time = self._propagating(task), now()
-        fit = self._fits.pop(task.tree, None)
+        fit, place = self._fits.pop(task.tree, None), self._places.pop(task.tree, Place(task.tree))
         if fit is None:  # the store failed when the fit began
             return
+        if error is None and fit.group is not None and task.name == PARTIAL_FIT:
+            return  # may continue: its run ends with the group
         try:
             if error is None and fit.group is None:
-                self._log_fitted(task.tree, estimator, fit.X, fit.y)
+                self._log_fitted(place, estimator, fit.X, fit.y)
         except BaseException as interrupt:
             error = interrupt
             raise
         finally:
             held = self._held and fit.group is None
-            self._send([FitEnded(tree=task.tree, time=time, outcome=outcome_of(error), held=held)])
+            self._send([FitEnded(tree=place.tree, time=time, outcome=outcome_of(error), held=held)])
             if fit.group is None:
                 self._flush()
 
@@ -142,7 +165,11 @@ class RecordedFits(FitListener):
         """Return the key of runs that are continued; None here."""
         return None
 
-    def _log_fitted(self, tree: UUID, estimator: Any, X: Any, y: Any) -> None:
+    def _place_of(self, estimator: Any, task: FitTask, group: UUID | None) -> Place | None:
+        """Return the place of an outermost fit that is a part of another tree; None here."""
+        return None
+
+    def _log_fitted(self, place: Place, estimator: Any, X: Any, y: Any) -> None:
         """Log the fitted estimator; does nothing here."""
 
     def _propagating(self, task: FitTask) -> BaseException | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+from weakref import WeakKeyDictionary
 
-from seqpipe.tracking._adapter import RecordedFits
+from seqpipe.callbacks import PARTIAL_FIT, FitTask
+from seqpipe.tracking._adapter import Place, RecordedFits
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import FitBegan, FitEnded
 from seqpipe.tracking._outcome import now, outcome_of
@@ -29,6 +32,15 @@ _NO_MEMBERS = (
 
 class GroupedFits(RecordedFits):
     """A callback that records outermost fits, also as members of a group."""
+
+    #: Returns the place of the next outermost fit, if it is the refit of a search whose trials were recorded.
+    _awaited: Callable[..., Place | None] | None = None
+
+    def _reset(self) -> None:
+        super()._reset()
+        self._awaited = None
+        #: Groups and trees of estimators that may be trained for another epoch.
+        self._continuing: WeakKeyDictionary[Any, tuple[UUID, UUID]] = WeakKeyDictionary()
 
     @contextmanager
     def group(self, name: str) -> Iterator[Self]:
@@ -98,6 +110,18 @@ class GroupedFits(RecordedFits):
         from seqpipe.tracking._study import TrackedStudy
 
         return TrackedStudy(study, self)
+
+    def _place_of(self, estimator: Any, task: FitTask, group: UUID | None) -> Place | None:
+        awaited, self._awaited = self._awaited, None
+        if awaited is not None:
+            return awaited(estimator, logs_model=self._logs_model and group is None)
+        if task.name != PARTIAL_FIT or group is None:
+            return None
+        known = self._continuing.get(estimator)
+        if known is not None and known[0] == group:
+            return Place(known[1])
+        self._continuing[estimator] = group, task.tree
+        return None
 
     @contextmanager
     def _grouped(self, began: FitBegan) -> Iterator[RunTree]:

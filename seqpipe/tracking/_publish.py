@@ -107,11 +107,11 @@ class Publisher:
 
     def look_up(self, tree: RunTree) -> None:
         """Find the runs that the tree continues, or the group that it is a member of, unless that is done."""
-        tree = [tree, *tree.above][-1]
-        if tree.continues and tree.id not in self._looked_up:
+        outermost = next((each for each in reversed([tree, *tree.above]) if each.continues), None)
+        if outermost is not None and outermost.id not in self._looked_up:
             with quiet():
-                self._continued |= find_runs(self.client, self.experiment_id, tree.root.key)
-            self._looked_up.add(tree.id)
+                self._continued |= find_runs(self.client, self.experiment_id, outermost.root.key)
+            self._looked_up.add(outermost.id)
 
     def write_contents(self, run: Run) -> None:
         """Create a run if necessary, and write its pending entries but the outcome."""
@@ -198,8 +198,9 @@ class Publisher:
         }
         if data_of(stored, TRAINING) is not None:
             run.data = None
-        run.was_finished = stored.info.status == "FINISHED"
-        if stored.info.status in ("KILLED", "FAILED"):
+        goes_on = run.grows and (run.outcome is None or run.ending)
+        run.was_finished = stored.info.status == "FINISHED" and not goes_on
+        if stored.info.status in ("KILLED", "FAILED") or (stored.info.status == "FINISHED" and goes_on):
             run.tags |= {**process_tags(), BEAT: str(now())}
             self._reopen(run, stored)
 

@@ -67,6 +67,8 @@ class Run:
         Keys and steps of the points in the store, once they are known, of a run that is continued.
     was_finished : bool
         Whether the run had finished before it was continued.
+    grows : bool
+        Whether the run is that of a group or study, to which runs are added after it had finished.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Run:
     continued: bool = False
     known_points: set[tuple[str, int]] | None = None
     was_finished: bool = False
+    grows: bool = False
     outcome: Outcome | None = None
     end: int | None = None
     known_params: set[str] = field(default_factory=set)

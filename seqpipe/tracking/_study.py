@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
-from seqpipe.tracking._adapter import IN_CONTEXT
+from seqpipe.callbacks import REFIT
+from seqpipe.tracking._adapter import IN_CONTEXT, Place
 from seqpipe.tracking._environment import environment_tags
-from seqpipe.tracking._events import EntriesAdded, Event, FitBegan, FitEnded, Reported
+from seqpipe.tracking._events import DataSeen, EntriesAdded, Event, FitBegan, FitEnded, Reported, SearchEnded
 from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import FINISHED, Outcome, now, outcome_of
 from seqpipe.tracking._params import as_text, numbers_in
 from seqpipe.tracking._process import is_alive, process_tags
-from seqpipe.tracking._task_events import group_began
+from seqpipe.tracking._studied_search import StudiedSearch, results_of_study
+from seqpipe.tracking._task_events import FOLDS, group_began
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -48,6 +51,10 @@ class TrackedStudy:
             raise AttributeError(name)
         return getattr(self._study, name)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the same one: a copied search goes on with its study."""
+        return self
+
     def optimize(
         self,
         func: Callable[[Trial], Any],
@@ -63,11 +70,26 @@ class TrackedStudy:
         Trials of a process that has ended meanwhile, such as by SIGKILL, are repeated with the same parameters.
         """
         self._repeat_interrupted()
-        began = self._began()
-        run = partial(self._run, func, began.tree, alone=n_jobs == 1)
+        began, tracker = self._began(), self._tracker
+        search = StudiedSearch.of(func, tracker.tags.get("dataset", "training data"))
+        run = partial(self._run, func, began.tree, alone=n_jobs == 1, counts=search is not None)
         after: list[Callable[[Study, FrozenTrial], None]] = [*(callbacks or ()), partial(self._note_best, began.tree)]
-        with self._tracker._grouped(began):
+        with tracker._grouped(began):
+            if search is not None:
+                tracker._send([*_known_of(search, began.tree)])
             self._study.optimize(run, n_trials, timeout, n_jobs, catch, after, **options)
+        tracker._awaited = None if search is None else partial(self._place_of_refit, search)
+
+    def _place_of_refit(self, search: StudiedSearch, estimator: Any, *, logs_model: bool) -> Place | None:
+        """Return where an estimator is recorded that a search fits again at its end; None if it is another one."""
+        best = self._study.best_trial
+        if not search.is_refit(estimator, best.params):
+            return None
+        began, tracker = replace(self._began(), logs_model=logs_model), self._tracker
+        tracker._tree = tracker._open_writer().begin(began)
+        ended = SearchEnded(tree=began.tree, time=now(), path=(), results=results_of_study(self._study))
+        tracker._send([*_known_of(search, began.tree), ended])
+        return Place(began.tree, ((REFIT, best.number),), best.params)
 
     def _repeat_interrupted(self) -> None:
         from optuna.trial import TrialState
@@ -93,8 +115,8 @@ class TrackedStudy:
         name, key = tracker.run_name or study.study_name, study.user_attrs[_KEY]
         return replace(group_began(name, tags, kind="search", key=key, group=tracker._group), params=params)
 
-    def _run(self, func: Callable[[Trial], Any], study: UUID, trial: Trial, *, alone: bool) -> Any:
-        """Run the objective, and record the trial."""
+    def _run(self, func: Callable[[Trial], Any], study: UUID, trial: Trial, *, alone: bool, counts: bool) -> Any:
+        """Run the objective, and record the trial; its fits are folds if it ``counts`` them."""
         from optuna import TrialPruned
 
         trial.set_user_attr(_PROCESS, process_tags())
@@ -103,7 +125,7 @@ class TrackedStudy:
         self._tracker._send([began])
         value, state, outcome = None, "FAIL", FINISHED
         try:
-            with self._members_of(began.tree, alone=alone):
+            with self._members_of(began.tree, alone=alone, counts=counts):
                 value, state = func(trial), "COMPLETE"
             return value
         except TrialPruned:
@@ -118,16 +140,18 @@ class TrackedStudy:
             self._tracker._send(self._ended(began.tree, trial, {"value": value}, state, outcome))
 
     @contextmanager
-    def _members_of(self, tree: UUID, *, alone: bool) -> Iterator[None]:
+    def _members_of(self, tree: UUID, *, alone: bool, counts: bool) -> Iterator[None]:
         """Make fits in this context members of a trial; if it runs ``alone``, also those in other threads."""
         tracker = self._tracker
         token, outer = IN_CONTEXT.set((tracker, tree)), tracker._group
+        folds = FOLDS.set(count() if counts else None)
         if alone:
             tracker._group = tree
         try:
             yield
         finally:
             IN_CONTEXT.reset(token)
+            FOLDS.reset(folds)
             if alone:
                 tracker._group = outer
 
@@ -160,3 +184,11 @@ class TrackedStudy:
         self._tracker._send(
             [Reported(tree=tree, time=now(), path=(), step=trial.number, metrics={"best_value": best}, tags={})]
         )
+
+
+def _known_of(search: StudiedSearch, tree: UUID) -> Iterator[Event]:
+    """Yield what is known of a search when it begins."""
+    when: dict[str, Any] = {"tree": tree, "time": now()}
+    yield EntriesAdded(**when, to="root", metrics={}, tags={}, params=search.scoring)
+    if search.data is not None:
+        yield DataSeen(**when, data=search.data)

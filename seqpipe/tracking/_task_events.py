@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,7 +42,10 @@ from seqpipe.tracking._search import (
 )
 from seqpipe.tracking._tree import run_path
 
-__all__ = ["begin_events", "end_events", "fit_began", "group_began"]
+__all__ = ["FOLDS", "begin_events", "end_events", "fit_began", "group_began"]
+
+#: Numbers of the folds that outermost fits in this context are, in their order; None if they are none.
+FOLDS: ContextVar[Iterator[int] | None] = ContextVar("folds", default=None)
 
 
 def fit_began(
@@ -150,7 +154,9 @@ def _member_began(estimator: Any, task: FitTask, data: DataSet | None, group: UU
     what = [name, began.params, None if data is None else (data.sha256, data.targets_sha256)]
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     began = replace(began, key=f"fit-{key}", group=group)
-    fold = FOLD_NUMBER.get()
+    fold, folds = FOLD_NUMBER.get(), FOLDS.get()
+    if fold is None and folds is not None:
+        fold = next(folds)
     if fold is None:
         return began
     tags = {**began.tags, "seqpipe.fold": str(fold + 1)}

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from seqpipe.callbacks import FitTask
 from seqpipe.exceptions import TrackingError, TrackingWarning
+from seqpipe.tracking._adapter import Place
 from seqpipe.tracking._continued import kept_key
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
 from seqpipe.tracking._entries import LoggedEntries
@@ -135,7 +136,8 @@ class MLflowTracker(LoggedEntries, GroupedFits):
         if self._current_group() is not None:
             return
         every = json.dumps(scalar_params(estimator), indent=2).encode()
-        self._send([self._saved_file({"tree": task.tree, "time": now()}, "parameters.json", every)])
+        place = self._places.get(task.tree, Place(task.tree))
+        self._send([self._saved_file({"tree": place.tree, "time": now()}, "parameters.json", every)])
 
     def _kept_key(self) -> str | None:
         return None if self._continues is None else kept_key(self._continues)
@@ -236,12 +238,12 @@ class MLflowTracker(LoggedEntries, GroupedFits):
         tags = {WINNER: self._winner} if self._winner else {}
         return ModelAdded(**when, folder=place.name, name=name, params=params, tags=tags, is_fitted=is_fitted)
 
-    def _log_fitted(self, tree: UUID, estimator: Any, X: Any, y: Any) -> None:
+    def _log_fitted(self, place: Place, estimator: Any, X: Any, y: Any) -> None:
         """Log model and diagnostics of a successful fit, if requested and if the estimator predicts."""
         model = getattr(estimator, "best_estimator_", None) if hasattr(estimator, "cv_results_") else estimator
         if X is None or not hasattr(model, "predict"):
             return
-        self._winner = candidate_name(getattr(estimator, "best_params_", {}))
+        tree, self._winner = place.tree, candidate_name(place.params or getattr(estimator, "best_params_", {}))
         if self._logs_model:
             try:
                 self._send([self._saved_model({"tree": tree, "time": now()}, model, X, is_fitted=True)])

@@ -34,6 +34,7 @@ from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
 from seqpipe.tracking._params import as_text
 from seqpipe.tracking._run import N_FITS, Run, SavedModel, Scores
 from seqpipe.tracking._rung import Rung
+from seqpipe.tracking._search import SearchResults
 
 __all__ = ["RunTree", "add_tree", "run_path"]
 
@@ -86,7 +87,8 @@ class RunTree:
         self.continues = began.key is not None
         name, kind = began.name, began.kind or ("search" if began.is_search else "fit")
         if group is not None:
-            self._key, self.continues = group._join(self), group.continues
+            self._key, again = group._join(self, is_study=began.kind == "search")
+            self.continues = group.continues or again
             name = name if began.kind else f"{name} ({len(group.members)})"
         self._folder = folder
         self._logs_model = began.logs_model
@@ -94,6 +96,7 @@ class RunTree:
         self._held_out: Scores | None = None
         self._last = began.time
         self.root: Run = Run(name, kind, began.time, self._key, None if group is None else group.root)
+        self.root.grows = began.kind is not None
         self.root.tags |= began.tags
         self.root.add_params(began.params)
         self.runs = [self.root]
@@ -108,6 +111,7 @@ class RunTree:
         self._device: dict[str, str] = {}
         self._description = Description()
         self._describes = DESCRIPTION not in began.tags
+        self._results: SearchResults | None = None
         if (cell := began.tags.get("seqpipe.cell")) is not None:
             self.root.tags[COLOUR] = colour_of(cell)
 
@@ -152,12 +156,16 @@ class RunTree:
             case FitEnded():
                 self._end_fit(event)
 
-    def _join(self, member: RunTree) -> str:
-        """Add a member, and return the key of its runs; of several that are alike the later ones are numbered."""
+    def _join(self, member: RunTree, *, is_study: bool) -> tuple[str, bool]:
+        """Add a member, and return the key of its runs, and whether an earlier member has it.
+
+        A study is continued; of other members that are alike the later ones are numbered.
+        """
         taken = {each._key for each in self.members}
         keys = (f"{self._key}/{member._key}{f'-{n}' if n > 1 else ''}" for n in count(1))
         self.members.append(member)
-        return next(key for key in keys if key not in taken)
+        key = next(key for key in keys if is_study or key not in taken)
+        return key, key in taken
 
     @property
     def above(self) -> list[RunTree]:
@@ -322,7 +330,15 @@ class RunTree:
 
     def _begin_refit(self, event: RunBegan) -> Run:
         self.refit = Run("refit", "refit", event.time, self._key_of(event.path), self.root)
+        self._name_refit()
         return self.refit
+
+    def _name_refit(self) -> None:
+        """Name the refit by the best candidate, once both are known."""
+        results = self._results
+        if self.refit is not None and results is not None and results.best is not None:
+            self.refit.rename(f"refit: {candidate_name(results.params[results.best])}")
+            self.refit.add_params(results.params[results.best])
 
     def _report(self, event: Reported) -> None:
         path = run_path(event.path)
@@ -351,16 +367,15 @@ class RunTree:
         self._end_open_folds(event.time)
         if event.results.best_score is not None:
             self.root.add_points({"best_score": event.results.best_score}, event.time)
-        results = event.results
-        if self.refit is not None and results.best is not None:
-            self.refit.rename(f"refit: {candidate_name(results.params[results.best])}")
-            self.refit.add_params(results.params[results.best])
+        results = self._results = event.results
+        self._name_refit()
         rungs: list[Search] = [rung for path, rung in self._rungs.items() if path[:-2] == event.path]
         groups = rungs or [group for path, group in self._searches.items() if path == event.path]
         for group in groups:
             self.runs += group.score(event, self.refit)
         if groups:
             self.root.view = groups[-1].view(event.time, results)
+        if groups or not self._at.keys() - {()}:
             self._description.results = results.of_rung(max(results.rungs)) if results.rungs else results
             self._describe()
 

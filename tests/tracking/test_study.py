@@ -111,27 +111,6 @@ def test_a_pruned_trial_is_a_finished_run_with_its_folds(make_tracker, runs, cli
     assert compared["mean"].iloc[0] == max(each.user_attrs["mean_test_score"] for each in study.trials)
 
 
-@pytest.mark.live_tree
-@pytest.mark.filterwarnings("ignore:.*optuna.terminator:FutureWarning")
-@pytest.mark.filterwarnings("ignore:.*experimental:optuna.exceptions.ExperimentalWarning")
-def test_a_search_of_optuna_integration_has_a_run_per_trial(net, data, make_tracker, runs):
-    integration = pytest.importorskip("optuna_integration", reason="optuna-integration is not installed")
-    tracker = make_tracker()
-    space = {"hidden_size": optuna.distributions.IntDistribution(4, 64)}
-    study = tracker.track_study(make_study())
-    with tracker.group("search and refit"):
-        search = integration.OptunaSearchCV(net().set_callbacks(tracker), space, cv=2, n_trials=2, study=study)
-        search.fit(*data)
-
-    kinds = Counter(run.data.tags["seqpipe.kind"] for run in runs())
-    assert kinds == {"group": 1, "search": 1, "candidate": 2, "fit": 2 * 2 + 1}
-    assert {run.info.status for run in runs()} == {"FINISHED"}
-    for run in runs("candidate"):
-        attributes = study.trials[int(run.data.tags["seqpipe.trial"])].user_attrs
-        for name in ("mean_test_score", "std_test_score", "split0_test_score", "split1_test_score"):
-            assert run.data.metrics[name] == attributes[name]
-
-
 def test_a_trial_that_fails_ends_failed_and_the_study_goes_on(net, data, make_tracker, runs):
     tracker = make_tracker()
 

@@ -177,6 +177,11 @@ class RecordedFits(FitListener):
         fit, error = self._fits.get(task.tree), sys.exc_info()[1]
         return None if fit is not None and error is fit.handled_before else error
 
+    @property
+    def _is_copy(self) -> bool:
+        """Whether this is a copy, such as in a worker, that sends events to the process that writes."""
+        return self._writer is None and self._channel is not None
+
     def _open_writer(self) -> Writer:
         if self._writer is None or self._writer_pid != os.getpid():
             # Imported when a fit begins: it imports MLflow, which takes a second and which no worker needs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqpipe.exceptions import TrackingError
@@ -185,11 +186,23 @@ class LoggedEntries(RecordedFits):
 
     def _saved_file(self, when: dict[str, Any], name: str, content: bytes) -> FileAdded:
         """Write a file where it waits for its upload."""
-        place = self._open_writer().new_path()
+        place = self._new_path()
         place.write_bytes(content)
         return FileAdded(**when, name=name, file=place.name)
 
+    def _new_path(self) -> Path:
+        """Return where a file or folder waits for its upload."""
+        if self._is_copy:
+            raise TrackingError(
+                "Files and models can be logged only by the process that began the fit or group, not by a worker. Return "
+                "them to that process, or log metrics, parameters and tags."
+            )
+        return self._open_writer().new_path()
+
     def _edit(self, event: Event, *, wait: bool = False) -> None:
+        if self._is_copy:
+            self._send([event])
+            return
         self._open_writer().receive(event)
         if wait or not self._held:
             self._flush()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -14,6 +15,7 @@ from seqpipe.tracking._adapter import Place, RecordedFits
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import FitBegan, FitEnded
 from seqpipe.tracking._outcome import now, outcome_of
+from seqpipe.tracking._params import as_text
 from seqpipe.tracking._task_events import group_began
 from seqpipe.tracking._tree import RunTree
 
@@ -43,16 +45,20 @@ class GroupedFits(RecordedFits):
         self._continuing: WeakKeyDictionary[Any, tuple[UUID, UUID]] = WeakKeyDictionary()
 
     @contextmanager
-    def group(self, name: str) -> Iterator[Self]:
+    def group(self, name: str, params: Mapping[str, Any] | None = None) -> Iterator[Self]:
         """Record all fits within a block as children of one run, such as those of a loop or of `cross_validate`.
 
         Methods such as `log_metrics` add to the run of the group. Models of the fits are not logged, nor diagnostics. The
-        fits may run in threads and in worker processes. A group within a group is one of its children.
+        fits may run in threads and in worker processes. A group within a group is one of its children, also in a worker
+        process, to which the tracker was sent. All calls of ``partial_fit`` of one estimator are one run, which ends with
+        the group.
 
         Parameters
         ----------
         name : str
             Name of the parent run.
+        params : mapping, optional
+            Parameters of the parent run.
 
         Yields
         ------
@@ -77,9 +83,11 @@ class GroupedFits(RecordedFits):
         if self._group is not None:
             key = f"group-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
         tags = {} if self._group is not None else {**environment_tags(), **self.tags}
-        with self._grouped(group_began(name, tags, key=key, group=self._group)) as tree:
+        began = group_began(name, tags, key=key, group=self._group)
+        began = replace(began, params={each: as_text(value) for each, value in (params or {}).items()})
+        with self._grouped(began) as tree:
             yield self
-        if self._group is None and not tree.members:
+        if self._group is None and not tree.members and not self._is_copy:
             self._warn(_NO_MEMBERS)
 
     def track_study(self, study: Study) -> TrackedStudy:
@@ -123,11 +131,18 @@ class GroupedFits(RecordedFits):
         self._continuing[estimator] = group, task.tree
         return None
 
+    def _begun(self, began: FitBegan) -> RunTree:
+        """Begin the run of a group; a copy of the tracker returns a tree that only has its id."""
+        if not self._is_copy:
+            return self._open_writer().begin(began)
+        self._send([began])
+        return RunTree(began)
+
     @contextmanager
     def _grouped(self, began: FitBegan) -> Iterator[RunTree]:
         """Record all fits within a block as members of a group that an event starts."""
         outer = self._group, self._tree
-        tree = self._tree = self._open_writer().begin(began)
+        tree = self._tree = self._begun(began)
         self._group = began.tree
         error: BaseException | None = None
         try:

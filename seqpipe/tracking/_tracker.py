@@ -228,7 +228,7 @@ class MLflowTracker(LoggedEntries, GroupedFits):
         from seqpipe.tracking._logged_model import model_name
         from seqpipe.tracking._model import save_model
 
-        place = self._open_writer().new_path()
+        place = self._new_path()
         with tempfile.TemporaryDirectory() as folder:  # MLflow does not write to folders of every name
             saved = Path(folder) / "model"
             save_model(estimator, X, saved, metadata=self._model_metadata)

@@ -9,10 +9,10 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate, learning_curve
 
-from seqpipe.exceptions import TrackingWarning
+from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking import read_runs, sync
 
 ALL = os.environ.get("SEQPIPE_FAULTS", "0") not in ("", "0")
@@ -109,6 +109,37 @@ def test_a_group_is_in_the_store_while_it_runs(net, data, make_tracker, runs):
         "Net: gru · 8 (1)": ("FINISHED", 0.5),
         "Net: gru · 8 (2)": ("RUNNING", 1.0),
     }
+
+
+def run_trial(tracker, model, data, size):
+    with tracker.group(f"size {size}", {"hidden_size": size}):
+        score = cross_val_score(model.set_params(hidden_size=size).set_callbacks(tracker), *data, cv=2).mean()
+        tracker.log_metrics({"score": score})
+        tracker.set_tags({"trial": size})
+        with pytest.raises(TrackingError, match="only by the process that began"):
+            tracker.log_text("text", "text.txt")
+
+
+@pytest.mark.live_tree
+def test_groups_in_worker_processes_are_children_of_the_group(net, data, make_tracker, runs, client):
+    tracker = make_tracker()
+    with tracker.group("trials"):
+        Parallel(2)(delayed(run_trial)(tracker, net(), data, size) for size in (4, 6))
+
+    assert_children(runs(), {"group": 3, "fit": 4})
+    [outer, *trials] = sorted(runs("group"), key=lambda run: run.info.run_name == "trials", reverse=True)
+    for run in trials:
+        assert run.data.tags["mlflow.parentRunId"] == outer.info.run_id
+        size = run.data.tags["trial"]
+        assert (run.info.run_name.removesuffix(" (1)").removesuffix(" (2)"), run.data.params) == (
+            f"size {size}",
+            {"hidden_size": size},
+        )
+        assert run.data.metrics["score"] == 0.5
+        fits = [fit for fit in runs("fit") if fit.data.tags["mlflow.parentRunId"] == run.info.run_id]
+        assert [fit.data.params["hidden_size"] for fit in fits] == [size] * 2
+        for fit in fits:
+            assert len(client.get_metric_history(fit.info.run_id, "train_loss")) == 3
 
 
 def test_after_a_group_each_fit_has_its_own_tree_again(net, data, make_tracker, runs):

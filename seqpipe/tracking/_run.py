@@ -69,6 +69,8 @@ class Run:
         Whether the run had finished before it was continued.
     grows : bool
         Whether the run is that of a group or study, to which runs are added after it had finished.
+    repeats : bool
+        Whether its task began again, as another worker does it if the first one is gone: points that it had are left out.
     """
 
     name: str
@@ -85,10 +87,12 @@ class Run:
     known_points: set[tuple[str, int]] | None = None
     was_finished: bool = False
     grows: bool = False
+    repeats: bool = False
     outcome: Outcome | None = None
     end: int | None = None
     known_params: set[str] = field(default_factory=set)
-    known_metrics: set[str] = field(default_factory=set)
+    #: The last step of each metric.
+    last_steps: dict[str, int] = field(default_factory=dict)
     #: The original names of the keys in the store, by kind of entry and key.
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -135,8 +139,16 @@ class Run:
 
     def add_points(self, metrics: Mapping[str, float], time: int, step: int = 0) -> None:
         """Add one value per metric."""
-        self.points += [Point(key, value, time, step) for key, value in metrics.items()]
-        self.known_metrics |= metrics.keys()
+        for key, value in metrics.items():
+            if self.repeats and step <= self.last_steps.get(key, -1):
+                continue
+            self.points.append(Point(key, value, time, step))
+            self.last_steps[key] = step
+
+    def repeat(self) -> None:
+        """Note that the task of the run begins again."""
+        self.outcome, self.end, self.ending, self.repeats = None, None, False, True
+        self.tags.pop("seqpipe.error", None)
 
     def finish(self, outcome: Outcome, time: int, *, held: bool = False) -> None:
         """End the run, or correct its outcome; with ``held`` it stays open in the store."""

@@ -258,7 +258,7 @@ class RunTree:
         run, fit = self.model_run, None
         data = self._description.data
         if event.is_fitted and data is not None:
-            fit = Scores(data, tuple(sorted(run.known_metrics)), {})
+            fit = Scores(data, tuple(sorted(run.last_steps)), {})
         folder = self._folder / Path(event.folder).name
         run.models.append(SavedModel(folder, event.name, event.params, event.tags, fit))
         run.scores = self._held_out
@@ -291,6 +291,9 @@ class RunTree:
         if event.path[-1][0] == FOLD and self._group_of(event.path) is None:
             return  # a search whose candidates are unknown
         self._end_previous(event)
+        if event.path in self._at:
+            self._at[event.path].repeat()
+            return
         run = self._begin_fold(event) if event.path[-1][0] == FOLD else self._begin_refit(event)
         run.tags |= event.tags
         run.add_params(event.params)

@@ -73,6 +73,30 @@ def test_the_tree_is_complete_for_any_order_of_events(data, n_candidates, n_spli
     assert sum(run.outcome.status == "FAILED" for run in candidates) == len(failed_candidates)
 
 
+def report(task, epoch, time):
+    path = (*fold(task), ("epoch", epoch - 1))
+    return Reported(tree=TREE, time=time, path=path, step=epoch, metrics={"train_loss": 1 / epoch}, tags={})
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_fold_that_another_worker_repeats_is_one_run_with_each_epoch_once(has_ended):
+    """Dask repeats the tasks of a worker that is gone, also those that were done."""
+    tree = searching(2, 1)
+    tree.apply(start(0, 10, worker=1))
+    for epoch in (1, 2):
+        tree.apply(report(0, epoch, 10 + epoch))
+    if has_ended:
+        tree.apply(end(0, 15))
+    tree.apply(start(0, 20, worker=2))
+    for epoch in (1, 2, 3):
+        tree.apply(report(0, epoch, 20 + epoch))
+    tree.apply(end(0, 30))
+
+    [run] = [run for run in tree.runs if run.kind == "fold"]
+    assert [(point.step, point.time) for point in run.points] == [(1, 11), (2, 12), (3, 23)]
+    assert (run.start, run.end, run.outcome) == (10, 30, FINISHED)
+
+
 def test_a_worker_that_begins_a_fold_has_ended_the_one_before():
     tree = searching(2, 1)
     tree.apply(start(0, 10))

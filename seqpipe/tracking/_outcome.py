@@ -25,7 +25,11 @@ class Outcome:
 FINISHED = Outcome("FINISHED")
 LOST = Outcome("KILLED", "process ended without closing the run")
 # A search continues when a fit inside it fails, so that no exception leaves the search.
-NOT_BEGUN = Outcome("FAILED", "the fit failed before it began; its FitFailedWarning has the traceback")
+NOT_BEGUN = Outcome(
+    "FAILED",
+    "the fit failed before it began, and its FitFailedWarning has the traceback; or its worker cannot reach the process "
+    "that writes runs, as from another machine",
+)
 UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning has the traceback")
 UNSCORED = Outcome("FAILED", "the fit or its scoring failed; the warning at the end of the search has the traceback")
 

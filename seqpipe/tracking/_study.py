@@ -82,7 +82,10 @@ class TrackedStudy:
 
     def _place_of_refit(self, search: StudiedSearch, estimator: Any, *, logs_model: bool) -> Place | None:
         """Return where an estimator is recorded that a search fits again at its end; None if it is another one."""
-        best = self._study.best_trial
+        try:
+            best = self._study.best_trial
+        except ValueError:  # no trial is complete
+            return None
         if not search.is_refit(estimator, best.params):
             return None
         began, tracker = replace(self._began(), logs_model=logs_model), self._tracker

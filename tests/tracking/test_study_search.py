@@ -123,6 +123,24 @@ def test_a_later_fit_is_not_taken_for_the_refit(net, data, make_tracker, runs):
     assert kinds(runs()) == {"search": 1, "candidate": 4, "fold": 8, "refit": 1, "fit": 2}
 
 
+def test_a_fit_after_trials_of_which_none_is_complete_is_a_tree_of_its_own(net, data, make_tracker, runs):
+    """The search then fits the estimator as it is."""
+    tracker, epochs = make_tracker(), []
+
+    def fail(epoch):
+        epochs.append(epoch)
+        if len(epochs) <= 2:
+            raise RuntimeError("no")
+
+    model = net(on_epoch=fail).set_callbacks(tracker)
+    study = tracker.track_study(make_study())
+    make_search(model, study, error_score="raise", catch=(RuntimeError,)).fit(*data)
+
+    assert kinds(runs()) == {"search": 1, "candidate": 2, "fold": 2, "fit": 1}
+    assert {run.info.status for run in runs("candidate")} == {"FAILED"}
+    assert [run.info.status for run in runs("fit")] == ["FINISHED"]
+
+
 def test_a_failed_refit_fails_the_search(net, data, make_tracker, runs):
     tracker = make_tracker()
     states = []

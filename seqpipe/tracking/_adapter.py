@@ -127,7 +127,8 @@ class RecordedFits(FitListener):
 
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
         """Record the start of a task."""
-        group, place = None, self._places.get(task.tree)
+        group: UUID | None = None
+        place = self._places.get(task.tree)
         if task.is_outermost and task.tree in self._fits:
             fit = self._fits[task.tree]
             fit.X, fit.y, group = X, y, fit.group

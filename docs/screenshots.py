@@ -38,7 +38,7 @@ STOPS = {
     "cells": ("Learning curves by cell", 820),
 }
 #: Milliseconds until a page has what is expected on it; a server that has just started takes long for the first one.
-PATIENCE = 60_000
+PATIENCE = 180_000
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import pytest
 GRID = dispatch.Grid((1, 3), (4,), (2, 5))
 
 
+@pytest.mark.slow
 def test_a_part_is_measured_and_written(tmp_path: Path) -> None:
     table = tmp_path / "measured.json"
     words = ["--tiny", "--rounds", "1", "--only", "lstm", "--modes", "training", "--threads", "1/1", "1/2"]

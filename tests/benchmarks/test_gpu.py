@@ -5,6 +5,7 @@ import pytest
 import torch
 
 
+@pytest.mark.slow
 def test_every_side_that_runs_here_has_a_line() -> None:
     lines = list(gpu.rows(["lstm", "MGU"], ["A"], torch.device("cpu"), 1, tiny=True))
     found = {tuple(part.strip() for part in line.split("|")[1:5]) for line in lines}

@@ -108,6 +108,7 @@ def test_long_names_with_dollar_signs_are_drawn_as_they_are(picture, drawn):
     assert not any(text.get_parse_math() for text in named)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("picture", "sizes"),
     [

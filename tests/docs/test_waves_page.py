@@ -28,6 +28,7 @@ def row(name: str) -> list[float]:
     return [float(cell) for cell in line.split("|")]
 
 
+@pytest.mark.slow
 def test_the_step_regressor_meets_the_books_table() -> None:
     """E3: the mean squared error by iteration is that of the book or lower, and what the page says it is."""
     iterations, errors = np.array([line.split() for line in printed_by("waves").splitlines()], dtype=float).T

@@ -41,6 +41,7 @@ class Interrupting(FitListener):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_fits_that_are_ended_early_continue(tmp_path: Path) -> None:
     model = SequenceClassifier(max_epochs=30, batch_size=8, hidden_size=4, early_stopping=False, random_state=0)
     search = GridSearchCV(model, {"cell": ["gru", "rnn"]}, cv=2, n_jobs=2)

@@ -24,6 +24,7 @@ def corners(n: int = 80) -> tuple[np.ndarray, list[str]]:
     return X, [("left" if a < 0 else "right") + (" down" if b < 0 else " up") for a, b in X]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder_size", "max_epochs"), [(32, 12), (None, 40)])
 def test_words_for_a_place_are_learnt(encoder_size: int | None, max_epochs: int) -> None:
     X, y = corners(600)

@@ -25,6 +25,7 @@ def ragged():
     return X, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "mlp"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_every_cell_learns_on_the_compiled_engine_what_it_learns_without(cell, bidirectional, ragged, monkeypatch):

@@ -46,6 +46,7 @@ def test_differences_carry_a_trend_on() -> None:
     np.testing.assert_allclose(model.predict(40), line[200:], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_network_continues_a_wave() -> None:
     model = Forecaster(SequenceRegressor(hidden_size=16, random_state=0), window=25, horizon=10, blend=False).fit(
         wave[:200]

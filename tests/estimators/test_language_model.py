@@ -356,6 +356,7 @@ def test_a_long_text_with_a_class_or_a_weight_is_a_text_of_its_own() -> None:
     assert "end" in LanguageModel(**TINY).fit([long], sample_weight=[1.0]).vocabulary_.special
 
 
+@pytest.mark.slow
 def test_a_few_long_texts_are_told_to_be_slow() -> None:
     books = ["abcd efgh " * 2048] * 2
     settings = {**TINY, "max_epochs": 1, "hidden_size": 1, "tbptt": (1024, 1024)}

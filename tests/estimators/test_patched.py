@@ -61,6 +61,7 @@ def test_what_is_no_patch_is_refused(patch: Any) -> None:
         SequenceRegressor(**SHORT, patch=patch).fit(noise(9), y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [SequenceClassifier(**SHORT, patch=(4, 2)), SequenceRegressor(**SHORT, patch=[3, 3])])
 def test_an_estimator_of_patches_keeps_the_contract(model: Any) -> None:
     check_estimator(model)

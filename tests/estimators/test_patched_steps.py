@@ -80,6 +80,7 @@ def test_truncated_training_is_refused_before_it_begins() -> None:
 # ---- fits and predictions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [StepClassifier(**QUICK, patch=(4, 2)), StepRegressor(**QUICK, patch=[3, 3])])
 def test_an_estimator_of_patches_keeps_the_contract(model: Any) -> None:
     check_estimator(model)

@@ -70,6 +70,7 @@ def test_features_means_true() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale_inputs", ["sequences", "both"])
 def test_an_estimator_keeps_the_contract_and_its_statistics(scale_inputs: str) -> None:
     model = SequenceClassifier(**SHORT, scale_inputs=scale_inputs)

@@ -19,6 +19,7 @@ from seqpipe.exceptions import DataWarning, InvalidSequencesError
 SMALL = {"embedding": 16, "hidden_size": 32, "lr": 0.02, "max_epochs": 20, "random_state": 0}
 
 
+@pytest.mark.slow
 def test_a_gru_reads_a_label_and_a_value_from_ragged_words() -> None:
     texts, praise = make_reviews(1000, random_state=0)
     labels = np.where(praise > 0, "positive", "negative")

@@ -41,6 +41,7 @@ print(hashlib.sha256(model.predict_proba(X).tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_another_process_with_the_same_seed_gives_the_same_bits(capsys: pytest.CaptureFixture[str]) -> None:
     exec(FIT, {})
     ran = subprocess.run([sys.executable, "-c", FIT], capture_output=True, text=True, check=True)

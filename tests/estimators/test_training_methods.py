@@ -49,6 +49,7 @@ def taken(values: Any, indices: Any) -> Any:
 # ---- truncated backpropagation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPWISE)
 @pytest.mark.parametrize("regime", [(1, 12), (3, 3), (2, 5)])
 def test_step_estimators_learn_with_truncation(name: str, regime: tuple[int, int]) -> None:
@@ -72,6 +73,7 @@ def test_the_automatic_budget_counts_updates() -> None:
     assert model.history_[-1]["lr"] < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss_on", ["last", lambda n: np.arange(n) % 9 == 8])
 def test_the_automatic_budget_does_not_count_parts_without_a_loss(loss_on: Any) -> None:
     long = [rng.normal(size=(20, 1)) for _ in range(100)]

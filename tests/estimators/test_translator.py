@@ -36,6 +36,7 @@ def fitted(**changes: object) -> SequenceTranslator:
     return SequenceTranslator(**(TINY | {"max_epochs": 3} | changes)).fit(*pairs())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["dot", "additive", None])
 def test_a_copy_task_is_learnt_within_seconds(attention: str | None) -> None:
     words, _ = pairs(1200, longest=4)

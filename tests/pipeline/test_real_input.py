@@ -130,7 +130,7 @@ def test_a_csv_that_nobody_prepared_goes_from_error_to_error_to_a_served_model(
             assert 400 <= status < 500, garbage
 
 
-def wait_for(url: str, seconds: float = 60) -> None:
+def wait_for(url: str, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The names that the code of a function reads: globals and attributes."""
+"""What the code of a function reads: names of globals and attributes, or what no name tells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ ANY_NAME = "*"
 _LIBRARIES = frozenset(
     {"torch", "numpy", "math", "seqpipe", "functools", "itertools", "operator", "typing", "builtins"}
 )
+#: Modules whose functions return something else at each call, or depend on what is outside of the program.
+_CHANGING = frozenset({"datetime", "io", "os", "pathlib", "random", "secrets", "subprocess", "sys", "time", "uuid"})
+#: Built-in functions that read what no name in the code tells.
+_OPEN_ENDED = frozenset({"__import__", "eval", "exec", "globals", "input", "open"})
+#: What a trace may have otherwise than the loop: attributes of tensors, and what torch tells of its state.
+_OF_TRACE = frozenset({
+    "grad_fn", "is_leaf", "requires_grad", "get_num_threads", "is_autocast_enabled", "is_grad_enabled",
+    "is_inference_mode_enabled",
+})  # fmt: skip
 _GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
+#: Instructions between a global and what is done with it.
+_FILLERS = frozenset({"CACHE", "EXTENDED_ARG", "PUSH_NULL"})
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"})
 
 
@@ -34,10 +45,13 @@ class CodeReads:
         Names of attributes of any object, with `ANY_NAME` if the code does not determine them.
     places : tuple of (dict, str)
         Globals and attributes of user modules, each as a namespace and a name in it.
+    unseen : str or None
+        What else the code does that a comparison of these cannot detect, or that may happen once per step only.
     """
 
     names: frozenset[str]
     places: tuple[tuple[dict[str, Any], str], ...]
+    unseen: str | None = None
 
 
 _FOUND: WeakKeyDictionary[FunctionType, tuple[CodeType, CodeReads]] = WeakKeyDictionary()
@@ -72,7 +86,35 @@ def _reads(function: FunctionType) -> CodeReads:
             names.add(ANY_NAME)
     if names & _DYNAMIC:
         names.add(ANY_NAME)
-    return CodeReads(frozenset(names), tuple(places.values()))
+    return CodeReads(frozenset(names), tuple(places.values()), next(_unseen(function, function.__code__), None))
+
+
+def _unseen(function: FunctionType, code: CodeType) -> Iterator[str]:
+    """Yield what the code does that no comparison of names detects."""
+    found = function.__globals__
+    instructions = [each for each in dis.get_instructions(code) if each.opname not in _FILLERS]
+    for one, following in zip(instructions, [*instructions[1:], None]):
+        name, after = one.argval, "" if following is None else following.opname
+        if one.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+            yield f"assigns the global {name!r}"
+        elif one.opname == "IMPORT_NAME" and name.partition(".")[0] not in _LIBRARIES:
+            yield f"imports {name!r} at each call"
+        elif one.opname in _ATTRIBUTE and name in _OF_TRACE:
+            yield f"reads {name!r}, which may be another in a trace"
+        elif one.opname in _GLOBAL and name not in found and name in _OPEN_ENDED:
+            yield f"calls {name!r}"
+        elif one.opname in _GLOBAL and _is_changing(found.get(name)):
+            yield f"uses the module {name!r}"
+        elif one.opname in _GLOBAL and after in ("COPY", "STORE_ATTR"):
+            yield f"assigns an attribute of {name!r}"
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _unseen(function, inner)
+
+
+def _is_changing(value: Any) -> bool:
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return isinstance(name, str) and name.partition(".")[0] in _CHANGING
 
 
 def _loads(code: CodeType) -> Iterator[tuple[str | None, str]]:
@@ -88,7 +130,7 @@ def _loads(code: CodeType) -> Iterator[tuple[str | None, str]]:
             if last is not None:
                 yield last, name
             last = None
-        elif instruction.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
+        elif instruction.opname not in _FILLERS:
             last = None
     yield from _loads_of_all(inner for inner in code.co_consts if isinstance(inner, CodeType))
 

@@ -181,6 +181,8 @@ class Tokens:
         """Return the token of a function and of the values that it reads."""
         if is_library(function):
             return function
+        if (unseen := reads_of(function).unseen) is not None:
+            raise Untracked(f"{path!r} {unseen}")
         reads = [self._of_place(where, name, path) for where, name in reads_of(function).places]
         cells = [self._of_cell(cell, path) for cell in function.__closure__ or ()]
         return (function, function.__code__, self.of(function.__defaults__, path), *reads, *cells)
@@ -327,4 +329,7 @@ def _nonempty_cells(function: FunctionType) -> Iterator[Any]:
 
 def _reads_mutable(function: FunctionType) -> bool:
     """Return whether a function reads values that may change while the function stays the same."""
-    return not is_library(function) and bool(reads_of(function).places or function.__closure__ or function.__defaults__)
+    if is_library(function):
+        return False
+    reads = reads_of(function)
+    return bool(reads.places or reads.unseen or function.__closure__ or function.__defaults__)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import enum
+import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from seqpipe import Recurrent
 from seqpipe.cells import Cell, GRUCell
 from seqpipe.recurrence.contents._contents import contents_of, first_difference
 from seqpipe.recurrence.contents._tokens import Tokens
 
 RATE = 0.5
+COUNT = 0
 TABLE = {"rate": 0.5}
 
 
@@ -162,6 +166,67 @@ def test_what_cannot_be_seen_is_named_where_the_step_mentions_it(make: Callable[
     assert unseen.startswith("\"held['rng']\" is a ")
     cell.held, cell.aside = None, make()
     assert contents_of(cell).unseen is None
+
+
+def counting(h: Tensor) -> Tensor:
+    global COUNT
+    COUNT += 1
+    return h * COUNT
+
+
+def counting_in_a_class(h: Tensor) -> Tensor:
+    Settings.rate += 1.0
+    return h * Settings.rate
+
+
+def importing(h: Tensor) -> Tensor:
+    import types
+
+    return h * types.__dict__.get("rate", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "reason"),
+    [
+        (counting, "assigns the global 'COUNT'"),
+        (counting_in_a_class, "assigns an attribute of 'Settings'"),
+        (importing, "imports 'types' at each call"),
+        (lambda h: h * globals()["RATE"], "calls 'globals'"),
+        (lambda h: h * len(list(map(open, ["rate.txt"]))), "calls 'open'"),
+        (lambda h: h * sys.modules["rates"].rate, "uses the module 'sys'"),
+        (lambda h: h * time.time(), "uses the module 'time'"),
+        (lambda h: h * 2 if h.requires_grad else h, "reads 'requires_grad', which may be another in a trace"),
+        (
+            lambda h: next(h * each for each in [torch.get_num_threads()]),
+            "reads 'get_num_threads', which may be another in a trace",
+        ),
+    ],
+)
+def test_what_the_code_tells_nothing_of_is_named(scale: Callable[[Tensor], Tensor], reason: str) -> None:
+    class Scaled(GRUCell):
+        def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+            output, state = super().step(x_t, state)
+            return output, scale(state)
+
+    unseen = contents_of(Scaled(2, 3)).unseen
+    assert unseen is not None
+    assert unseen.endswith(reason)
+
+
+def test_a_counter_outside_of_a_cell_counts_what_it_counts_in_the_loop(compiled: None) -> None:
+    global COUNT
+
+    class Counted(GRUCell):
+        def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+            output, state = super().step(x_t, state)
+            return output, counting(state)
+
+    counts = []
+    for engine in ("loop", "auto"):
+        COUNT = 0
+        Recurrent(Counted(2, 3), engine=engine)(torch.zeros(4, 5, 2))
+        counts.append(COUNT)
+    assert counts[0] == counts[1]
 
 
 def test_more_values_than_can_be_compared_are_refused() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -80,6 +81,7 @@ class RecordedFits(FitListener):
         """Clear the state that belongs to the process that writes."""
         self._writer: Writer | None = None
         self._writer_pid = 0
+        self._opening = threading.Lock()
         self._fits: dict[UUID, _Fit] = {}
         self._tree: RunTree | None = None
         self._held = False
@@ -184,15 +186,16 @@ class RecordedFits(FitListener):
         return self._writer is None and self._channel is not None
 
     def _open_writer(self) -> Writer:
-        if self._writer is None or self._writer_pid != os.getpid():
-            # Imported when a fit begins: it imports MLflow, which takes a second and which no worker needs.
-            from seqpipe.tracking._writer import Writer
+        with self._opening:  # fits in several threads share the writer
+            if self._writer is None or self._writer_pid != os.getpid():
+                # Imported when a fit begins: it imports MLflow, which takes a second and which no worker needs.
+                from seqpipe.tracking._writer import Writer
 
-            self._writer = Writer(resolve_uri(self.tracking_uri), self.experiment)
-            self._writer_pid = os.getpid()
-            self._channel = None  # opened for the first worker
-            weakref.finalize(self, self._writer.stop)
-        return self._writer
+                self._writer = Writer(resolve_uri(self.tracking_uri), self.experiment)
+                self._writer_pid = os.getpid()
+                self._channel = None  # opened for the first worker
+                weakref.finalize(self, self._writer.stop)
+            return self._writer
 
     def _record(self, translate: Callable[[], Iterable[Event]]) -> None:
         """Send the events of a task; an error in doing so does not stop the fit."""

@@ -140,7 +140,8 @@ class Writer:
         except TrackingError as error:
             self._is_away = True
             self._set_failure(error)
-        return self._pending() + self._unapplied
+            return self._pending() + self._unapplied
+        return 0  # what is pending by now are later events, of fits in other threads
 
     def take_left_out(self) -> dict[str, str]:
         """Return and clear the entries that were dropped, with the reasons."""

@@ -142,6 +142,14 @@ def test_the_context_keeps_the_run_open_for_more(net, data, make_tracker, runs, 
     assert (parent.data.tags["stage"], parent.data.tags["folds"]) == ("final", "2")
 
 
+def test_fits_in_threads_share_a_tracker(net, data, make_tracker, runs):
+    tracker = make_tracker()
+    with ThreadPoolExecutor(4) as threads:
+        for ended in [threads.submit(net().set_callbacks(tracker).fit, *data) for _ in range(4)]:
+            ended.result()
+    assert [run.info.status for run in runs("fit")] == ["FINISHED"] * 4
+
+
 def test_pictures_texts_and_tables_become_artifacts(net, data, make_tracker, client, tmp_path):
     figure = Figure()
     figure.subplots().plot([1, 2])

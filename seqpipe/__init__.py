@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqpipe.bundle import load, save
+    from seqpipe.callbacks import reported
     from seqpipe.cells import Cell, GRUCell, LSTMCell, MinGRUCell, MLPCell, RNNCell
     from seqpipe.estimators import (
         Forecaster,
@@ -91,6 +92,7 @@ _HOMES = {
     "load": "seqpipe.bundle",
     "make_windows": "seqpipe.transformers",
     "prunable_cross_val_score": "seqpipe.tuning",
+    "reported": "seqpipe.callbacks",
     "resumable": "seqpipe.estimators",
     "save": "seqpipe.bundle",
     "sequence_union": "seqpipe.transformers",
@@ -137,6 +139,7 @@ __all__ = [
     "load",
     "make_windows",
     "prunable_cross_val_score",
+    "reported",
     "resumable",
     "save",
     "sequence_union",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from seqpipe.callbacks._task import FitTask
+from seqpipe.callbacks._candidates import scores_by_method
+from seqpipe.callbacks._scores import note_fold, unnoted
+from seqpipe.callbacks._task import FitTask, TaskPath
 
 __all__ = ["FitListener"]
 
@@ -20,7 +22,8 @@ class FitListener:
     max_propagation_depth = None
 
     def __init__(self) -> None:
-        self._under_way: set[UUID] = set()
+        #: The outermost fits, and of each the searches in it that score by the own method of estimators.
+        self._under_way: dict[UUID, set[TaskPath]] = {}
 
     def opened(self, estimator: Any, task: FitTask) -> None:
         """Note that an outermost fit begins in this process; what is raised here ends the fit."""
@@ -36,17 +39,23 @@ class FitListener:
         continues after it from a checkpoint, or has ended.
         """
 
+    def scored(self, estimator: Any, task: FitTask, scores: dict[str, float]) -> None:
+        """Note scores of the fold that ended last in this thread, such as ``test_score``; see `reported`."""
+
     def closed(self, estimator: Any, task: FitTask) -> None:
         """Note that an outermost fit is over, with or without an error."""
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin an outermost fit; scikit-learn calls this."""
-        self._under_way.add(context.root_uuid)
+        self._under_way[context.root_uuid] = set()
         self.opened(estimator, FitTask.of(context))
 
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
         """Begin a task; scikit-learn calls this."""
-        self.began(estimator, FitTask.of(context), X, y)
+        task = FitTask.of(context)
+        if task.name == "fit" and task.tree in self._under_way and scores_by_method(estimator):
+            self._under_way[task.tree].add(task.path)
+        self.began(estimator, task, X, y)
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> bool:
         """End a task; scikit-learn calls this.
@@ -56,7 +65,12 @@ class FitListener:
         stop : bool
             Whether the outermost fit was interrupted, and this is a thread of it that still runs.
         """
-        self.ended(estimator, FitTask.of(context), metadata or {})
+        task = FitTask.of(context)
+        with unnoted():
+            self.ended(estimator, task, metadata or {})
+        if task.is_fold:
+            searches = self._under_way.get(task.tree, set())
+            note_fold(self, estimator, task, by_method=any(task.path[: len(path)] == path for path in searches))
         return self.interrupted(context)
 
     def interrupted(self, context: Any) -> bool:
@@ -65,5 +79,5 @@ class FitListener:
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """End an outermost fit; scikit-learn calls this after every fit."""
-        self._under_way.discard(context.root_uuid)
+        self._under_way.pop(context.root_uuid, None)
         self.closed(estimator, FitTask.of(context))

@@ -71,6 +71,16 @@ class FitTask:
         """What the task is for the one above it, such as `FOLD` for the fit of an estimator in a search."""
         return self.path[-1][0] if self.path else self.name
 
+    @property
+    def is_inner(self) -> bool:
+        """Whether it is a part of a fold or of the refit of a search."""
+        return bool({FOLD, REFIT} & {role for role, _ in self.path[:-1]})
+
+    @property
+    def is_fold(self) -> bool:
+        """Whether it is a fold of a search, and no part of another fold or of a refit."""
+        return self.role == FOLD and not self.is_inner
+
 
 def _path(context: Any) -> TaskPath:
     path = []

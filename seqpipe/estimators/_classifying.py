@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._listeners import with_callbacks
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
@@ -138,6 +139,7 @@ class ClassifyingEstimator(SequenceEstimator):
         check_is_fitted(self)
         return self._answer(X, self._codec.decisions)
 
+    @reports_score
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; for multi-label targets, the subset accuracy.
 

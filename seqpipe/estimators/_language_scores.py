@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._input import check_labels
 from seqpipe.estimators._language_data import next_tokens
 from seqpipe.estimators._next_token import NextToken, log_probabilities
@@ -74,6 +75,7 @@ class LanguageScoresMixin:
 
     # ---- likelihood
 
+    @reports_score
     def score(self, X: Any, y: Any = None) -> float:
         """Return the negative of `bits_per_token`; higher is better.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._declared import Group, fitted, parameter
 from seqpipe.estimators._sequence_estimator import SequenceEstimator
 from seqpipe.estimators._step_targets import target_place
@@ -102,6 +103,7 @@ class RegressingEstimator(SequenceEstimator):
     def _target_weights(self, values: NDArray[Any], weight: NDArray[np.float64] | None) -> Any:
         return None
 
+    @reports_score
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination R², averaged over outputs.
 

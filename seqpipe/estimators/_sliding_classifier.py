@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._input import check_labels
 from seqpipe.estimators._sliding import SlidingWindowEstimator
 from seqpipe.estimators._step_targets import check_step_labels
@@ -165,6 +166,7 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
             return labels
         return self._shaped(labels.reshape(-1, *[1] * (self._step_ndim - 1)), found)
 
+    @reports_score
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy over sequences or time steps; warn if y contains labels not seen in fit."""
         scores, found = self._scores(X)

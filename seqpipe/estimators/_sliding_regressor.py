@@ -10,6 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._input import check_targets
 from seqpipe.estimators._sliding import SlidingWindowEstimator
 from seqpipe.estimators._step_targets import check_step_numbers
@@ -119,6 +120,7 @@ class SlidingWindowRegressor(RegressorMixin, SlidingWindowEstimator):
             return values
         return self._shaped(values if self._step_ndim == 2 else values[:, 0], found)
 
+    @reports_score
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² over sequences or time steps, averaged over outputs."""
         values, found = self._values(X)

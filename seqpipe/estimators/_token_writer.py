@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._constant import ConstantComparisonMixin, target_rows
 from seqpipe.estimators._declared import fitted
 from seqpipe.estimators._ensemble import EnsembleEstimator
@@ -226,6 +227,7 @@ class TokenWriter(ConstantComparisonMixin, WritingParameters, TokenParameters, E
 
     # ---- scores
 
+    @reports_score
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the fraction of samples whose text is predicted exactly."""
         truth, predicted = self._compared(X, y)

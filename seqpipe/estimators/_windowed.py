@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._input import check_rows, check_series, check_targets, check_weight
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
@@ -173,6 +174,7 @@ class WindowedRegressor(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin
         windows = self._windows(X, reset=False)
         return np.asarray(self.estimator_.predict(suited(self.estimator_, windows)))
 
+    @reports_score
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² over all rows, averaged over outputs."""
         predicted = self.predict(X)

@@ -15,10 +15,10 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV
 
-from seqpipe.callbacks import IS_LIVE, fit_with_callbacks
+from seqpipe.callbacks import IS_LIVE, fit_with_callbacks, reported
 from seqpipe.exceptions import FitFailedError, RecipeError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._fits import FitNotes
 from seqpipe.pipeline._load import LoadedRecipe
@@ -48,7 +48,7 @@ def make_search(loaded: LoadedRecipe, task: Task, model: Any, train: TaskData, *
         raise RecipeError("--jobs: must be a number of parallel fits, or -1 for one per core. Got 0 instead.")
     grids = candidate_parameters(loaded, task, model, train)
     common = {
-        "scoring": _scoring(loaded, task, train),
+        "scoring": reported(_scoring(loaded, task, train) or check_scoring(model)),
         "cv": _folds(loaded, task, model, train),
         "n_jobs": search.jobs if jobs is None else jobs,
         "error_score": np.nan,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seqpipe.callbacks import FOLD, FitListener, FitTask, open_channel
+from seqpipe.callbacks import FOLD, RUNG, FitListener, FitTask, open_channel
 from seqpipe.callbacks import REFIT as REFIT_TASK
 
 __all__ = ["REFIT", "FitCounter", "FitEvent"]
@@ -23,9 +23,9 @@ class FitEvent:
 
     Attributes
     ----------
-    kind : {"began", "ended", "epoch", "reported"}
-        Kind of event; "reported" is the end of an estimator's fit, with its metadata. A fit that raises has
-        no "ended" event unless its estimator reports one.
+    kind : {"began", "ended", "epoch", "reported", "scored"}
+        Kind of event; "reported" is the end of an estimator's fit, with its metadata, and "scored" comes after the end of a
+        fold. A fit that raises has no "ended" event unless its estimator reports one.
     fit : int
         Candidate times number of folds plus fold, `REFIT` for the refit, 0 without a search.
     worker : tuple of (int, int)
@@ -42,9 +42,13 @@ class FitEvent:
         Duration of training, and of compilation before it, in seconds.
     error : str or None
         Why the fit failed.
+    scores : dict of str to float, or None
+        Scores of the fold, such as "test_score".
+    rung : int
+        Number of the rung of a successive halving search, from 0.
     """
 
-    kind: Literal["began", "ended", "epoch", "reported"]
+    kind: Literal["began", "ended", "epoch", "reported", "scored"]
     fit: int
     worker: tuple[int, int] = (0, 0)
     n_fits: int | None = None
@@ -55,6 +59,8 @@ class FitEvent:
     seconds: float | None = None
     compile_seconds: float | None = None
     error: str | None = None
+    scores: dict[str, float] | None = None
+    rung: int = 0
 
 
 class FitCounter(FitListener):
@@ -92,6 +98,11 @@ class FitCounter(FitListener):
             self._channel.send(FitEvent("reported", fit, seconds=metadata.get("fit_seconds"), **known))
         if _is_fit(task):
             self._channel.send(FitEvent("ended", fit))
+
+    def scored(self, estimator: Any, task: FitTask, scores: dict[str, float]) -> None:
+        """Report scores of a fold."""
+        rung = next((number for role, number in task.path if role == RUNG), 0)
+        self._channel.send(FitEvent("scored", _number(task), scores=scores, rung=rung))
 
 
 def _is_fit(task: FitTask) -> bool:

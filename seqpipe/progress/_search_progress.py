@@ -10,11 +10,12 @@ from typing import Any
 from rich.console import Console
 from sklearn.model_selection._search import BaseSearchCV
 
-from seqpipe.callbacks import SEARCH, FitTask, n_candidates, searched_candidates
+from seqpipe.callbacks import SEARCH, FitTask, n_candidates, ranking_metric, searched_candidates
 from seqpipe.progress._display import Frame, displayed
-from seqpipe.progress._events import REFIT, FitCounter, FitEvent
+from seqpipe.progress._events import FitCounter, FitEvent
+from seqpipe.progress._ranking import Ranking
 from seqpipe.progress._tally import Tally
-from seqpipe.progress._words import best_of, epochs_of, last_line, line, summary
+from seqpipe.progress._words import Names, best_of, epochs_of, last_line, line, summary
 from seqpipe.tracking import candidate_name
 
 __all__ = ["SearchProgress"]
@@ -23,9 +24,10 @@ __all__ = ["SearchProgress"]
 class SearchProgress(FitCounter):
     """Show how far a search or a fit is, with any ``n_jobs``.
 
-    Shown are the fits done and left, the epochs of the running ones, the time left, and the lowest loss so far: the
-    validation loss if the fits have one. Scores on the folds are known to scikit-learn only at the end of a search. The time
-    left is estimated from the fits done and the epochs of the running ones, and is unknown until an epoch is done.
+    Shown are the fits done and left, the epochs of the running ones, the time left, and the candidate with the best mean
+    score of those of which all folds are scored. As long as there is none, or where scores are not `reported`, it is the
+    lowest loss, the validation loss if the fits have one. The time left is estimated from the fits done and the epochs of
+    the running ones, and is unknown until an epoch is done.
 
     In a terminal this is a display that moves, in a notebook one output that changes. In a pipe or a file it is a line each
     minute. The last line stays.
@@ -56,8 +58,10 @@ class SearchProgress(FitCounter):
 
     def began(self, estimator: Any, task: FitTask, X: Any, y: Any) -> None:
         """Report the beginning of a fit."""
-        if task.name == SEARCH and "_view" in vars(self):  # searches begin in the process that shows them
-            self._view.plan(_names(estimator), n_candidates(estimator), estimator.n_splits_)
+        if (
+            task.name == SEARCH and not task.is_inner and "_view" in vars(self)
+        ):  # it begins in the process that shows it
+            self._view.plan(estimator)
         super().began(estimator, task, X, y)
 
     def closed(self, estimator: Any, task: FitTask) -> None:
@@ -65,9 +69,9 @@ class SearchProgress(FitCounter):
         self._view.close(task.tree)
 
 
-def _names(search: Any) -> list[str]:
-    """Return the names of the candidates of a search, as of their runs; none if they are known only at its end."""
-    return [candidate_name(params) for params in searched_candidates(search) or []]
+def _names(search: Any) -> Names:
+    """Return the names of the candidates of a search, as of their runs, unless they are known only at its end."""
+    return Names([candidate_name(params) for params in searched_candidates(search) or []], search.n_splits_)
 
 
 class _View:
@@ -80,8 +84,7 @@ class _View:
         self._shown: Any = None
         self._stack = ExitStack()
         self._tally = Tally(is_search=False)
-        self._names: list[str] = []
-        self._n_splits = 1
+        self._names = Names()
         self._began = 0.0
 
     def open(self, tree: Any, tally: Tally) -> None:
@@ -89,7 +92,7 @@ class _View:
         with self._lock:
             if self._shown is not None:
                 return
-            self._shown, self._tally, self._names, self._began = tree, tally, [], time.monotonic()
+            self._shown, self._tally, self._names, self._began = tree, tally, Names(), time.monotonic()
             if not tally.is_search:
                 tally.begin(self._began)
         self._stack.enter_context(displayed(self._console, self._frame, self._last, self._every))
@@ -100,24 +103,19 @@ class _View:
             self._stack.close()
             self._shown = None
 
-    def plan(self, names: list[str], number: int | None, n_splits: int) -> None:
-        """Note the names and number of the candidates of the search."""
+    def plan(self, search: Any) -> None:
+        """Note the names and number of the candidates of a search, and what ranks them."""
+        names, number = _names(search), n_candidates(search)
         with self._lock:
-            self._names, self._n_splits = names, n_splits
+            self._names = names
+            self._tally.ranking = Ranking(names.n_splits, ranking_metric(search))
             if number is not None and self._tally.is_search:
-                self._tally.plan(number * n_splits)
+                self._tally.plan(number * names.n_splits)
 
     def receive(self, event: FitEvent) -> None:
         """Note an event, of any thread."""
         with self._lock:
             self._tally.apply(event, time.monotonic())
-
-    def _name_of(self, fit: int) -> str:
-        if fit == REFIT:
-            return "refit"
-        candidate, fold = divmod(fit, self._n_splits)
-        name = self._names[candidate] if candidate < len(self._names) else f"candidate {candidate + 1}"
-        return f"{name} · fold {fold + 1}"
 
     def _frame(self) -> Frame:
         with self._lock:
@@ -126,11 +124,11 @@ class _View:
             return Frame(
                 None if left is None else spent / max(spent + left, 1e-9),
                 summary(self._tally, spent, left),
-                best_of(self._tally, self._name_of),
-                epochs_of(self._tally, self._name_of),
-                line(self._tally, self._name_of, spent, left),
+                best_of(self._tally, self._names),
+                epochs_of(self._tally, self._names),
+                line(self._tally, self._names, spent, left),
             )
 
     def _last(self) -> str:
         with self._lock:
-            return last_line(self._tally, self._name_of, time.monotonic() - self._began)
+            return last_line(self._tally, self._names, time.monotonic() - self._began)

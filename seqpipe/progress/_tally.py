@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 
 from seqpipe.progress._events import REFIT, FitEvent
+from seqpipe.progress._ranking import Ranking
 
-__all__ = ["Best", "Running", "Tally"]
+__all__ = ["Lowest", "Running", "Tally"]
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Best:
+class Lowest:
     """The lowest loss so far: ``name`` is the validation loss if there is one."""
 
     name: str
@@ -72,8 +73,10 @@ class Tally:
         Numbers of fits that have ended, and of those of them that failed.
     running : dict of int to Running
         The fits that have begun and not ended.
-    best : Best or None
+    lowest : Lowest or None
         The lowest loss so far.
+    ranking : Ranking
+        The scores of the candidates so far.
     """
 
     is_search: bool
@@ -82,7 +85,8 @@ class Tally:
     done: int = 0
     failed: int = 0
     running: dict[int, Running] = field(default_factory=dict)
-    best: Best | None = None
+    lowest: Lowest | None = None
+    ranking: Ranking = field(default_factory=Ranking)
     _durations: list[float] = field(default_factory=list)
     _epochs: list[int] = field(default_factory=list)
     _errors: set[int] = field(default_factory=set)
@@ -107,6 +111,8 @@ class Tally:
             self._note_epoch(event, now)
         elif event.kind == "ended":
             self.end(event.fit, now)
+        elif event.kind == "scored":
+            self.ranking.add(event)
 
     def _begin(self, event: FitEvent, now: float) -> None:
         """Begin a fit, and end the one that its worker had: one that fails in a transformer does not report its end."""
@@ -130,8 +136,8 @@ class Tally:
         value = losses.get(name, math.nan)
         if event.fit == REFIT or not math.isfinite(value):
             return  # the refit has seen all data
-        if self.best is None or (name == self.best.name and value < self.best.value):
-            self.best = Best(name, value, event.fit)
+        if self.lowest is None or (name == self.lowest.name and value < self.lowest.value):
+            self.lowest = Lowest(name, value, event.fit)
 
     def end(self, fit: int, now: float) -> None:
         """Note that a fit has ended."""

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from seqpipe.progress._events import REFIT
 from seqpipe.progress._tally import Running, Tally
 from seqpipe.tables import count
 
-__all__ = ["best_of", "duration", "epochs_of", "last_line", "line", "summary"]
+__all__ = ["Names", "best_of", "duration", "epochs_of", "last_line", "line", "summary"]
 
 #: How many of the running fits a line names.
 _NAMED = 3
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of candidates and of their folds.
+
+    Attributes
+    ----------
+    candidates : list of str
+        Of the candidates, as far as they are known.
+    n_splits : int
+        Number of folds of each candidate.
+    """
+
+    candidates: list[str] = field(default_factory=list)
+    n_splits: int = 1
+
+    def candidate(self, number: int) -> str:
+        """Return the name of a candidate by its number, from 0."""
+        return self.candidates[number] if number < len(self.candidates) else f"candidate {number + 1}"
+
+    def fit(self, number: int) -> str:
+        """Return the name of a fit by its number."""
+        if number == REFIT:
+            return "refit"
+        candidate, fold = divmod(number, self.n_splits)
+        return f"{self.candidate(candidate)} · fold {fold + 1}"
 
 
 def duration(seconds: float) -> str:
@@ -42,40 +70,42 @@ def summary(tally: Tally, spent: float, left: float | None) -> str:
     return " | ".join(parts)
 
 
-def best_of(tally: Tally, name_of: Callable[[int], str]) -> str:
-    """Return the best so far; nothing before the first epoch."""
-    if tally.best is None:
+def best_of(tally: Tally, names: Names) -> str:
+    """Return the best score so far, or the lowest loss until a candidate is scored; nothing before the first epoch."""
+    if (best := tally.ranking.best) is not None:
+        return f"best {best.name} {best.value:.4g} ({names.candidate(best.candidate)})"
+    if (lowest := tally.lowest) is None:
         return ""
-    whose = f" ({name_of(tally.best.fit)})" if tally.is_search else ""
-    return f"best {tally.best.name} {tally.best.value:.4g}{whose}"
+    whose = f" ({names.fit(lowest.fit)})" if tally.is_search else ""
+    return f"lowest {lowest.name} {lowest.value:.4g}{whose}"
 
 
-def line(tally: Tally, name_of: Callable[[int], str], spent: float, left: float | None) -> str:
+def line(tally: Tally, names: Names, spent: float, left: float | None) -> str:
     """Return a line with all of it."""
-    running = epochs_of(tally, name_of)
+    running = epochs_of(tally, names)
     more = [f"and {len(running) - _NAMED} more"] if len(running) > _NAMED else []
-    parts = [summary(tally, spent, left), best_of(tally, name_of), "; ".join([*running[:_NAMED], *more])]
+    parts = [summary(tally, spent, left), best_of(tally, names), "; ".join([*running[:_NAMED], *more])]
     return " | ".join(part for part in parts if part)
 
 
-def epochs_of(tally: Tally, name_of: Callable[[int], str]) -> list[str]:
+def epochs_of(tally: Tally, names: Names) -> list[str]:
     """Return the epochs of each running fit."""
-    return [_of_fit(fit, each, tally, name_of) for fit, each in sorted(tally.running.items())]
+    return [_of_fit(fit, each, tally, names) for fit, each in sorted(tally.running.items())]
 
 
-def _of_fit(fit: int, running: Running, tally: Tally, name_of: Callable[[int], str]) -> str:
+def _of_fit(fit: int, running: Running, tally: Tally, names: Names) -> str:
     of_all = f"/{running.n_epochs}" if running.n_epochs else ""
     epochs = f"epoch {running.epoch}{of_all}"
-    return f"{name_of(fit)}: {epochs}" if tally.is_search else epochs
+    return f"{names.fit(fit)}: {epochs}" if tally.is_search else epochs
 
 
-def last_line(tally: Tally, name_of: Callable[[int], str], spent: float) -> str:
+def last_line(tally: Tally, names: Names, spent: float) -> str:
     """Return the line after the end."""
     if tally.is_search:
         of_all = "" if tally.n_fits in (None, tally.done) else f" of {tally.n_fits}"
         failed = f", {tally.failed} failed" if tally.failed else ""
-        parts = [f"{tally.done}{of_all} fits in {duration(spent)}{failed}", best_of(tally, name_of)]
+        parts = [f"{tally.done}{of_all} fits in {duration(spent)}{failed}", best_of(tally, names)]
     else:
         n_epochs = max((running.epoch for running in tally.running.values()), default=0)
-        parts = [f"{count(n_epochs, 'epoch')} in {duration(spent)}", best_of(tally, name_of)]
+        parts = [f"{count(n_epochs, 'epoch')} in {duration(spent)}", best_of(tally, names)]
     return " | ".join(part for part in parts if part)

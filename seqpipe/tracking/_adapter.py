@@ -20,7 +20,7 @@ from uuid import UUID
 from seqpipe.callbacks import PARTIAL_FIT, Channel, FitListener, FitTask, TaskPath, open_channel
 from seqpipe.exceptions import TrackingWarning
 from seqpipe.tracking._environment import environment_tags
-from seqpipe.tracking._events import Event, FitEnded
+from seqpipe.tracking._events import Event, FitEnded, FoldScored
 from seqpipe.tracking._names import fit_name
 from seqpipe.tracking._outcome import now, outcome_of
 from seqpipe.tracking._task_events import begin_events, end_events, fit_began
@@ -143,6 +143,11 @@ class RecordedFits(FitListener):
         """Record the end of a task and its metadata."""
         error, place = self._propagating(task), self._places.get(task.tree)
         self._record(partial(end_events, estimator, place.of(task) if place else task, metadata, error))
+
+    def scored(self, estimator: Any, task: FitTask, scores: dict[str, float]) -> None:
+        """Record scores of a fold."""
+        place = self._places.get(task.tree, Place(task.tree))
+        self._send([FoldScored(tree=place.tree, time=now(), path=place.of(task).path, scores=scores)])
 
     def closed(self, estimator: Any, task: FitTask) -> None:
         """End the runs of an outermost fit."""

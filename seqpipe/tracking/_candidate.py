@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 from seqpipe.tracking._colours import COLOUR, colour_of
 from seqpipe.tracking._curves import MeanCurves
-from seqpipe.tracking._events import Reported, SearchEnded
+from seqpipe.tracking._events import FoldScored, Reported, SearchEnded
+from seqpipe.tracking._fold_scores import FoldScores
 from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import FINISHED, NOT_BEGUN, UNSCORED
 from seqpipe.tracking._params import cells_in, is_cell
 from seqpipe.tracking._run import Run
-from seqpipe.tracking._search import SearchResults
 from seqpipe.tracking._view import SearchView, view_of
 
 __all__ = ["Candidate", "Search"]
@@ -45,10 +45,9 @@ class Search:
         self._parent = parent
         self._candidates: dict[int, Candidate] = {}
 
-    def view(self, time: int, results: SearchResults | None = None) -> SearchView:
-        """Return how the interface shows the search; what is known at ``time``."""
-        score = "mean_test_score" if results is None else _ranking(results)
-        return view_of(self._grid, score, time)
+    def view(self, time: int, metric: str) -> SearchView:
+        """Return how the interface shows the search, whose candidates a metric ranks; what is known at ``time``."""
+        return view_of(self._grid, f"mean_test_{metric}", time)
 
     def candidate_of(self, task: int, time: int, params: Mapping[str, str] = _UNKNOWN) -> Candidate:
         """Return the candidate that a task with ``params`` belongs to, creating it with its first task."""
@@ -114,6 +113,7 @@ class Candidate:
         self._n_splits = n_splits
         self._folds: dict[int, Run] = {}
         self._curves = MeanCurves(n_splits)
+        self._scores = FoldScores(n_splits)
         run.tags |= self._tags
 
     def has(self, task: int) -> bool:
@@ -152,6 +152,12 @@ class Candidate:
         point = self._curves.add(task % self._n_splits, event.step, event.metrics)
         self.run.add_points(point, event.time, event.step)
 
+    def score_fold(self, task: int, event: FoldScored) -> None:
+        """Add scores of a fold, and their means once all folds have them."""
+        split = task % self._n_splits
+        self._folds[split].add_points(self._scores.add(split, event.scores), event.time)
+        self.run.add_points(self._scores.summary(), event.time)
+
     def end_if_complete(self) -> None:
         """End the run once all folds have ended, with the outcome of the first fold that did not finish."""
         outcomes = [fold.outcome for fold in self._folds.values() if fold.outcome is not None]
@@ -160,10 +166,10 @@ class Candidate:
             self.run.finish(next((bad for bad in outcomes if bad != FINISHED), FINISHED), last)
 
     def score(self, metrics: dict[str, float], folds: list[dict[str, float]], time: int) -> None:
-        """Record the results of the search: scores, and failures that were not reported otherwise."""
-        self.run.add_points(metrics, time)
+        """Record the results of the search: scores that are not there yet, and failures that were not reported otherwise."""
+        self.run.add_points(self._scores.rest(metrics), time)
         for split, fold in self._folds.items():
-            fold.add_points(folds[split], time)
+            fold.add_points(self._scores.add(split, folds[split]), time)
             if any(math.isnan(score) for score in folds[split].values()):
                 self._fail(fold)
 
@@ -171,10 +177,3 @@ class Candidate:
         for run in (fold, self.run):
             if run.outcome == FINISHED and run.end is not None:
                 run.finish(UNSCORED, run.end)
-
-
-def _ranking(results: SearchResults) -> str:
-    """Return the mean score that ranks the candidates; the first one if several metrics leave that undefined."""
-    scores = [key for key in results.candidates[0] if key.startswith("mean_test_")]
-    score = f"mean_test_{results.metric}"
-    return score if score in scores or not scores else scores[0]

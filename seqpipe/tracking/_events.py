@@ -10,6 +10,7 @@
     ├── RunBegan      a fold or the refit begins; starts a run
     ├── Reported      metrics and tags of an epoch or a fit
     ├── RunEnded      a fold, the refit or a rung ended
+    ├── FoldScored    a fold was scored, before the search ends
     ├── SearchEnded   the scores of all candidates
     ├── BaselineAdded scores of a simple method, beside which those of the model are judged
     ├── FitEnded      the outermost fit ended, with or without an error
@@ -40,6 +41,7 @@ __all__ = [
     "FileAdded",
     "FitBegan",
     "FitEnded",
+    "FoldScored",
     "HeldOutScored",
     "ModelAdded",
     "Released",
@@ -91,7 +93,7 @@ class SearchBegan(Event):
     """The search at ``path`` begins.
 
     It tries the values in ``grid``, per parameter; ``searched`` is None where its candidates are known only at its end.
-    ``n_fits`` is the number of all fits, the refit included, where it is known.
+    ``n_fits`` is the number of all fits, the refit included, where it is known, and ``metric`` ranks the candidates.
     """
 
     path: TaskPath
@@ -99,6 +101,7 @@ class SearchBegan(Event):
     searched: list[dict[str, str]] | None
     grid: dict[str, list[str]] = field(default_factory=dict)
     n_fits: int | None = None
+    metric: str = "score"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,14 @@ class RunEnded(Event):
 
     path: TaskPath
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldScored(Event):
+    """The fold at ``path`` was scored; ``scores`` have the names that its run gives them, such as "test_score"."""
+
+    path: TaskPath
+    scores: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ from functools import lru_cache
 from inspect import Parameter, signature
 from typing import Any
 
+from seqpipe.callbacks import Reported
+
 __all__ = ["MAX_LENGTH", "as_text", "cells_in", "changed_params", "is_cell", "numbers_in", "scalar_params", "texts_in"]
 
 #: Maximum number of characters of a value in MLflow.
@@ -27,10 +29,11 @@ def as_text(value: Any) -> str:
 def scalar_params(estimator: Any, *, deep: bool = True) -> dict[str, str]:
     """Return the parameters of an estimator that are a number, string, bool, class or None, as strings.
 
-    Nested estimators are left out, but not their parameters.
+    Nested estimators are left out, but not their parameters. A scorer that is reported counts as the one that it wraps.
     """
-    params = estimator.get_params(deep=deep)
-    return {name: as_text(value) for name, value in sorted(params.items()) if _is_scalar(value)}
+    params = sorted(estimator.get_params(deep=deep).items())
+    plain = {name: value.scoring if isinstance(value, Reported) else value for name, value in params}
+    return {name: as_text(value) for name, value in plain.items() if _is_scalar(value)}
 
 
 def changed_params(estimator: Any, *, deep: bool = True) -> dict[str, str]:

@@ -57,6 +57,12 @@ class SearchResults:
     metric: str = "score"
     rungs: list[int] | None = None
 
+    @property
+    def ranking_metric(self) -> str:
+        """The metric whose mean ranks the candidates; the first one if several metrics leave that undefined."""
+        scores = [key.removeprefix("mean_test_") for key in self.candidates[0] if key.startswith("mean_test_")]
+        return self.metric if self.metric in scores or not scores else scores[0]
+
     def of_rung(self, rung: int) -> SearchResults:
         """Return those of the candidates in a rung; the best one is None if it is in another one."""
         here = [i for i, each in enumerate(self.rungs or ()) if each == rung]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,8 +44,8 @@ class RunningFit:
     epochs : dict of str to (int, int or None)
         Epochs done, and planned if that is known, of each fit that is running, by its name.
     best : (str, float, str) or None
-        Name and value of the best score of a search that has scored its candidates, else of the lowest loss that an ended
-        fit had in its last epoch; and the name of the run that has it.
+        Name and value of the best score of a search, or of its best candidate so far of which all folds are scored, else of
+        the lowest loss that an ended fit had in its last epoch; and the name of the run that has it.
     process : str
         The process that fits.
     is_here, is_alive : bool
@@ -78,7 +79,7 @@ class RunningFit:
             found.append(f"  {self.done}{of_all} fits done{failed}, {count(len(self.epochs), 'fit')} running")
         if self.best is not None:
             name, value, run = self.best
-            found.append(f"  best {name} so far: {value:.4g} ({run})")
+            found.append(f"  {'lowest' if name in _LOSSES else 'best'} {name} so far: {value:.4g} ({run})")
         for name, (epoch, planned) in self.epochs.items():
             found.append(f"  {name}: epoch {epoch}" + (f" of {planned}" if planned else ""))
         alive = ("is running" if self.is_here else "may be running") if self.is_alive else "has ended"
@@ -132,7 +133,7 @@ def _status(client: MlflowClient, root: Any, experiment: str) -> RunningFit:
         failed=sum(run.info.status != "FINISHED" for run in ended),
         n_fits=_number(tags.get(N_FITS, "")),
         epochs={run.info.run_name: _epochs(client, run) for run in fits if run.info.status == "RUNNING"},
-        best=_best(root, ended if kind == "search" else [root]),
+        best=_best(root, below.values(), ended if kind == "search" else [root]),
         process=process_of(tags),
         is_here=is_here(tags),
         is_alive=is_alive(tags),
@@ -150,12 +151,29 @@ def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _best(root: Any, fits: list[Any]) -> tuple[str, float, str] | None:
+def _best(root: Any, below: Iterable[Any], fits: list[Any]) -> tuple[str, float, str] | None:
     score = root.data.metrics.get("best_score", math.nan)
     if math.isfinite(score):
         return "score", score, root.info.run_name
+    candidates = [run for run in below if run.data.tags.get("seqpipe.kind") == "candidate"]
+    if (best := _best_candidate(candidates, root.data.params.get("refit", "score"))) is not None:
+        return best
     for loss in _LOSSES:
         values = [(run.data.metrics[loss], run.info.run_name) for run in fits if loss in run.data.metrics]
         if finite := [(value, name) for value, name in values if math.isfinite(value)]:
             return (loss, *min(finite))
+    return None
+
+
+def _best_candidate(candidates: list[Any], refit: str) -> tuple[str, float, str] | None:
+    """Return metric, value and name of the best of the candidates that are scored; of several rungs in the last of these.
+
+    Of several metrics it is the one that the search refits by.
+    """
+    for metric in dict.fromkeys([refit, "score"]):
+        key = f"mean_test_{metric}"
+        scored = [run for run in candidates if math.isfinite(run.data.metrics.get(key, math.nan))]
+        if scored:
+            best = max(scored, key=lambda run: (int(run.data.tags.get("seqpipe.rung", 0)), run.data.metrics[key]))
+            return metric, best.data.metrics[key], best.info.run_name
     return None

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from sklearn.model_selection._search import BaseSearchCV
 
-from seqpipe.callbacks import FOLD_NUMBER, RUNG, SEARCH, FitTask, TaskPath, n_candidates
+from seqpipe.callbacks import FOLD_NUMBER, RUNG, SEARCH, FitTask, TaskPath, n_candidates, ranking_metric
 from seqpipe.tracking._device import describe_device
 from seqpipe.tracking._events import (
     DataSeen,
@@ -32,6 +32,7 @@ from seqpipe.tracking._names import fit_name
 from seqpipe.tracking._outcome import FINISHED, now, outcome_of
 from seqpipe.tracking._params import cells_in, changed_params, numbers_in, scalar_params, texts_in
 from seqpipe.tracking._run import Kind
+from seqpipe.tracking._run_path import run_path
 from seqpipe.tracking._search import (
     grid_of,
     has_indexed_folds,
@@ -40,7 +41,6 @@ from seqpipe.tracking._search import (
     results_of,
     searched_params,
 )
-from seqpipe.tracking._tree import run_path
 
 __all__ = ["FOLDS", "begin_events", "end_events", "fit_began", "group_began"]
 
@@ -102,6 +102,7 @@ def begin_events(
             searched=searched_params(estimator),
             grid=grid_of(estimator),
             n_fits=_n_fits(estimator),
+            metric=ranking_metric(estimator) or "score",
         )
     if _is_rung(task):
         yield _rung_began(estimator, task, time)

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
-from seqpipe.callbacks import FOLD, REFIT, TaskPath
+from seqpipe.callbacks import FOLD, TaskPath
 from seqpipe.tracking._candidate import Candidate, Search
 from seqpipe.tracking._colours import BASELINE_COLOUR, COLOUR, colour_of
 from seqpipe.tracking._description import DESCRIPTION, Description
@@ -18,6 +18,7 @@ from seqpipe.tracking._events import (
     FileAdded,
     FitBegan,
     FitEnded,
+    FoldScored,
     HeldOutScored,
     ModelAdded,
     Released,
@@ -33,18 +34,11 @@ from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import FINISHED, LOST, UNFINISHED, Outcome
 from seqpipe.tracking._params import as_text
 from seqpipe.tracking._run import N_FITS, Run, SavedModel, Scores
+from seqpipe.tracking._run_path import run_path
 from seqpipe.tracking._rung import Rung
 from seqpipe.tracking._search import SearchResults
 
-__all__ = ["RunTree", "add_tree", "run_path"]
-
-
-def run_path(path: TaskPath) -> TaskPath:
-    """Return the path of the run that the task at ``path`` belongs to; () for the outermost fit."""
-    for depth, (role, _) in enumerate(path, start=1):
-        if role in (FOLD, REFIT):
-            return path[:depth]
-    return ()
+__all__ = ["RunTree", "add_tree"]
 
 
 class RunTree:
@@ -151,6 +145,8 @@ class RunTree:
                 self._end_rung(self._rungs[event.path], event)
             case RunEnded():
                 self._end(run_path(event.path), event.outcome, event.time)
+            case FoldScored() if event.path in self._candidates:
+                self._candidates[event.path].score_fold(event.path[-1][1], event)
             case SearchEnded():
                 self._score(event)
             case FitEnded():
@@ -280,7 +276,7 @@ class RunTree:
         self._searches[event.path] = search = Search(
             event.n_splits, event.searched, event.grid, self._key_of(event.path), self.root
         )
-        self.root.view = search.view(event.time)
+        self.root.view = search.view(event.time, event.metric)
         if event.n_fits is not None:
             self.root.tags[N_FITS] = str(event.n_fits)
         self.root.add_params({name: as_text(", ".join(values)) for name, values in event.grid.items()})
@@ -377,7 +373,7 @@ class RunTree:
         for group in groups:
             self.runs += group.score(event, self.refit)
         if groups:
-            self.root.view = groups[-1].view(event.time, results)
+            self.root.view = groups[-1].view(event.time, results.ranking_metric)
         if groups or not self._at.keys() - {()}:
             self._description.results = results.of_rung(max(results.rungs)) if results.rungs else results
             self._describe()

@@ -17,7 +17,7 @@ from scipy.stats import loguniform
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import make_scorer
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
@@ -39,6 +39,7 @@ from seqpipe import (
     WindowedRegressor,
     WindowSplit,
     make_windows,
+    reported,
 )
 from seqpipe.exceptions import BundleError
 
@@ -312,3 +313,12 @@ def test_padded_sequences_go_into_an_estimator_of_scikit_learn(path: Path) -> No
     fitted = PadSequences().fit(X)
     seqpipe.save(fitted, path)
     np.testing.assert_array_equal(seqpipe.load(path).transform(X), fitted.transform(X))
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", make_scorer(accuracy_score), ["accuracy", "f1_macro"]])
+def test_a_search_whose_scores_are_reported_is_saved(tmp_path, scoring):
+    refit = "accuracy" if isinstance(scoring, list) else True
+    search = GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, scoring=reported(scoring), refit=refit)
+    search.fit(X[:, -1], LABELS)
+    seqpipe.save(search, tmp_path / "model")
+    assert seqpipe.load(tmp_path / "model").score(X[:, -1], LABELS) == search.score(X[:, -1], LABELS)

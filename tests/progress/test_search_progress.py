@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-from seqpipe import SearchProgress
+from seqpipe import SearchProgress, reported
 from seqpipe.callbacks import fit_with_callbacks
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -31,8 +31,8 @@ SCRIPT = f"""
 import numpy as np
 from epochs import Epochs
 from sklearn.model_selection import GridSearchCV
-from seqpipe import SearchProgress
-search = GridSearchCV(Epochs(seconds=0.3), {GRID!r}, cv=2, n_jobs=2)
+from seqpipe import SearchProgress, reported
+search = GridSearchCV(Epochs(seconds=0.3), {GRID!r}, cv=2, n_jobs=2, scoring=reported("accuracy"))
 search.set_callbacks(SearchProgress()).fit(np.ones((12, 2)), np.arange(12) % 2)
 """
 
@@ -48,10 +48,21 @@ def lines(search, every=60.0, **options):
 @pytest.mark.live_tree
 def test_a_log_has_a_line_from_time_to_time_and_the_last():
     *present, last = lines(GridSearchCV(Epochs(seconds=0.05), GRID, cv=2), every=0.02)
-    assert re.fullmatch(r"5 fits in \d s \| best train_loss 0.3333 \(gru · fold 1\)", last)
+    assert re.fullmatch(r"5 fits in \d s \| lowest train_loss 0.3333 \(gru · fold 1\)", last)
     assert any(
-        re.search(r"^fits 1/5, 4 left \| .* left \| best .* \| gru · fold 2: epoch [0-3]", line) for line in present
+        re.search(r"^fits 1/5, 4 left \| .* left \| lowest .* \| gru · fold 2: epoch [0-3]", line) for line in present
     )
+
+
+@pytest.mark.live_tree
+@pytest.mark.parametrize("scoring", [reported("accuracy"), reported({"accuracy": "accuracy", "f1": "f1"})])
+def test_the_best_candidate_is_shown_once_its_folds_are_scored(scoring):
+    refit, name = (True, "score") if callable(scoring) else ("accuracy", "accuracy")
+    search = GridSearchCV(Epochs(seconds=0.05), GRID, cv=2, scoring=scoring, refit=refit)
+    *present, last = lines(search, every=0.02)
+    assert any(re.search(r"^fits 1/5, .* \| lowest train_loss 0.3333 \(gru · fold 1\) \|", line) for line in present)
+    assert any(re.search(rf"^fits [23]/5, .* \| best {name} 0.5 \(gru\) \|", line) for line in present)
+    assert last.endswith(f"| best {name} 0.5 (gru)")
 
 
 @pytest.mark.live_tree
@@ -68,7 +79,7 @@ def test_a_short_search_is_one_line_of_a_log():
 
 def test_a_single_fit_tells_its_epochs():
     (last,) = lines(Epochs())
-    assert re.fullmatch(r"3 epochs in \d s \| best train_loss 0.3333", last)
+    assert re.fullmatch(r"3 epochs in \d s \| lowest train_loss 0.3333", last)
 
 
 @pytest.mark.live_tree
@@ -106,7 +117,7 @@ def test_a_notebook_has_one_output_that_changes(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython.display", there)
     Epochs().set_callbacks(SearchProgress(Console(force_jupyter=True))).fit(X, y)
     assert shown[0].endswith("epoch 0")
-    assert re.fullmatch(r"3 epochs in \d s \| best train_loss 0.3333", shown[-1])
+    assert re.fullmatch(r"3 epochs in \d s \| lowest train_loss 0.3333", shown[-1])
 
 
 @pytest.mark.live_tree
@@ -141,4 +152,4 @@ def test_a_terminal_shows_the_fits_of_two_processes_and_ends_with_one_line():
     assert re.search(r"fits 0/5, 5 left \|", plain)
     assert "gru · fold 1: epoch" in plain
     assert "gru · fold 2: epoch" in plain
-    assert re.search(r"5 fits in \d+ s \| best train_loss 0.3333 \(", plain.splitlines()[-1])
+    assert re.search(r"5 fits in \d+ s \| best score 0.5 \((gru|lstm)\)$", plain.splitlines()[-1])

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqpipe.progress import REFIT, FitEvent
+from seqpipe.progress._ranking import Ranking
 from seqpipe.progress._tally import Tally
 from seqpipe.progress._words import duration
 
@@ -85,12 +86,42 @@ def test_a_fit_that_failed_is_counted_and_is_no_measure_of_time():
     assert (tally.done, tally.failed, tally.seconds_left(1.0)) == (1, 1, None)
 
 
-def test_the_best_is_the_lowest_validation_loss_of_a_fold():
+def test_the_lowest_loss_is_a_validation_loss_of_a_fold():
     tally = Tally(True, refits=True)
     for fit, loss in ((0, 0.5), (1, 0.3), (2, math.nan), (REFIT, 0.1)):
         tally.apply(began(fit, n_fits=3), 0.0)
         tally.apply(epoch(fit, 1, train_loss=0.01, valid_loss=loss), 1.0)
-    assert (tally.best.name, tally.best.value, tally.best.fit) == ("valid_loss", 0.3, 1)
+    assert (tally.lowest.name, tally.lowest.value, tally.lowest.fit) == ("valid_loss", 0.3, 1)
+
+
+def scored(fit, rung=0, **scores):
+    return FitEvent("scored", fit, scores=scores, rung=rung)
+
+
+def best_of(events, n_splits=2, metric="score"):
+    """Return the best candidate after each event, as its number and mean score."""
+    ranking, found = Ranking(n_splits, metric), []
+    for event in events:
+        ranking.add(event)
+        found.append(ranking.best and (ranking.best.candidate, ranking.best.value))
+    return found
+
+
+def test_the_best_candidate_has_the_greatest_mean_of_those_with_all_folds_scored():
+    scores = [(0, 0.5), (2, 0.9), (1, 0.7), (5, -0.1), (3, 0.5), (4, math.nan)]
+    events = [scored(fit, test_score=score, train_score=2.0) for fit, score in scores]
+    assert best_of(events) == [None, None, (0, 0.6), (0, 0.6), (1, 0.7), (1, 0.7)]
+
+
+def test_of_several_metrics_one_ranks_the_candidates():
+    events = [scored(0, test_f1=0.1), scored(0, test_accuracy=0.9), scored(1, test_f1=0.8, test_accuracy=0.2)]
+    assert best_of(events, 1, "accuracy") == [None, (0, 0.9), (0, 0.9)]
+    assert best_of(events, 1, None) == [(0, 0.1), (0, 0.1), (1, 0.8)]
+
+
+def test_a_candidate_of_a_later_rung_precedes():
+    events = [scored(0, test_score=0.9), scored(0, rung=1, test_score=0.7), scored(1, rung=1, test_score=0.8)]
+    assert best_of(events, 1) == [(0, 0.9), (0, 0.7), (1, 0.8)]
 
 
 @given(st.floats(0, 1e6))

@@ -28,9 +28,10 @@ from sklearn.model_selection import GridSearchCV
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import Net
 
+from seqpipe import reported
 from seqpipe.tracking import MLflowTracker, _direct, sync
 from seqpipe.tracking._direct import DirectWriter
-from seqpipe.tracking._events import Reported
+from seqpipe.tracking._events import FoldScored, Reported
 from seqpipe.tracking._store import open_client
 from seqpipe.tracking._writer import Writer
 
@@ -91,6 +92,9 @@ def _note_reports(file):
         if isinstance(event, Reported):
             for key in event.metrics:
                 os.write(file, f"{key} {event.step} {event.time}\n".encode())
+        if isinstance(event, FoldScored):
+            for key in event.scores:
+                os.write(file, f"{key} 0 {event.time}\n".encode())
 
     Writer.receive = noting
 
@@ -121,7 +125,8 @@ def _fit(uri, experiment, way, reports):
 
     net = Net(fail=endings.get(name), on_epoch=on_epoch)
     with MLflowTracker(experiment, tracking_uri=uri) as tracker:
-        GridSearchCV(net, {"cell": ["gru", "lstm"]}, cv=2, error_score="raise").set_callbacks(tracker).fit(X, y)
+        search = GridSearchCV(net, {"cell": ["gru", "lstm"]}, cv=2, error_score="raise", scoring=reported("accuracy"))
+        search.set_callbacks(tracker).fit(X, y)
         tracker.log_text("text", "notes/text.txt")
         tracker.log_metrics({"held_out": 1.0})
         tracker.log_held_out({"score": 1.0}, X, y)
@@ -160,6 +165,8 @@ def counts(client, experiment, reports):
         for key in run.data.metrics:
             history = client.get_metric_history(run.info.run_id, key)
             stored.update((key, point.step, point.timestamp, run.info.run_id) for point in history)
+            if "_score" in key and len(history) > 1:
+                wrong.append(f"{kind} has {len(history)} points of {key}")
         if run.info.status == "RUNNING":
             wrong.append(f"{kind} is running")
         if run.info.status == "FINISHED" and "seqpipe.error" in tags:

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from seqpipe.callbacks import reported
 from seqpipe.tracking._params import MAX_LENGTH, as_text, changed_params, numbers_in, scalar_params, texts_in
 
 
@@ -32,6 +33,13 @@ def test_values_become_short_texts(value, text):
 def test_a_long_value_is_cut_to_what_mlflow_keeps():
     assert len(as_text("x" * 10_000)) == MAX_LENGTH
     assert as_text("x" * 10_000).endswith("x…")
+
+
+def test_a_scorer_that_is_reported_counts_as_the_one_that_it_wraps():
+    grid = {"C": [1.0]}
+    assert (
+        changed_params(GridSearchCV(LogisticRegression(), grid, scoring=reported("f1")), deep=False)["scoring"] == "f1"
+    )
 
 
 def test_estimators_inside_are_left_out_but_not_their_parameters():

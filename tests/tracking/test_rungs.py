@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from seqpipe.callbacks import RUNG, FitListener
+from seqpipe.callbacks import RUNG, FitListener, reported
 from seqpipe.pipeline import compare_experiment
 from seqpipe.tracking._search import resources_of_rung
 
@@ -25,7 +25,15 @@ GRID = {"cell": ["gru", "lstm"], "hidden_size": [4]}
 
 
 def by_epochs(net, grid=GRID, **options):
-    settings = {"resource": "max_epochs", "max_resources": 2, "factor": 2, "cv": 2, "random_state": 0, **options}
+    settings = {
+        "resource": "max_epochs",
+        "max_resources": 2,
+        "factor": 2,
+        "cv": 2,
+        "random_state": 0,
+        "scoring": reported("accuracy"),
+        **options,
+    }
     return HalvingGridSearchCV(net(), grid, **settings)
 
 
@@ -51,6 +59,9 @@ def test_a_search_becomes_parent_rungs_candidates_folds_and_refit(
         epochs = search.n_resources_[int(run.data.tags["seqpipe.rung"]) - 1]
         assert len(client.get_metric_history(run.info.run_id, "train_loss")) == epochs
         assert run.data.params["max_epochs"] == str(epochs)
+    for run in runs("fold") + runs("candidate"):
+        scores = [key for key in run.data.metrics if "test_score" in key]
+        assert {len(client.get_metric_history(run.info.run_id, key)) for key in scores} == {1}
     assert_scored(search, runs)
     compared = compare_experiment(experiment, tracking_uri=uri).table
     assert compared["name"].tolist() == [run.info.run_name for run in runs("candidate") if in_rung(run) == 1]
@@ -86,17 +97,21 @@ def in_rung(run):
 def test_a_rung_is_in_the_store_while_it_runs(net, data, make_tracker, runs):
     tracker, seen = make_tracker(), []
 
+    def scored(run):
+        return "mean_test_score" in run.data.metrics
+
     def look(epoch):
         tracker._writer.drain()
-        seen.append([(run.info.run_name, run.info.status) for run in runs("rung") + runs("candidate")])
+        seen.append([(run.info.run_name, run.info.status, scored(run)) for run in runs("rung") + runs("candidate")])
 
     grid = {"cell": ["gru", "lstm"], "on_epoch": [look]}
     by_epochs(net, grid, refit=False).set_callbacks(tracker).fit(*data)
 
-    assert ("rung 1: 2 candidates, 1 epoch", "RUNNING") in seen[0]
-    assert ("gru", "RUNNING") in seen[0]
-    assert ("rung 1: 2 candidates, 1 epoch", "FINISHED") in seen[-1]
-    assert ("rung 2: 1 candidate, 2 epochs", "RUNNING") in seen[-1]
+    assert ("rung 1: 2 candidates, 1 epoch", "RUNNING", False) in seen[0]
+    assert ("gru", "RUNNING", False) in seen[0]
+    assert {("gru", "FINISHED", True), ("lstm", "FINISHED", True)} <= set(seen[-1])
+    assert ("rung 1: 2 candidates, 1 epoch", "FINISHED", False) in seen[-1]
+    assert ("rung 2: 1 candidate, 2 epochs", "RUNNING", False) in seen[-1]
 
 
 def test_samples_may_be_the_resource_and_a_search_may_be_a_step(net, data, make_tracker, runs):

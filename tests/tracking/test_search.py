@@ -13,6 +13,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from seqpipe import reported
+
 GRID = {"cell": ["gru", "lstm"], "hidden_size": [4, 8]}
 
 pytestmark = pytest.mark.live_tree
@@ -20,7 +22,8 @@ pytestmark = pytest.mark.live_tree
 
 def test_a_search_becomes_parent_candidates_folds_and_refit(net, data, make_tracker, runs, client, n_jobs):
     tracker = make_tracker()
-    search = GridSearchCV(net(), GRID, cv=3, n_jobs=n_jobs).set_callbacks(tracker).fit(*data)
+    search = GridSearchCV(net(), GRID, cv=3, n_jobs=n_jobs, scoring=reported("accuracy")).set_callbacks(tracker)
+    search.fit(*data)
 
     assert [len(runs(kind)) for kind in ("search", "candidate", "fold", "refit")] == [1, 4, 12, 1]
     assert {run.info.status for run in runs()} == {"FINISHED"}
@@ -36,6 +39,10 @@ def test_a_search_becomes_parent_candidates_folds_and_refit(net, data, make_trac
         assert {name: fold.data.params[name] for name in GRID} == {name: above.data.params[name] for name in GRID}
         curve = client.get_metric_history(fold.info.run_id, "train_loss")
         assert [(point.step, point.value) for point in curve] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    (scored,) = client.get_metric_history(runs("candidate")[0].info.run_id, "mean_test_score")
+    (end,) = client.get_metric_history(parent.info.run_id, "best_score")
+    assert scored.value == search.cv_results_["mean_test_score"][0]
+    assert scored.timestamp < end.timestamp
 
 
 @pytest.fixture(params=["alone", "processes", "threads"])

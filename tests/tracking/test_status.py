@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 from sklearn.model_selection import GridSearchCV
 from typer.testing import CliRunner
 
+from seqpipe import reported
 from seqpipe.cli import app
 from seqpipe.tracking import read_status
 from seqpipe.tracking._experiment_id import experiment_id
@@ -46,10 +47,29 @@ def test_a_running_search_tells_its_fits_their_epochs_and_the_best_so_far(
     assert fit.epochs == {"gru · fold 2": (2, 3)}
     assert fit.best == ("train_loss", pytest.approx(1 / 3), "gru · fold 1")
     assert fit.silent_seconds < 120
-    assert "1 of 5 fits done, 1 fit running\n  best train_loss so far: 0.3333 (gru · fold 1)\n" in printed[0]
+    assert "1 of 5 fits done, 1 fit running\n  lowest train_loss so far: 0.3333 (gru · fold 1)\n" in printed[0]
     assert "  gru · fold 2: epoch 2 of 3\n" in printed[0]
     assert f"process {process_tags()['seqpipe.pid']} on " in printed[0]
     assert [each for each in read_status(uri) if each.experiment == experiment] == []
+
+
+@pytest.mark.live_tree
+@pytest.mark.parametrize(("names", "refit"), [("accuracy", True), (["accuracy", "f1_macro"], "f1_macro")])
+def test_the_best_so_far_is_a_score_once_a_candidate_has_one(net, data, make_tracker, uri, experiment, names, refit):
+    epochs, seen = [], []
+
+    def on_epoch(epoch):
+        epochs.append(epoch)
+        if len(epochs) == 7:  # the first epoch of the second candidate
+            seen.extend(wait_for(uri, experiment, lambda fit: fit.done == 2))
+
+    search = GridSearchCV(net(on_epoch=on_epoch), GRID, cv=2, scoring=reported(names), refit=refit)
+    search.set_callbacks(make_tracker()).fit(*data)
+
+    (fit,) = seen
+    name = "score" if refit is True else refit
+    assert fit.best == (name, search.cv_results_[f"mean_test_{name}"][0], "gru")
+    assert f"  best {name} so far: " in fit.lines()[2]
 
 
 def test_a_fit_alone_tells_its_epochs(net, data, make_tracker, uri, experiment):

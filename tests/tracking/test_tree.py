@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from seqpipe.tracking._events import FitBegan, FitEnded, Released, Reported, RunBegan, RunEnded, SearchBegan
 from seqpipe.tracking._outcome import FINISHED, LOST, Outcome
-from seqpipe.tracking._tree import RunTree, add_tree, run_path
+from seqpipe.tracking._run_path import run_path
+from seqpipe.tracking._tree import RunTree, add_tree
 
 TREE = uuid4()
 BROKEN = Outcome("FAILED", "ValueError: no")

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from seqpipe.callbacks import reports_score
 from seqpipe.estimators._listeners import CallbackSupportMixin, FitListeners, listened_fit, with_callbacks
 from seqpipe.estimators._regressor import SequenceRegressor
 from seqpipe.estimators._suited import suited
@@ -388,6 +389,7 @@ class Forecaster(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseE
         }
         return forecasts if is_panel else forecasts[None]
 
+    @reports_score
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return R² of the forecast for the time steps that follow the training data, for a panel the mean over series.
 

@@ -30,7 +30,8 @@ def prunable_cross_val_score(
     scores on held-out data is then reported to the trial, at the step that is the number of the epoch. Held-out data is
     used for this alone: early stopping holds out a part of each fold's training data. Folds are the same in all trials.
 
-    An estimator without epochs, or one that cannot predict before its fit ends, such as an ensemble, is not pruned.
+    An estimator without epochs, or one that cannot predict before its fit ends, is not pruned; an ensemble is scored by its
+    first network until then.
 
     Parameters
     ----------

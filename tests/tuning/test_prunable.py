@@ -103,11 +103,18 @@ def test_held_out_data_does_not_take_part_in_the_fit() -> None:
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("model", [DummyClassifier(), classifier(n_members=2, max_epochs=1)], ids=["dummy", "ensemble"])
 @pytest.mark.filterwarnings("ignore:.*does not (support|notify) callbacks")
-def test_what_cannot_be_scored_after_an_epoch_is_scored_at_the_end(model: Any) -> None:
+def test_what_cannot_be_scored_after_an_epoch_is_scored_at_the_end() -> None:
+    model = DummyClassifier()
     trial, (scores,) = evaluated(model, Pruner(0), cv=2)
     assert trial.intermediate_values == {}
+    np.testing.assert_array_equal(scores, cross_val_score(model, X, Y, cv=2))
+
+
+def test_an_ensemble_is_pruned_by_its_first_network() -> None:
+    model = classifier(n_members=2, max_epochs=2)
+    trial, (scores,) = evaluated(model, None, cv=2)
+    assert sorted(trial.intermediate_values) == [1, 2]
     np.testing.assert_array_equal(scores, cross_val_score(model, X, Y, cv=2))
 
 

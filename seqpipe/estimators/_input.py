@@ -124,8 +124,8 @@ def read_X(X: Any) -> Any:
     """Return the result of `readable`; raise an error with the remedy if X contains texts."""
     if isinstance(X, Sequences | Windows):
         return X
-    X = familiar(X, "X")
-    if getattr(X, "shape", None) != () and is_texts(X):
+    found = familiar(X, "X")
+    if getattr(found, "shape", None) != () and is_texts(found):
         raise InvalidSequencesError(
             "X contains texts instead of real numbers. Convert them to token numbers with TokenizeTexts, in a recipe "
             "with the step 'tokenize', and set embedding."

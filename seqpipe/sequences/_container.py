@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.saved import ArrayOf, Items, Schema, TextOf, Whole, optional
 from seqpipe.sequences._arrays import as_elements, checked_lengths, offsets_of, take_runs
-from seqpipe.sequences._foreign import familiar
+from seqpipe.sequences._foreign import familiar, familiar_item
 from seqpipe.tables import Runs, arrow_from_runs, check_steps_order, frame_from_runs, runs_from_arrow, runs_from_frame
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Sequences:
             If an item is not numeric, has no time axis, an index of times that do not increase, or a different number
             of features or element shape.
         """
-        arrays = list(arrays)
+        arrays = [familiar_item(item, f"sample {i}") for i, item in enumerate(arrays)]
         check_steps_order(arrays)
         feature_names = _shared_columns(arrays)
         elements = [as_elements(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]

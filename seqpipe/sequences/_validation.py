@@ -135,8 +135,7 @@ def _readable_array(X: NDArray[Any], name: str) -> Any:
         return X
     if any(map(_dimensions, X if X.ndim == 1 else X.flat)):
         column = X.ndim == 2 and X.shape[1] == 1  # what scikit-learn's bagging makes of a data frame of one column
-        items = _checked_items(list(X[:, 0] if column else X), name)
-        return Sequences.from_arrays([as_numbers(item, f"{name}, sample {i}") for i, item in enumerate(items)])
+        return Sequences.from_arrays(_checked_items(list(X[:, 0] if column else X), name))
     if X.ndim < 2:
         return X
 

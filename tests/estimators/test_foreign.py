@@ -219,3 +219,23 @@ def test_texts_may_come_from_polars() -> None:
     expected = TokenizeTexts("char").fit_transform(["ab", "ba"])
     assert TokenizeTexts("char").fit_transform(pl.Series(["ab", "ba"])) == expected
     assert TokenizeTexts("char").fit_transform(pl.DataFrame({"text": ["ab", "ba"]})) == expected
+
+
+CUBE = xr.DataArray(rng.normal(size=(12, 3, 2)), dims=["sample", "time", "feature"], coords={"feature": ["a", "b"]})
+
+
+@pytest.mark.parametrize("form", [lambda cube: cube, list, Sequences.from_arrays, lambda cube: _in_objects(cube)])
+def test_labels_of_the_last_dimension_of_a_data_array_are_names_that_predict_holds_to(form: Any) -> None:
+    model = SequenceClassifier(**TINY).fit(form(CUBE), LABELS)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(model.predict_proba(form(CUBE)), model.predict_proba(CUBE))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(form(CUBE.sel(feature=["b", "a"])))
+    with pytest.raises(ValueError, match="unseen at fit time:\n- c"):
+        model.predict(form(CUBE.assign_coords(feature=["a", "c"])))
+
+
+def _in_objects(items: Any) -> Any:
+    found = np.empty(len(items), dtype=object)
+    found[:] = [pd.DataFrame(item.to_numpy(), columns=item["feature"].to_numpy()) for item in items]
+    return found

@@ -124,7 +124,7 @@ class PooledEstimator(PatchedSequencesEstimator, ScaledSequencesEstimator):
         return self._codec.score(values, outputs, check_weight(sample_weight, len(outputs)), owner=owner)
 
     def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> SequenceStream:
-        return SequenceStream(self.net_, finish, self._offset)
+        return SequenceStream(self.net_, finish, self._offset, self._names_of_steps)
 
 
 def _n_targets(y: Any) -> int:

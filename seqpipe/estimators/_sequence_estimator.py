@@ -115,6 +115,11 @@ class SequenceEstimator(
             self._of_members(lambda each: each._stream_of_net(lambda outputs: outputs)), self._codec.average, finish
         )
 
+    @property
+    def _names_of_steps(self) -> NDArray[Any] | None:
+        """Names of the features of a time step, if X had any in fit; the columns of a table are time steps."""
+        return None if self._takes_table else getattr(self, "feature_names_in_", None)
+
     @abstractmethod
     def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> Stream:
         """Return a stream whose predictions ``finish`` makes from the network's outputs."""

@@ -212,7 +212,7 @@ class StepwiseEstimator(PatchedStepsEstimator):
         return self._codec.score(data.values[data.known], outputs, weight, owner=type(self).__name__)
 
     def _stream_of_net(self, finish: Callable[[NDArray[Any]], NDArray[Any]]) -> StepStream:
-        return StepStream(self.net_, finish, self._offset)
+        return StepStream(self.net_, finish, self._offset, self._names_of_steps)
 
 
 def _unequal(weight: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64] | None:

@@ -9,14 +9,16 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import _check_feature_names
 from torch import Tensor
 
 from seqpipe.estimators._running import RunningPooling, running_pooling
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.networks import Patching
-from seqpipe.sequences import as_numbers, familiar_item
+from seqpipe.sequences import as_numbers, familiar_item, last_names
 from seqpipe.training import SequenceNet
 
 __all__ = ["EnsembleStream", "SequenceStream", "StepStream", "Stream"]
@@ -82,12 +84,14 @@ class EnsembleStream(Stream):
         Parameters
         ----------
         steps : array of shape (n_features,) or (n_timesteps, n_features)
-            One or several consecutive time steps.
+            One or several consecutive time steps; a data frame, or a row of one, with the feature names of fit.
 
         Raises
         ------
         InvalidSequencesError
             If the steps have an invalid shape or are not finite; the stream is then left unchanged.
+        ValueError
+            If names of features are not those of fit, in the same order; the stream is then left unchanged.
         """
         outputs = [stream.push(steps) for stream in self._streams]
         self.n_steps = self._streams[0].n_steps
@@ -104,6 +108,8 @@ class _NetStream(Stream):
         Fitted unidirectional net.
     offset : array of shape (n_features,), or None
         What is subtracted from each feature before the cast to the network's type.
+    feature_names : array of str, shape (n_features,), or None
+        Names of the features in fit, which those of frames must match.
 
     Raises
     ------
@@ -111,8 +117,11 @@ class _NetStream(Stream):
         If the net is bidirectional or standardizes each sequence, and requires the end of a sequence for its first output.
     """
 
-    def __init__(self, net: SequenceNet, offset: NDArray[np.float64] | None) -> None:
+    def __init__(
+        self, net: SequenceNet, offset: NDArray[np.float64] | None, feature_names: NDArray[Any] | None
+    ) -> None:
         self._offset = offset
+        self.feature_names_in_ = feature_names
         self._network: Any = net.module_.eval()  # a SequenceNetwork or a StepNetwork
         if self._network.recurrent.bidirectional:
             raise ValueError(
@@ -142,7 +151,8 @@ class _NetStream(Stream):
 
     def _check(self, steps: Any) -> NDArray[Any]:
         n_features = self._n_features
-        steps = familiar_item(steps, "steps")
+        given, steps = steps, familiar_item(steps, "steps")
+        self._check_names(given, steps)
         x = as_numbers([steps] if _is_number(steps) else steps, "steps")
         found = x.shape
         x = x[None] if x.ndim == 1 else x
@@ -160,6 +170,14 @@ class _NetStream(Stream):
         if self._n_tokens is not None:
             self._check_tokens(x, self._n_tokens)
         return self._as_input(x)
+
+    def _check_names(self, given: Any, steps: Any) -> None:
+        """Raise scikit-learn's error unless names that come with the steps are those of fit; arrays have none."""
+        names = (
+            getattr(steps, "columns", getattr(steps, "index", None)) if hasattr(steps, "iloc") else last_names(given)
+        )
+        if self.feature_names_in_ is not None and names is not None and all(isinstance(name, str) for name in names):
+            _check_feature_names(self, pd.DataFrame(columns=list(names)), reset=False)
 
     def _as_input(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return finite steps in the network's type; the offset is subtracted before, in float64."""
@@ -198,6 +216,8 @@ class SequenceStream(_NetStream):
         Function that maps the network's outputs (1, n_outputs) to predictions.
     offset : array of shape (n_features,), optional
         What is subtracted from each feature before the cast to the network's type.
+    feature_names : array of str, shape (n_features,), optional
+        Names of the features in fit, which those of frames must match.
 
     Examples
     --------
@@ -217,9 +237,10 @@ class SequenceStream(_NetStream):
         net: SequenceNet,
         finish: Callable[[NDArray[Any]], NDArray[Any]],
         offset: NDArray[np.float64] | None = None,
+        feature_names: NDArray[Any] | None = None,
     ) -> None:
         self._finish = finish
-        super().__init__(net, offset)
+        super().__init__(net, offset, feature_names)
 
     def reset(self) -> None:
         """Reset the state; the next time step begins a new sequence."""
@@ -234,7 +255,7 @@ class SequenceStream(_NetStream):
         Parameters
         ----------
         steps : array of shape (n_features,) or (n_timesteps, n_features)
-            One or several consecutive time steps.
+            One or several consecutive time steps; a data frame, or a row of one, with the feature names of fit.
 
         Returns
         -------
@@ -245,6 +266,8 @@ class SequenceStream(_NetStream):
         ------
         InvalidSequencesError
             If the steps have an invalid shape or are not finite; the stream is then left unchanged.
+        ValueError
+            If names of features are not those of fit, in the same order; the stream is then left unchanged.
         """
         x = self._check(steps)
         with torch.inference_mode():
@@ -287,6 +310,8 @@ class StepStream(_NetStream):
         Function that maps the network's outputs (n_timesteps, n_outputs) to predictions.
     offset : array of shape (n_features,), optional
         What is subtracted from each feature before the cast to the network's type.
+    feature_names : array of str, shape (n_features,), optional
+        Names of the features in fit, which those of frames must match.
 
     Examples
     --------
@@ -305,9 +330,10 @@ class StepStream(_NetStream):
         net: SequenceNet,
         finish: Callable[[NDArray[Any]], NDArray[Any]],
         offset: NDArray[np.float64] | None = None,
+        feature_names: NDArray[Any] | None = None,
     ) -> None:
         self._finish = finish
-        super().__init__(net, offset)
+        super().__init__(net, offset, feature_names)
 
     def push(self, steps: Any) -> Any:
         """Process the next time steps; return the prediction at each.
@@ -315,7 +341,7 @@ class StepStream(_NetStream):
         Parameters
         ----------
         steps : array of shape (n_features,) or (n_timesteps, n_features)
-            One or several consecutive time steps. Of an estimator with ``patch``, their number must be a multiple of the
+            One or several consecutive time steps; a data frame, or a row of one, with the feature names of fit. Of an estimator with ``patch``, their number must be a multiple of the
             stride, since a prediction depends on the later time steps of its patch.
 
         Returns
@@ -327,6 +353,8 @@ class StepStream(_NetStream):
         ------
         InvalidSequencesError
             If the steps have an invalid shape, are not finite or end within a patch; the stream is then left unchanged.
+        ValueError
+            If names of features are not those of fit, in the same order; the stream is then left unchanged.
         """
         x = self._check(steps)
         with torch.inference_mode():

@@ -6,7 +6,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -179,3 +182,29 @@ def test_an_unknown_method_is_refused(classifier: SequenceClassifier) -> None:
 def test_an_unfitted_estimator_has_no_stream() -> None:
     with pytest.raises(NotFittedError, match="not fitted yet"):
         SequenceRegressor().stream()
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize(
+    "form",
+    [lambda frame: frame, lambda frame: frame.iloc[0], pl.from_pandas, lambda frame: xr.DataArray(frame.iloc[0])],
+)
+def test_names_of_pushed_steps_are_held_to_those_of_fit(form: Any, n_members: int) -> None:
+    frames = [pd.DataFrame(x, columns=["a", "b", "c"]) for x in X[:8]]
+    model = SequenceRegressor(hidden_size=2, max_epochs=1, random_state=0, n_members=n_members).fit(frames, TARGETS[:8])
+    stream = model.stream()
+    stream.push(form(frames[0]))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        stream.push(form(frames[0][["b", "a", "c"]]))
+    with pytest.raises(ValueError, match="unseen at fit time:\n- d"):
+        stream.push(form(frames[0].rename(columns={"a": "d"})))
+    n_steps = stream.n_steps
+    stream.push(X[0])  # arrays have no names
+    assert stream.n_steps == n_steps + len(X[0])
+    assert stream.n_steps in (len(X[0]) + 1, 2 * len(X[0]))
+
+
+def test_columns_of_a_table_of_time_steps_are_not_names_of_pushed_steps() -> None:
+    table = pd.DataFrame(X[:8, :, 0]).add_prefix("t")
+    model = SequenceRegressor(hidden_size=2, max_epochs=1, random_state=0).fit(table, TARGETS[:8])
+    assert np.isfinite(model.stream().push(pd.DataFrame({"load": X[0, :, 0]})))

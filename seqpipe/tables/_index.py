@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,17 @@ from seqpipe.tables._zones import Place
 
 __all__ = ["id_levels", "index_of", "places_in", "refuse_panel", "refuse_several", "rows_by_series", "times_of"]
 
+#: A date of ISO 8601 without separators.
+_COMPACT = re.compile(r"\d{8}")
+
 
 def index_of(data: Any) -> pd.Index[Any] | None:
-    """Return the row index, for a MultiIndex its time level; None for data without an index."""
+    """Return the row index, for a MultiIndex its time level, for intervals their left ends; None for data without an index."""
     index = getattr(data, "index", None)
     if isinstance(index, pd.MultiIndex):
-        return index.get_level_values(_time_level(index))
+        index = index.get_level_values(_time_level(index))
+    if isinstance(index, pd.IntervalIndex):
+        return index.left.rename(index.name)
     return index if isinstance(index, pd.Index) else None
 
 
@@ -38,15 +44,37 @@ def times_of(index: pd.Index[Any] | None, *, name: str) -> pd.Series[Any] | None
     """
     if index is None or not len(index):
         return None
-    dtype = index.dtype
-    if pd.api.types.is_numeric_dtype(dtype) or isinstance(dtype, pd.IntervalDtype):
-        return None
+    column = _column(index)
+    return read_times(column, places_in(name)) if _holds_times(column) or _are_compact_dates(column) else None
+
+
+def _column(index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return an index as a column; bytes, as files of HDF5 hold texts, are decoded."""
     column: pd.Series[Any] = pd.Series(index, name=index.name or "index")
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "bytes":
+        return column.str.decode("utf-8", errors="replace")
+    return column
+
+
+def _holds_times(column: pd.Series[Any]) -> bool:
+    """Return whether a column has a type of times, or its first value looks like a time rather than a name."""
+    dtype = column.dtype
+    if pd.api.types.is_numeric_dtype(dtype) or isinstance(dtype, pd.IntervalDtype):
+        return False
     if pd.api.types.is_string_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):  # objects too
         present = column[column.notna()]
-        if not len(present) or not _looks_like_time(present.iloc[0]):
-            return None
-    return read_times(column, places_in(name))
+        return len(present) > 0 and _looks_like_time(present.iloc[0])
+    return True
+
+
+def _are_compact_dates(column: pd.Series[Any]) -> bool:
+    """Return whether all values are texts of the form YYYYMMDD; numbers of that form are checked as row numbers."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
+    values = column.dropna()
+    if not len(values) or not all(isinstance(value, str) and _COMPACT.fullmatch(value) for value in values):
+        return False
+    return read_times(values.astype("str"), str).dtype.kind == "M"
 
 
 def refuse_panel(X: Any) -> None:
@@ -107,7 +135,7 @@ def _gathered(name: str, index: pd.MultiIndex) -> str:
 def _time_level(index: pd.MultiIndex) -> int:
     """Return the last level that holds times, else the last level."""
     for i in reversed(range(index.nlevels)):
-        if times_of(index.levels[i][:1], name="X") is not None:
+        if len(index.levels[i]) and _holds_times(_column(index.levels[i][:1])):
             return i
     return index.nlevels - 1
 

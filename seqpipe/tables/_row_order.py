@@ -11,6 +11,7 @@ import pandas as pd
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._index import index_of, places_in, refuse_several, times_of
 from seqpipe.tables._rising import check_rising, first_not_rising
+from seqpipe.tables._times import refuse_missing
 
 __all__ = ["check_one_series", "check_steps_order"]
 
@@ -81,8 +82,8 @@ def _check_row_numbers(data: Any, name: str) -> None:
         return
     if isinstance(index, pd.RangeIndex) and index.step > 0:
         return
-    numbers = index.to_numpy(dtype=np.float64, na_value=np.nan) if index.hasnans else index.to_numpy()
-    row = first_not_rising(pd.Series(numbers))
+    refuse_missing(pd.Series(index, name=index.name or "index"), places_in(name))
+    row = first_not_rising(pd.Series(index.to_numpy()))
     if row is not None:
         raise InvalidSequencesError(
             f"The rows of {name} must be in order of time, but the row number {index[row]} follows {index[row - 1]} at position "

@@ -14,7 +14,7 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._time_text import remedy_for, times_from_text
 from seqpipe.tables._zones import Place, refuse_mixed_zones
 
-__all__ = ["ordinals", "read_times"]
+__all__ = ["ordinals", "read_times", "refuse_missing"]
 
 #: Formats of dates written as integers, by number of digits.
 _COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -47,7 +47,7 @@ def read_times(column: pd.Series[Any], place: Place) -> pd.Series[Any]:
     """
     if not len(column):
         return column.astype("float64")
-    _refuse_missing(column, place)
+    refuse_missing(column, place)
     found = _read(column.reset_index(drop=True), place)
     unread = [True] if found is None else found.isna().to_numpy(dtype=bool)
     if found is None or any(unread):
@@ -69,7 +69,8 @@ def ordinals(times: pd.Series[Any] | pd.Index[Any]) -> NDArray[Any]:
     return times.to_numpy()
 
 
-def _refuse_missing(column: pd.Series[Any], place: Place) -> None:
+def refuse_missing(column: pd.Series[Any], place: Place) -> None:
+    """Raise `InvalidSequencesError` if a time is missing; the message names the position of the first."""
     absent = column.isna().to_numpy(dtype=bool)
     if absent.any():
         number = int(absent.sum())

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.tables import check_one_series, check_steps_order, refuse_panel
+from seqpipe.tables import check_one_series, check_steps_order, id_levels, refuse_panel
 
 DAYS = pd.date_range("2024-01-01", periods=5)
 ARROW = pd.Series(DAYS).astype("timestamp[ns][pyarrow]")
@@ -28,6 +28,10 @@ OF_TIMES = {
     "date objects": pd.Index(DAYS.date),
     "clock objects": pd.Index([dt.time(hour) for hour in range(5)]),
     "text": pd.Index(TEXT),
+    "text without separators": pd.Index(DAYS.strftime("%Y%m%d")),
+    "bytes": pd.Index([text.encode() for text in TEXT]),
+    "bytes without separators": pd.Index([text.encode() for text in DAYS.strftime("%Y%m%d")]),
+    "intervals of dates": pd.IntervalIndex.from_breaks(pd.date_range("2024-01-01", periods=6)),
     "text with offsets": pd.Index([f"2024-01-0{day}T00:00+01:00" for day in range(1, 6)]),
     "weeks": pd.Index([f"2024-W0{week}" for week in range(1, 6)]),
     "clocks": pd.Index(["00:05", "00:10", "00:15", "00:20", "00:25"]),
@@ -40,6 +44,7 @@ OF_NUMBERS = {
     "every third row": pd.RangeIndex(0, 15, 3),
     "integers": pd.Index([3, 5, 6, 7, 9]),
     "floats": pd.Index([0.1, 0.2, 0.3, 0.4, 0.5]),
+    "intervals": pd.interval_range(0, 5),
     "nullable": pd.Index([3, 5, 6, 7, 9], dtype="Int64"),
     "Arrow": pd.Index([3, 5, 6, 7, 9], dtype="int16[pyarrow]"),
     "unsigned": pd.Index(np.array([3, 5, 6, 7, 200], dtype="uint8")),
@@ -81,7 +86,6 @@ def test_falling_targets_are_refused(index):
         pd.Index(["10", "9", "8", "8", "1"]),
         pd.Index([True, False, True]),
         pd.Index([None, "x", None]),
-        pd.interval_range(0, 3)[::-1],
         pd.Index([]),
         pd.RangeIndex(0),
         pd.Index([4]),
@@ -181,3 +185,24 @@ def test_sequences_whose_steps_fall_in_time_are_refused_by_their_number(index):
 @pytest.mark.parametrize("index", OF_NUMBERS.values(), ids=OF_NUMBERS)
 def test_row_numbers_of_single_sequences_tell_nothing(index):
     check_steps_order([rows(index[::-1])])
+
+
+@pytest.mark.parametrize(
+    "index",
+    [pd.Index([15.0, np.nan, 0.0]), pd.Index([0.0, 1.0, np.nan]), pd.Index([0, pd.NA, 2], dtype="Int64")],
+    ids=["floats falling", "floats", "Int64"],
+)
+def test_a_missing_row_number_is_refused(index):
+    with pytest.raises(InvalidSequencesError, match="X, row [12]: column 'index' is empty"):
+        check_one_series(rows(index), owner="Forecaster")
+
+
+def test_texts_of_eight_digits_are_times_only_if_all_are_dates():
+    check_one_series(rows(pd.Index(["20240105", "20241399", "20240101"])), owner="Forecaster")
+    check_one_series(rows(pd.Index(["90000001", "80000001"])), owner="Forecaster")
+    refuse_panel(rows(pd.Index(["20240102", "20240101"])))
+
+
+def test_digits_that_identify_series_are_no_times():
+    panel = pd.MultiIndex.from_product([["20240102", "20240101"], [0, 1, 2]], names=["id", "step"])
+    assert id_levels(panel) == ("id",)

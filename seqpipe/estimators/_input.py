@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from seqpipe.sequences import (
     check_real,
     familiar,
     is_table,
+    listed,
     object_numbers,
     readable,
 )
@@ -49,6 +51,7 @@ def check_X(estimator: Any, X: Any, *, reset: bool) -> Sequences | Windows:
     ValueError
         If X is empty, not numeric or not finite, or does not match the training data.
     """
+    X = listed(X)
     _check_order(X)  # before reading, which drops the index of series in a list
     X = read_X(X)
     _check_order(X)
@@ -283,6 +286,11 @@ def check_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | No
     """
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Mapping | str):
+        raise InvalidSequencesError(
+            f"sample_weight must be an array of n_samples = {n_samples} numbers. Got {sample_weight!r:.60} instead. For weights by "
+            "label, set class_weight of a classifier."
+        )
     given = _as_numbers(plain_array(sample_weight, "sample_weight"), "sample_weight")
     bad = np.flatnonzero(~np.isfinite(given))
     if given.ndim == 1 and len(bad):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences, Windows, familiar, familiar_item
+from seqpipe.sequences import Sequences, Windows, familiar, familiar_item, listed
 
 __all__ = ["missing_values", "plain_array", "series_values"]
 
@@ -30,7 +30,8 @@ def plain_array(y: Any, name: str) -> NDArray[Any]:
     InvalidSequencesError
         If y cannot be converted, or its items have unequal shapes.
     """
-    given, y = y, familiar(y, name)
+    given = listed(y)
+    y = familiar(given, name)
     if isinstance(given, Sequences | Windows) or (isinstance(y, list) and not isinstance(given, list)):
         raise InvalidSequencesError(
             f"{name} must have one entry per sample. Got sequences instead: for one entry per time step, use "

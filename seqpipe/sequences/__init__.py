@@ -5,7 +5,7 @@ from seqpipe.sequences._arrow import arrow_from_sequences, sequences_from_arrow
 from seqpipe.sequences._cast import cast, lost_changes, offset_of
 from seqpipe.sequences._container import Sequences
 from seqpipe.sequences._finite import check_finite
-from seqpipe.sequences._foreign import familiar, familiar_item, last_names
+from seqpipe.sequences._foreign import familiar, familiar_item, last_names, listed
 from seqpipe.sequences._frame import frame_from_sequences, sequences_from_frame
 from seqpipe.sequences._numbers import check_real, object_numbers
 from seqpipe.sequences._validation import as_sequences, is_table, readable, recorded
@@ -26,6 +26,7 @@ __all__ = [
     "frame_from_sequences",
     "is_table",
     "last_names",
+    "listed",
     "lost_changes",
     "object_numbers",
     "offset_of",

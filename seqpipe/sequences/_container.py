@@ -14,7 +14,15 @@ from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.saved import ArrayOf, Items, Schema, TextOf, Whole, optional
 from seqpipe.sequences._arrays import as_elements, checked_lengths, offsets_of, take_runs
 from seqpipe.sequences._foreign import familiar, familiar_item
-from seqpipe.tables import Runs, arrow_from_runs, check_steps_order, frame_from_runs, runs_from_arrow, runs_from_frame
+from seqpipe.tables import (
+    Runs,
+    arrow_from_runs,
+    check_names,
+    check_steps_order,
+    frame_from_runs,
+    runs_from_arrow,
+    runs_from_frame,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +57,7 @@ class Sequences:
     Raises
     ------
     InvalidSequencesError
-        If the shapes of the arrays are inconsistent.
+        If the shapes of the arrays are inconsistent, or two features have the same name.
 
     Examples
     --------
@@ -92,6 +100,7 @@ class Sequences:
             raise InvalidSequencesError(
                 f"{len(self.feature_names)} feature names for {self.n_features} features: give one per column."
             )
+        check_names("feature_names", self.feature_names or ())
         if self.element_shape is not None and math.prod(self.element_shape) != self.n_features:
             raise InvalidSequencesError(
                 f"element_shape {self.element_shape} holds {math.prod(self.element_shape)} numbers, a step has "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence, ValuesView
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from seqpipe.exceptions import InvalidSequencesError
 
-__all__ = ["familiar", "familiar_item", "last_names"]
+__all__ = ["familiar", "familiar_item", "last_names", "listed"]
 
 #: Types that are returned unchanged.
 _FAMILIAR = (np.ndarray, list, pd.Series, pd.DataFrame, str, bytes)
@@ -39,6 +40,8 @@ def familiar(data: Any, name: str) -> Any:
     """
     if np.ma.isMaskedArray(data):
         return _unmasked(data, name)
+    if isinstance(data, np.ndarray) and data.dtype.kind == "T":  # numpy's texts of any length
+        return data.astype(object)
     if isinstance(data, _FAMILIAR):
         return data
     if isinstance(data, pd.Index | pd.api.extensions.ExtensionArray):
@@ -64,6 +67,13 @@ def familiar(data: Any, name: str) -> Any:
     return _from_frame(data, name)
 
 
+def listed(data: Any) -> Any:
+    """Return a sequence of another type, such as a deque, and the values of a dict as a list; other data unchanged."""
+    if isinstance(data, (*_FAMILIAR, tuple, bytearray, memoryview)) or hasattr(data, "__array__"):
+        return data
+    return list(data) if isinstance(data, Sequence | ValuesView) else data
+
+
 def familiar_item(data: Any, name: str) -> Any:
     """Convert an item of a list, which is one sequence or one number, as `familiar` does.
 
@@ -72,6 +82,7 @@ def familiar_item(data: Any, name: str) -> Any:
     InvalidSequencesError
         If `familiar` does, or the item holds several sequences.
     """
+    data = listed(data)
     found = familiar(data, name)
     if isinstance(found, list) and not isinstance(data, list):
         return _refuse(data, name, f"it holds {len(found)} sequences; give it alone, or a list of its sequences")

@@ -17,10 +17,10 @@ from seqpipe.sequences._arrow import sequences_from_arrow
 from seqpipe.sequences._cast import cast
 from seqpipe.sequences._container import Sequences
 from seqpipe.sequences._finite import check_finite
-from seqpipe.sequences._foreign import familiar, familiar_item, last_names
+from seqpipe.sequences._foreign import familiar, familiar_item, last_names, listed
 from seqpipe.sequences._numbers import check_real, column_numbers, is_arrow_list, object_numbers, plain_columns
 from seqpipe.sequences._windows import Windows
-from seqpipe.tables import is_list
+from seqpipe.tables import check_names, is_list
 
 __all__ = ["as_sequences", "is_table", "readable", "recorded"]
 
@@ -45,6 +45,7 @@ def readable(X: Any, name: str = "X") -> Any:
     """
     if isinstance(X, Sequences | Windows):
         return X
+    X = listed(X)
     found = familiar(X, name)
     shape = getattr(found, "shape", None)
     no_data = isinstance(found, str | bytes | Mapping | Set | numbers.Number | Iterator) and shape is None
@@ -91,6 +92,7 @@ def _readable_frame(X: Any, name: str) -> Any:
         items = pd.Series(_checked_items(column.tolist(), name), index=column.index, name=column.name)
         return items if X.ndim == 1 else items.to_frame()
     if X.ndim == 2:
+        check_names(name, [str(label) for label in X.columns])
         return plain_columns(X, name, row="sample")
     numbers_found = column_numbers(X, name, lambda i: f"{name}, sample {i}")
     return pd.Series(numbers_found, index=X.index, name=X.name)

@@ -5,7 +5,7 @@ This package uses pandas and Arrow only; the containers for its results are in `
 
 from seqpipe.tables._complete import check_complete
 from seqpipe.tables._continuation import check_continues
-from seqpipe.tables._csv import CsvFormat
+from seqpipe.tables._csv import CsvFormat, check_names
 from seqpipe.tables._features import numeric_features
 from seqpipe.tables._files import WrittenTable, is_csv, read_table, read_written
 from seqpipe.tables._fingerprint import check_fingerprint, check_regular, write_fingerprint
@@ -41,6 +41,7 @@ __all__ = [
     "check_continues",
     "check_fingerprint",
     "check_like_steps",
+    "check_names",
     "check_one_series",
     "check_regular",
     "check_roles",

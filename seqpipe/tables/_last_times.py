@@ -54,7 +54,7 @@ class LastTimes:
         times = times_of(last, name="X")
         if times is not None:
             last = pd.Index(times)
-        elif not pd.api.types.is_numeric_dtype(last.dtype):
+        elif not pd.api.types.is_numeric_dtype(last.dtype) or pd.api.types.is_bool_dtype(last.dtype):
             return cls()
         return cls(_plain(last), _zone(last), None if index.name is None else str(index.name), period)
 

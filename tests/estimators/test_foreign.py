@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserList, deque
 from typing import Any
 
 import numpy as np
@@ -239,3 +240,41 @@ def _in_objects(items: Any) -> Any:
     found = np.empty(len(items), dtype=object)
     found[:] = [pd.DataFrame(item.to_numpy(), columns=item["feature"].to_numpy()) for item in items]
     return found
+
+
+SEQUENCES = [rng.normal(size=(n, 2)) for n in (3, 5, 4) * 4]
+
+
+@pytest.mark.parametrize(
+    "form", [deque, UserList, lambda items: dict(enumerate(items)).values(), lambda items: [deque(x) for x in items]]
+)
+def test_a_sequence_of_any_type_is_read_as_a_list(form: Any) -> None:
+    expected = SequenceClassifier(**TINY).fit(SEQUENCES, LABELS)
+    found = SequenceClassifier(**TINY).fit(form(SEQUENCES), deque(LABELS))
+    np.testing.assert_array_equal(found.predict_proba(form(SEQUENCES)), expected.predict_proba(SEQUENCES))
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="numpy 2 has them")
+def test_labels_of_numpys_texts_of_any_length_are_texts() -> None:
+    model = SequenceClassifier(**TINY).fit(SEQUENCES, np.array(LABELS, dtype=np.dtypes.StringDType()))
+    assert model.classes_.tolist() == ["high", "low"]
+    assert set(model.predict(SEQUENCES)) <= {"high", "low"}
+
+
+def test_two_columns_of_one_name_are_refused_with_the_name() -> None:
+    frames = [pd.DataFrame(x, columns=["a", "a"]) for x in SEQUENCES]
+    with pytest.raises(InvalidSequencesError, match=r"\['a'\] occur more than once"):
+        SequenceClassifier(**TINY).fit(frames, LABELS)
+    with pytest.raises(InvalidSequencesError, match=r"\['a'\] occur more than once"):
+        Forecaster(Ridge(), window=2, horizon=1).fit(pd.concat(frames, ignore_index=True))
+
+
+@pytest.mark.parametrize("weight", [{0: 1.0}, "balanced"])
+def test_weights_by_label_in_place_of_sample_weight_are_referred_to_class_weight(weight: Any) -> None:
+    with pytest.raises(InvalidSequencesError, match="set class_weight of a classifier"):
+        SequenceClassifier(**TINY).fit(SEQUENCES, LABELS, sample_weight=weight)
+
+
+def test_an_index_of_booleans_tells_nothing_of_time() -> None:
+    series = pd.DataFrame({"v": np.arange(12.0)}, index=[True, False] * 6)
+    assert Forecaster(Ridge(), window=4, horizon=2).fit(series).predict(2).index.tolist() == [1, 2]

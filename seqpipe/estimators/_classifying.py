@@ -38,7 +38,7 @@ class ClassifyingEstimator(SequenceEstimator):
     classes_: NDArray[Any] | list[NDArray[Any]] = fitted(
         "array of shape (n_classes,), or list of arrays",
         "The class labels; for multi-label targets, one array of 0 and 1 per label.",
-        saved=AnyOf((ArrayOf("biufUO", 1), Items(ArrayOf("iu", 1)))),
+        saved=AnyOf((ArrayOf("biufmMUO", 1), Items(ArrayOf("iu", 1)))),
     )
 
     _codecs: ClassVar[Any] = (Labels, MultiLabels)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from seqpipe.estimators._label_kinds import plain_labels
 from seqpipe.estimators._plain import missing_values, plain_array
 from seqpipe.exceptions import DataWarning, InvalidSequencesError
 from seqpipe.sequences import (
@@ -214,20 +215,9 @@ def check_labels(y: Any, n_samples: int) -> NDArray[Any]:
             f"Input y contains NaN or None: sample {missing[0]} ({len(missing)} such samples). Drop these samples or "
             "fill in their labels."
         )
-    if y.dtype == object:
-        _check_comparable(y)
+    y = plain_labels(y)
     _check_count(y, n_samples)
     return y
-
-
-def _check_comparable(y: NDArray[Any]) -> None:
-    try:
-        np.unique(y)
-    except TypeError as error:
-        kinds = sorted({type(label).__name__ for label in y})
-        raise InvalidSequencesError(
-            f"y mixes labels of types {kinds}. Convert them all to strings or all to numbers."
-        ) from error
 
 
 def check_targets(owner: Any, y: Any, n_samples: int) -> NDArray[np.float64]:

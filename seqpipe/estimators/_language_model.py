@@ -129,7 +129,7 @@ class LanguageModel(
     classes_: NDArray[Any] | None = fitted(
         "array of shape (n_classes,) or None",
         "The class labels of texts; None if fitted without classes.",
-        saved=optional(ArrayOf("biufUO", 1)),
+        saved=optional(ArrayOf("biufmMUO", 1)),
     )
     class_prior_: NDArray[np.float64] | None = fitted(
         "array of shape (n_classes,) or None",

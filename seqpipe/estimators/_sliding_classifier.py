@@ -91,7 +91,7 @@ class SlidingWindowClassifier(ClassifierMixin, SlidingWindowEstimator):
     True
     """
 
-    _saved: ClassVar[dict[str, Schema]] = {"classes_": ArrayOf("biufUO", 1)}
+    _saved: ClassVar[dict[str, Schema]] = {"classes_": ArrayOf("biufmMUO", 1)}
     classes_: NDArray[Any]
 
     def __sklearn_tags__(self) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
 from seqpipe.estimators._input import check_weight
+from seqpipe.estimators._label_kinds import plain_labels
 from seqpipe.estimators._plain import missing_values, plain_array
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.sequences import Sequences, Windows, check_real, familiar, is_table, object_numbers
@@ -285,12 +286,8 @@ def check_step_labels(
 
 def _uniform(labels: NDArray[Any]) -> NDArray[Any]:
     """Return labels, none of which is missing, as an array of their common numpy dtype."""
-    if labels.dtype != object:
-        return labels
-    kinds = sorted({type(label).__name__ for label in labels})
-    if "str" in kinds and len(kinds) > 1:
-        raise InvalidSequencesError(f"y mixes labels of types {kinds}. Convert them all to strings or all to numbers.")
-    return np.array(labels.tolist())
+    found = plain_labels(labels)
+    return np.array(found.tolist()) if found.dtype == object else found
 
 
 def check_all_known(known: NDArray[np.bool_], X: Sequences | Windows, *, owner: str) -> None:

@@ -69,7 +69,7 @@ def familiar(data: Any, name: str) -> Any:
 
 def listed(data: Any) -> Any:
     """Return a sequence of another type, such as a deque, and the values of a dict as a list; other data unchanged."""
-    if isinstance(data, (*_FAMILIAR, tuple, bytearray, memoryview)) or hasattr(data, "__array__"):
+    if isinstance(data, (*_FAMILIAR, tuple, range, bytearray, memoryview)) or hasattr(data, "__array__"):
         return data
     return list(data) if isinstance(data, Sequence | ValuesView) else data
 

@@ -322,3 +322,11 @@ def test_a_search_whose_scores_are_reported_is_saved(tmp_path, scoring):
     search.fit(X[:, -1], LABELS)
     seqpipe.save(search, tmp_path / "model")
     assert seqpipe.load(tmp_path / "model").score(X[:, -1], LABELS) == search.score(X[:, -1], LABELS)
+
+
+@pytest.mark.parametrize("kind", ["M8[D]", "m8[s]"])
+def test_labels_that_are_dates_or_durations_are_saved(kind: str, path: Path) -> None:
+    labels = (np.arange(12) % 2).astype(kind)
+    fitted = SequenceClassifier(**TINY).fit(X, labels)
+    seqpipe.save(fitted, path)
+    np.testing.assert_array_equal(seqpipe.load(path).predict(X), fitted.predict(X))

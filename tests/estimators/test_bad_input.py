@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import enum
+import uuid
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +14,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from seqpipe.cells import Cell
-from seqpipe.estimators import SequenceClassifier, SequenceRegressor
+from seqpipe.estimators import SequenceClassifier, SequenceRegressor, StepClassifier
 from seqpipe.exceptions import CellError, DataWarning, InvalidSequencesError, UnknownNameError
 from seqpipe.sequences import Sequences
 
@@ -327,3 +332,29 @@ def test_equally_long_series_that_fall_in_time_are_refused() -> None:
     dated = pd.Series(np.arange(3.0), index=pd.date_range("2024-01-01", periods=3))
     with pytest.raises(InvalidSequencesError, match=r"X\[1\], row 1: the rows are not in the order"):
         SequenceClassifier().fit([dated, dated[::-1]], [0, 1])
+
+
+class Kind(enum.Enum):
+    LOW, HIGH = 1, 2
+
+
+@pytest.mark.parametrize("make", [SequenceClassifier, StepClassifier])
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        ([Kind.LOW, Kind.HIGH], "type 'Kind'.*Convert them to strings"),
+        ([dt.date(2024, 1, 1), dt.date(2024, 1, 2)], "type 'date'.*Convert them to strings"),
+        ([uuid.UUID(int=1), uuid.UUID(int=2)], "type 'UUID'.*Convert them to strings"),
+        ([2**70, 2**71], "type 'int'.*range of int64.*Convert them to strings"),
+        ([2**64 - 1.0, 1.0], "out of the range of int64.*as strings"),
+    ],
+)
+def test_labels_that_are_no_texts_or_numbers_are_refused_with_the_remedy(make: Any, labels: Any, match: str) -> None:
+    y = labels * 2 if make is SequenceClassifier else [np.array(labels)] * 4
+    with pytest.raises(InvalidSequencesError, match=match):
+        make(hidden_size=2, max_epochs=1).fit(np.ones((4, 2, 1)), y)
+
+
+def test_numbers_as_objects_are_labels() -> None:
+    model = SequenceClassifier(hidden_size=2, max_epochs=1).fit(np.ones((4, 2, 1)), np.array([1, 2] * 2, dtype=object))
+    assert model.classes_.dtype == np.int64

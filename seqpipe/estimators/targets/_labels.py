@@ -39,7 +39,7 @@ class Labels(TargetCodec):
 
     criterion: ClassVar[type[torch.nn.Module]] = torch.nn.CrossEntropyLoss
     numbers_classes: ClassVar[bool] = True
-    _saved: ClassVar[dict[str, Schema]] = {"classes": ArrayOf("biufUO", 1)}
+    _saved: ClassVar[dict[str, Schema]] = {"classes": ArrayOf("biufmMUO", 1)}
 
     @staticmethod
     def read(y: Any, n_samples: int, *, owner: str) -> NDArray[Any]:

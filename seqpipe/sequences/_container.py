@@ -126,9 +126,9 @@ class Sequences:
         feature_names = _shared_columns(arrays)
         elements = [as_elements(item, f"sample {i}", dtype) for i, item in enumerate(arrays)]
         matrices, shapes = [m for m, _ in elements], [shape for _, shape in elements]
-        widths = np.array([m.shape[1] for m in matrices if m.size])
+        widths = np.array([m.shape[1] for m in matrices if len(m)] or [m.shape[1] for m in matrices[:1]])
         if len(widths) and (widths != widths[0]).any():
-            i = next(i for i, m in enumerate(matrices) if m.size and m.shape[1] != widths[0])
+            i = next(i for i, m in enumerate(matrices) if len(m) and m.shape[1] != widths[0])
             raise InvalidSequencesError(
                 f"Sample {i} has {matrices[i].shape[1]} features where the first has {widths[0]}: "
                 "every sequence must be of shape (n_timesteps, n_features) with the same n_features."
@@ -346,7 +346,7 @@ class Sequences:
 
 def _shared_shape(matrices: list[NDArray[Any]], shapes: list[tuple[int, ...] | None]) -> tuple[int, ...] | None:
     """Return the step shape shared by all sequences that have steps."""
-    found = [(i, shape) for i, (matrix, shape) in enumerate(zip(matrices, shapes)) if matrix.size]
+    found = [(i, shape) for i, (matrix, shape) in enumerate(zip(matrices, shapes)) if len(matrix)]
     if not found:
         return next(iter(shapes), None)
     first = found[0][1]

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.model_selection import train_test_split
 
 from seqpipe.exceptions import InvalidSequencesError
-from seqpipe.sequences import Sequences
+from seqpipe.sequences import Sequences, as_sequences
 
 lengths_of_samples = st.lists(st.integers(0, 6), max_size=8)
 
@@ -261,3 +261,15 @@ def test_sequences_whose_steps_fall_in_time_are_refused():
     dated = pd.DataFrame({"x": np.arange(3.0)}, index=pd.date_range("2024-01-01", periods=3))
     with pytest.raises(InvalidSequencesError, match=r"X\[1\], row 1: the rows are not in the order"):
         Sequences.from_arrays([dated, dated[::-1]])
+
+
+@pytest.mark.parametrize("item", [np.zeros((3, 0)), pd.DataFrame(index=range(3))], ids=["array", "frame"])
+def test_steps_without_features_are_counted_as_they_are(item):
+    X = Sequences.from_arrays([item] * 4)
+    assert (X.lengths.tolist(), X.n_features) == ([3] * 4, 0)
+    with pytest.raises(InvalidSequencesError, match=r"Found 0 feature\(s\)"):
+        as_sequences([item] * 4)
+
+
+def test_frames_without_rows_keep_their_features():
+    assert Sequences.from_arrays([pd.DataFrame(columns=["a", "b"], dtype=float)]).feature_names == ("a", "b")

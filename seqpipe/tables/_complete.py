@@ -13,6 +13,9 @@ from seqpipe.tables._index import times_of
 
 __all__ = ["check_complete"]
 
+#: When clocks are put forward: on a Sunday in March or April, south of the equator from August to October, by 3 o'clock.
+_SUNDAY, _LATEST_TURN, _SPRING = 6, 3, (3, 4, 8, 9, 10)
+
 
 def check_complete(index: pd.Index[Any] | None, *, name: str, remedy: str | None = None) -> None:
     """Raise if a date is missing between the first and the last one, at their inferred frequency.
@@ -46,5 +49,19 @@ def check_complete(index: pd.Index[Any] | None, *, name: str, remedy: str | None
         remedy = remedy or f"Insert them, such as with {name}.asfreq({frequency.freqstr!r}).interpolate()."
         raise InvalidSequencesError(
             f"{name} has no row for {missing[0]}{more}, and the frequency of its dates is {frequency.freqstr!r}: "
-            f"a forecast requires every row. {remedy}"
+            f"a forecast requires every row. {_skipped(dates, missing)}{remedy}"
         )
+
+
+def _skipped(dates: pd.DatetimeIndex, missing: pd.DatetimeIndex) -> str:
+    """Return the remedy for the hour that daylight saving time skips, if the missing local times may lie in one; else nothing."""
+    if dates.tz is not None:
+        return ""
+    in_turns = (missing.day_of_week == _SUNDAY) & (missing.hour < _LATEST_TURN) & missing.month.isin(_SPRING)
+    hours = missing.floor("h").unique()
+    if not in_turns.all() or hours.normalize().has_duplicates:
+        return ""
+    return (
+        "If this is the start of daylight saving time, when an hour is skipped, write times in UTC or with their offset, such "
+        "as 2024-03-31T03:00+02:00. Otherwise: "
+    )

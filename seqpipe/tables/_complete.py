@@ -49,7 +49,7 @@ def check_complete(index: pd.Index[Any] | None, *, name: str, remedy: str | None
         remedy = remedy or f"Insert them, such as with {name}.asfreq({frequency.freqstr!r}).interpolate()."
         raise InvalidSequencesError(
             f"{name} has no row for {missing[0]}{more}, and the frequency of its dates is {frequency.freqstr!r}: "
-            f"a forecast requires every row. {_skipped(dates, missing)}{remedy}"
+            f"a forecast requires every row. {remedy}{_skipped(dates, missing)}"
         )
 
 
@@ -62,6 +62,6 @@ def _skipped(dates: pd.DatetimeIndex, missing: pd.DatetimeIndex) -> str:
     if not in_turns.all() or hours.normalize().has_duplicates:
         return ""
     return (
-        "If this is the start of daylight saving time, when an hour is skipped, write times in UTC or with their offset, such "
-        "as 2024-03-31T03:00+02:00. Otherwise: "
+        " But if this is the start of daylight saving time, when an hour is skipped, write times in UTC or with their offset, such "
+        "as 2024-03-31T03:00+02:00, instead."
     )

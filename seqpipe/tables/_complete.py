@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from pandas.tseries.offsets import BusinessDay
+from pandas.tseries.offsets import BaseOffset, BusinessDay, Tick
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._frequency import dates_from, frequency_of
@@ -49,13 +49,13 @@ def check_complete(index: pd.Index[Any] | None, *, name: str, remedy: str | None
         remedy = remedy or f"Insert them, such as with {name}.asfreq({frequency.freqstr!r}).interpolate()."
         raise InvalidSequencesError(
             f"{name} has no row for {missing[0]}{more}, and the frequency of its dates is {frequency.freqstr!r}: "
-            f"a forecast requires every row. {remedy}{_skipped(dates, missing)}"
+            f"a forecast requires every row. {remedy}{_skipped(missing, frequency)}"
         )
 
 
-def _skipped(dates: pd.DatetimeIndex, missing: pd.DatetimeIndex) -> str:
+def _skipped(missing: pd.DatetimeIndex, frequency: BaseOffset) -> str:
     """Return the remedy for the hour that daylight saving time skips, if the missing local times may lie in one; else nothing."""
-    if dates.tz is not None:
+    if missing.tz is not None or not isinstance(frequency, Tick) or pd.Timedelta(frequency) > pd.Timedelta("1h"):
         return ""
     in_turns = (missing.day_of_week == _SUNDAY) & (missing.hour < _LATEST_TURN) & missing.month.isin(_SPRING)
     hours = missing.floor("h").unique()

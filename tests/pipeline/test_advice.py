@@ -43,10 +43,15 @@ def test_the_hour_that_daylight_saving_time_skips_is_named(tmp_path):
         forecast(tmp_path, hours, VALUES)
 
 
-def test_an_hour_that_is_missing_at_another_time_is_not_told_as_skipped(tmp_path):
-    hours = pd.date_range("2024-03-27", periods=61, freq="h").delete(26)
-    with pytest.raises(InvalidSequencesError, match=r"2024-03-28 02:00:00.*requires every row. Insert"):
-        forecast(tmp_path, hours, VALUES)
+@pytest.mark.parametrize(
+    ("times", "place"),
+    [(pd.date_range("2024-03-27", periods=61, freq="h"), 26), (pd.date_range("2024-02-20", periods=61), 40)],
+    ids=["hour of a Thursday", "Sunday"],
+)
+def test_a_time_that_is_missing_for_another_reason_is_not_told_as_skipped(tmp_path, times, place):
+    with pytest.raises(InvalidSequencesError, match=r"requires every row. Insert") as raised:
+        forecast(tmp_path, times.delete(place), VALUES)
+    assert "daylight" not in str(raised.value)
 
 
 def test_a_target_of_texts_is_called_a_target(tmp_path):

@@ -285,6 +285,13 @@ def test_a_limit_that_was_reached_names_its_option(raised: Exception, message: s
         raise raised
 
 
+def test_a_limit_of_memory_that_no_run_keeps_is_refused():
+    ran = seqpipe("run", "tiny.yaml", "--max-memory", "0.001")
+    assert ran.exit_code == 2
+    assert "'--max-memory'" in ran.stderr
+    assert "0.1" in ran.stderr
+
+
 def test_other_errors_pass_the_limits():
     with pytest.raises(ZeroDivisionError, match="all gone"), limited(n_bytes=10**12, minutes=60):
         raise ZeroDivisionError("all gone")

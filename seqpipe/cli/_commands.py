@@ -50,9 +50,10 @@ def run(
     max_memory: Annotated[
         float | None,
         typer.Option(
-            min=0.001,
+            min=0.1,  # with less, libraries end the process before they can raise an error
             metavar="GB",
-            help="Most memory that each process may take, on Linux; half of what is available with --untrusted.",
+            help="Most memory that each process may take beyond what it has at the start, at least 0.1, on Linux; half of what "
+            "is available with --untrusted.",
         ),
     ] = None,
 ) -> None:

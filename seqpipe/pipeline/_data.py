@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from seqpipe.datasets import Dataset
-from seqpipe.exceptions import UnknownNameError, did_you_mean
+from seqpipe.exceptions import InvalidSequencesError, UnknownNameError, did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.pipeline._readers import read_with, reader_of
@@ -17,7 +17,18 @@ from seqpipe.pipeline._text_data import from_text_file
 from seqpipe.pipeline._text_files import is_text_file
 from seqpipe.plugins import host
 from seqpipe.sequences import Sequences
-from seqpipe.tables import Roles, Table, TrainingTable, WrittenTable, is_csv, prepared, read_written, typed
+from seqpipe.tables import (
+    Roles,
+    Table,
+    TrainingTable,
+    WrittenTable,
+    check_complete,
+    count,
+    is_csv,
+    prepared,
+    read_written,
+    typed,
+)
 from seqpipe.tasks import Task, TaskData
 
 __all__ = ["LoadedData", "load_data"]
@@ -103,11 +114,31 @@ def _from_table(loaded: LoadedRecipe, task: Task, found: WrittenTable, table: Ta
         decimal=section.decimal,
         separator=found.separator,
     )
+    written = table
     table, changes = prepared(table, sort=section.sort, missing=section.missing)
+    if task.target_type == "series":
+        _check_dropped(loaded, written, table)
     data = task.from_table(table.frame, table.roles, name=name)
     _check_steps(loaded, data)
     remembered = TrainingTable(table.roles, section.sort, section.missing, columns, section.form)
     return LoadedData(data, [*found.notes, *notes, *changes], remembered)
+
+
+def _check_dropped(loaded: LoadedRecipe, written: Table, table: Table) -> None:
+    """Raise `RecipeError` if rows were dropped, as the recipe asks, within a series, which is to have all of them."""
+    time = table.roles.time
+    if time is None or len(table.frame) == len(written.frame):
+        return
+    try:
+        for rows in pd.Series(table.codes).groupby(table.codes).indices.values():
+            check_complete(pd.Index(table.frame[time].iloc[rows]), name=table.source)
+    except InvalidSequencesError as error:
+        dropped = (~written.frame.index.isin(table.frame.index)).nonzero()[0]
+        raise loaded.error(
+            ("data", "missing"),
+            f"'drop' removes {count(len(dropped), 'row')} with empty cells, the first at {written.place(int(dropped[0]))}, "
+            "but a forecast requires every row: write 'interpolate' or 'forward', which fill these cells.",
+        ) from error
 
 
 def _check_steps(loaded: LoadedRecipe, data: TaskData) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from seqpipe.exceptions import RecipeError, UnknownNameError
@@ -97,6 +98,8 @@ def _candidates(
         check.name(model, inner, values[0], path=path, names=_names(model, task))
         for i, value in enumerate(values):
             check.value(model, inner, value, path=(*path, i))
+            if inner.rpartition("__")[2] == "wrappers":
+                check.wrappers(clone(model).set_params(**{inner: value}), inner, path=(*path, i))
         found[inner] = values
     return found
 
@@ -142,9 +145,12 @@ def _estimator(loaded: LoadedRecipe, task: Task, check: ParameterCheck) -> Any:
         if inner in alone.get_params():
             check.value(alone, inner, value, path=path)
     try:
-        return task.estimator(params)
+        estimator = task.estimator(params)
     except (TypeError, ValueError) as error:
         raise loaded.error(("task", wanted.name), str(error)) from error
+    if "wrappers" in params:
+        check.wrappers(estimator, task.parameter("wrappers"), path=("task", wanted.name, "wrappers"))
+    return estimator
 
 
 def _set_where_unset(loaded: LoadedRecipe, task: Task, estimator: Any, name: str, value: Any) -> None:

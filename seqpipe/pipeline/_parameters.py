@@ -7,11 +7,15 @@ from typing import Any
 
 from sklearn.base import clone
 
-from seqpipe.exceptions import did_you_mean
+from seqpipe.exceptions import CellError, did_you_mean
 from seqpipe.pipeline._document import FieldPath
 from seqpipe.pipeline._load import LoadedRecipe
 from seqpipe.plugins import host
+from seqpipe.recurrence.wrappers import wrap
 from seqpipe.training import BY_FUNCTION
+
+#: Hidden size of a cell on which wrappers are tried.
+_SMALL = 8
 
 __all__ = ["ParameterCheck"]
 
@@ -81,6 +85,25 @@ class ParameterCheck:
                 part.fit(self.sample)
         except (TypeError, ValueError) as error:
             raise self.loaded.error(path, str(error)) from error
+
+    def wrappers(self, owner: Any, inner: str, *, path: FieldPath) -> None:
+        """Raise `RecipeError` at ``path`` if a value given to one of the wrappers of a cell is invalid, by its place."""
+        params = owner.get_params()
+        prefix, given = inner.removesuffix("wrappers"), params[inner] or ()
+        size = params.get(f"{prefix}hidden_size")
+        found = host().find("cell", params[f"{prefix}cell"], parameter="The cell")
+        options = params.get(f"{prefix}cell_params") or {}
+        try:
+            cell = found.spec.factory(1, size if isinstance(size, int) else _SMALL, **options)
+        except Exception:  # such as a cell that takes other sizes: its fit tells
+            return
+        for i, wrapper in enumerate(given):
+            try:
+                cell = wrap(cell, [wrapper])
+            except CellError as error:
+                if isinstance(error.__cause__, CellError):  # of the cell, which a search may replace
+                    return
+                raise self.loaded.error((*path, i), str(error)) from error
 
 
 def _net_entries(inner: str, value: Any) -> dict[str, Any]:

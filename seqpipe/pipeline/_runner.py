@@ -15,7 +15,7 @@ from rich.console import Console
 from sklearn.base import clone
 
 from seqpipe.callbacks import FitListener, fit_with_callbacks
-from seqpipe.exceptions import FitFailedError, SeqpipeError
+from seqpipe.exceptions import FitFailedError, InvalidSequencesError, SeqpipeError
 from seqpipe.pipeline._confinement import check_confined, note_on_outside
 from seqpipe.pipeline._epoch_pictures import EpochPictures
 from seqpipe.pipeline._fits import FitNotes
@@ -32,6 +32,7 @@ from seqpipe.pipeline._resuming import forget_checkpoints, kept_run, with_checkp
 from seqpipe.pipeline._search import candidate_table, fit_search
 from seqpipe.process import variable
 from seqpipe.progress import FitCounter, SearchProgress
+from seqpipe.tables import count
 from seqpipe.tasks import TaskData
 from seqpipe.tracking import MLflowTracker, fit_name
 
@@ -165,6 +166,13 @@ def _recorders(job: Job, tracker: MLflowTracker | None) -> list[FitListener]:
 def _fit_alone(job: Job, estimator: Any, callbacks: list[Any], data: TaskData) -> None:
     try:
         fit_with_callbacks(estimator, callbacks, data.X, data.y)
+    except InvalidSequencesError as error:
+        if data is not job.train or job.task.target_type != "series":
+            raise
+        held_out = (
+            f"holds out {len(job.test.X):,} of {count(len(job.data.X), 'time step')}, which leaves {len(data.X):,}"
+        )
+        raise job.loaded.error(("evaluate", "test_size"), f"{held_out} to train on. {error}") from error
     except SeqpipeError:
         raise
     except Exception as error:

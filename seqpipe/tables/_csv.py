@@ -124,10 +124,10 @@ def check_names(place: str, names: Sequence[str]) -> None:
 
 def _check_encoding(encoding: str | None) -> None:
     try:
-        codecs.lookup(encoding or "utf-8")
-    except LookupError as error:
+        "a".encode(encoding or "utf-8")  # `codecs.lookup` also knows codecs between bytes, such as base64
+    except (LookupError, ValueError) as error:
         raise InvalidSequencesError(
-            f"The encoding {encoding!r} is unknown to Python. Common ones are utf-8, latin-1, cp1252 and utf-16."
+            f"The encoding {encoding!r} is unknown to Python as one of texts. Common ones are utf-8, latin-1, cp1252 and utf-16."
         ) from error
 
 
@@ -247,6 +247,11 @@ def _rows(path: Path, lines: Iterator[str], dialect: _Dialect) -> Iterator[tuple
         except StopIteration:
             return
         except csv.Error as error:
+            if "new-line character" in str(error):
+                raise InvalidSequencesError(
+                    f"{path}:{line}: the line has a carriage return without a line feed. If lines end so, as on old Macs, save "
+                    "the file with line ends LF or CRLF; if it is part of a cell, put quotes around that."
+                ) from error
             raise InvalidSequencesError(
                 f"{path}:{line}: the row is malformed ({error}). A cell holds up to {MAX_CELL} characters; "
                 "every opening quote needs a closing one."

@@ -12,7 +12,7 @@ import pandas as pd
 
 from seqpipe.exceptions import InvalidSequencesError
 from seqpipe.tables._csv import check_names
-from seqpipe.tables._numbers import NumberColumn, formatted, holds_text, read_numbers, texts_of_column
+from seqpipe.tables._numbers import WIDE_MARKS, NumberColumn, formatted, holds_text, read_numbers, texts_of_column
 from seqpipe.tables._roles import Roles, named_columns
 from seqpipe.tables._table import Table, others
 
@@ -32,6 +32,11 @@ _INDEX_NAMES = re.compile(r"^(Unnamed: \d+(_level_\d+)?(\.\d+)*|__index_level_\d
 _COUNTERS = ("index", "level_0", "row_nr", "row_number")
 
 _OR_NAME_FEATURES = "or name the features without this column under 'features:'"
+#: The remedy for a column without numbers, by its role.
+_OTHER_COLUMN = {
+    "feature": "Encode it, or leave it out of the features.",
+    "target": "A series to forecast consists of numbers: name another column as the target.",
+}
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,10 @@ def find_features(table: Table, columns: Iterable[str], *, decimal: str = ".") -
     return FeatureColumns(numbers, index, empty, text)
 
 
-def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str) -> list[str]:
+def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str, role: str = "feature") -> list[str]:
     """Return the feature columns: those with that role, else those that `find_features` finds among the others.
+
+    Errors call them by ``role``, "feature" or "target".
 
     Raises
     ------
@@ -102,7 +109,7 @@ def numeric_features(frame: pd.DataFrame, roles: Roles, *, name: str) -> list[st
             )
         return list(found.numbers)
     for column in roles.features:
-        check_feature(table, column, read_numbers(frame[column]))
+        check_feature(table, column, read_numbers(frame[column]), role)
     return list(roles.features)
 
 
@@ -112,14 +119,14 @@ def unnamed_columns(table: Table) -> list[str]:
     return [column for column in table.frame.columns if column not in taken]
 
 
-def check_feature(table: Table, name: str, read: NumberColumn) -> None:
-    """Raise `InvalidSequencesError` unless a column that was named as a feature holds numbers."""
+def check_feature(table: Table, name: str, read: NumberColumn, role: str = "feature") -> None:
+    """Raise `InvalidSequencesError` unless a column that was named as a feature, or other ``role``, holds numbers."""
     if read.n_unread and not read.n_read:
         row = int(read.unread.argmax())
         raise InvalidSequencesError(
-            f"The feature column {name!r} of {table.source!r} holds {table.frame[name].dtype}, not numbers: it is "
-            f"{table.frame[name].iloc[row]!r:.60} at {table.place(row)}. {_advice(table.frame[name].iloc[row])}Encode it, "
-            "or leave it out of the features."
+            f"The {role} column {name!r} of {table.source!r} holds {table.frame[name].dtype}, not numbers: it is "
+            f"{table.frame[name].iloc[row]!r:.60} at {table.place(row)}. {_advice(table.frame[name].iloc[row])}"
+            f"{_OTHER_COLUMN[role]}"
         )
     check_numbers(table, name, read)
 
@@ -169,6 +176,6 @@ def _advice(cell: Any) -> str:
         return "Write numbers without percent signs and currencies. "
     if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell):
         return "If the comma is a decimal mark, write 'decimal: \",\"' under 'data:' in the recipe. "
-    if re.fullmatch(r"\s*[+-]?\d{1,3}([,.' ]\d{3})+([.,]\d+)?\s*", cell):
+    if re.fullmatch(rf"\s*[+-]?\d{{1,3}}([,.' {WIDE_MARKS}]\d{{3}})+([.,]\d+)?\s*", cell):
         return "Write numbers without separators of thousands. "
     return ""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "MISSING_WORDS",
+    "WIDE_MARKS",
     "NumberColumn",
     "formatted",
     "holds_text",
@@ -30,8 +31,12 @@ MISSING_WORDS = ("#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan
 _TRUE, _FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(inf|Inf|INF|infinity|Infinity)$"
+#: Spaces that do not break, and the typographic apostrophe, as spreadsheets write them between thousands.
+WIDE_MARKS = "\u00a0\u2007\u2009\u202f\u2019"
 #: Numbers formatted for display: thousands separators, a percent sign or a currency.
-_FORMATTED = r"^[+-]?[$€£]?\s?[0-9]{1,3}([,.' ]?[0-9]{3})*([.,][0-9]+)?\s?[%€$£]?$"
+_FORMATTED = (
+    rf"^[+-]?[$€£]?[\s{WIDE_MARKS}]?[0-9]{{1,3}}([,.' {WIDE_MARKS}]?[0-9]{{3}})*([.,][0-9]+)?[\s{WIDE_MARKS}]?[%€$£]?$"
+)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,9 @@ def series_data(frame: pd.DataFrame, roles: Roles, *, name: str, with_target: bo
     X = series_frame(frame, features, index, name=name)
     if not with_target:
         return TaskData(X, None, name, roles)
-    targets = numeric_features(frame, replace(roles, features=roles.target or None, target=()), name=name)
+    targets = numeric_features(
+        frame, replace(roles, features=roles.target or None, target=()), name=name, role="target"
+    )
     series = series_frame(frame, targets, index, name=name)
     for id, times in times_by_id(series).items():
         check_complete(times, name=_name_of(name, roles, id), remedy=_INSERT)

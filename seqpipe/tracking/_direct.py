@@ -93,7 +93,7 @@ class DirectWriter:
                 if not batch.fits():
                     return False
                 batch.write(tree, continued)
-        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+        except (sqlite3.Error, OverflowError, TypeError, UnicodeError) as error:
             if "locked" in str(error):
                 raise
             return False  # the client finds out what is wrong, or which entry is not accepted

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqpipe.exceptions import TrackingError
 from seqpipe.tracking._adapter import RecordedFits
+from seqpipe.tracking._arguments import check_text, checked_numbers, checked_texts
 from seqpipe.tracking._events import BaselineAdded, EntriesAdded, Event, FileAdded, HeldOutScored
 from seqpipe.tracking._fingerprint import fingerprint
 from seqpipe.tracking._held_out import HELD_OUT, primary_tags
 from seqpipe.tracking._image import IMAGE_TAGS, drawn, image_files
 from seqpipe.tracking._outcome import now
-from seqpipe.tracking._params import as_text
 from seqpipe.tracking._report import evaluation_report
 from seqpipe.tracking._tree import RunTree
 
@@ -44,7 +45,7 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
-        numbers = {name: float(value) for name, value in metrics.items()}
+        numbers = checked_numbers(metrics, "log_metrics: metrics")
         self._edit(EntriesAdded(**self._now(), to="refit" if refit else "root", metrics=numbers, tags={}))
 
     def log_baseline(self, name: str, metrics: Mapping[str, float]) -> None:
@@ -62,7 +63,8 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
-        numbers = {metric: float(value) for metric, value in metrics.items()}
+        check_text(name, "log_baseline: name")
+        numbers = checked_numbers(metrics, "log_baseline: metrics")
         self._edit(BaselineAdded(**self._now(), name=name, metrics=numbers))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -73,7 +75,7 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
-        texts = {name: as_text(value) for name, value in tags.items()}
+        texts = checked_texts(tags, "set_tags: tags")
         self._edit(EntriesAdded(**self._now(), to="root", metrics={}, tags=texts))
 
     def log_figure(self, figure: Figure, name: str) -> None:
@@ -84,6 +86,8 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
+        check_text(name, "log_figure: name")
+        _check_kind(figure, "savefig", "log_figure: figure", "a matplotlib figure")
         self._add_file(name, drawn(figure, name))
 
     def log_image(self, image: Figure | Image | ArrayLike, key: str, *, step: int = 0) -> None:
@@ -105,8 +109,11 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no fit has begun yet.
         """
+        check_text(key, "log_image: key")
+        if not isinstance(step, Integral):
+            raise TypeError(f"log_image: step must be an integer. Got {step!r:.60} instead.")
         when = self._now()
-        for name, content in image_files(image, key, step, when["time"]).items():
+        for name, content in image_files(image, key, int(step), when["time"]).items():
             self._send([self._saved_file(when, name, content)])
         self._edit(EntriesAdded(**when, to="root", metrics={}, tags=IMAGE_TAGS))
 
@@ -118,6 +125,8 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
+        check_text(text, "log_text: text")
+        check_text(name, "log_text: name")
         self._add_file(name, text.encode())
 
     def log_table(self, table: pd.DataFrame, name: str) -> None:
@@ -128,6 +137,8 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
+        check_text(name, "log_table: name")
+        _check_kind(table, "to_csv", "log_table: table", "a DataFrame")
         self._add_file(name, table.to_csv(index=False).encode())
 
     def log_held_out(
@@ -157,8 +168,11 @@ class LoggedEntries(RecordedFits):
         TrackingError
             If no estimator was fitted yet.
         """
+        numbers = checked_numbers(metrics, "log_held_out: metrics")
+        if primary is not None:
+            check_text(primary, "log_held_out: primary")
         data = fingerprint(X, y, name=f"{self.tags.get('dataset', 'data')} (held out)")
-        named = {f"{HELD_OUT}{name}": float(value) for name, value in metrics.items()}
+        named = {f"{HELD_OUT}{name}": number for name, number in numbers.items()}
         tags = {} if primary is None else primary_tags(primary, greater_is_better)
         self._edit(HeldOutScored(**self._now(), data=data, metrics=named, tags=tags))
 
@@ -217,3 +231,8 @@ class LoggedEntries(RecordedFits):
                 "There is no run to write to: fit an estimator first, est.set_callbacks(tracker).fit(X, y)."
             )
         return self._tree
+
+
+def _check_kind(value: Any, method: str, what: str, kind: str) -> None:
+    if not callable(getattr(value, method, None)):
+        raise TypeError(f"{what} must be {kind}. Got {value!r:.60}, of type {type(value).__name__}, instead.")

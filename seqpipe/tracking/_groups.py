@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 
 from seqpipe.callbacks import PARTIAL_FIT, FitTask
 from seqpipe.tracking._adapter import Place, RecordedFits
+from seqpipe.tracking._arguments import check_name, checked_texts
 from seqpipe.tracking._environment import environment_tags
 from seqpipe.tracking._events import FitBegan, FitEnded
 from seqpipe.tracking._outcome import now, outcome_of
-from seqpipe.tracking._params import as_text
 from seqpipe.tracking._task_events import group_began
 from seqpipe.tracking._tree import RunTree
 
@@ -67,6 +67,10 @@ class GroupedFits(RecordedFits):
 
         Raises
         ------
+        TypeError
+            If the name is no text, or the parameters are no mapping of texts.
+        ValueError
+            If the name is empty, longer than 500 characters, or cannot be written.
         TrackingError
             If the store cannot be used.
 
@@ -79,12 +83,14 @@ class GroupedFits(RecordedFits):
         ...     scores = cross_validate(model.set_callbacks(tracker), X, y, cv=3)
         ...     tracker.log_metrics({"mean_test_score": scores["test_score"].mean()})
         """
+        check_name(name, "group: name")
+        texts = checked_texts({} if params is None else params, "group: params")
         key = self._kept_key()
         if self._group is not None:
             key = f"group-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
         tags = {} if self._group is not None else {**environment_tags(), **self.tags}
         began = group_began(name, tags, key=key, group=self._group)
-        began = replace(began, params={each: as_text(value) for each, value in (params or {}).items()})
+        began = replace(began, params=texts)
         with self._grouped(began) as tree:
             yield self
         if self._group is None and not tree.members and not self._is_copy:

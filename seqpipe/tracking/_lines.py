@@ -47,9 +47,20 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
 
 def entry_of(event: Event) -> dict[str, Any]:
-    """Return an event as a JSON object; its values are not copied, which would take longer than writing them."""
+    """Return an event as a JSON object; its values are not copied, which would take longer than writing them.
+
+    Raises
+    ------
+    TypeError
+        If an entry has a name that is no text, which JSON would turn into another one.
+    """
     kind = type(event).__name__
-    return {_KIND: kind, **{name: getattr(event, name) for name in _names(kind)}}
+    entry = {_KIND: kind, **{name: getattr(event, name) for name in _names(kind)}}
+    for field, value in entry.items():
+        unfit = [key for key in value if not isinstance(key, str)] if isinstance(value, dict) else []
+        if unfit:
+            raise TypeError(f"The names in {field} must be texts. Got {unfit[0]!r:.60} instead.")
+    return entry
 
 
 def event_of(entry: dict[str, Any]) -> Event:

@@ -6,7 +6,20 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FINISHED", "LOST", "NOT_BEGUN", "UNFINISHED", "UNSCORED", "Outcome", "Status", "now", "outcome_of"]
+from seqpipe.tracking._params import as_text
+
+__all__ = [
+    "FINISHED",
+    "LOST",
+    "NOT_BEGUN",
+    "UNFINISHED",
+    "UNRECORDED",
+    "UNSCORED",
+    "Outcome",
+    "Status",
+    "now",
+    "outcome_of",
+]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -31,6 +44,7 @@ NOT_BEGUN = Outcome(
     "that writes runs, as from another machine",
 )
 UNFINISHED = Outcome("FAILED", "the fit did not finish; its FitFailedWarning has the traceback")
+UNRECORDED = Outcome("FAILED", "the end of the fit could not be recorded; a TrackingWarning has the reason")
 UNSCORED = Outcome("FAILED", "the fit or its scoring failed; the warning at the end of the search has the traceback")
 
 
@@ -48,7 +62,7 @@ def outcome_of(error: BaseException | None, reported: str | None = None) -> Outc
         return FINISHED
     reason = f"{type(error).__name__}: {error}".removesuffix(": ") if reported is None else reported
     stopped = isinstance(error, KeyboardInterrupt) or (isinstance(error, SystemExit) and error.code in _SIGNAL_EXITS)
-    return Outcome("KILLED" if stopped else "FAILED", reason)
+    return Outcome("KILLED" if stopped else "FAILED", as_text(reason))
 
 
 def now() -> int:

@@ -16,13 +16,17 @@ MAX_LENGTH = 6000
 
 
 def as_text(value: Any) -> str:
-    """Return the value of a parameter as a string of at most `MAX_LENGTH` characters; a class gives its name."""
+    """Return the value of a parameter as a string of at most `MAX_LENGTH` characters; a class gives its name.
+
+    Halves of surrogate pairs, which no store takes, are escaped.
+    """
     if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         text = str(value.__qualname__)
     elif hasattr(value, "get_params"):
         text = type(value).__name__
     else:
         text = str(value)
+    text = text.encode(errors="backslashreplace").decode()
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
 
 
@@ -79,15 +83,17 @@ def numbers_in(metadata: Mapping[str, Any]) -> dict[str, float]:
     """Return the entries that are real numbers, NaN and infinity included."""
     found = {}
     for name, value in metadata.items():
-        if isinstance(value, bool | str) or getattr(value, "ndim", None) not in (None, 0):
+        if not isinstance(name, str) or isinstance(value, bool | str) or getattr(value, "ndim", None) not in (None, 0):
             continue
         try:
             found[name] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
     return found
 
 
 def texts_in(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return the entries that are strings."""
-    return {name: value for name, value in metadata.items() if isinstance(value, str)}
+    return {
+        name: as_text(value) for name, value in metadata.items() if isinstance(name, str) and isinstance(value, str)
+    }

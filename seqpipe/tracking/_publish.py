@@ -35,6 +35,8 @@ __all__ = ["Publisher"]
 _POINTS, _PARAMS, _TAGS = 800, 100, 100
 #: Error codes for entries that MLflow never accepts, and errors with such a code of two processes that write the same at once.
 _PERMANENT = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+#: Errors of values that cannot be sent or stored at all.
+_UNWRITABLE = (OverflowError, UnicodeError)
 _COLLISIONS = re.compile("IntegrityError|UniqueViolation")
 
 Entry = Metric | Param | RunTag
@@ -293,7 +295,7 @@ class Publisher:
                 params=[entry for entry in entries if isinstance(entry, Param)],
                 tags=[entry for entry in entries if isinstance(entry, RunTag)],
             )
-        except MlflowException as error:
+        except Exception as error:
             if not _is_permanent(error):
                 raise
             if len(entries) == 1:
@@ -306,16 +308,16 @@ class Publisher:
     def _attempt(self, what: str, write: Callable[[], object]) -> None:
         try:
             write()
-        except MlflowException as error:
-            if _COLLISIONS.search(str(error)):
+        except Exception as error:
+            if isinstance(error, MlflowException) and _COLLISIONS.search(str(error)):
                 write()  # by now the store has what another process wrote
             elif _is_permanent(error):
                 self._leave_out(what, error)
             else:
                 raise
 
-    def _leave_out(self, what: str, error: MlflowException) -> None:
-        self.left_out[what] = str(error).strip().partition("\n")[0]
+    def _leave_out(self, what: str, error: Exception) -> None:
+        self.left_out[what] = str(error).strip().partition("\n")[0].encode(errors="backslashreplace").decode()
 
     def _write_file(self, run_id: str, name: str, source: Path) -> None:
         path = PurePosixPath(as_path(name))
@@ -325,7 +327,11 @@ class Publisher:
             self.client.log_artifact(run_id, str(local), str(path.parent) if path.parent.name else None)
 
 
-def _is_permanent(error: MlflowException) -> bool:
+def _is_permanent(error: BaseException | None) -> bool:
+    if not isinstance(error, MlflowException):
+        return isinstance(error, _UNWRITABLE)
+    if isinstance(error.__cause__, _UNWRITABLE):  # MLflow says "internal error"
+        return True
     return error.error_code in _PERMANENT and not _COLLISIONS.search(str(error))
 
 

@@ -30,7 +30,7 @@ from seqpipe.tracking._events import (
 from seqpipe.tracking._fingerprint import DataSet, fingerprint
 from seqpipe.tracking._names import fit_name
 from seqpipe.tracking._outcome import FINISHED, now, outcome_of
-from seqpipe.tracking._params import cells_in, changed_params, numbers_in, scalar_params, texts_in
+from seqpipe.tracking._params import as_text, cells_in, changed_params, numbers_in, scalar_params, texts_in
 from seqpipe.tracking._run import Kind
 from seqpipe.tracking._run_path import run_path
 from seqpipe.tracking._search import (
@@ -56,7 +56,7 @@ def fit_began(
     return FitBegan(
         tree=task.tree,
         time=now(),
-        name=name,
+        name=as_text(name),
         is_search=is_search,
         logs_model=logs_model,
         params=changed_params(estimator, deep=not is_search),
@@ -72,7 +72,7 @@ def group_began(
     return FitBegan(
         tree=uuid4(),
         time=now(),
-        name=name,
+        name=as_text(name),
         is_search=False,
         logs_model=False,
         params={},

@@ -16,6 +16,7 @@ from uuid import UUID
 from seqpipe.callbacks import FitTask
 from seqpipe.exceptions import TrackingError, TrackingWarning
 from seqpipe.tracking._adapter import Place
+from seqpipe.tracking._arguments import check_name, check_text, checked_metadata, checked_texts
 from seqpipe.tracking._continued import kept_key
 from seqpipe.tracking._diagnosis import Diagnosis, check_diagnostics, diagnose
 from seqpipe.tracking._entries import LoggedEntries
@@ -25,7 +26,7 @@ from seqpipe.tracking._held_out import WINNER
 from seqpipe.tracking._image import drawn
 from seqpipe.tracking._names import candidate_name
 from seqpipe.tracking._outcome import now, outcome_of
-from seqpipe.tracking._params import as_text, scalar_params
+from seqpipe.tracking._params import scalar_params
 from seqpipe.tracking._run import Run
 from seqpipe.tracking._tree import RunTree
 from seqpipe.tracking._uri import redacted_uri
@@ -90,6 +91,10 @@ class MLflowTracker(LoggedEntries, GroupedFits):
     ------
     UnknownNameError
         If a diagnostic is unknown.
+    TypeError
+        If the name of the experiment or of the run is no text, or tags or metadata are of another type.
+    ValueError
+        If the name of the experiment is empty, longer than 500 characters, or cannot be written.
 
     Examples
     --------
@@ -111,12 +116,13 @@ class MLflowTracker(LoggedEntries, GroupedFits):
         continues: str | os.PathLike[str] | None = None,
         diagnostics: Iterable[str] = (),
     ) -> None:
-        super().__init__(
-            experiment, tracking_uri, run_name, {name: as_text(value) for name, value in (tags or {}).items()}
-        )
+        check_name(experiment, "The name of the experiment")
+        if run_name is not None:
+            check_text(run_name, "run_name")
+        super().__init__(experiment, tracking_uri, run_name, checked_texts({} if tags is None else tags, "tags"))
         self._logs_model = log_model
         self._continues = continues
-        self._model_metadata = dict(model_metadata or {})
+        self._model_metadata = checked_metadata(model_metadata)
         self._diagnostics = check_diagnostics(diagnostics)
 
     def _reset(self) -> None:

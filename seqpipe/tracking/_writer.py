@@ -20,7 +20,7 @@ from seqpipe.tracking._database import keep_connections
 from seqpipe.tracking._events import Event, FitBegan, FitEnded, Released
 from seqpipe.tracking._experiment_id import experiment_id
 from seqpipe.tracking._kept_events import KeptEvents
-from seqpipe.tracking._outcome import Outcome, now
+from seqpipe.tracking._outcome import UNRECORDED, Outcome, now
 from seqpipe.tracking._place import is_known, remember
 from seqpipe.tracking._process import BEAT, BEAT_SECONDS, process_tags
 from seqpipe.tracking._publish import Publisher
@@ -323,6 +323,8 @@ class Writer:
                 self._trees[event.tree].apply(event)
         except Exception as error:  # not an error of the store, so a retry would not help
             self._left_out[type(event).__name__] = f"{type(error).__name__}: {error}"
+            if isinstance(event, FitEnded | Released):
+                _end(self._trees[event.tree])
         finally:
             self._note_applied(count)
 
@@ -375,6 +377,15 @@ class Writer:
 
 def _is_open(tree: RunTree) -> bool:
     return tree.root.outcome is None or any(run.pending for run in tree.runs)
+
+
+def _end(tree: RunTree) -> None:
+    """End the open runs of a tree whose own end could not be applied: nothing else would end them."""
+    for member in tree.members:
+        _end(member)
+    for run in tree.runs:
+        if run.outcome is None:
+            run.finish(UNRECORDED, now())
 
 
 def _resolve(future: Future[T], task: Callable[[], T]) -> None:

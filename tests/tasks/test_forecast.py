@@ -84,7 +84,7 @@ def test_an_unfit_value_is_refused_with_row_time_and_column(monthly_table, colum
 
 
 def test_a_series_of_text_is_refused(monthly_table):
-    with pytest.raises(InvalidSequencesError, match=r"The feature column 'gas' of 'energy' holds .*, not numbers"):
+    with pytest.raises(InvalidSequencesError, match=r"The target column 'gas' of 'energy' holds .*, not numbers"):
         data_of(monthly_table.assign(gas="high"), ONE)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+import resource
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -180,7 +180,7 @@ class Numbering(Gated):
 
 class Clocked(Gated):
     def change(self, h: Tensor) -> Tensor:
-        return time.perf_counter() % 1 * h
+        return resource.getrusage(resource.RUSAGE_SELF).ru_utime % 1 * h
 
 
 @pytest.fixture(autouse=True)

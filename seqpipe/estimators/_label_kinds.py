@@ -52,4 +52,7 @@ def _objection(y: NDArray[Any]) -> str:
     if len(kinds) > 1:
         return f"y mixes labels of types {kinds}. Convert them all to strings or all to numbers."
     what = f"y holds labels of type {kinds[0]!r}, such as {y[0]!r:.60}"
-    return f"{what}, which are not texts, or numbers in the range of int64. Convert them to strings, such as with [str(label) for label in y]."
+    return (
+        f"{what}, which are not texts, or numbers in the range of int64. Convert them to strings, such as with "
+        "[str(label) for label in y]."
+    )

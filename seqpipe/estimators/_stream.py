@@ -341,8 +341,8 @@ class StepStream(_NetStream):
         Parameters
         ----------
         steps : array of shape (n_features,) or (n_timesteps, n_features)
-            One or several consecutive time steps; a data frame, or a row of one, with the feature names of fit. Of an estimator with ``patch``, their number must be a multiple of the
-            stride, since a prediction depends on the later time steps of its patch.
+            One or several consecutive time steps; a data frame, or a row of one, with the feature names of fit. Of an
+            estimator with ``patch``, their number must be a multiple of the stride, since a prediction depends on the later time steps of its patch.
 
         Returns
         -------

@@ -95,7 +95,7 @@ class RecordedFits(FitListener):
         return in_context[1] if in_context is not None and in_context[0] is self else self._group
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._channel is None and self._writer is not None:
+        if self._channel is None and self._writer is not None and self._writer_pid == os.getpid():
             self._channel = open_channel(self._writer.receive, owner=self)
         configured = ("experiment", "tracking_uri", "run_name", "tags", "_channel", "_places", "_under_way")
         return {**{name: getattr(self, name) for name in configured}, "_group": self._current_group()}

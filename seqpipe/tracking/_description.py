@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seqpipe.tracking._events import SearchBegan
 from seqpipe.tracking._fingerprint import DataSet
+from seqpipe.tracking._held_out import HELD_OUT
 from seqpipe.tracking._names import candidate_name, last_parts
+from seqpipe.tracking._run import Run
 from seqpipe.tracking._search import SearchResults
 
 __all__ = ["DESCRIPTION", "Description"]
@@ -24,6 +27,8 @@ class Description:
 
     Attributes
     ----------
+    is_given : bool
+        Whether the user has described the fit, whose words then stay.
     data : DataSet or None
     search : SearchBegan or None
     results : SearchResults or None
@@ -33,11 +38,23 @@ class Description:
         The same for each baseline.
     """
 
+    is_given: bool = False
     data: DataSet | None = None
     search: SearchBegan | None = None
     results: SearchResults | None = None
     held_out: dict[str, float] = field(default_factory=dict)
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def write(self, run: Run) -> None:
+        """Set the description of a run, unless the user has."""
+        if not self.is_given and (text := self.text()):
+            run.tags[DESCRIPTION] = text
+
+    def add_scores(self, metrics: Mapping[str, float]) -> bool:
+        """Add those of some metrics that are scores on held-out data, and return whether there are any."""
+        scores = {name.removeprefix(HELD_OUT): value for name, value in metrics.items() if name.startswith(HELD_OUT)}
+        self.held_out |= scores
+        return bool(scores)
 
     def text(self) -> str:
         """Return the description in Markdown, one paragraph per subject; empty if nothing is known."""

@@ -103,8 +103,7 @@ class RunTree:
         self._candidates: dict[TaskPath, Candidate] = {}
         self._current: dict[tuple[int, int], TaskPath] = {}
         self._device: dict[str, str] = {}
-        self._description = Description()
-        self._describes = DESCRIPTION not in began.tags
+        self._description = Description(is_given=DESCRIPTION in began.tags)
         self._results: SearchResults | None = None
         if (cell := began.tags.get("seqpipe.cell")) is not None:
             self.root.tags[COLOUR] = colour_of(cell)
@@ -132,7 +131,7 @@ class RunTree:
         match event:
             case DataSeen():
                 self.root.data = self._description.data = event.data
-                self._describe()
+                self._description.write(self.root)
             case SearchBegan():
                 self._begin_search(event)
             case RungBegan():
@@ -225,13 +224,8 @@ class RunTree:
         self.root.add_params(event.params)
         if event.name is not None:
             self.root.rename(event.name)
-        self._describe_scores(event.metrics)
-
-    def _describe_scores(self, metrics: dict[str, float]) -> None:
-        held_out = {name: value for name, value in metrics.items() if name.startswith(HELD_OUT)}
-        self._description.held_out |= {name.removeprefix(HELD_OUT): value for name, value in held_out.items()}
-        if held_out:
-            self._describe()
+        if self._description.add_scores(event.metrics):
+            self._description.write(self.root)
 
     def _add_baseline(self, event: BaselineAdded) -> None:
         baseline = Run(
@@ -242,12 +236,7 @@ class RunTree:
         baseline.finish(FINISHED, event.time)
         self.runs.append(baseline)
         self._description.baselines[event.name] = event.metrics
-        self._describe()
-
-    def _describe(self) -> None:
-        """Describe the fit in words, unless the user has."""
-        if self._describes and (text := self._description.text()):
-            self.root.tags[DESCRIPTION] = text
+        self._description.write(self.root)
 
     def _add_model(self, event: ModelAdded) -> None:
         self._has_model = True
@@ -263,7 +252,8 @@ class RunTree:
         for run in {self.root, self.model_run}:
             run.add_points(event.metrics, event.time)
             run.tags |= event.tags
-        self._describe_scores(event.metrics)
+        if self._description.add_scores(event.metrics):
+            self._description.write(self.root)
         self.root.held_out = event.data
         self._held_out = Scores(event.data, tuple(event.metrics), event.tags)
         if self._has_model:
@@ -281,7 +271,7 @@ class RunTree:
             self.root.tags[N_FITS] = str(event.n_fits)
         self.root.add_params({name: as_text(", ".join(values)) for name, values in event.grid.items()})
         self._description.search = event
-        self._describe()
+        self._description.write(self.root)
 
     def _begin(self, event: RunBegan) -> None:
         if event.path[-1][0] == FOLD and self._group_of(event.path) is None:
@@ -376,7 +366,7 @@ class RunTree:
             self.root.view = groups[-1].view(event.time, results.ranking_metric)
         if groups or not self._at.keys() - {()}:
             self._description.results = results.of_rung(max(results.rungs)) if results.rungs else results
-            self._describe()
+            self._description.write(self.root)
 
     def _end_open_folds(self, time: int) -> None:
         for path in self._candidates:

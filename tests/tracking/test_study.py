@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,20 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.model_selection import cross_val_score
 
+sys.path.insert(0, str(Path(__file__).parent))
+from stored_study import make_study, stored_study, updates_until
+
 from seqpipe import MLflowTracker, SequenceClassifier, prunable_cross_val_score, resumable
 from seqpipe.pipeline import compare_experiment
-from seqpipe.training import SequenceNet
 
 optuna = pytest.importorskip("optuna", reason="Optuna is not installed: pip install 'seqpipe[optuna]'")
+
 optuna.logging.disable_default_handler()
 
 ALL = os.environ.get("SEQPIPE_FAULTS", "0") not in ("", "0")
 RANDOM = np.random.default_rng(0)
 X = [RANDOM.normal(size=(RANDOM.integers(3, 11), 2)) for _ in range(24)]
 Y = np.array([str(int(x[:, 0].sum() > 0)) for x in X])
-
-
-def make_study(**options: Any) -> Any:
-    sampler = optuna.samplers.RandomSampler(seed=0)
-    return optuna.create_study(direction="maximize", study_name="sizes", sampler=sampler, **options)
 
 
 def parents(runs: list[Any]) -> dict[str, set[str]]:
@@ -130,18 +129,7 @@ def test_a_trial_that_fails_ends_failed_and_the_study_goes_on(net, data, make_tr
 
 def run_study(folder: Path, uri: str, n_trials: int, kill_at: int | None = None) -> Any:
     """Run a study until it has some complete trials, with all that is kept in a folder; SIGKILL before an update."""
-    made, step = [], SequenceNet.train_step
-
-    def train_step(self: Any, batch: Any, **params: Any) -> Any:
-        made.append(1)
-        if len(made) == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return step(self, batch, **params)
-
-    file = optuna.storages.journal.JournalFileBackend(str(folder / "study.log"))
-    storage = optuna.storages.JournalStorage(file)
-    study = make_study(storage=storage, load_if_exists=True, pruner=optuna.pruners.NopPruner())
-    study.sampler = optuna.samplers.RandomSampler(seed=len(study.trials))  # else each process draws the same sizes
+    study = stored_study(folder)
     tracker = MLflowTracker(str(folder), tracking_uri=uri)
 
     def objective(trial: Any) -> float:
@@ -153,8 +141,7 @@ def run_study(folder: Path, uri: str, n_trials: int, kill_at: int | None = None)
     def complete() -> int:
         return sum(trial.state.name == "COMPLETE" for trial in study.trials)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SequenceNet, "train_step", train_step)
+    with updates_until(kill_at) as made:
         tracker.track_study(study).optimize(objective, n_trials=n_trials - complete())
     study.made = len(made)
     return study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.model_selection import cross_val_score
 
+sys.path.insert(0, str(Path(__file__).parent))
+from stored_study import make_study, stored_study, updates_until
+
 from seqpipe import MLflowTracker, SequenceClassifier, resumable
 from seqpipe.pipeline import compare_experiment
-from seqpipe.training import SequenceNet
 
 optuna = pytest.importorskip("optuna", reason="Optuna is not installed: pip install 'seqpipe[optuna]'")
 integration = pytest.importorskip("optuna_integration", reason="optuna-integration is not installed")
+
 optuna.logging.disable_default_handler()
 
 ALL = os.environ.get("SEQPIPE_FAULTS", "0") not in ("", "0")
@@ -38,11 +42,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*experimental:optuna.exceptions.ExperimentalWarning"),
     pytest.mark.filterwarnings("ignore:SequenceClassifier is not better than a constant"),
 ]
-
-
-def make_study(**options: Any) -> Any:
-    sampler = optuna.samplers.RandomSampler(seed=0)
-    return optuna.create_study(direction="maximize", study_name="sizes", sampler=sampler, **options)
 
 
 def make_search(model: Any, study: Any, **options: Any) -> Any:
@@ -229,24 +228,12 @@ def test_a_finished_study_that_goes_on_is_running_again(net, data, make_tracker,
 
 def run_search(folder: Path, uri: str, kill_at: int | None = None, **options: Any) -> Any:
     """Run a search of two trials with all that is kept in a folder; SIGKILL before an update."""
-    made, step = [], SequenceNet.train_step
-
-    def train_step(self: Any, batch: Any, **params: Any) -> Any:
-        made.append(1)
-        if len(made) == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return step(self, batch, **params)
-
-    file = optuna.storages.journal.JournalFileBackend(str(folder / "study.log"))
-    storage = optuna.storages.JournalStorage(file)
-    study = make_study(storage=storage, load_if_exists=True, pruner=optuna.pruners.NopPruner())
-    study.sampler = optuna.samplers.RandomSampler(seed=len(study.trials))  # else each process draws the same sizes
+    study = stored_study(folder)
     tracker = MLflowTracker(str(folder), tracking_uri=uri)
     left = 2 - sum(trial.state.name == "COMPLETE" for trial in study.trials)
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with updates_until(kill_at) as made, warnings.catch_warnings():
         for action, message, category in EXPERIMENTAL:
             warnings.filterwarnings(action, message, category)
-        patch.setattr(SequenceNet, "train_step", train_step)
         model = classifier(max_epochs=2, batch_size=6, dropout=0.1).set_callbacks(tracker)
         search = make_search(model, tracker.track_study(study), n_trials=left, error_score="raise", **options)
         search = resumable(search, folder / "fits", every_n_updates=1).fit(X, Y)
